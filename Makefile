@@ -1,0 +1,44 @@
+# Everything needs Python >= 3.11 and make, nothing else; the environment is made from the lock file.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.from-lock
+
+help:  ## what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else 0'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: $(STAMP)  ## simulate where there is no data, run every month, say what was found
+	@$(BIN)/revenue-integrity demo
+
+test: $(STAMP)  ## every test
+	$(BIN)/python -m pytest -n auto --dist worksteal
+
+ui: $(STAMP)  ## Dagster UI and daemon on 127.0.0.1:3000
+	@exec $(BIN)/revenue-integrity ui
+
+bench: $(STAMP)  ## measure: CPU seconds, wall, peak memory, ratios
+	@$(BIN)/python -m benchmarks
+
+check: $(STAMP)  ## format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+clean:  ## remove the environment and caches; the home stays
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+lock:  ## renew requirements.lock (needs uv)
+	uv pip compile --universal --generate-hashes --no-strip-extras --all-extras --no-emit-index-url \
+	    --no-emit-find-links --python-version 3.11 --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+
+.PHONY: help run test ui bench check clean lock

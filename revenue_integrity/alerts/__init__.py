@@ -1,0 +1,1 @@
+"""Events worth waking somebody for, and the channels that carry them."""

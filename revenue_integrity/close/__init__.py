@@ -1,0 +1,1 @@
+"""Rules of the close that all streams share: calendar, reconciliation, causes, ledger, restatement."""

@@ -1,0 +1,118 @@
+"""What a check is, and what it finds: the one vocabulary of checks, whatever evaluates them.
+
+Belongs here: gates, the declaration of a check, the judgement that it returns. Does not belong here: any particular
+check (each stream's ``checks``), and turning judgements into Dagster results (``orchestration.check_factory``).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+import pandas as pd
+
+from revenue_integrity.settings import Settings
+from revenue_integrity.warehouse.query import Query, load_query
+from revenue_integrity.warehouse.table import Table
+
+Figure = int | Decimal | str | bool | None
+
+
+class Gate(StrEnum):
+    """What a failed check stops (conventions, *Gates*), from the strictest to none."""
+
+    WRITE = "write"
+    PUBLISH = "publish"
+    SIGN_OFF = "sign_off"
+    WARN = "warn"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a check found for one month.
+
+    Attributes:
+        passed: whether what must be true is true.
+        figures: numbers behind the verdict, by name with their unit in it (``gross_cents``, ``late_share``).
+        rows: the largest offenders, at most ``SAMPLE_ROWS`` of them, or ``None``.
+        next_step: what the operator should do if it failed.
+    """
+
+    passed: bool
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    rows: pd.DataFrame | None = None
+    next_step: str = ""
+
+
+SAMPLE_ROWS = 20
+"""Offenders that a check lists: enough to act on, few enough for a page."""
+
+
+class Reader(Protocol):
+    """What a check may do to the warehouse: read."""
+
+    def rows(self, query: Query) -> pd.DataFrame:
+        """Run a query and return its rows, decimals exact."""
+        ...
+
+
+Judge = Callable[[Reader, date, Settings], Judgement]
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check of one table, evaluated per month.
+
+    Attributes:
+        name: what must be true, in words (``allocated_plus_stranded_is_billed``); unique within the table.
+        table: the table it judges.
+        gate: what its failure stops.
+        description: what must be true, as a sentence.
+        judge: evaluates it on the written month.
+        tables: further tables that it reads beside its own, so that it runs after them.
+    """
+
+    name: str
+    table: Table
+    gate: Gate
+    description: str
+    judge: Judge
+    tables: tuple[Table, ...] = ()
+
+
+def sql_check(
+    package: str,
+    name: str,
+    table: Table,
+    gate: Gate,
+    description: str,
+    next_step: str,
+    *,
+    lists: bool = False,
+    tables: tuple[Table, ...] = (),
+    settings: tuple[str, ...] = (),
+) -> Check:
+    """Declare a check that a query decides.
+
+    The package's ``sql/checks/<name>.sql`` returns one row: ``passed`` and the figures. With ``lists``,
+    ``sql/checks/<name>_rows.sql`` returns the offenders, worst first. Both may use ``$month``, ``$month_end`` and the
+    named settings.
+    """
+
+    def judge(reader: Reader, month: date, values: Settings) -> Judgement:
+        from revenue_integrity import months
+
+        parameters = {"month": month, "month_end": months.last_day(month)}
+        parameters |= {setting: getattr(values, setting) for setting in settings}
+        verdict = reader.rows(load_query(package, f"checks/{name}", **parameters))
+        (row,) = verdict.astype(object).to_dict(orient="records")
+        offenders = None
+        if lists:
+            offenders = reader.rows(load_query(package, f"checks/{name}_rows", **parameters)).head(SAMPLE_ROWS)
+        passed = bool(row.pop("passed"))
+        figures: dict[str, Figure] = {str(key): None if pd.isna(value) else value for key, value in row.items()}
+        return Judgement(passed, figures, offenders, "" if passed else next_step)
+
+    return Check(name, table, gate, description, judge, tables)

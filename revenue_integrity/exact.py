@@ -1,0 +1,97 @@
+"""Exact arithmetic on columns: money in integer cents, quantities in ``Decimal``, one rounding rule.
+
+Belongs here: what every rule needs so that no float ever decides a cent. Does not belong here: what a charge is.
+Columns of ``Decimal`` are of dtype ``object``; a missing value is ``None``.
+"""
+
+from collections.abc import Callable, Sequence
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal, localcontext
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+RATIO_PLACES = 6
+"""Places of every stored ratio (conventions, *Money, quantities, rounding*)."""
+
+_CONTEXT = Context(prec=60, rounding=ROUND_HALF_UP)
+"""60 digits hold the product of three 18-digit decimals exactly; half-up in ``decimal`` is half away from zero."""
+
+
+def round_half_away(value: Decimal, places: int) -> Decimal:
+    """Round once, half away from zero, to ``places`` decimal places."""
+    return value.quantize(Decimal(1).scaleb(-places), context=_CONTEXT)
+
+
+def cents(dollars: Decimal) -> int:
+    """Return an exact amount of currency units as whole cents, rounded once, half away from zero."""
+    return int(round_half_away(dollars.scaleb(2, context=_CONTEXT), 0))
+
+
+def divide(numerator: int | Decimal, denominator: int | Decimal, places: int) -> Decimal | None:
+    """Return the quotient rounded once to ``places``, or ``None`` where the denominator is 0."""
+    if not denominator:
+        return None
+    with localcontext(_CONTEXT):
+        return round_half_away(Decimal(numerator) / Decimal(denominator), places)
+
+
+def _missing(value: Any) -> bool:
+    return value is None or value is pd.NA or value != value
+
+
+def map_rows(function: Callable[..., Any], *columns: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Apply an exact scalar function row by row to aligned columns; a missing argument makes a missing result.
+
+    Only for statement grain: Python numbers are the price of exactness where the engine's decimals end.
+    """
+    with localcontext(_CONTEXT):
+        values = [
+            None if any(_missing(value) for value in row) else function(*row)
+            for row in zip(*(_python_numbers(column) for column in columns), strict=True)
+        ]
+    result = np.empty(len(values), dtype=object)
+    result[:] = values
+    return pd.Series(result, index=columns[0].index)
+
+
+def _python_numbers(column: "pd.Series[Any]") -> list[Any]:
+    return column.astype(object).tolist()
+
+
+def ratio(numerator: "pd.Series[Any]", denominator: "pd.Series[Any]", places: int = RATIO_PLACES) -> "pd.Series[Any]":
+    """Divide two exact columns, rounding once; ``None`` where either is missing or the denominator is 0."""
+    return map_rows(lambda n, d: divide(n, d, places), numerator, denominator)
+
+
+def to_cents(dollars: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Round a column of exact currency amounts to whole cents (``int64``); the column must have no missing value."""
+    return map_rows(cents, dollars).astype("int64")
+
+
+def largest_remainder(amount: int, weights: Sequence[int | Decimal], identifiers: Sequence[str]) -> list[int]:
+    """Split whole cents by weights so that the parts add up to the whole.
+
+    Each part gets the floor of its exact share of ``abs(amount)``, then one cent each goes to the largest fractional
+    remainders; ties go to the smaller identifier in byte order; weights that are all zero count as equal
+    (conventions, *largest remainder*). Weights must not be negative.
+
+    Raises:
+        ValueError: no part, a negative weight, or lengths that differ.
+    """
+    if not weights or len(weights) != len(identifiers) or min(weights) < 0:
+        raise ValueError("an amount is split over at least one part, with one weight that is not negative for each")
+    exact = [Decimal(weight) for weight in weights]
+    if not any(exact):
+        exact = [Decimal(1)] * len(exact)
+    whole = abs(amount)
+    with localcontext(Context(prec=120, rounding=ROUND_DOWN)):
+        scale = Decimal(1).scaleb(max(max(0, -int(weight.as_tuple().exponent)) for weight in exact))
+        units = [int(weight * scale) for weight in exact]
+    total = sum(units)
+    shares = [divmod(whole * unit, total) for unit in units]
+    parts = [share for share, _ in shares]
+    by_remainder = sorted(range(len(parts)), key=lambda part: (-shares[part][1], identifiers[part].encode()))
+    for part in by_remainder[: whole - sum(parts)]:
+        parts[part] += 1
+    return [part if amount >= 0 else -part for part in parts]

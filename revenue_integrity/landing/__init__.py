@@ -1,0 +1,1 @@
+"""What arrives: source contracts, reading, the manifest of batches, quarantine."""

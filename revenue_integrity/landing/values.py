@@ -1,0 +1,236 @@
+"""How text becomes values: the SQL that parses one column, and the words that say why it cannot.
+
+Belongs here: one expression per kind of column. Does not belong here: where the text comes from (``reading``), rules over
+several columns (each stream's ``sources``).
+
+Each kind has a fast branch for text as it nearly always comes, guarded by one pattern, and a slow branch for the rest; the
+engine runs the slow one only for the rows that need it. Casts alone would not do: the engine's own are lenient (they round
+``1.5`` to a whole number, take ``2024/1/5`` for a date, and an instant without offset for one in the session's zone).
+"""
+
+import zoneinfo
+from dataclasses import dataclass
+
+from revenue_integrity.landing.contracts import RESERVED_IDS, SourceColumn
+
+_SPACE = r"\t\n\x0b\f\r\x1c-\x1f \x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
+"""White space inside a character class: what Unicode calls so (the engine's ``trim`` knows blanks alone)."""
+
+_NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)"
+_EXPONENT = rf"{_NUMBER}[eE][+-]?[0-9]{{1,2}}"
+_CLOCK = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?"
+_OFFSET = r"([Zz]|[+-](0[0-9]|1[0-8])(:?[0-5][0-9])?)"
+_CANONICAL_TS = (
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?"
+    r"(Z|[+-](0[0-9]|1[0-8])(:[0-5][0-9])?)"
+)
+
+_SHOWN = 60
+"""Characters of an offending value that a reason repeats."""
+
+
+def quote(text: str) -> str:
+    """Return text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def name(identifier: str) -> str:
+    """Return an identifier quoted for SQL."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def stripped(text: str) -> str:
+    """Return SQL for the text without white space around it; null if nothing is left."""
+    space = f"[{_SPACE}]"
+    return (
+        f"nullif(case when regexp_matches({text}, {quote(f'^{space}|{space}$')})"
+        f" then regexp_replace({text}, {quote(f'^{space}+|{space}+$')}, '', 'g') else {text} end, '')"
+    )
+
+
+def _matches(text: str, pattern: str) -> str:
+    return f"regexp_full_match({text}, {quote(pattern)})"
+
+
+def _replaced(text: str, pattern: str, replacement: str) -> str:
+    return f"regexp_replace({text}, {quote(pattern)}, {quote(replacement)})"
+
+
+def _extracted(text: str, pattern: str) -> str:
+    return f"regexp_extract({text}, {quote(pattern)}, 1)"
+
+
+def _identifier(text: str) -> str:
+    # What no blank, underscore, lower-case letter or letter beyond ASCII occurs in is an identifier already.
+    usual = f"not regexp_matches({text}, {quote('[^!-^`{-~]')})"
+    return (
+        f"case when {usual} then nullif({text}, '')"
+        f" else upper(regexp_replace({stripped(text)}, {quote(f'[{_SPACE}_]+')}, '-', 'g')) end"
+    )
+
+
+def _decimal(text: str, places: int, digits: int) -> str:
+    whole = digits - places
+    sql_type = f"DECIMAL({digits},{places})"
+    usual = _matches(text, rf"-?[0-9]{{1,{whole}}}([.][0-9]{{1,{places}}})?")
+    trimmed = stripped(text)
+    # Zeros behind the last place that the type holds change nothing; any other digit there would be rounded away.
+    tidy = _replaced(trimmed, r"(\.[0-9]*?)0+$", r"\1")
+    fits = _matches(tidy, rf"[+-]?0*[0-9]{{0,{whole}}}([.][0-9]{{0,{places}}})?")
+    # An exponent (floating point in Parquet is printed with one) is read where the result is exact.
+    scaled = f"try_cast({trimmed} as DECIMAL(38,19))"
+    exponent = f"try_cast({_extracted(trimmed, '[eE](.*)$')} as INTEGER)"
+    fraction = _extracted(trimmed, r"\.([0-9]*)")
+    exact = f"{_matches(trimmed, _EXPONENT)} and {exponent} >= -9 and length({fraction}) <= 10"
+    return (
+        f"case when {usual} then try_cast({text} as {sql_type})"
+        f" when {_matches(trimmed, _NUMBER)} then case when {fits} then try_cast({tidy} as {sql_type}) end"
+        f" when {exact} then case when try_cast({scaled} as {sql_type}) = {scaled}"
+        f" then try_cast({scaled} as {sql_type}) end end"
+    )
+
+
+def _money(text: str) -> str:
+    # 13 digits before the point: times 100, that is still a decimal of 64 bits.
+    return f"cast(({_decimal(text, 2, 15)}) * 100 as BIGINT)"
+
+
+def _integer(text: str) -> str:
+    trimmed = stripped(text)
+    return (
+        f"case when {_matches(text, '-?[0-9]{1,18}')} then try_cast({text} as BIGINT)"
+        f" when {_matches(trimmed, '[+-]?[0-9]+([.]0*)?')} then try_cast(split_part({trimmed}, '.', 1) as BIGINT) end"
+    )
+
+
+def _date(text: str) -> str:
+    def canonical(value: str) -> str:
+        return f"strlen({value}) = 10 and try_cast(try_cast({value} as DATE) as VARCHAR) = {value}"
+
+    trimmed = stripped(text)
+    return (
+        f"case when {canonical(text)} then try_cast({text} as DATE)"
+        f" when {canonical(trimmed)} then try_cast({trimmed} as DATE) end"
+    )
+
+
+def _month(text: str) -> str:
+    trimmed = stripped(text)
+    first = f"{trimmed} || '-01'"
+    return f"case when try_cast(try_cast({first} as DATE) as VARCHAR) = {first} then try_cast({first} as DATE) end"
+
+
+def _timestamp(text: str) -> str:
+    trimmed = stripped(text)
+    # Digits beyond the microsecond may only be zeros; lower-case letters and a short offset are written out for the cast.
+    tidy = _replaced(f"upper({trimmed})", r"(\.[0-9]{6})0+", r"\1")
+    tidy = _replaced(tidy, "([+-][0-9]{2})([0-9]{2})$", r"\1:\2")
+    exact = f"length({_extracted(tidy, r'[.]([0-9]+)')}) <= 6"
+    return (
+        f"case when {_matches(text, _CANONICAL_TS)} then try_cast({text} as TIMESTAMPTZ)"
+        f" when {_matches(trimmed, _CLOCK + _OFFSET)} then case when {exact} then try_cast({tidy} as TIMESTAMPTZ) end end"
+    )
+
+
+def _boolean(text: str) -> str:
+    return (
+        f"case lower({stripped(text)}) when 'true' then true when 't' then true when '1' then true when 'yes' then true"
+        " when 'false' then false when 'f' then false when '0' then false when 'no' then false end"
+    )
+
+
+def parsed(column: SourceColumn, text: str) -> str:
+    """Return SQL for the typed value of a column whose text is the SQL expression ``text``; null if it has none."""
+    if column.default is not None:
+        text = f"coalesce({stripped(text)}, {quote(column.default)})"
+    match column.kind:
+        case "id":
+            return _identifier(text)
+        case "enum":
+            # The allowed values as they are need no further work; anything else is trimmed and lower-cased.
+            allowed = ", ".join(map(quote, column.values))
+            return f"case when {text} in ({allowed}) then {text} else lower({stripped(text)}) end"
+        case "currency":
+            return f"upper({stripped(text)})"
+        case "dec":
+            return _decimal(text, column.places, column.digits)
+        case "money":
+            return _money(text)
+        case "int":
+            return _integer(text)
+        case "date":
+            return _date(text)
+        case "month":
+            return _month(text)
+        case "ts":
+            return _timestamp(text)
+        case "bool":
+            return _boolean(text)
+        case _:
+            return stripped(text)
+
+
+_EXPECTED = {
+    "dec": "is not a decimal number with at most {places} places",
+    "money": "is not a decimal number with at most 2 places",
+    "int": "is not a whole number",
+    "date": "is not a date YYYY-MM-DD",
+    "month": "is not a month YYYY-MM",
+    "ts": "is not an ISO-8601 timestamp to the microsecond",
+    "bool": "is neither true nor false",
+}
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How a parsed column is judged: a cheap predicate that is true of every bad row, and the exact reason (null if none)."""
+
+    suspicious: str
+    reason: str
+
+
+def judged(column: SourceColumn, text: str, currency: str) -> Judgement:
+    """Return how a column is judged, given SQL for its text; the typed value stands under the column's stored name."""
+    value = name(column.stored)
+    shown = f"left({stripped(text)}, {_SHOWN})"
+    problems: list[tuple[str, str]] = []
+    empty = f"{stripped(text)} is null" if column.default is None else "false"
+    if column.required:
+        problems.append((empty, quote(f"{column.name} is empty")))
+    suspicious = f"{value} is null" if column.required else f"({value} is null and {text} is not null)"
+    unread = f"{value} is null and not ({empty})"
+    if column.kind == "ts":
+        problems.append(
+            (
+                f"{unread} and {_matches(stripped(text), _CLOCK)}",
+                f"'{column.name} ''' || {shown} || ''' has no offset'",
+            )
+        )
+        unread = f"{unread} and not {_matches(stripped(text), _CLOCK)}"
+    if column.kind in _EXPECTED:
+        expected = _EXPECTED[column.kind].format(places=column.places)
+        problems.append((unread, f"'{column.name} ''' || {shown} || ''' {expected}'"))
+    elif column.kind == "enum":
+        allowed = ", ".join(map(quote, column.values))
+        problems.append(
+            (f"{value} not in ({allowed})", f"'{column.name} ''' || {shown} || ''' is none of {'|'.join(column.values)}'")
+        )
+        suspicious += f" or {value} not in ({allowed})"
+    elif column.kind == "currency":
+        problems.append((f"{value} <> {quote(currency)}", f"'currency is ' || {shown} || ', not {currency}'"))
+        suspicious += f" or {value} <> {quote(currency)}"
+    elif column.kind == "timezone":
+        zones = ", ".join(map(quote, sorted(zoneinfo.available_timezones())))
+        problems.append((f"{value} not in ({zones})", f"'{column.name} ''' || {shown} || ''' is no IANA time zone'"))
+        suspicious += f" or {value} not in ({zones})"
+    elif column.kind == "id":
+        reserved = ", ".join(map(quote, RESERVED_IDS))
+        problems.append((f"{value} in ({reserved})", f"'{column.name} ' || {value} || ' is a reserved id'"))
+        suspicious += f" or {value} in ({reserved})"
+    if column.ge is not None:
+        bound = column.ge * (100 if column.kind == "money" else 1)
+        words = "is negative" if column.ge == 0 else f"is below {column.ge}"
+        problems.append((f"{value} < {bound}", quote(f"{column.name} {words}")))
+        suspicious += f" or {value} < {bound}"
+    cases = " ".join(f"when {condition} then {reason}" for condition, reason in problems)
+    return Judgement(suspicious, f"case {cases} end" if cases else "null")

@@ -1,0 +1,261 @@
+"""The landing zone: which batches there are, what they weigh, and how a new one is put there.
+
+Belongs here: directories, batch ids, digests, landing. Does not belong here: what is in the files (``reading``).
+
+``<landing>/<stream>/<source>/<arrival>/<file>``. A batch is one directory and never changes once it is visible; a writer
+prepares it under a name that begins with ``.`` and renames it. Names that begin with ``.`` or ``_`` are not there.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from revenue_integrity import clock
+from revenue_integrity.errors import LandingError, UsageError
+from revenue_integrity.landing.contracts import Source
+from revenue_integrity.landing.reading import FORMATS, Stager, file_format, inspect
+from revenue_integrity.settings import Settings
+
+ARRIVAL_FORMAT = "%Y%m%dT%H%M%SZ"
+_ARRIVAL = re.compile(r"\d{8}T\d{6}Z")
+
+
+def parse_arrival(text: str) -> datetime:
+    """Return the instant of an arrival such as ``20250407T093000Z``; raise ``UsageError`` for anything else."""
+    if _ARRIVAL.fullmatch(text):
+        try:
+            return datetime.strptime(text, ARRIVAL_FORMAT).replace(tzinfo=UTC)
+        except ValueError:
+            pass
+    raise UsageError(f"'{text}' is not an arrival", "Write it as YYYYMMDDTHHMMSSZ, for example 20250407T093000Z")
+
+
+@dataclass(frozen=True)
+class FoundFile:
+    """A file of a batch as a look at the directory shows it: name, bytes, modification time in nanoseconds."""
+
+    name: str
+    size: int
+    modified: int
+
+
+@dataclass(frozen=True)
+class FoundBatch:
+    """A batch as a look at the landing zone shows it.
+
+    Attributes:
+        batch_id: ``<stream>/<source>/<arrival>``.
+        arrival: when it became visible.
+        path: its directory.
+        files: its files, by name.
+        problem: why it cannot be read whatever its files hold; empty if nothing is wrong with it.
+    """
+
+    batch_id: str
+    arrival: datetime
+    path: Path
+    files: tuple[FoundFile, ...]
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a look at the landing zone found.
+
+    Attributes:
+        batches: all batches of the sources asked for, in order of their ids.
+        ignored: entries that are no batch, each with the reason.
+    """
+
+    batches: tuple[FoundBatch, ...]
+    ignored: tuple[str, ...]
+
+
+def _visible(directory: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(directory) as entries:
+        return sorted((entry for entry in entries if not entry.name.startswith((".", "_"))), key=lambda entry: entry.name)
+
+
+def scan(landing: Path, sources: Sequence[Source]) -> Scan:
+    """Look for the batches of some sources: names, sizes and times only, no byte of a file is read."""
+    found: list[FoundBatch] = []
+    ignored: list[str] = []
+    for stream in sorted({source.stream for source in sources}):
+        names = {source.name for source in sources if source.stream == stream}
+        if not (landing / stream).is_dir():
+            continue
+        for entry in _visible(landing / stream):
+            if not entry.is_dir():
+                ignored.append(f"{stream}/{entry.name} is not a directory")
+            elif entry.name not in names:
+                ignored.append(f"{stream}/{entry.name} is no source of this stream")
+            else:
+                _scan_source(f"{stream}/{entry.name}", Path(entry.path), found, ignored)
+    return Scan(tuple(sorted(found, key=lambda batch: batch.batch_id)), tuple(ignored))
+
+
+def _scan_source(prefix: str, directory: Path, found: list[FoundBatch], ignored: list[str]) -> None:
+    for entry in _visible(directory):
+        batch_id = f"{prefix}/{entry.name}"
+        if not entry.is_dir():
+            ignored.append(f"{batch_id} is not a directory")
+            continue
+        try:
+            arrival = parse_arrival(entry.name)
+        except UsageError:
+            ignored.append(f"{batch_id} is not named after an arrival (YYYYMMDDTHHMMSSZ)")
+            continue
+        batch = _look(batch_id, arrival, Path(entry.path))
+        if batch.files or batch.problem:
+            found.append(batch)
+        else:
+            ignored.append(f"{batch_id} holds no file")
+
+
+def _look(batch_id: str, arrival: datetime, path: Path) -> FoundBatch:
+    files: list[FoundFile] = []
+    problem = ""
+    for entry in _visible(path):
+        if entry.is_file():
+            stat = entry.stat()
+            files.append(FoundFile(entry.name, stat.st_size, stat.st_mtime_ns))
+        else:
+            problem = f"{entry.name} is not a file"
+    return FoundBatch(batch_id, arrival, path, tuple(files), problem)
+
+
+def digest_of(files: Iterable[tuple[str, str]]) -> str:
+    """Return the digest of a batch: SHA-256 over the sorted list of (file name, SHA-256 of the file's bytes)."""
+    digest = hashlib.sha256()
+    for name, sha256 in sorted(files):
+        digest.update(f"{name}\0{sha256}\n".encode())
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Landed:
+    """A batch that was put into the landing zone.
+
+    Attributes:
+        batch_id: its id.
+        digest: its digest.
+        path: its directory.
+        rows: data rows in its files.
+        quarantined: rows that go to quarantine whatever the other sources hold, with their reasons.
+        unknown_columns: columns that are not modelled.
+    """
+
+    batch_id: str
+    digest: str
+    path: Path
+    rows: int
+    quarantined: tuple[str, ...]
+    unknown_columns: tuple[str, ...]
+
+
+def land(settings: Settings, source: Source, files: Sequence[Path], arrival: datetime | None = None) -> Landed:
+    """Check files and put them into the landing zone as one batch, atomically.
+
+    What would be rejected as a whole is refused. Bad rows are not: they are told, and go to quarantine when the batch is read.
+
+    Raises:
+        LandingError: a file is missing, cannot be read or lacks a column, two have one name, or the arrival is taken.
+        UsageError: no file is given, or the arrival has no offset.
+    """
+    if not files:
+        raise UsageError("no file is given", "Name at least one file")
+    if arrival is not None and arrival.tzinfo is None:
+        raise UsageError("the arrival has no offset", "Write it as YYYYMMDDTHHMMSSZ")
+    _check_names(files)
+    directory = settings.landing_path / source.stream / source.name
+    directory.mkdir(parents=True, exist_ok=True)
+    prepared = Path(tempfile.mkdtemp(prefix=".landing-", dir=directory))
+    try:
+        copies = [_copy(file, prepared / file.name) for file in files]
+        digest, rows, reasons, unknown = _check(settings, source, copies)
+        prepared.chmod(0o755)
+        _sync(prepared)
+        batch = _show(prepared, directory, arrival)
+        _sync(directory)
+    except OSError as error:
+        raise LandingError(f"the files cannot be landed: {error}", "Check the files and the landing zone") from error
+    finally:
+        shutil.rmtree(prepared, ignore_errors=True)
+    return Landed(f"{source.prefix}{batch.name}", digest, batch, rows, reasons, unknown)
+
+
+def _check_names(files: Sequence[Path]) -> None:
+    names = [file.name for file in files]
+    for file in files:
+        if not file.is_file():
+            raise LandingError(f"there is no file {file}", "Name files that exist")
+        if file.name.startswith((".", "_")):
+            raise LandingError(f"{file.name} would not be read: its name begins with '{file.name[0]}'", "Rename the file")
+        if not file_format(file.name):
+            raise LandingError(f"{file.name} is none of {', '.join(FORMATS)}", "Convert the file")
+        if names.count(file.name) > 1:
+            raise LandingError(f"two files are named {file.name}", "Rename one of them")
+
+
+def _copy(file: Path, to: Path) -> Path:
+    shutil.copyfile(file, to)
+    _sync(to)
+    return to
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _check(settings: Settings, source: Source, files: Sequence[Path]) -> tuple[str, int, tuple[str, ...], tuple[str, ...]]:
+    """Read the copies as ingestion will; return digest, rows, reasons of bad rows (a few), unknown columns."""
+    facts = [inspect(file) for file in files]
+    with duckdb.connect(config={"python_enable_replacements": False}) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        staged = Stager(connection, source, settings.currency).stage(facts)
+        if staged.problems:
+            reason = "; ".join(problem for _, problem in sorted(staged.problems.items()))
+            raise LandingError(f"the batch would be rejected: {reason}", "Correct the file and land it again")
+        rows = connection.execute(f"select count(*) from {staged.table}").fetchall()[0][0]
+        bad = connection.execute(
+            f"""
+            select f, rowid - min(rowid) over (partition by f) + 1 as row_number, static_errors
+            from {staged.table} qualify static_errors is not null order by all
+            """
+        ).fetchall()
+    names = {number: path.name for path, number in staged.numbers.items()}
+    reasons = tuple(f"{names[number]} row {row}: {errors}" for number, row, errors in bad)
+    unknown = sorted({column for columns in staged.unknown.values() for column in columns})
+    return digest_of((file.name, file.sha256) for file in facts), rows, reasons, tuple(unknown)
+
+
+def _show(prepared: Path, directory: Path, arrival: datetime | None) -> Path:
+    """Give the prepared directory its name; without an arrival, the first second from now on that is free."""
+    instant = (arrival or clock.now()).astimezone(UTC).replace(microsecond=0)
+    while True:
+        batch = directory / instant.strftime(ARRIVAL_FORMAT)
+        # mkdir claims the name, for a rename would replace an empty directory; nobody reads a batch without files.
+        try:
+            batch.mkdir()
+        except FileExistsError:
+            if arrival is not None:
+                raise LandingError(
+                    f"there is a batch {batch.parent.parent.name}/{batch.parent.name}/{batch.name} already",
+                    "A batch never changes: land the files under another arrival",
+                ) from None
+            instant += timedelta(seconds=1)
+            continue
+        prepared.replace(batch)
+        return batch

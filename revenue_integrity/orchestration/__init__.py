@@ -1,0 +1,1 @@
+"""Dagster's part: partitions, assets from tables, checks, jobs, staleness."""

@@ -1,0 +1,99 @@
+"""The one place that turns checks into Dagster checks, and judgements into their results.
+
+Belongs here: names, gates, metadata of check results. Does not belong here: what any check demands (each stream's
+``checks``, ``close.judgements``).
+"""
+
+import warnings
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from revenue_integrity import output
+from revenue_integrity.close.judgement import Check, Figure, Gate, Judgement
+from revenue_integrity.warehouse.table import Table
+
+GATE_KEY = "gate"
+"""Metadata key under which a check names its gate; the sign-off gate reads it from the definition, never from a run."""
+
+SCHEMA_CHECK = "schema_holds"
+"""Name of the check that every table has: types, nulls, ranges, closed sets, unique key."""
+
+_SEVERITY = {
+    Gate.WRITE: dg.AssetCheckSeverity.ERROR,
+    Gate.PUBLISH: dg.AssetCheckSeverity.ERROR,
+    Gate.SIGN_OFF: dg.AssetCheckSeverity.ERROR,
+    Gate.WARN: dg.AssetCheckSeverity.WARN,
+}
+
+_GATE_STOPS = {
+    Gate.WRITE: "its failure leaves the table as it was and stops what is behind it",
+    Gate.PUBLISH: "its failure keeps the old publication",
+    Gate.SIGN_OFF: "its failure blocks sign-off",
+    Gate.WARN: "a warning",
+}
+
+
+def spec(table: Table, name: str, gate: Gate, description: str, partitions: dg.PartitionsDefinition) -> dg.AssetCheckSpec:
+    """Return the spec of a check of a table, per month."""
+    with warnings.catch_warnings():
+        # Partitions on checks are a preview of the pinned Dagster; they were tried, and the pin is why that is enough.
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        return dg.AssetCheckSpec(
+            name,
+            asset=dg.AssetKey(table.asset_key),
+            description=f"{description} Gate: {gate.value} ({_GATE_STOPS[gate]}).",
+            metadata={GATE_KEY: gate.value},
+            partitions_def=partitions,
+        )
+
+
+def check_specs(table: Table, checks: Sequence[Check], partitions: dg.PartitionsDefinition) -> list[dg.AssetCheckSpec]:
+    """Return the specs of all checks that an asset evaluates itself: its schema check and its own."""
+    rules = f"Every row of {table.name} has the declared types, nulls, ranges and values, and its key is unique."
+    own = [spec(table, check.name, check.gate, check.description, partitions) for check in checks]
+    return [spec(table, SCHEMA_CHECK, Gate.WRITE, rules, partitions), *own]
+
+
+def result(table: Table, name: str, gate: Gate, judgement: Judgement) -> dg.AssetCheckResult:
+    """Return what Dagster records of a judgement: figures that plot over months, offenders as a table, the next step."""
+    return dg.AssetCheckResult(
+        passed=judgement.passed,
+        asset_key=dg.AssetKey(table.asset_key),
+        check_name=name,
+        severity=_SEVERITY[gate],
+        description=judgement.next_step or None,
+        metadata=figures_metadata(judgement),
+    )
+
+
+def figures_metadata(judgement: Judgement) -> dict[str, Any]:
+    """Return the figures and offenders of a judgement as Dagster metadata."""
+    metadata: dict[str, Any] = {name: _figure(value) for name, value in judgement.figures.items()}
+    if judgement.rows is not None and not judgement.rows.empty:
+        metadata["largest"] = table_metadata(judgement.rows)
+    return metadata
+
+
+def _figure(value: Figure) -> Any:
+    if isinstance(value, Decimal):
+        # Dagster plots floats; the exact figure is in the table, this one is for the eye.
+        return dg.MetadataValue.float(float(value))
+    if value is None:
+        return dg.MetadataValue.null()
+    if isinstance(value, bool | str):
+        return value
+    return dg.MetadataValue.int(int(value))
+
+
+def table_metadata(rows: pd.DataFrame) -> dg.TableMetadataValue:
+    """Return a small frame as a table that the UI renders."""
+    records = [
+        dg.TableRecord({name: str(value) if isinstance(value, Decimal) else value for name, value in row.items()})
+        for row in output.plain_rows(rows)
+    ]
+    schema = dg.TableSchema([dg.TableColumn(str(name), type="string") for name in rows.columns])
+    return dg.TableMetadataValue(records=records, schema=schema)

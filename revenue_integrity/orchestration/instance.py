@@ -1,0 +1,102 @@
+"""The Dagster instance of a home: its configuration, and clearing what a killed process left behind.
+
+Belongs here: where run history lives and how many things may run at once. Does not belong here: what runs.
+"""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+import yaml
+from dagster import DagsterRunStatus, RunsFilter
+
+from revenue_integrity.settings import Settings
+
+POOL = "duckdb"
+"""Pool of every step that opens the warehouse: a DuckDB writer excludes every other process."""
+
+PROCESS_TAG = "revenue_integrity/process"
+"""Tag of runs that a command started in its own process: host and process id, to tell when it is gone."""
+
+_CONFIGURATION = {
+    "telemetry": {"enabled": False},
+    "nux": {"enabled": False},
+    "concurrency": {
+        "runs": {"max_concurrent_runs": 1},
+        "pools": {"default_limit": 1, "granularity": "op"},
+    },
+    "run_monitoring": {"enabled": True, "free_slots_after_run_end_seconds": 60},
+}
+
+
+def configure(settings: Settings) -> Path:
+    """Write the instance's configuration into the home, if it is not there, and return the instance's directory.
+
+    An existing file is the operator's: it may name PostgreSQL as storage, and is left alone.
+    """
+    directory = settings.dagster_path
+    directory.mkdir(parents=True, exist_ok=True)
+    file = directory / "dagster.yaml"
+    if not file.exists():
+        temporary = directory / ".dagster.yaml.new"
+        temporary.write_text(yaml.safe_dump(_CONFIGURATION, sort_keys=False), encoding="utf-8")
+        temporary.replace(file)
+    return directory
+
+
+@contextmanager
+def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """Open the home's instance, clear what a killed process left behind, and close it in the end."""
+    directory = configure(settings)
+    os.environ["DAGSTER_HOME"] = str(directory)
+    with dg.DagsterInstance.from_config(str(directory)) as instance:
+        clear_abandoned(instance)
+        yield instance
+
+
+def process_tag() -> str:
+    """Return the tag value that names this process."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
+
+
+def _started(pid: int) -> str:
+    # A process id alone is reused; with its start time it is unique on this machine.
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[19]
+    except OSError:
+        return ""
+
+
+def _is_gone(tag: str) -> bool:
+    host, pid, started = tag.rsplit(":", 2)
+    if host != socket.gethostname():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return bool(started) and _started(int(pid)) != started
+
+
+def clear_abandoned(instance: dg.DagsterInstance) -> list[str]:
+    """Fail the runs whose command was killed, free their slots, and return their ids.
+
+    Runs that the daemon started are watched by Dagster's own run monitoring.
+    """
+    unfinished = instance.get_runs(
+        filters=RunsFilter(statuses=[DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.NOT_STARTED])
+    )
+    cleared = []
+    for run in unfinished:
+        tag = run.tags.get(PROCESS_TAG)
+        if tag and _is_gone(tag):
+            instance.report_run_failed(run, "The process that ran it was killed.")
+            if instance.event_log_storage.supports_global_concurrency_limits:
+                instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+            cleared.append(run.run_id)
+    return cleared

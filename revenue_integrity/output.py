@@ -1,0 +1,127 @@
+"""How rows are shown to people and programs: a table on a terminal, CSV, JSON.
+
+Belongs here: plain values and their printing. Does not belong here: which rows to show.
+Plain values: months ``YYYY-MM``, dates ``YYYY-MM-DD``, instants ``2025-05-03T10:00:00.000000Z``, decimals without trailing
+zeros and never with an exponent, booleans ``true``/``false``, null empty (JSON: ``null``).
+"""
+
+import csv
+import datetime
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, TextIO
+
+import pandas as pd
+
+from revenue_integrity import months
+
+
+class Format(StrEnum):
+    """How data are printed."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+def decimal_text(value: Decimal) -> str:
+    """Return a decimal without trailing zeros and without an exponent; zero has no sign."""
+    text = f"{value:f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text in ("-0", "") else text
+
+
+def plain(value: Any, column: str = "") -> Any:
+    """Return a plain value: integers, booleans and decimals stay (decimals normalised), all else is text or ``None``."""
+    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value):
+        return None
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, Decimal):
+        return Decimal(decimal_text(value))
+    if isinstance(value, datetime.datetime):
+        if value.tzinfo is None:
+            return plain(value.date(), column)
+        return f"{value.astimezone(datetime.UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+    if isinstance(value, datetime.date):
+        return months.label(value) if column == "month" else value.isoformat()
+    return str(value)
+
+
+def plain_rows(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a frame as dictionaries of plain values."""
+    columns = [[plain(value, str(name)) for value in frame[name].astype(object).tolist()] for name in frame.columns]
+    names = [str(name) for name in frame.columns]
+    return (dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def write_csv(rows: Iterable[dict[str, Any]], columns: list[str], stream: TextIO) -> None:
+    """Write plain rows as CSV with a header, lines ending in a bare newline."""
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_text(row[column]) for column in columns] for row in rows)
+
+
+def write_json(rows: Iterable[dict[str, Any]], stream: TextIO) -> None:
+    """Write plain rows as a JSON array, one object a line, decimals as numbers with all their digits."""
+    stream.write("[")
+    for position, row in enumerate(rows):
+        stream.write(",\n " if position else "\n ")
+        fields = (f"{json.dumps(name)}: {_json_value(value)}" for name, value in row.items())
+        stream.write("{" + ", ".join(fields) + "}")
+    stream.write("\n]\n")
+
+
+def _json_value(value: Any) -> str:
+    # The standard encoder knows no Decimal, and a float would not keep all digits.
+    return _text(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
+
+
+def show(frame: pd.DataFrame, chosen: Format | None, stream: TextIO | None = None, title: str = "") -> None:
+    """Print a frame: as chosen, else as a table on a terminal and as CSV into a pipe or file."""
+    stream = stream or sys.stdout
+    chosen = chosen or (Format.TABLE if stream.isatty() else Format.CSV)
+    columns = [str(name) for name in frame.columns]
+    if chosen is Format.CSV:
+        write_csv(plain_rows(frame), columns, stream)
+    elif chosen is Format.JSON:
+        write_json(plain_rows(frame), stream)
+    else:
+        _show_table(frame, columns, stream, title)
+
+
+def _show_table(frame: pd.DataFrame, columns: list[str], stream: TextIO, title: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title or None, header_style="bold", title_justify="left")
+    for name in columns:
+        values = frame[name].dropna()
+        number = not values.empty and all(isinstance(value, int | float | Decimal) for value in values.astype(object))
+        table.add_column(name, justify="right" if number else "left", overflow="fold")
+    for row in plain_rows(frame):
+        # Text, not markup: a name such as "[bold]" is data.
+        table.add_row(*(Text(_amount(name, row[name])) for name in columns))
+    Console(file=stream, soft_wrap=not stream.isatty()).print(table)
+
+
+def _amount(name: str, value: Any) -> str:
+    """Group thousands of cents columns, negative in parentheses, as finance reads them."""
+    if name.endswith("_cents") and isinstance(value, int) and not isinstance(value, bool):
+        dollars = f"{abs(value) // 100:,}.{abs(value) % 100:02d}"
+        return f"({dollars})" if value < 0 else dollars
+    return _text(value)

@@ -1,0 +1,238 @@
+"""Every number and path that somebody may want to change: typed, with its unit and default, refused at the start if wrong.
+
+Belongs here: the settings and where the home's files stand. Does not belong here: reading what is in those files.
+Values come from the environment (``REVENUE_INTEGRITY_FIRST_MONTH=2024-01``, lists as JSON), then from the TOML file that
+``REVENUE_INTEGRITY_CONFIG`` names, then from the defaults below.
+"""
+
+import zoneinfo
+from datetime import date
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from revenue_integrity import clock, months
+from revenue_integrity.errors import SettingsError, UsageError
+
+PREFIX = "REVENUE_INTEGRITY_"
+
+
+def _month(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            return months.parse(value)
+        except UsageError as error:
+            raise ValueError(str(error)) from error
+    return value
+
+
+Month = Annotated[date, BeforeValidator(_month), PlainSerializer(months.label, return_type=str)]
+Share = Annotated[Decimal, Field(ge=0, le=1)]
+
+
+def _checkout_data() -> Path:
+    return Path(__file__).resolve().parent.parent / "data"
+
+
+class Settings(BaseSettings):
+    """The settings of one deployment. Shares are fractions (0.01 = 1 %)."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, validate_default=True)
+
+    # Places
+    home: Path = Field(default_factory=_checkout_data, description="Directory that holds all state.")
+    landing: Path | None = Field(None, description="Landing zone; by default `landing` in the home.")
+    published: Path | None = Field(None, description="Published data; by default `published` in the home.")
+
+    # Months
+    first_month: Month = Field(date(2024, 1, 1), description="First service month of the deployment; partitions start here.")
+    last_month: Month | None = Field(None, description="Last service month; by default the month after the present one.")
+
+    # Sources
+    currency: str = Field("USD", pattern="^[A-Z]{3}$", description="The deployment's currency (ISO 4217).")
+
+    # Meters
+    late_after_days: int = Field(3, ge=0, description="A reading is late when it arrives more than this many days after its day.")
+    lookback_days: int = Field(28, ge=7, le=366, description="Days of history behind gap estimates and suspect readings.")
+    min_same_weekday_readings: int = Field(2, ge=1, description="Readings of the same weekday needed for a weekday estimate.")
+    default_load_factor: Share = Field(Decimal("0.6"), description="Share of the reservation assumed drawn without any reading.")
+    suspect_factor: Decimal = Field(Decimal(3), gt=1, description="A reading above this many medians of its meter is suspect.")
+    suspect_min_readings: int = Field(7, ge=1, description="Readings needed before a reading can be suspect.")
+
+    # Power
+    allocation_method: Literal["hybrid", "metered_share", "reserved_share"] = Field(
+        "hybrid", description="How a site's power bill is split over its contracts."
+    )
+    accrual_months: int = Field(3, ge=1, description="Most final bills that an accrual for a missing bill rests on.")
+
+    # Risk
+    risk_history_months: int = Field(24, ge=1, description="Months of history replayed for margin risk, the month included.")
+    risk_min_months: int = Field(6, ge=1, description="Months of history below which no distribution is shown.")
+    risk_percentile: Share = Field(Decimal("0.05"), description="Share of months worse than the margin percentile.")
+    risk_aversion: Decimal = Field(Decimal("0.5"), ge=0, description="Weight of margin at risk in the risk-weighted margin.")
+    stress_price_factor: Decimal = Field(Decimal("1.5"), ge=0, description="Factor on the energy cost in the price stress.")
+    stress_full_utilization: Share = Field(Decimal("0.9"), description="Utilization in the full-load stress.")
+
+    # Close
+    cutoff_business_day: int = Field(5, ge=1, le=20, description="Business day of the next month whose end is the cutoff.")
+    close_timezone: str = Field("UTC", description="IANA time zone of the cutoff.")
+    holidays: tuple[date, ...] = Field((), description="Days that are no business days, beside weekends.")
+    close_due_business_day: int = Field(15, ge=1, le=23, description="Business day by which a month should be signed off.")
+    tolerance_cents: int = Field(100, ge=0, description="Variance of a row that nobody must act on (cents).")
+    tolerance_share: Share = Field(Decimal("0.01"), description="Or this share of the row's right side.")
+    kwh_tolerance_share: Share = Field(Decimal("0.05"), description="Tolerance of metered against billed kWh.")
+    materiality_cents: int = Field(100_000, ge=0, description="Gross cents of causes that a month may carry (cents) ...")
+    materiality_share: Share = Field(Decimal("0.005"), description="... or this share of its expected revenue or power cost.")
+    preparers: tuple[str, ...] = Field((), description="Who may prepare a month.")
+    approvers: tuple[str, ...] = Field((), description="Who may approve, waive and reopen.")
+    sequential_close: bool = Field(True, description="A month can only be signed after the month before it.")
+
+    # Data quality
+    quarantine_warn_share: Share = Field(Decimal("0.01"), description="Quarantined share of a month's rows that warns.")
+    quarantine_publish_share: Share = Field(Decimal("0.05"), description="Quarantined share that stops publishing.")
+    meter_completeness_share: Share = Field(Decimal("0.98"), description="Share of contract-days that need an actual reading.")
+    late_readings_warn_share: Share = Field(Decimal("0.05"), description="Share of contract-days with late readings that warns.")
+    row_count_warn_share: Share = Field(
+        Decimal("0.3"), description="Deviation of a month's rows from their trailing mean that warns."
+    )
+
+    # Machine
+    memory_limit: str = Field(
+        "2GB", pattern=r"^\d+(\.\d+)?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$", description="Memory limit of the engine."
+    )
+    threads: int = Field(0, ge=0, description="Threads of the engine; 0 means one for each processor.")
+    lock_timeout_seconds: int = Field(300, ge=0, description="How long to wait for another writer (seconds).")
+    ui_port: int = Field(3000, ge=1, le=65535, description="Port of the UI on 127.0.0.1.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let arguments win over the environment, and the environment over the TOML file."""
+        import os
+
+        toml = os.environ.get(f"{PREFIX}CONFIG")
+        sources: tuple[PydanticBaseSettingsSource, ...] = (init_settings, env_settings)
+        return (*sources, TomlConfigSettingsSource(settings_cls, Path(toml))) if toml else sources
+
+    @field_validator("home", "landing", "published")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        return path.expanduser().absolute() if path else path
+
+    @field_validator("close_timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        if name not in zoneinfo.available_timezones():
+            raise ValueError("must be an IANA time zone such as UTC or America/New_York")
+        return name
+
+    @model_validator(mode="after")
+    def _months_in_order(self) -> "Settings":
+        if self.last_month and self.last_month < self.first_month:
+            raise ValueError(f"last_month {self.last_month:%Y-%m} lies before first_month {self.first_month:%Y-%m}")
+        if self.quarantine_warn_share > self.quarantine_publish_share:
+            raise ValueError("quarantine_warn_share must not exceed quarantine_publish_share")
+        return self
+
+    @property
+    def landing_path(self) -> Path:
+        """The landing zone."""
+        return self.landing or self.home / "landing"
+
+    @property
+    def published_path(self) -> Path:
+        """Where published data stand."""
+        return self.published or self.home / "published"
+
+    @property
+    def warehouse_path(self) -> Path:
+        """The DuckDB file."""
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def catalog_path(self) -> Path:
+        """Directory of fingerprints, readable without opening the warehouse."""
+        return self.home / "catalog"
+
+    @property
+    def dagster_path(self) -> Path:
+        """The Dagster instance."""
+        return self.home / "dagster"
+
+    @property
+    def ledger_path(self) -> Path:
+        """The sign-off ledger."""
+        return self.home / "ledger"
+
+    @property
+    def packs_path(self) -> Path:
+        """The close packs."""
+        return self.home / "packs"
+
+    @property
+    def logs_path(self) -> Path:
+        """Log files."""
+        return self.home / "logs"
+
+    @cached_property
+    def months(self) -> list[date]:
+        """The service months of the deployment, in order."""
+        return months.between(self.first_month, self.last_month or months.add(clock.now().date(), 1))
+
+    def values(self, *names: str) -> dict[str, str]:
+        """Return some settings as canonical text: what a fingerprint holds of them."""
+        dumped = self.model_dump(mode="json", include=set(names))
+        missing = set(names) - set(dumped)
+        if missing:
+            raise KeyError(f"no such setting: {sorted(missing)}")
+        return {name: str(dumped[name]) for name in sorted(names)}
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings.
+
+    Raises:
+        SettingsError: a value is not allowed, a name is unknown or the TOML file cannot be read; the message holds the
+            name, the value and what is allowed.
+    """
+    try:
+        settings = Settings(**overrides)
+    except ValidationError as error:
+        raise SettingsError("; ".join(_explain(problem) for problem in error.errors()), "Correct it and try again") from error
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"the settings cannot be read: {error}", "Correct the file that REVENUE_INTEGRITY_CONFIG names"
+        ) from error
+    _refuse_unknown_variables()
+    return settings
+
+
+def _explain(problem: Any) -> str:
+    name = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"there is no setting '{name}'"
+    return f"setting {name or 'combination'}={problem['input']!r}: {problem['msg']}" if name else str(problem["msg"])
+
+
+def _refuse_unknown_variables() -> None:
+    import os
+
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields} | {f"{PREFIX}CONFIG"}
+    unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
+    if unknown:
+        raise SettingsError(f"there is no setting {', '.join(unknown)}", "Remove the variable, or correct its name")

@@ -1,0 +1,1 @@
+"""Lines of business data, each with its own sources and tables."""

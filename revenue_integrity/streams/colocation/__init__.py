@@ -1,0 +1,1 @@
+"""Stream 1: contracts, racks, meters, power bills and invoices to monthly margin."""

@@ -1,0 +1,99 @@
+"""Checks of the colocation stream on raw, curated and mart tables, each with the gate that its failure closes.
+
+Belongs here: what must be true of these tables. Does not belong here: how a check becomes a Dagster check
+(``orchestration.check_factory``), schema checks (every table has one, from its declaration), checks of reconciliations.
+"""
+
+from functools import partial
+
+from revenue_integrity.close.judgement import Check, Gate, sql_check
+from revenue_integrity.streams.colocation import schemas
+
+_PACKAGE = "revenue_integrity.streams.colocation"
+_check = partial(sql_check, _PACKAGE)
+
+CHECKS: tuple[Check, ...] = (
+    _check(
+        "meters_are_complete",
+        schemas.METER_DAILY,
+        Gate.WARN,
+        "At least the set share of contract-days rests on actual readings.",
+        "Ask metering for the missing days of the contracts listed and land them; the month heals by itself.",
+        lists=True,
+        settings=("meter_completeness_share",),
+    ),
+    _check(
+        "readings_arrive_on_time",
+        schemas.METER_DAILY,
+        Gate.WARN,
+        "No more than the set share of contract-days has a late reading; suspect readings are listed beside them.",
+        "Look at the meters listed: a late or suspect reading is used, so confirm it or land a correction.",
+        lists=True,
+        settings=("late_readings_warn_share",),
+    ),
+    _check(
+        "assigned_racks_are_contracted_racks",
+        schemas.RACK_DAILY,
+        Gate.WARN,
+        "On every day the racks assigned to a contract are as many as contracted.",
+        "More racks than contracted is unbilled space: amend the contract or correct the assignment.",
+        lists=True,
+    ),
+    _check(
+        "peaks_are_within_reservations",
+        schemas.METER_DAILY,
+        Gate.WARN,
+        "No peak exceeds its reservation; what goes uncharged for want of an overage price is listed in cents.",
+        "Agree an overage price or a larger reservation with the customers listed.",
+        lists=True,
+        tables=(schemas.CONTRACT_TERMS,),
+    ),
+    _check(
+        "allocated_plus_stranded_is_billed",
+        schemas.POWER_ALLOCATION,
+        Gate.PUBLISH,
+        "For every site and charge, allocated and stranded cents add up to the power bill.",
+        "This is an error of the program or of its tables: do not publish, report it with the month.",
+        tables=(schemas.POWER_BILLS,),
+    ),
+    _check(
+        "revenue_components_add_up",
+        schemas.CONTRACT_MONTH,
+        Gate.PUBLISH,
+        "For every contract, revenue is the sum of its components and of its expected charges, margin what power leaves of it.",
+        "This is an error of the program or of its tables: do not publish, report it with the month.",
+        tables=(schemas.EXPECTED_CHARGES,),
+    ),
+    _check(
+        "mrr_bridge_adds_up",
+        schemas.MRR_MOVEMENTS,
+        Gate.PUBLISH,
+        "For every customer, opening MRR and movements make closing MRR, and that is the MRR of the customer's contracts.",
+        "This is an error of the program or of its tables: do not publish, report it with the month.",
+        tables=(schemas.CONTRACT_MONTH,),
+    ),
+    _check(
+        "rack_split_adds_up",
+        schemas.RACK_MONTH,
+        Gate.PUBLISH,
+        "For every contract, revenue and power cost of its racks add up to the contract's.",
+        "This is an error of the program or of its tables: do not publish, report it with the month.",
+        tables=(schemas.CONTRACT_MONTH,),
+    ),
+    _check(
+        "costs_are_not_negative",
+        schemas.POWER_ALLOCATION,
+        Gate.WARN,
+        "A power cost is negative only where the site's bill holds a credit.",
+        "Look at the site's bill: a negative share without a credit on the bill is an error.",
+        tables=(schemas.POWER_BILLS,),
+    ),
+    _check(
+        "row_count_is_near_its_trailing_mean",
+        schemas.CONTRACT_MONTH,
+        Gate.WARN,
+        "The month has about as many contracts as the three months before.",
+        "Compare with the months before: a batch of contracts may be missing, or many contracts began or ended.",
+        settings=("row_count_warn_share",),
+    ),
+)

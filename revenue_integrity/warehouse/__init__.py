@@ -1,0 +1,1 @@
+"""Where tables live: schemas, the DuckDB IO manager, content hashes, publishing."""

@@ -1,0 +1,216 @@
+"""What each partition was made from and what it holds: fingerprints and content hashes.
+
+Belongs here: recording them in the transaction that writes the partition, and the copies beside the warehouse that are
+readable without opening it. Does not belong here: deciding what is stale (``orchestration.staleness``).
+
+The warehouse is the truth; ``<home>/catalog/*.json`` is a copy, written after commit and healed from the warehouse.
+"""
+
+import hashlib
+import inspect
+import json
+import os
+import tempfile
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from revenue_integrity import clock, months
+from revenue_integrity.settings import Settings
+from revenue_integrity.streams.rules import Rule
+from revenue_integrity.warehouse.query import read_sql
+from revenue_integrity.warehouse.table import Table
+
+ABSENT = "absent"
+"""Hash of a neighbour that is not there: a state like any other."""
+
+
+@dataclass(frozen=True)
+class PartitionRecord:
+    """What is on record of one partition.
+
+    Attributes:
+        fingerprint: hash of everything it was made from.
+        content_hash: hash of what it holds.
+        rows: how many rows it has.
+        code_version: of the rule that made it.
+        settings: the settings that it rests on, as text.
+        inputs: hash of each slice that it read.
+        computed_at: when its rows were last computed (ISO 8601, UTC).
+    """
+
+    fingerprint: str
+    content_hash: str
+    rows: int
+    code_version: str
+    settings: Mapping[str, str]
+    inputs: Mapping[str, str]
+    computed_at: str
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All records of a home, as its files tell them."""
+
+    partitions: Mapping[str, PartitionRecord] = field(default_factory=dict)
+    slices: Mapping[str, str] = field(default_factory=dict)
+
+    def partition(self, qualified: str, month: date) -> PartitionRecord | None:
+        """Return the record of a table's month, or ``None`` if it was never computed."""
+        return self.partitions.get(f"{qualified}@{months.label(month)}")
+
+    def content_hash(self, qualified: str, month: date) -> str | None:
+        """Return what a table's month holds, or ``None`` if it was never computed."""
+        record = self.partition(qualified, month)
+        return record.content_hash if record else None
+
+    def slice_hash(self, source: str, month: date) -> str | None:
+        """Return the hash of a source's rows that matter to a month, or ``None`` if there are none."""
+        return self.slices.get(f"{source}@{months.label(month)}")
+
+    def slice_months(self, source: str) -> list[date]:
+        """Return the months for which a source has rows, in order."""
+        return sorted(months.parse(name.split("@")[1]) for name in self.slices if name.startswith(f"{source}@"))
+
+
+def canonical_json(value: Any) -> str:
+    """Return the one JSON text of a value: sorted keys, no blanks, UTF-8."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def sha256_of(value: Any) -> str:
+    """Return the SHA-256 of a value's canonical JSON."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def fingerprint(code_version: str, settings: Mapping[str, str], inputs: Mapping[str, str]) -> str:
+    """Return the hash of everything that a partition is made from."""
+    return sha256_of({"code": code_version, "settings": dict(settings), "inputs": dict(inputs)})
+
+
+@cache
+def version_of_rule(rule: Rule) -> str:
+    """Return the version of a rule: a hash over its module, its SQL and its table's declaration, so nobody has to count it up."""
+    module = inspect.getmodule(rule.function)
+    if module is None or module.__package__ is None:
+        raise TypeError(f"the rule of {rule.table.qualified} stands in no module")
+    declared = [(name, rule.table.sql_type(name), rule.table.schema.columns[name].nullable) for name in rule.table.columns]
+    texts = [read_sql(module.__package__, path) for path in rule.sql]
+    return sha256_of([inspect.getsource(module), texts, list(rule.table.key), declared])
+
+
+_DDL = """
+create schema if not exists meta;
+create table if not exists meta.partitions (
+    table_name varchar not null,
+    month date not null,
+    fingerprint varchar not null,
+    content_hash varchar not null,
+    row_count bigint not null,
+    code_version varchar not null,
+    settings varchar not null,
+    inputs varchar not null,
+    computed_at timestamptz not null
+);
+"""
+
+
+def record(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    month: date,
+    *,
+    made_from: str,
+    content_hash: str,
+    rows: int,
+    code_version: str,
+    settings: Mapping[str, str],
+    inputs: Mapping[str, str],
+) -> None:
+    """Put a partition on record, in the caller's transaction."""
+    connection.execute(_DDL)
+    connection.execute("delete from meta.partitions where table_name = ? and month = ?", [table.qualified, month])
+    connection.execute(
+        "insert into meta.partitions values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            table.qualified,
+            month,
+            made_from,
+            content_hash,
+            rows,
+            code_version,
+            canonical_json(dict(settings)),
+            canonical_json(dict(inputs)),
+            clock.now(),
+        ],
+    )
+
+
+def _has(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
+    return bool(
+        connection.execute("select 1 from duckdb_tables() where schema_name = 'meta' and table_name = ?", [name]).fetchone()
+    )
+
+
+def refresh(connection: duckdb.DuckDBPyConnection, settings: Settings, month: date | None = None) -> None:
+    """Copy the records of a month (or of all months) into files beside the warehouse, where they differ; after commit."""
+    only = "" if month is None else " where month = $month"
+    given = {} if month is None else {"month": month}
+    by_month: dict[str, dict[str, Any]] = defaultdict(lambda: {"partitions": {}, "slices": {}})
+    if _has(connection, "partitions"):
+        rows = connection.execute(
+            "select table_name, month, fingerprint, content_hash, row_count, code_version, settings, inputs,"
+            f" strftime(computed_at, '%Y-%m-%dT%H:%M:%S.%fZ') from meta.partitions{only} order by table_name, month",
+            given,
+        ).fetchall()
+        for name, held_month, made_from, content, count, version, used_settings, inputs, computed_at in rows:
+            held = PartitionRecord(made_from, content, count, version, json.loads(used_settings), json.loads(inputs), computed_at)
+            by_month[months.label(held_month)]["partitions"][name] = asdict(held)
+    if _has(connection, "slices"):
+        rows = connection.execute(
+            f"select source, month, slice_hash from meta.slices{only} order by source, month", given
+        ).fetchall()
+        for name, held_month, slice_hash in rows:
+            by_month[months.label(held_month)]["slices"][name] = slice_hash
+    for label, records in by_month.items():
+        write_if_changed(settings.catalog_path / f"{label}.json", json.dumps(records, indent=1, sort_keys=True) + "\n")
+    stale = [] if month else [file for file in settings.catalog_path.glob("????-??.json") if file.stem not in by_month]
+    for file in stale:
+        file.unlink()
+
+
+def write_if_changed(file: Path, text: str) -> bool:
+    """Replace a file's text by rename, synced to disk, unless it is the same already; return whether it was written."""
+    if file.exists() and file.read_text(encoding="utf-8") == text:
+        return False
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=".", suffix=".new")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).replace(file)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return True
+
+
+def read_catalog(settings: Settings) -> Catalog:
+    """Return what is on record, from the files beside the warehouse; the warehouse is not opened."""
+    partitions: dict[str, PartitionRecord] = {}
+    slices: dict[str, str] = {}
+    for file in sorted(settings.catalog_path.glob("????-??.json")):
+        content = json.loads(file.read_text(encoding="utf-8"))
+        for name, values in content["partitions"].items():
+            partitions[f"{name}@{file.stem}"] = PartitionRecord(**values)
+        for name, slice_hash in content["slices"].items():
+            slices[f"{name}@{file.stem}"] = slice_hash
+    return Catalog(partitions, slices)

@@ -1,0 +1,78 @@
+"""Opening the warehouse, the one DuckDB file of a home.
+
+Belongs here: connecting, waiting for another writer, saying clearly why it cannot be opened. Does not belong here: tables.
+"""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from revenue_integrity.errors import WarehouseError
+from revenue_integrity.settings import Settings
+
+_RETRY_SECONDS = 0.2
+"""Pause between two attempts: short against a step of a run, long against an attempt (some milliseconds)."""
+
+_HOLDER = re.compile(r"PID (\d+)")
+
+
+def configuration(settings: Settings) -> dict[str, str | int | bool]:
+    """Return how the engine is set up: UTC, exact order of insertion, bounded memory, no look into Python variables."""
+    limits: dict[str, str | int | bool] = {
+        "memory_limit": settings.memory_limit,
+        "temp_directory": str(settings.home / "tmp"),
+        "python_enable_replacements": False,
+    }
+    return limits | ({"threads": settings.threads} if settings.threads else {})
+
+
+@contextmanager
+def connect(settings: Settings, *, read_only: bool = False, path: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the home's warehouse (or another file, ``path``) and close it in any case.
+
+    A DuckDB writer excludes every other process, so this waits for its turn, at most ``lock_timeout_seconds``.
+
+    Raises:
+        WarehouseError: another process held the file all that time, or the file is no warehouse, or the disk is full.
+    """
+    file = path or settings.warehouse_path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    connection = _patiently(file, settings, read_only)
+    try:
+        connection.execute("set timezone = 'UTC'")
+        yield connection
+    except duckdb.Error as error:
+        raise _explained(error, file) from error
+    finally:
+        connection.close()
+
+
+def _patiently(file: Path, settings: Settings, read_only: bool) -> duckdb.DuckDBPyConnection:
+    attempts = int(settings.lock_timeout_seconds / _RETRY_SECONDS)
+    for attempt in range(attempts + 1):
+        try:
+            return duckdb.connect(file, read_only=read_only, config=configuration(settings))
+        except duckdb.IOException as error:
+            if "lock" not in str(error) or attempt == attempts:
+                raise _explained(error, file) from error
+            time.sleep(_RETRY_SECONDS)
+        except duckdb.Error as error:
+            raise _explained(error, file) from error
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _explained(error: duckdb.Error, file: Path) -> Exception:
+    text = str(error)
+    if "Could not set lock" in text or "Conflicting lock" in text:
+        holder = _HOLDER.search(text)
+        who = f" by process {holder[1]}" if holder else ""
+        return WarehouseError(f"{file} is in use{who}", "Wait until it is done, or stop it, and try again")
+    if "No space left" in text or "not enough space" in text.lower() or "disk full" in text.lower():
+        return WarehouseError(f"the disk of {file} is full", "Make room and run again; what stood there is unharmed")
+    if "not a valid DuckDB database" in text or "Corrupt" in text:
+        return WarehouseError(f"{file} is no readable warehouse", "Restore it from a backup, or delete it and run again")
+    return error

@@ -1,0 +1,168 @@
+"""Writing and reading one month of a table: all of it in one transaction, by column name, into a table made from its schema.
+
+Belongs here: DDL, replacing a partition, reading partitions back with exact types. Does not belong here: Dagster
+(``io_manager``), what is published.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from revenue_integrity.errors import WarehouseError
+from revenue_integrity.warehouse.hashing import content_hash
+from revenue_integrity.warehouse.query import Query
+from revenue_integrity.warehouse.table import Table
+from revenue_integrity.warehouse.validation import validate_frame, validate_rows
+
+Value = pd.DataFrame | Query
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a write left: rows and content hash of the partition."""
+
+    rows: int
+    content_hash: str
+
+
+def ensure_table(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Create the table from its declaration, or bring an older one up to it.
+
+    A new column is added as null: its partitions have another code version, so they are recomputed. A column whose type
+    changed, or that is gone, makes the table anew with the rows cast; what cannot be cast raises, and nothing changes.
+    """
+    connection.execute(f"create schema if not exists {table.layer}")
+    wanted = {name: table.sql_type(name) for name in table.columns}
+    found = dict(
+        connection.execute(
+            "select column_name, data_type from duckdb_columns() where schema_name = ? and table_name = ? order by column_index",
+            [table.layer, table.name],
+        ).fetchall()
+    )
+    if not found:
+        connection.execute(_create(table, table.qualified))
+    elif found != wanted:
+        kept = ", ".join(f'"{name}"' for name in wanted if name in found)
+        connection.execute(_create(table, f"{table.layer}.{table.name}__new"))
+        connection.execute(f"insert into {table.layer}.{table.name}__new by name select {kept} from {table.qualified}")
+        connection.execute(f"drop table {table.qualified}")
+        connection.execute(f"alter table {table.layer}.{table.name}__new rename to {table.name}")
+
+
+def _create(table: Table, qualified: str) -> str:
+    # Nulls are judged by the table's rules before commit, which names the column and the rows; a constraint would not.
+    columns = ", ".join(f'"{name}" {table.sql_type(name)}' for name in table.columns)
+    return f"create table {qualified} ({columns})"
+
+
+def arrow_schema(table: Table) -> pa.Schema:
+    """Return the Arrow types in which a frame travels into the engine."""
+    return pa.schema([(name, _arrow_type(table.sql_type(name))) for name in table.columns])
+
+
+def _arrow_type(sql_type: str) -> pa.DataType:
+    if sql_type.startswith("DECIMAL("):
+        digits, places = sql_type[len("DECIMAL(") : -1].split(",")
+        return pa.decimal128(int(digits), int(places))
+    return {
+        "VARCHAR": pa.string(),
+        "BIGINT": pa.int64(),
+        "BOOLEAN": pa.bool_(),
+        "DATE": pa.date32(),
+        "TIMESTAMP WITH TIME ZONE": pa.timestamp("us", tz="UTC"),
+    }[sql_type]
+
+
+def write_partition(connection: duckdb.DuckDBPyConnection, table: Table, partition: date, value: Value) -> Written:
+    """Replace one partition inside the caller's transaction: delete, insert by name, judge, count, hash.
+
+    Raises:
+        SchemaViolation: a row does not fit the declaration.
+        WarehouseError: the columns are not exactly the declared ones, or a row lies outside the partition.
+    """
+    ensure_table(connection, table)
+    if isinstance(value, pd.DataFrame):
+        _refuse_other_columns(table, [str(name) for name in value.columns])
+        validate_frame(table, partition, value)
+        incoming = pa.Table.from_pandas(value[table.columns], schema=arrow_schema(table), preserve_index=False)
+        connection.register("incoming_rows", incoming)
+        source, parameters = "select * from incoming_rows", {}
+    else:
+        described = connection.execute(f"describe {value.sql}", value.bound).fetchall()
+        _refuse_other_columns(table, [row[0] for row in described])
+        source, parameters = value.sql, value.bound
+    connection.execute(f'delete from {table.qualified} where "{table.partition}" = $partition', {"partition": partition})
+    counted = connection.execute(f"insert into {table.qualified} by name {source}", parameters).fetchone()
+    if isinstance(value, pd.DataFrame):
+        connection.unregister("incoming_rows")
+    inserted = counted[0] if counted else 0
+    _refuse_rows_outside(connection, table, partition, inserted)
+    if isinstance(value, Query):
+        validate_rows(connection, table, partition)
+    return Written(inserted, content_hash(connection, table, partition))
+
+
+def _refuse_other_columns(table: Table, found: list[str]) -> None:
+    if sorted(found) != sorted(table.columns):
+        missing = sorted(set(table.columns) - set(found))
+        unknown = sorted(set(found) - set(table.columns))
+        raise WarehouseError(f"{table.qualified} got other columns than declared: missing {missing}, unknown {unknown}")
+
+
+def _refuse_rows_outside(connection: duckdb.DuckDBPyConnection, table: Table, partition: date, inserted: int) -> None:
+    counted = connection.execute(
+        f'select count(*) from {table.qualified} where "{table.partition}" = $partition', {"partition": partition}
+    ).fetchone()
+    inside = counted[0] if counted else 0
+    if inside != inserted:
+        raise WarehouseError(f"{table.qualified} {partition:%Y-%m}: {inserted - inside} rows belong to another {table.partition}")
+
+
+def has_table(connection: duckdb.DuckDBPyConnection, table: Table) -> bool:
+    """Return whether the table exists."""
+    found = connection.execute(
+        "select 1 from duckdb_tables() where schema_name = ? and table_name = ?", [table.layer, table.name]
+    ).fetchone()
+    return found is not None
+
+
+def read_partitions(connection: duckdb.DuckDBPyConnection, table: Table, partitions: Sequence[date]) -> pd.DataFrame:
+    """Return the rows of some partitions in key order, with the dtypes of the declaration; absent ones add no rows."""
+    if not has_table(connection, table):
+        return to_frame(table, arrow_schema(table).empty_table())
+    columns = ", ".join(f'"{name}"' for name in table.columns)
+    order = ", ".join(f'"{name}"' for name in table.key)
+    sql = f'select {columns} from {table.qualified} where list_contains($partitions, "{table.partition}") order by {order}'
+    return to_frame(table, connection.sql(sql, params={"partitions": list(partitions)}).to_arrow_table())
+
+
+def to_frame(table: Table, rows: pa.Table) -> pd.DataFrame:
+    """Return Arrow rows as a frame with the dtypes of the declaration: decimals stay exact, nullable integers stay integers."""
+    frame = rows.cast(arrow_schema(table)).to_pandas(integer_object_nulls=True, date_as_object=False)
+    for name, column in table.schema.columns.items():
+        dtype = _dtype(table.sql_type(name), nullable=column.nullable)
+        if dtype:
+            frame[name] = frame[name].astype(dtype)
+    return frame
+
+
+def _dtype(sql_type: str, *, nullable: bool) -> str:
+    return {
+        "BIGINT": "Int64" if nullable else "int64",
+        "BOOLEAN": "boolean" if nullable else "bool",
+        "DATE": "datetime64[us]",
+        "TIMESTAMP WITH TIME ZONE": "datetime64[us, UTC]",
+    }.get(sql_type, "")
+
+
+def exact_frame(rows: pa.Table) -> pd.DataFrame:
+    """Return any Arrow rows as a frame without loss: decimals as ``Decimal``, integers with nulls as ``Int64``."""
+    frame = rows.to_pandas(integer_object_nulls=True, date_as_object=False)
+    for field in rows.schema:
+        if pa.types.is_integer(field.type):
+            frame[field.name] = frame[field.name].astype("Int64" if frame[field.name].isna().any() else "int64")
+    return frame

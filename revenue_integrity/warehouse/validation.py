@@ -1,0 +1,130 @@
+"""Judging rows by their table's declaration: frames by pandera, rows in the engine by the same rules as one query.
+
+Belongs here: the translator from column rules to SQL, and what a violation looks like. Does not belong here: checks of
+meaning (each stream's ``checks``).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pandera.pandas as pa
+
+from revenue_integrity.errors import RevenueIntegrityError
+from revenue_integrity.warehouse.table import Table
+
+SAMPLE_ROWS = 20
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A rule that rows break: which, how many, and some of them."""
+
+    rule: str
+    rows: int
+    sample: pd.DataFrame
+
+
+class SchemaViolation(RevenueIntegrityError):  # noqa: N818 -- it is a verdict on rows, not a malfunction
+    """Rows do not fit the table's declaration; nothing of them was written."""
+
+    def __init__(self, table: Table, partition: date, violations: list[Violation]) -> None:
+        self.table = table
+        self.violations = violations
+        told = "; ".join(f"{violation.rule} ({violation.rows} rows)" for violation in violations)
+        super().__init__(f"{table.qualified} {partition:%Y-%m}: {told}", "Nothing was written; what stood there is unchanged")
+
+
+@dataclass(frozen=True)
+class ColumnRule:
+    """One rule of a declaration: in words, and as an SQL predicate that is true of rows that break it."""
+
+    words: str
+    broken: str
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    if isinstance(value, Decimal | int):
+        return f"{value:f}" if isinstance(value, Decimal) else str(value)
+    raise TypeError(f"a column rule compares with {value!r}, which has no SQL form")
+
+
+def _check_rules(column: str, checks: list[pa.Check]) -> Iterator[ColumnRule]:
+    quoted = f'"{column}"'
+    for check in checks:
+        given = check.statistics
+        match check.name:
+            case "greater_than_or_equal_to":
+                yield ColumnRule(f"{column} is below {given['min_value']}", f"{quoted} < {_literal(given['min_value'])}")
+            case "less_than_or_equal_to":
+                yield ColumnRule(f"{column} is above {given['max_value']}", f"{quoted} > {_literal(given['max_value'])}")
+            case "isin":
+                values = sorted(given["allowed_values"])
+                listed = ", ".join(_literal(value) for value in values)
+                yield ColumnRule(f"{column} is none of {', '.join(map(str, values))}", f"{quoted} not in ({listed})")
+            case "str_matches":
+                pattern = given["pattern"]
+                pattern = getattr(pattern, "pattern", pattern)
+                yield ColumnRule(f"{column} does not match {pattern}", f"not regexp_matches({quoted}, {_literal(pattern)})")
+            case other:
+                raise TypeError(f"column {column}: the rule '{other}' has no SQL form; use ge, le, isin or str_matches")
+
+
+@cache
+def column_rules(table: Table) -> tuple[ColumnRule, ...]:
+    """Return the rules of a table's columns; types are kept by the engine itself.
+
+    Raises:
+        TypeError: the declaration holds a rule that cannot be judged in the engine.
+    """
+    rules: list[ColumnRule] = []
+    for name, column in table.schema.columns.items():
+        if not column.nullable:
+            rules.append(ColumnRule(f"{name} is empty", f'"{name}" is null'))
+        rules += _check_rules(name, column.checks)
+    return tuple(rules)
+
+
+def validate_rows(connection: duckdb.DuckDBPyConnection, table: Table, partition: date) -> None:
+    """Judge the rows of a partition where they stand; raise ``SchemaViolation`` if a rule is broken or a key stands twice."""
+    rules = column_rules(table)
+    where = f'from {table.qualified} where "{table.partition}" = $partition'
+    counts = ", ".join(f"count(*) filter (where {rule.broken})" for rule in rules)
+    found = connection.execute(f"select {counts} {where}", {"partition": partition}).fetchone() or ()
+    violations = [
+        Violation(rule.words, rows, _sample(connection, f"select * {where} and ({rule.broken})", partition))
+        for rule, rows in zip(rules, found, strict=True)
+        if rows
+    ]
+    keys = ", ".join(f'"{column}"' for column in table.key)
+    twice = f"select {keys}, count(*) as rows {where} group by {keys} having count(*) > 1"
+    duplicated = connection.execute(f"select count(*) from ({twice})", {"partition": partition}).fetchone()
+    if duplicated and duplicated[0]:
+        words = f"the key ({', '.join(table.key)}) stands more than once"
+        violations.append(Violation(words, duplicated[0], _sample(connection, twice, partition)))
+    if violations:
+        raise SchemaViolation(table, partition, violations)
+
+
+def _sample(connection: duckdb.DuckDBPyConnection, sql: str, partition: date) -> pd.DataFrame:
+    return connection.execute(f"select * from ({sql}) order by all limit {SAMPLE_ROWS}", {"partition": partition}).df()
+
+
+def validate_frame(table: Table, partition: date, frame: pd.DataFrame) -> None:
+    """Judge a frame by its table's pandera schema, all rules at once; raise ``SchemaViolation``."""
+    try:
+        table.schema.validate(frame, lazy=True)
+    except pa.errors.SchemaErrors as error:
+        cases = error.failure_cases
+        violations = [
+            Violation(f"{column or table.name}: {rule}", len(group), group.head(SAMPLE_ROWS))
+            for (column, rule), group in cases.groupby([cases["column"].astype(object), cases["check"].astype(str)], dropna=False)
+        ]
+        raise SchemaViolation(table, partition, violations) from error
