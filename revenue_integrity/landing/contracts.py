@@ -207,6 +207,22 @@ class Starts:
 
 
 @dataclass(frozen=True)
+class Reach:
+    """Rows that matter to a month although they are of another.
+
+    Without it, a month that looks at all others would be stale whenever any of them is touched.
+
+    Attributes:
+        name: the name of its slice.
+        rows: SQL after ``from`` that joins the rows ``r`` to the months ``m`` (``{months}``, with ``m.month`` and
+            ``m.month_end``) they matter to.
+    """
+
+    name: str
+    rows: str
+
+
+@dataclass(frozen=True)
 class Source:
     """One source of a stream.
 
@@ -227,6 +243,7 @@ class Source:
             ``m.month_end``): whether the row matters to the month.
         matters_reads: other sources that ``matters`` reads.
         starts: first days to keep, for months that look back.
+        reaches: its rows that matter to months that are not theirs.
         optional: whether a deployment may do without it.
     """
 
@@ -245,6 +262,7 @@ class Source:
     matters: str = ""
     matters_reads: tuple[str, ...] = ()
     starts: Starts | None = None
+    reaches: tuple[Reach, ...] = ()
     optional: bool = False
 
     def __post_init__(self) -> None:

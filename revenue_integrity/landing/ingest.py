@@ -38,6 +38,9 @@ from revenue_integrity.settings import Settings
 RULES_VERSION = "1"
 """Raise it when reading, judging or resolving changes its results: the store is then built again from the landing zone."""
 
+_WANTED = 1000
+"""Identifiers up to which rows are found again by a list of them."""
+
 _BATCHES = """
     create table if not exists meta.batches (
         batch_id VARCHAR not null, stream VARCHAR not null, source VARCHAR not null, arrival TIMESTAMPTZ not null,
@@ -193,7 +196,8 @@ def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("create table if not exists meta.ingestion (stream VARCHAR not null, built_by VARCHAR not null)")
     connection.execute("""
         create table if not exists meta.batch_months (
-            batch_id VARCHAR not null, month DATE not null, rows BIGINT not null, replaced BIGINT not null
+            batch_id VARCHAR not null, month DATE not null, loaded BIGINT not null, quarantined BIGINT not null,
+            duplicates BIGINT not null, replaced BIGINT not null
         )
     """)
     slices.prepare(connection)
@@ -208,7 +212,8 @@ def _known(connection: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> 
     return {batch_id: _Known(*more) for batch_id, *more in rows}
 
 
-def _built_by(sources: Sequence[Source], settings: Settings) -> str:
+def built_by(sources: Sequence[Source], settings: Settings) -> str:
+    """Return what a store is built by: another value means that it must be built again."""
     return fingerprint(sources, settings.currency, RULES_VERSION)
 
 
@@ -216,7 +221,7 @@ def _must_rebuild(connection: duckdb.DuckDBPyConnection, sources: Sequence[Sourc
     built = connection.execute(
         "select built_by from meta.ingestion where list_contains(?, stream)", [sorted({source.stream for source in sources})]
     ).fetchall()
-    return {each for (each,) in built} != {_built_by(sources, settings)}
+    return {each for (each,) in built} != {built_by(sources, settings)}
 
 
 def _refuse_later(connection: duckdb.DuckDBPyConnection, sources: Sequence[Source], as_of: datetime | None) -> None:
@@ -320,13 +325,15 @@ class _Work:
         self._execute(
             f"""
             create or replace temp table landing_files_{source.name} as
-            select numbered.*, first.row as first_row
+            select numbered.*, counted.first_row, counted.rows
             from (
                 select
                     unnest($f::INTEGER[]) as f, unnest($batch::VARCHAR[]) as batch_id,
                     unnest($arrival::TIMESTAMPTZ[]) as arrival, unnest($file::VARCHAR[]) as file_name
             ) as numbered
-            inner join (select f, min(rowid) as row from {staged} group by f) as first on first.f = numbered.f
+            inner join (
+                select f, min(rowid) as first_row, count(*) as rows from {staged} group by f
+            ) as counted on counted.f = numbered.f
             """,
             **{key: [row[place] for row in rows] for place, key in enumerate(keys)},
         )
@@ -345,7 +352,8 @@ class _Work:
                 select false as is_view, table_name as name from duckdb_tables() where temporary
                 union all select true, view_name from duckdb_views() where temporary and not internal
             )
-            where starts_with(name, 'landing_') or starts_with(name, 'staged_') or name in ('judged_rows', 'reject_errors', 'reject_scans')
+            where starts_with(name, 'landing_') or starts_with(name, 'staged_')
+                or name in ('judged_rows', 'reject_errors', 'reject_scans')
             order by 1 desc, 2
         """).fetchall()
         for kind, table in left:
@@ -374,9 +382,9 @@ class _Work:
                 changed.add(source.name)
                 self._report.touched[source.name] = set(merged.months)
             for lookup in self._lookups():
-                if source.name in lookup.made_from and settled.issuperset(lookup.made_from) and changed & set(lookup.made_from):
-                    if remake_lookup(self._connection, lookup):
-                        remade.add(lookup.name)
+                complete = source.name in lookup.made_from and settled.issuperset(lookup.made_from)
+                if complete and changed & set(lookup.made_from) and remake_lookup(self._connection, lookup):
+                    remade.add(lookup.name)
         self._restore_raw()
         self._count()
         slices.refresh(
@@ -425,7 +433,7 @@ class _Work:
             self._execute(f"create table meta.lookup_{lookup.name} as {lookup.sql} limit 0")
         for stream in sorted({source.stream for source in self._sources}):
             self._execute(
-                "insert into meta.ingestion values ($stream, $by)", stream=stream, by=_built_by(self._sources, self._settings)
+                "insert into meta.ingestion values ($stream, $by)", stream=stream, by=built_by(self._sources, self._settings)
             )
         self._create_quarantine()
 
@@ -444,7 +452,9 @@ class _Work:
             for (table,) in held
         ]
         rejected = """
-            select stream, source, batch_id, null as file_name, null as row_number, null as month, error as dq_errors, null as raw, arrival
+            select
+                stream, source, batch_id, null as file_name, null as row_number, null as month, error as dq_errors,
+                null as raw, arrival
             from meta.batches where first_status = 'rejected'
         """
         self._execute(f"create or replace view meta.quarantine as {' union all '.join([*parts, rejected])}")
@@ -501,7 +511,8 @@ class _Work:
                 insert into meta.batches
                 select
                     unnest($batch_id), unnest($stream), unnest($source), unnest($arrival), unnest($digest), unnest($status),
-                    0, 0, 0, 0, 0, unnest($unknown), unnest($error::VARCHAR[]), unnest($seen), unnest($files), null, unnest($status)
+                    0, 0, 0, 0, 0, unnest($unknown), unnest($error::VARCHAR[]), unnest($seen), unnest($files), null,
+                    unnest($status)
                 """,
                 **{key: [row[key] for row in rows] for key in rows[0]},
             )
@@ -518,7 +529,7 @@ class _Work:
     def _restore_raw_of(self, source: Source, batch_ids: Sequence[str]) -> None:
         held = f"meta.held_{source.name}"
         lacking = "raw is null and not is_duplicate"
-        wanted = self._execute(f"select batch_id, file_name, row_number from {held} where {lacking}").to_arrow_table()
+        wanted = self._connection.sql(f"select batch_id, file_name, row_number from {held} where {lacking}").to_arrow_table()
         # Reading on a connection of its own: an error would end this transaction, and reading falls back after errors.
         with self._connection.cursor() as reader:
             reader.execute("set TimeZone = 'UTC'")
@@ -528,34 +539,46 @@ class _Work:
                 for file in _inspect(self._found[batch_id]):
                     names[file.path] = (batch_id, file.name)
                     facts.append(file)
-            staged = Stager(reader, source, self._settings.currency, keep_all=True).stage(facts)
-            numbered = [(number, *names[path]) for path, number in staged.numbers.items()]
+            staged = Stager(reader, source, self._settings.currency, came=self._condition(source, lacking)).stage(facts)
             reader.register("wanted", wanted)
-            came = reader.execute(
+            came = reader.sql(
                 f"""
-                with files as (select unnest($numbers) as f, unnest($batches) as batch_id, unnest($names) as file_name),
+                with files as (
+                    select unnest($numbers::INTEGER[]) as f, unnest($batches::VARCHAR[]) as batch_id,
+                        unnest($names::VARCHAR[]) as file_name
+                ),
                 came as (
                     select batch_id, file_name, rowid - min(rowid) over (partition by f) + 1 as row_number, raw
                     from {staged.table} inner join files using (f)
                 )
                 select * from came inner join wanted using (batch_id, file_name, row_number)
                 """,
-                dict(zip(("numbers", "batches", "names"), map(list, zip(*numbered, strict=True)), strict=True))
-                if numbered
-                else {"numbers": [], "batches": [], "names": []},
+                params={
+                    "numbers": list(staged.numbers.values()),
+                    "batches": [names[path][0] for path in staged.numbers],
+                    "names": [names[path][1] for path in staged.numbers],
+                },
             ).to_arrow_table()
             reader.unregister("wanted")
             reader.execute(f"drop table {staged.table}")
         self._connection.register("landing_came", came)
         self._execute(f"""
             update {held} as held set raw = came.raw from landing_came as came
-            where {lacking.replace("raw", "held.raw")} and held.batch_id = came.batch_id
+            where held.raw is null and not held.is_duplicate and held.batch_id = came.batch_id
                 and held.file_name = came.file_name and held.row_number = came.row_number
         """)
         self._connection.unregister("landing_came")
         # A file that has gone or changed can no longer say how the row came: what was read from it stands in.
         values = ", ".join(f"{quote(column)}, {name(column)}" for column in source.stored)
         self._execute(f"update {held} set raw = cast(json_object({values}) as VARCHAR) where {lacking}")
+
+    def _condition(self, source: Source, lacking: str) -> str:
+        """Return SQL that holds for few rows beside those that are wanted, so that not every row of a file is kept."""
+        column = name(source.key[0])
+        values = self._execute(
+            f"select distinct {column}::VARCHAR from meta.held_{source.name} where {lacking} limit {_WANTED + 1}"
+        ).fetchall()
+        return f"{column}::VARCHAR in ({', '.join(quote(value) for (value,) in values)})" if len(values) <= _WANTED else "true"
 
     def _faithful(self, batch_ids: Sequence[str]) -> list[str]:
         changed = {
@@ -570,8 +593,7 @@ class _Work:
                 self._execute(f"""
                     update meta.batches as batches set rows_in_file = staged.rows
                     from (
-                        select batch_id, count(*) as rows from staged_{source.name} as s
-                        inner join landing_files_{source.name} as f on f.f = s.f group by batch_id
+                        select batch_id, sum(rows) as rows from landing_files_{source.name} group by batch_id
                     ) as staged
                     where batches.batch_id = staged.batch_id
                 """)
@@ -585,20 +607,20 @@ class _Work:
             from (select batch_id, {sums} from landing_delta group by batch_id) as delta
             where batches.batch_id = delta.batch_id
         """)
-        self._execute("""
+        counts = ("loaded", "quarantined", "duplicates", "replaced")
+        self._execute(f"""
             create or replace temp table landing_months as
-            select batch_id, month, sum(rows) as rows, sum(replaced) as replaced
+            select batch_id, month, {", ".join(f"sum({count}) as {count}" for count in counts)}
             from (
-                select batch_id, month, loaded + quarantined + duplicates as rows, replaced
-                from landing_delta where month is not null
+                select batch_id, month, {", ".join(counts)} from landing_delta where month is not null
                 union all
-                select batch_id, month, rows, replaced from meta.batch_months
+                select batch_id, month, {", ".join(counts)} from meta.batch_months
                 where batch_id in (select batch_id from landing_delta where month is not null)
             )
             group by all
         """)
         self._execute("delete from meta.batch_months where batch_id in (select batch_id from landing_months)")
-        self._execute("insert into meta.batch_months from landing_months where rows > 0 or replaced > 0")
+        self._execute(f"insert into meta.batch_months from landing_months where {' + '.join(counts)} > 0")
 
     def _summarize(self, news: Sequence[_New]) -> None:
         report = self._report

@@ -13,7 +13,12 @@ from datetime import date
 import duckdb
 
 from revenue_integrity.landing.contracts import LINEAGE, STATUS, DayFacts, Lookup, Source
-from revenue_integrity.landing.values import name
+from revenue_integrity.landing.values import name, quote
+
+_LARGE = 200_000
+"""Rows from which a file is worth a branch of its own; ``_LARGE_FILES`` bounds how many branches there are."""
+
+_LARGE_FILES = 16
 
 DELTA = ("loaded", "corrections", "quarantined", "duplicates", "replaced")
 """Counts of a batch and month that a merge adds to and takes from."""
@@ -114,34 +119,60 @@ class Merge:
 
     def _open(self) -> None:
         """Show the new rows with their lineage; make the tables for what is taken back."""
-        source = self._source
         again = f"select {self._row}, static_errors, raw, '' as was from {self._held} where false"
         self._make("again", again)
         self._make("standing", again)
         self._execute("create or replace temp table landing_touched (month DATE)")
         if self._staged:
-            self._show_new(f"""
-                select {", ".join(f"s.{name(column)}" for column in source.values)}, f.batch_id, f.arrival, f.file_name,
-                    s.rowid - f.first_row + 1 as row_number, s.static_errors, s.raw, s.rowid as staged_row
-                from staged_{source.name} as s
-                inner join landing_files_{source.name} as f on f.f = s.f
-            """)
+            self._show_new(self._staged_rows())
         else:
             self._show_new(
                 f"select {self._row}, static_errors, raw, cast(0 as BIGINT) as staged_row from {self._held} where false"
             )
 
+    def _staged_rows(self) -> str:
+        """Return SQL for the staged rows with their lineage: literals for each large file, a join for all others.
+
+        Literals stay constant vectors down to the store; joined text is copied row by row.
+        """
+        source = self._source
+        large = self._connection.execute(f"""
+            select f, batch_id, arrival::VARCHAR, file_name, first_row from landing_files_{source.name}
+            where rows >= {_LARGE} order by rows desc, f limit {_LARGE_FILES}
+        """).fetchall()
+        values = ", ".join(f"s.{name(column)}" for column in source.values)
+        more = "s.static_errors, s.raw, s.rowid as staged_row"
+        parts = [
+            f"""
+            select {values}, {quote(batch_id)} as batch_id, TIMESTAMPTZ {quote(arrival)} as arrival,
+                {quote(file_name)} as file_name, s.rowid - {first_row} + 1 as row_number, {more}
+            from staged_{source.name} as s where s.f = {f}
+            """
+            for f, batch_id, arrival, file_name, first_row in large
+        ]
+        others = ", ".join(str(f) for f, *_ in large) or "-1"
+        parts.append(f"""
+            select {values}, files.batch_id, files.arrival, files.file_name, s.rowid - files.first_row + 1 as row_number, {more}
+            from staged_{source.name} as s
+            inner join landing_files_{source.name} as files on files.f = s.f
+            where s.f not in ({others})
+        """)
+        return " union all ".join(parts)
+
     def _show_new(self, sql: str) -> None:
         self._execute(f"create or replace temp view landing_new as {sql}")
 
     def _take(self, into: str, raw_rows: str, held_rows: str) -> None:
-        """Take rows out of the store, given the selects of their row ids, and the counts with them."""
-        if self._make("rows", f"select rowid as row from {self._raw} where {raw_rows}"):
+        """Take rows out of the store and out of its counts.
+
+        ``raw_rows`` and ``held_rows`` are the SQL that follows ``from <table> as kept``: a join or a condition.
+        """
+        if self._make("rows", f"select kept.rowid as row from {self._raw} as kept {raw_rows}"):
             these = f"{self._raw} where rowid in (select row from landing_rows)"
             self._execute(f"insert into landing_{into} select {self._row}, null, null, 'loaded' from {these}")
             self._note_loaded(these, -1)
             self._execute(f"delete from {these}")
-        if self._make("rows", f"select rowid as row from {self._held} where {held_rows}"):
+        if self._make("rows", f"select kept.rowid as row from {self._held} as kept {held_rows}"):
             these = f"{self._held} where rowid in (select row from landing_rows)"
             was = "case when is_duplicate then 'duplicate' else 'quarantined' end"
             self._execute(f"insert into landing_{into} select {self._row}, static_errors, raw, {was} from {these}")
@@ -166,7 +197,8 @@ class Merge:
         """Count rows that come into or go out of the held table."""
         self._execute(f"""
             insert into landing_delta
-            select batch_id, {self._month}, 0, 0, {sign} * count_if(not is_duplicate), {sign} * count_if(is_duplicate), 0
+            select batch_id, {self._month}, 0, 0, {sign} * count(*) filter (not is_duplicate),
+                {sign} * count(*) filter (is_duplicate), 0
             from {relation} group by all
         """)
 
@@ -181,7 +213,7 @@ class Merge:
     def _take_back_groups(self) -> None:
         """Take back all rows of the groups that come up, for their first row may have changed; new rows go the same way."""
         anchor = self._source.anchor
-        assert anchor is not None  # noqa: S101 -- narrows the type; the caller asked
+        assert anchor is not None
         group, changed = name(anchor.group), self._refers_to_change()
         self._make(
             "groups",
@@ -191,10 +223,10 @@ class Merge:
             union select distinct {group} from {self._held} where {changed}
             """,
         )
-        inside = f"{group} in (select {group} from landing_groups)"
+        inside = f"semi join landing_groups using ({group})"
         self._take("again", inside, inside)
         # A row without its group's name is bad on its own, and judged again for the sake of its other reasons.
-        self._take("again", "false", f"{group} is null and {changed}")
+        self._take("again", "where false", f"where {group} is null and {changed}")
         self._execute(f"insert into landing_again select {self._row}, static_errors, raw, 'new' from landing_new")
         self._show_new(f"select {self._row}, static_errors, raw, cast(0 as BIGINT) as staged_row from {self._held} where false")
 
@@ -208,8 +240,8 @@ class Merge:
         self._make("refused", f"select r.row, r.is_loaded from landing_suspects as r {joins} where {self._bad()}")
         self._take(
             "again",
-            "rowid in (select row from landing_refused where is_loaded)",
-            f"rowid in (select row from landing_refused where not is_loaded) or (not is_duplicate and {changed})",
+            "where rowid in (select row from landing_refused where is_loaded)",
+            f"where rowid in (select row from landing_refused where not is_loaded) or (not is_duplicate and {changed})",
         )
 
     # Judging
@@ -255,7 +287,7 @@ class Merge:
 
     def _judge_by_anchor(self) -> None:
         anchor = self._source.anchor
-        assert anchor is not None  # noqa: S101 -- narrows the type; the caller asked
+        assert anchor is not None
         fixed, group = [name(column) for column in anchor.fixed], name(anchor.group)
         first = ", ".join(f"{column} := {column}" for column in fixed)
         order = ", ".join(map(name, anchor.order))
@@ -288,8 +320,8 @@ class Merge:
     def _find_contested(self) -> None:
         """Find the keys that more than one row claims, or that must be resolved again; all others need no window."""
         key = self._key
-        good = "staged_row not in (select staged_row from landing_failed)" if self._failed else "true"
-        self._execute(f"create or replace temp view landing_good as select * from landing_new where {good}")
+        good = "anti join landing_failed using (staged_row)" if self._failed else ""
+        self._execute(f"create or replace temp view landing_good as select * from landing_new {good}")
         parts = [
             f"select {key} from landing_good group by all having count(*) > 1",
             f"select {key} from landing_judged where static_errors is null and reference_errors is null",
@@ -297,15 +329,15 @@ class Merge:
         ]
         if self._stored and self._staged:
             bounds = self._bounds()
-            same = f"({key}) in (select ({key}) from landing_good)"
             parts += [
-                f"select {key} from {self._raw} where {bounds} and {same}",
-                f"select {key} from {self._held} where is_duplicate and {bounds} and {same}",
+                f"select {key} from (select {key} from {self._raw} where {bounds}) semi join landing_good using ({key})",
+                f"""select {key} from (select {key} from {self._held} where is_duplicate and {bounds})
+                    semi join landing_good using ({key})""",
             ]
         self._contested = self._make("contested", " union ".join(f"({part})" for part in parts))
         if self._contested and self._stored:
-            inside = f"({key}) in (select ({key}) from landing_contested)"
-            self._take("standing", inside, f"is_duplicate and {inside}")
+            inside = f"semi join landing_contested using ({key})"
+            self._take("standing", inside, f"{inside} where is_duplicate")
 
     def _bounds(self) -> str:
         """Return a filter by the days of the new rows, with which the engine skips most of a large store."""
@@ -332,12 +364,14 @@ class Merge:
             "resolved",
             f"""
             with claims as (
-                select {self._row} from landing_good where ({key}) in (select ({key}) from landing_contested)
+                select {self._row} from landing_good semi join landing_contested using ({key})
                 union all select {self._row} from landing_judged where static_errors is null and reference_errors is null
                 union all select {self._row} from landing_standing
             ),
             compared as (
-                select *, lag({content}) over (partition by {group} order by {order}) is not distinct from {content} as is_duplicate
+                select
+                    *,
+                    lag({content}) over (partition by {group} order by {order}) is not distinct from {content} as is_duplicate
                 from claims
             ),
             placed as (
@@ -368,17 +402,25 @@ class Merge:
     # Storing
 
     def _store(self) -> None:
+        """Put everything where it belongs; never by an insert without rows.
+
+        In DuckDB 2.0.0 an insert of no rows followed by one of more than 122,880 rows in the same transaction leaves wrong
+        statistics on columns that are null throughout, and queries that read such a column lose rows.
+        """
         key = self._key
-        alone = f"({key}) not in (select ({key}) from landing_contested)" if self._contested else "true"
+        alone = f"anti join landing_contested using ({key})" if self._contested else ""
         self._execute(f"""
             create or replace temp view landing_clean as
-            select {self._row}, 'surviving' as row_status, cast(null as VARCHAR) as superseded_by, cast(null as VARCHAR) as corrects
-            from landing_good where {alone}
+            select
+                {self._row}, 'surviving' as row_status,
+                cast(null as VARCHAR) as superseded_by, cast(null as VARCHAR) as corrects
+            from landing_good {alone}
         """)
         for rows in ("landing_clean", "landing_resolved where not is_duplicate"):
-            columns = f"{self._row}, {', '.join(STATUS)}"
-            self._execute(f"insert into {self._raw} ({columns}) select {columns} from {rows}")
-            self._note_loaded(rows, 1)
+            if self._any(rows):
+                columns = f"{self._row}, {', '.join(STATUS)}"
+                self._execute(f"insert into {self._raw} ({columns}) select {columns} from {rows}")
+                self._note_loaded(rows, 1)
         held = f"{self._row}, is_duplicate, static_errors, reference_errors, raw"
         for rows in (
             f"(select {self._row}, is_duplicate, null, null, null from landing_resolved where is_duplicate)",
@@ -387,9 +429,9 @@ class Merge:
             f"""(select {self._row}, false, static_errors, reference_errors, raw
                 from landing_judged where static_errors is not null or reference_errors is not null)""",
         ):
-            self._make("held", f"select * from {rows} as held ({held})")
-            self._execute(f"insert into {self._held} ({held}) select {held} from landing_held")
-            self._note_held("landing_held", 1)
+            if self._make("held", f"select * from {rows} as held ({held})"):
+                self._execute(f"insert into {self._held} ({held}) select {held} from landing_held")
+                self._note_held("landing_held", 1)
 
     def _keep_starts(self) -> None:
         """Keep the first day of each group: new rows can only make it earlier, what was taken back is looked up."""
@@ -404,12 +446,12 @@ class Merge:
             f"""
             select {by}, min(first_day) as first_day
             from (
-                select {by}, first_day from {kept} where ({by}) not in (select ({by}) from landing_stirred)
+                select {by}, first_day from {kept} anti join landing_stirred using ({by})
                 union all
                 select {by}, min({day}) from landing_clean group by all
                 union all
-                select {by}, min({day}) from {self._raw}
-                where row_status = 'surviving' and ({by}) in (select ({by}) from landing_stirred) group by all
+                select {by}, min({day}) from {self._raw} semi join landing_stirred using ({by})
+                where row_status = 'surviving' group by all
             )
             group by all
             """,
@@ -421,8 +463,8 @@ class Merge:
         months = self._connection.execute("select distinct month from landing_touched where month is not null").fetchall()
         healed, refused = self._connection.execute("""
             select
-                count_if(was = 'quarantined' and static_errors is null and reference_errors is null),
-                count_if(was = 'loaded' and reference_errors is not null)
+                count(*) filter (was = 'quarantined' and static_errors is null and reference_errors is null),
+                count(*) filter (was = 'loaded' and reference_errors is not null)
             from landing_judged
         """).fetchall()[0]
         moved = _count(self._connection, "(select 1 from landing_delta where loaded <> 0 or replaced <> 0 limit 1)")

@@ -17,7 +17,7 @@ import io
 import json
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -28,7 +28,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from revenue_integrity.landing.contracts import Source, SourceColumn
+from revenue_integrity.landing.contracts import Source
 from revenue_integrity.landing.values import judged, name, parsed, quote
 
 FORMATS = {".csv": "csv", ".csv.gz": "csv", ".parquet": "parquet", ".json": "json"}
@@ -280,13 +280,16 @@ class Stager:
     Row numbers follow from the order of insertion: the engine keeps the order of files and of rows in them, so that a row's
     number is its ``rowid`` less the smallest of its file. Rows of a file that is not in ``Staged.numbers`` do not count.
     The connection must not be in a transaction: a file that cannot be read would end it.
+
+    With ``came``, an SQL condition over the values, rows are not judged: the table holds ``f`` alone, and ``raw``, the row as it
+    came, where the condition holds.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, source: Source, currency: str, *, keep_all: bool = False) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, source: Source, currency: str, *, came: str = "") -> None:
         self._connection = connection
         self._source = source
         self._currency = currency
-        self._keep_all = keep_all
+        self._came = came
         self._next = 0
         self._staged = Staged(f"staged_{source.name}")
 
@@ -318,9 +321,10 @@ class Stager:
         return self._staged
 
     def _create(self) -> None:
-        values = ", ".join(f"{name(column)} {self._source.sql_type(column)}" for column in self._source.values)
+        values = [f"{name(column)} {self._source.sql_type(column)}" for column in self._source.values]
+        columns = [] if self._came else [*values, "static_errors VARCHAR"]
         self._connection.execute(
-            f"create or replace temp table {self._staged.table} (f INTEGER, {values}, static_errors VARCHAR, raw VARCHAR)"
+            f"create or replace temp table {self._staged.table} ({', '.join(['f INTEGER', *columns, 'raw VARCHAR'])})"
         )
 
     def _number(self, files: Sequence[FileFacts]) -> int:
@@ -330,47 +334,44 @@ class Stager:
             self._next += 1
         return first
 
-    def _insert(self, relation: str, texts: Sequence[str | None], raw: str, structure: str = "null") -> None:
+    def _insert(self, relation: str, layout: Layout, *, exact: bool = False) -> None:
         """Parse and judge the rows of a relation and append them.
 
-        ``texts`` holds SQL for the text of each modelled column (``None`` where the file has none), ``raw`` SQL for the row as
-        it came, ``structure`` SQL for what is wrong with the row as a whole.
+        The relation holds the number of the file as ``f`` and the texts of its columns as ``c0``, ``c1``, …; if it was read
+        exactly, also what is wrong with the row as a whole (``wrong``) and the row as it came where that is known (``came``).
         """
         source = self._source
-        pairs = [(column, text or "cast(null as VARCHAR)") for column, text in zip(source.columns, texts, strict=True)]
-        judgements = [judged(column, f"t{place}", self._currency) for place, (column, _) in enumerate(pairs)]
-        suspicious = [judgement.suspicious for judgement in judgements] + [
-            f"coalesce({rule.bad}, false)" for rule in source.rules
-        ]
+        texts = ["cast(null as VARCHAR)" if place is None else f"c{place}" for place in layout.positions]
+        pairs = list(zip(source.columns, texts, strict=True))
+        values = [f"{parsed(column, text)} as {name(column.stored)}" for column, text in pairs]
+        raw = f"{'came, ' if exact else ''}{_json_of(layout.header)}"
+        if self._came:
+            self._connection.execute(f"""
+                insert into {self._staged.table}
+                select f, case when {self._came} then coalesce({raw}) end from (select *, {", ".join(values)} from {relation})
+            """)
+            return
+        judgements = [judged(column, text, self._currency) for column, text in pairs]
+        suspicious = [f"({judgement.suspicious})" for judgement in judgements]
+        suspicious += [f"coalesce({rule.bad}, false)" for rule in source.rules]
         reasons = [judgement.reason for judgement in judgements]
         reasons += [f"case when {rule.bad} then {rule.reason} end" for rule in source.rules]
-        values = [_value(column, f"t{place}") for place, (column, _) in enumerate(pairs)]
+        wrong = "wrong" if exact else "null"
         stored = ", ".join(
             # A row of the wrong length is not judged further, for its fields may stand in the wrong places.
-            f"case when structure is null then {name(column.stored)} end"
-            if structure != "null" and column.kind != "month"
-            else name(column.stored)
+            f"case when wrong is null then {name(column.stored)} end" if exact and column.kind != "month" else name(column.stored)
             for column in source.columns
         )
         month = f"cast(date_trunc('month', {name(source.month_of)}) as DATE)," if source.month_of else ""
-        kept = "true" if self._keep_all else "suspicious"
         self._connection.execute(f"""
             insert into {self._staged.table}
             select
                 f, {stored}, {month}
-                case when suspicious then coalesce(structure, nullif(concat_ws('; ', {", ".join(reasons)}), '')) end,
-                case when {kept} then raw end
+                case when suspicious then coalesce({wrong}, nullif(concat_ws('; ', {", ".join(reasons)}), '')) end,
+                case when suspicious then coalesce({raw}) end
             from (
-                select *, (structure is not null or {" or ".join(f"({each})" for each in suspicious)}) as suspicious
-                from (
-                    select *, {", ".join(values)}
-                    from (
-                        select
-                            f, {", ".join(f"{text} as t{place}" for place, (_, text) in enumerate(pairs))},
-                            {structure} as structure, {raw} as raw
-                        from {relation}
-                    )
-                )
+                select *, ({wrong} is not null or {" or ".join(suspicious)}) as suspicious
+                from (select *, {", ".join(values)} from {relation})
             )
         """)
 
@@ -402,8 +403,7 @@ class Stager:
                 escape = '"', nullstr = '', columns = {{{columns}}}, store_rejects = true, rejects_limit = 1,
                 buffer_size = {buffer}, max_line_size = {min(_LONGEST_LINE, buffer // 2)}
             ))""",
-            [None if place is None else f"c{place}" for place in layout.positions],
-            _json_of(layout.header, [f"c{place}" for place in range(len(layout.header))]),
+            layout,
         )
         rejects = self._connection.execute(
             "select distinct file_path from reject_errors inner join reject_scans using (scan_id, file_id)"
@@ -416,18 +416,17 @@ class Stager:
         relation = f"read_parquet([{', '.join(quote(str(file.path)) for file in files)}], binary_as_string = true)"
         try:
             described = self._connection.execute(f"describe select * from {relation}").fetchall()
-            texts = [_canonical(name(column), kind) for column, kind, *_ in described]
-            dates = {
-                place: _canonical(name(described[place][0]), described[place][1], modelled.kind)
-                for modelled, place in zip(self._source.columns, layout.positions, strict=True)
+            kinds = {
+                place: column.kind
+                for column, place in zip(self._source.columns, layout.positions, strict=True)
                 if place is not None
             }
+            texts = [
+                f"{_canonical(name(column), engine_type, kinds.get(place, ''))} as c{place}"
+                for place, (column, engine_type, *_) in enumerate(described)
+            ]
             first = self._number(files)
-            self._insert(
-                f"(select *, {first} + file_index as f from {relation})",
-                [None if place is None else dates[place] for place in layout.positions],
-                _json_of(layout.header, texts),
-            )
+            self._insert(f"(select {', '.join(texts)}, {first} + file_index as f from {relation})", layout)
         except duckdb.Error as error:
             for file in files:
                 self._staged.numbers.pop(file.path, None)
@@ -438,14 +437,13 @@ class Stager:
 
     def _read_exactly(self, files: Sequence[FileFacts], layout: Layout) -> None:
         """Read CSV files of one header record by record."""
-        width = len(layout.header)
         first = self._number(files)
         rows = (
             (first + number, row)
             for number, file in enumerate(files)
             for row in self._guarded(file, _records(file, layout.header))
         )
-        self._insert_rows(rows, width, [None if place is None else f"c{place}" for place in layout.positions], layout.header)
+        self._insert_rows(rows, layout)
 
     def _read_json(self, files: Sequence[FileFacts]) -> None:
         """Read JSON files object by object, their values as the text that stands in the file."""
@@ -468,7 +466,7 @@ class Stager:
                 raise _UnreadableError(_header_problem([], missing))
 
         rows = ((first + number, row) for number, file in enumerate(files) for row in self._guarded(file, objects(file)))
-        self._insert_rows(rows, len(columns), [f"c{place}" for place in range(len(columns))], None)
+        self._insert_rows(rows, layout_of(self._source, columns))
 
     def _guarded(self, file: FileFacts, rows: Iterator[list[str | None]]) -> Iterator[list[str | None]]:
         try:
@@ -478,41 +476,27 @@ class Stager:
             self._staged.problems[file.path] = f"{file.name} {reason}"
             del self._staged.numbers[file.path]
 
-    def _insert_rows(
-        self,
-        rows: Iterator[tuple[int, list[str | None]]],
-        width: int,
-        texts: Sequence[str | None],
-        header: Sequence[str] | None,
-    ) -> None:
-        """Append rows of ``width`` texts, what is wrong with the row as a whole, and the row as it came if already known."""
-        text_columns = [*(f"c{place}" for place in range(width)), "wrong", "came"]
-        schema = pa.schema([("f", pa.int32()), *((column, pa.string()) for column in text_columns)])
+    def _insert_rows(self, rows: Iterator[tuple[int, list[str | None]]], layout: Layout) -> None:
+        """Append rows of texts, each with what is wrong with it as a whole and how it came where that is known."""
+        columns = [*(f"c{place}" for place in range(len(layout.header))), "wrong", "came"]
+        schema = pa.schema([("f", pa.int32()), *((column, pa.string()) for column in columns)])
 
         def batches() -> Iterator[pa.RecordBatch]:
             while chunk := list(islice(rows, _ROWS)):
-                columns = list(zip(*(row for _, row in chunk), strict=True))
                 arrays = [pa.array([number for number, _ in chunk], pa.int32())]
-                yield pa.record_batch([*arrays, *(pa.array(column, pa.string()) for column in columns)], schema=schema)
+                arrays += [pa.array(column, pa.string()) for column in zip(*(row for _, row in chunk), strict=True)]
+                yield pa.record_batch(arrays, schema=schema)
 
-        raw = "came" if header is None else f"coalesce(came, {_json_of(header, [f'c{place}' for place in range(width)])})"
         self._connection.register("exact_rows", pa.RecordBatchReader.from_batches(schema, batches()))
         try:
-            self._insert("exact_rows", texts, raw, "wrong")
+            self._insert("exact_rows", layout, exact=True)
         finally:
             self._connection.unregister("exact_rows")
 
 
-def _value(column: SourceColumn, text: str) -> str:
-    return f"{parsed(column, text)} as {name(column.stored)}"
-
-
-def _json_of(header: Sequence[str], texts: Sequence[str]) -> str:
+def _json_of(header: Sequence[str]) -> str:
     """Return SQL for the row as it came, a JSON object of texts."""
-    pairs = ", ".join(
-        f"{quote(column or f'(column {place + 1})')}, {text}"
-        for place, (column, text) in enumerate(zip(header, texts, strict=True))
-    )
+    pairs = ", ".join(f"{quote(column or f'(column {place + 1})')}, c{place}" for place, column in enumerate(header))
     return f"cast(json_object({pairs}) as VARCHAR)"
 
 
@@ -580,13 +564,13 @@ def _records(file: FileFacts, header: Sequence[str]) -> Iterator[list[str | None
 def _misfit(row: Sequence[str], header: Sequence[str]) -> list[str | None]:
     """Return a row whose number of fields is not the header's: what stands in its place is kept, for its month."""
     width = len(header)
-    cells: Mapping[str, str] = {
-        (header[place] or f"(column {place + 1})") if place < width else f"(field {place + 1})": cell
-        for place, cell in enumerate(row)
-    }
     wrong = f"the row has {len(row)} field{'s' * (len(row) != 1)}, the header {width}"
-    padded = [cell or None for cell in row[:width]] + [None] * (width - len(row))
-    return [*padded, wrong, json.dumps(cells, ensure_ascii=False)]
+    if len(row) < width:
+        return [*(cell or None for cell in row), *[None] * (width - len(row)), wrong, None]
+    names = [*(column or f"(column {place + 1})" for place, column in enumerate(header))]
+    names += [f"(field {place + 1})" for place in range(width, len(row))]
+    came = json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False)
+    return [*(cell or None for cell in row[:width]), wrong, came]
 
 
 class _Pairs(list[tuple[str, Any]]):

@@ -7,6 +7,7 @@ not see batch, file or row number, so that the same rows in other files are the 
 computed; all are kept in ``meta.slices``.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
@@ -36,7 +37,7 @@ def forget(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
 
 
 def _names(source: Source) -> list[str]:
-    return [source.name, *([source.starts.name] if source.starts else [])]
+    return [source.name, *([source.starts.name] if source.starts else []), *(reach.name for reach in source.reaches)]
 
 
 def refresh(
@@ -59,6 +60,8 @@ def refresh(
             _refresh_mattering(connection, source)
         if source.starts and (source.stream in widened or source.name in changed):
             _refresh_starts(connection, source)
+        if source.stream in widened or source.name in changed:
+            _refresh_reaches(connection, source)
 
 
 def _note_months(connection: duckdb.DuckDBPyConnection, sources: Sequence[Source], months: Sequence[date]) -> set[str]:
@@ -98,10 +101,11 @@ def _refresh_months(connection: duckdb.DuckDBPyConnection, source: Source, month
 
 def mattering(source: Source) -> str:
     """Return SQL for the months ``m`` and the rows ``r`` of a source without a service month that matter to each."""
-    months = f"""(
-        select month, last_day(month) as month_end from meta.slice_months where stream = {quote(source.stream)}
-    )"""
-    return f"{months} as m inner join raw.{source.name} as r on ({source.matters})"
+    return f"{_months(source)} as m inner join raw.{source.name} as r on ({source.matters})"
+
+
+def _months(source: Source) -> str:
+    return f"(select month, last_day(month) as month_end from meta.slice_months where stream = {quote(source.stream)})"
 
 
 def _refresh_mattering(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
@@ -109,7 +113,7 @@ def _refresh_mattering(connection: duckdb.DuckDBPyConnection, source: Source) ->
     _replace(connection, source, source.name, "true", rows)
     connection.execute("delete from meta.batch_months where starts_with(batch_id, ?)", [source.prefix])
     connection.execute(
-        f"insert into meta.batch_months select r.batch_id, m.month, count(*), 0 from {mattering(source)} group by all"
+        f"insert into meta.batch_months select r.batch_id, m.month, count(*), 0, 0, 0 from {mattering(source)} group by all"
     )
 
 
@@ -120,11 +124,19 @@ def _refresh_starts(connection: duckdb.DuckDBPyConnection, source: Source) -> No
     columns = [*(f"s.{name(column)}" for column in starts.by), "s.first_day"]
     rows = f"""
         select m.month, {_hash(columns)} as hash
-        from (select month, last_day(month) as month_end from meta.slice_months where stream = {quote(source.stream)}) as m
+        from {_months(source)} as m
         inner join meta.starts_{source.name} as s on s.first_day <= m.month_end
         group by m.month
     """
     _replace(connection, source, starts.name, "true", rows)
+
+
+def _refresh_reaches(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
+    for reach in source.reaches:
+        rows = reach.rows.format(months=_months(source))
+        _replace(
+            connection, source, reach.name, "true", f"select m.month, {_row_hash(source)} as hash from {rows} group by m.month"
+        )
 
 
 def slices(connection: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> dict[tuple[str, date], str]:
@@ -144,15 +156,30 @@ def touching_batches(
     """Return the (batch, digest) set that touches each source's month, in order of batch ids.
 
     A batch touches the months of its rows, quarantined ones included, and of the rows that they replaced; for a source without
-    a service month, the months to which its loaded rows matter.
+    a service month, the months to which its loaded rows matter. Batches of the sources by which rows are judged belong to the
+    set too, for they make rows heal and go bad.
     """
     rows = connection.execute(
         """
-        select batches.source, batch_months.month, list((batches.batch_id, batches.digest) order by batches.batch_id)
+        select batches.source, batch_months.month, batches.batch_id, batches.digest
         from meta.batch_months inner join meta.batches using (batch_id)
-        where list_contains(?, batches.stream) and list_contains(?, batches.source)
-        group by all order by all
+        where list_contains(?, batches.stream)
         """,
-        [sorted({source.stream for source in sources}), [source.name for source in sources]],
+        [sorted({source.stream for source in sources})],
     ).fetchall()
-    return {(source, month): tuple((batch, digest) for batch, digest in batches) for source, month, batches in rows}
+    own: dict[tuple[str, date], set[tuple[str, str]]] = defaultdict(set)
+    for source_name, month, batch_id, digest in rows:
+        own[source_name, month].add((batch_id, digest))
+    judges = {source.name: _judging(source, sources) for source in sources}
+    return {
+        (source_name, month): tuple(sorted(batches.union(*(own.get((judge, month), ()) for judge in judges[source_name]))))
+        for (source_name, month), batches in sorted(own.items())
+        if source_name in judges
+    }
+
+
+def _judging(source: Source, sources: Sequence[Source]) -> set[str]:
+    """Return the names of the sources that look-ups of a source are made from, and of those behind them."""
+    by_name = {each.name: each for each in sources}
+    direct = {each for reference in source.references for each in reference.lookup.made_from}
+    return direct.union(*(_judging(by_name[each], sources) for each in direct))

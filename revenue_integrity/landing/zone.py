@@ -15,16 +15,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from revenue_integrity import clock
 from revenue_integrity.errors import LandingError, UsageError
+from revenue_integrity.files import sync
 from revenue_integrity.landing.contracts import Source
 from revenue_integrity.landing.reading import FORMATS, Stager, file_format, inspect
 from revenue_integrity.settings import Settings
 
 ARRIVAL_FORMAT = "%Y%m%dT%H%M%SZ"
+
+_SHOWN = 20
+"""Bad rows that landing tells one by one."""
+
 _ARRIVAL = re.compile(r"\d{8}T\d{6}Z")
 
 
@@ -32,7 +38,7 @@ def parse_arrival(text: str) -> datetime:
     """Return the instant of an arrival such as ``20250407T093000Z``; raise ``UsageError`` for anything else."""
     if _ARRIVAL.fullmatch(text):
         try:
-            return datetime.strptime(text, ARRIVAL_FORMAT).replace(tzinfo=UTC)
+            return datetime.fromisoformat(text)
         except ValueError:
             pass
     raise UsageError(f"'{text}' is not an arrival", "Write it as YYYYMMDDTHHMMSSZ, for example 20250407T093000Z")
@@ -149,7 +155,8 @@ class Landed:
         digest: its digest.
         path: its directory.
         rows: data rows in its files.
-        quarantined: rows that go to quarantine whatever the other sources hold, with their reasons.
+        quarantined: rows of them that go to quarantine whatever the other sources hold.
+        reasons: why the first of these rows do.
         unknown_columns: columns that are not modelled.
     """
 
@@ -157,7 +164,8 @@ class Landed:
     digest: str
     path: Path
     rows: int
-    quarantined: tuple[str, ...]
+    quarantined: int
+    reasons: tuple[str, ...]
     unknown_columns: tuple[str, ...]
 
 
@@ -180,16 +188,16 @@ def land(settings: Settings, source: Source, files: Sequence[Path], arrival: dat
     prepared = Path(tempfile.mkdtemp(prefix=".landing-", dir=directory))
     try:
         copies = [_copy(file, prepared / file.name) for file in files]
-        digest, rows, reasons, unknown = _check(settings, source, copies)
+        checked = _check(settings, source, copies)
         prepared.chmod(0o755)
-        _sync(prepared)
+        sync(prepared)
         batch = _show(prepared, directory, arrival)
-        _sync(directory)
+        sync(directory)
     except OSError as error:
         raise LandingError(f"the files cannot be landed: {error}", "Check the files and the landing zone") from error
     finally:
         shutil.rmtree(prepared, ignore_errors=True)
-    return Landed(f"{source.prefix}{batch.name}", digest, batch, rows, reasons, unknown)
+    return Landed(f"{source.prefix}{batch.name}", path=batch, **checked)
 
 
 def _check_names(files: Sequence[Path]) -> None:
@@ -207,38 +215,35 @@ def _check_names(files: Sequence[Path]) -> None:
 
 def _copy(file: Path, to: Path) -> Path:
     shutil.copyfile(file, to)
-    _sync(to)
+    sync(to)
     return to
 
 
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _check(settings: Settings, source: Source, files: Sequence[Path]) -> tuple[str, int, tuple[str, ...], tuple[str, ...]]:
-    """Read the copies as ingestion will; return digest, rows, reasons of bad rows (a few), unknown columns."""
+def _check(settings: Settings, source: Source, files: Sequence[Path]) -> dict[str, Any]:
+    """Read the copies as ingestion will; return what ``Landed`` tells of them."""
     facts = [inspect(file) for file in files]
-    with duckdb.connect(config={"python_enable_replacements": False}) as connection:
+    limits = {"memory_limit": settings.memory_limit, "temp_directory": str(settings.home / "tmp")}
+    with duckdb.connect(config={"python_enable_replacements": False, **limits}) as connection:
         connection.execute("set TimeZone = 'UTC'")
         staged = Stager(connection, source, settings.currency).stage(facts)
         if staged.problems:
             reason = "; ".join(problem for _, problem in sorted(staged.problems.items()))
             raise LandingError(f"the batch would be rejected: {reason}", "Correct the file and land it again")
-        rows = connection.execute(f"select count(*) from {staged.table}").fetchall()[0][0]
-        bad = connection.execute(
-            f"""
-            select f, rowid - min(rowid) over (partition by f) + 1 as row_number, static_errors
-            from {staged.table} qualify static_errors is not null order by all
-            """
-        ).fetchall()
-    names = {number: path.name for path, number in staged.numbers.items()}
-    reasons = tuple(f"{names[number]} row {row}: {errors}" for number, row, errors in bad)
-    unknown = sorted({column for columns in staged.unknown.values() for column in columns})
-    return digest_of((file.name, file.sha256) for file in facts), rows, reasons, tuple(unknown)
+        names = {number: path.name for path, number in staged.numbers.items()}
+        connection.execute("create temp table counted as select unnest(?::INTEGER[]) as f", [list(names)])
+        numbered = f"(select s.f, s.rowid as row, s.static_errors from {staged.table} as s semi join counted using (f))"
+        rows, quarantined = connection.execute(f"select count(*), count(static_errors) from {numbered}").fetchall()[0]
+        bad = connection.execute(f"""
+            select f, row - min(row) over (partition by f) + 1 as row_number, static_errors
+            from {numbered} qualify static_errors is not null order by all limit {_SHOWN}
+        """).fetchall()
+    return {
+        "digest": digest_of((file.name, file.sha256) for file in facts),
+        "rows": rows,
+        "quarantined": quarantined,
+        "reasons": tuple(f"{names[number]} row {row}: {errors}" for number, row, errors in bad),
+        "unknown_columns": tuple(sorted({column for columns in staged.unknown.values() for column in columns})),
+    }
 
 
 def _show(prepared: Path, directory: Path, arrival: datetime | None) -> Path:

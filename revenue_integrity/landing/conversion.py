@@ -1,0 +1,405 @@
+"""Converting foreign files by a column mapping into files that ``zone.land`` takes.
+
+Belongs here: reading foreign files, writing converted ones, showing how a sample would land. Does not belong here: what a
+mapping may say (``mapping``), the landing itself (``zone``).
+
+A row keeps its number: what cannot be converted lands as it came with the reason behind it, and goes to quarantine.
+"""
+
+import codecs
+import csv
+import gzip
+import io
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from revenue_integrity.errors import LandingError, UsageError
+from revenue_integrity.landing import nem12, styles
+from revenue_integrity.landing.contracts import Source, SourceColumn
+from revenue_integrity.landing.mapping import NUMBERS, ColumnRule, FileStyle, Mapping
+from revenue_integrity.landing.reading import Stager, inspect
+from revenue_integrity.landing.values import name, quote
+from revenue_integrity.landing.zone import Landed, land
+from revenue_integrity.settings import Settings
+
+PROBLEM = "mapping_problem"
+"""The column that a converted file has beside the contract's where a row could not be taken apart: why, and the row."""
+
+_CHUNK = 1 << 20
+_ROWS = 1 << 15
+_SHOWN = 10
+_MEMORY = "1GB"
+"""Memory of a conversion; what exceeds it goes to disk, so that a file may be of any size."""
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What became of foreign files.
+
+    Attributes:
+        files: the converted files, which ``zone.land`` takes, in the order of the foreign ones.
+        rows: rows in them.
+        left_out: rows that ``keep`` and ``drop`` left out, and records of a NEM12 file that measure no consumption.
+    """
+
+    files: tuple[Path, ...]
+    rows: int
+    left_out: int
+
+
+def _value_sql(column: SourceColumn, rule: ColumnRule, style: FileStyle) -> str:
+    """Return SQL for the contract's text of a column."""
+    text = styles.cleaned(rule.origin, (*style.empty, *rule.empty))
+    if rule.meanings:
+        return f"case when {text} is not null then {styles.translated(text, rule.meanings)} end"
+    if column.kind in NUMBERS:
+        return _number_sql(text, rule, style)
+    declared = rule.format
+    if declared is None:
+        declared = {"date": style.date, "month": style.month or style.date, "ts": style.timestamp}.get(column.kind, "")
+    if not declared:
+        return text
+    directives = styles.directives_of(declared)
+    match column.kind:
+        case "date":
+            return styles.day(text, directives, declared)
+        case "month":
+            return styles.month(text, directives, declared)
+        case _:
+            zone = rule.timezone or style.timezone
+            return styles.timestamp(text, directives, declared, zone, rule.repeated_hour or style.repeated_hour)
+
+
+def _number_sql(text: str, rule: ColumnRule, style: FileStyle) -> str:
+    decimal = rule.decimal or style.decimal
+    thousands = style.thousands if rule.thousands is None else rule.thousands
+    value = styles.number(text, decimal, thousands, rule.negative or style.negative) if decimal else text
+    if rule.negate_when:
+        value = f"case when {_any_of(rule.negate_when)} then {styles.negated(f'({value})')} else {value} end"
+    return value
+
+
+def _any_of(values: dict[str, tuple[str, ...]]) -> str:
+    """Return SQL that is true where a foreign column has one of its values; an empty field is the text ''."""
+    return " or ".join(
+        f"coalesce({styles.cleaned(column, ())}, '') in ({', '.join(map(quote, allowed))})" for column, allowed in values.items()
+    )
+
+
+def _select_sql(mapping: Mapping, *, problem: bool) -> str:
+    """Return the columns of the converted file over the foreign ones."""
+    parts = []
+    for column in mapping.source.columns:
+        if column.name in mapping.fixed:
+            sql = quote(mapping.fixed[column.name])
+        elif column.name in mapping.columns:
+            sql = _value_sql(column, mapping.columns[column.name], mapping.style)
+        else:
+            continue
+        if problem:
+            # A row that could not be taken apart is not read further, for its fields may stand in the wrong places.
+            sql = f"case when {PROBLEM} is null then {sql} end"
+        parts.append(f"cast({sql} as VARCHAR) as {name(column.name)}")
+    return ", ".join([*parts, *([PROBLEM] if problem else [])])
+
+
+def _kept_sql(mapping: Mapping, *, problem: bool) -> str:
+    conditions = [f"({_any_of({column: allowed})})" for column, allowed in mapping.keep.items()]
+    conditions += [f"not ({_any_of({column: refused})})" for column, refused in mapping.drop.items()]
+    kept = " and ".join(conditions) or "true"
+    # A row that could not be taken apart does not say whether it is wanted; it is not lost.
+    return f"({PROBLEM} is not null or ({kept}))" if problem else kept
+
+
+def apply_mapping(mapping: Mapping, files: Sequence[Path], folder: Path) -> Converted:
+    """Convert foreign files into files that conform to the contract, one for each, in ``folder``.
+
+    Rows keep their order, so that without ``keep`` and ``drop`` a row's number is that in the foreign file.
+
+    Raises:
+        LandingError: a file is missing, cannot be read as the mapping says or lacks a column; the message names it.
+        UsageError: no file is given, or two would have one name.
+    """
+    if not files:
+        raise UsageError("no file is given", "Name at least one file")
+    targets = [folder / f"{_stem(file)}.parquet" for file in files]
+    for target in targets:
+        if targets.count(target) > 1:
+            raise UsageError(f"two files would be named {target.name}", "Rename one of them")
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = left_out = 0
+    for file, target in zip(files, targets, strict=True):
+        if not file.is_file():
+            raise LandingError(f"there is no file {file}", "Name files that exist")
+        limits = {"memory_limit": _MEMORY, "temp_directory": str(folder / ".spilled")}
+        with duckdb.connect(config={"python_enable_replacements": False, **limits}) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            try:
+                kept, left = _convert(connection, mapping, file, target)
+            except _FileError as error:
+                raise LandingError(f"{file.name} {error}", "Correct the file or the mapping") from error
+            except duckdb.Error as error:
+                raise LandingError(f"{file.name} cannot be converted: {_first_line(error)}", "Correct the file") from error
+        rows += kept
+        left_out += left
+    return Converted(tuple(targets), rows, left_out)
+
+
+class _FileError(Exception):
+    """A file is not as the mapping says; the message completes a sentence that begins with its name."""
+
+
+def _stem(file: Path) -> str:
+    return file.name.removesuffix(".gz").rsplit(".", 1)[0]
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0][:200]
+
+
+def _convert(connection: duckdb.DuckDBPyConnection, mapping: Mapping, file: Path, target: Path) -> tuple[int, int]:
+    """Convert one file; return the rows written and the rows left out."""
+    plain = target.with_suffix(".utf8")
+    try:
+        regular = _transcode(file, plain, mapping.style.encoding)
+        if mapping.style.format == "nem12":
+            try:
+                left_out = nem12.read(connection, plain, "foreign_rows")
+            except nem12.NotNem12Error as error:
+                raise _FileError(str(error)) from error
+            problem = False
+        else:
+            left_out = 0
+            problem = _read_csv(connection, mapping, plain, regular)
+        kept = _kept_sql(mapping, problem=problem)
+        _check_meanings(connection, mapping, kept)
+        connection.execute(f"""
+            copy (select {_select_sql(mapping, problem=problem)} from foreign_rows where {kept} order by rowid)
+            to {quote(str(target))} (format parquet, compression zstd)
+        """)
+        counts = connection.execute(f"select count(*) filter ({kept}), count(*) from foreign_rows").fetchall()[0]
+    finally:
+        plain.unlink(missing_ok=True)
+    return counts[0], counts[1] - counts[0] + left_out
+
+
+def _check_meanings(connection: duckdb.DuckDBPyConnection, mapping: Mapping, kept: str) -> None:
+    """Refuse a file with an identifier or text that the mapping's values lack: nothing would stop it later."""
+    kinds = {column.name: column.kind for column in mapping.source.columns}
+    for column, rule in mapping.columns.items():
+        if rule.meanings and kinds[column] in ("id", "text"):
+            text = styles.cleaned(rule.origin, (*mapping.style.empty, *rule.empty))
+            rows = connection.execute(
+                f"select distinct {text} as theirs from foreign_rows where {kept} and theirs not in "
+                f"({', '.join(map(quote, rule.meanings))}) order by theirs limit {_SHOWN + 1}"
+            ).fetchall()
+            if rows:
+                shown = ", ".join(theirs for (theirs,) in rows[:_SHOWN]) + (" and more" if len(rows) > _SHOWN else "")
+                raise _FileError(f"has {rule.origin} {shown}, which columns.{column}.values of the mapping does not know")
+
+
+def _transcode(file: Path, plain: Path, encoding: str) -> bool:
+    """Write the file's text as UTF-8; return whether all its lines end alike, which the engine's reader relies on."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    returns = feeds = pairs = length = 0
+    last = ""
+    try:
+        with gzip.open(file) if file.name.lower().endswith(".gz") else file.open("rb") as stream, plain.open("wb") as out:
+            while True:
+                chunk = stream.read(_CHUNK)
+                text = decoder.decode(chunk, final=not chunk)
+                if not length:
+                    text = text.removeprefix("\ufeff")
+                if "\r" in text or last == "\r":
+                    returns += text.count("\r")
+                    pairs += text.count("\r\n") + (last == "\r" and text.startswith("\n"))
+                feeds += text.count("\n")
+                last = text[-1:] or last
+                length += len(text)
+                out.write(text.encode())
+                if not chunk:
+                    break
+    except UnicodeError as error:
+        raise _FileError(f"is not {encoding} ({error})") from error
+    except (EOFError, gzip.BadGzipFile, OSError) as error:
+        raise _FileError(f"cannot be read ({error})") from error
+    if not length:
+        raise _FileError("is empty")
+    return returns == 0 or returns == feeds == pairs
+
+
+def _read_csv(connection: duckdb.DuckDBPyConnection, mapping: Mapping, plain: Path, regular: bool) -> bool:
+    """Load the foreign rows as texts into ``foreign_rows``; return whether it has the column of problems.
+
+    What the engine's reader does not read exactly as RFC 4180 says goes through Python's.
+    """
+    style = mapping.style
+    with plain.open(encoding="utf-8", newline="") as stream:
+        lines = sum(1 for _ in islice(stream, style.skip))
+        reader = csv.reader(stream, delimiter=style.delimiter, quotechar=style.quote, strict=True)
+        try:
+            header = next((row for row in reader if row), None)
+        except csv.Error as error:
+            raise _FileError(f"has no readable header row ({error})") from error
+        if header is None:
+            raise _FileError("has no header row")
+        header = [column.strip() for column in header]
+        one_line = reader.line_num == 1
+    _check_header(mapping, header)
+    if regular and one_line and _read_in_bulk(connection, style, plain, header, lines + 1):
+        return False
+    _read_exactly(connection, style, plain, header)
+    return True
+
+
+def _check_header(mapping: Mapping, header: Sequence[str]) -> None:
+    missing = [column for column in mapping.origins if column not in header]
+    twice = [column for column in mapping.origins if header.count(column) > 1]
+    if missing:
+        there = ", ".join(column for column in header if column)
+        raise _FileError(f"lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)} (it has: {there[:500]})")
+    if twice:
+        raise _FileError(f"has the column {', '.join(twice)} more than once")
+
+
+def _unique(header: Sequence[str]) -> list[str]:
+    """Return names for the engine, which knows no case: the mapped columns keep theirs, whatever else is there is numbered."""
+    seen: set[str] = {PROBLEM}
+    names = []
+    for place, column in enumerate(header):
+        unused = column if column and column.lower() not in seen else f"(column {place + 1})"
+        seen.add(unused.lower())
+        names.append(unused)
+    return names
+
+
+def _read_in_bulk(connection: duckdb.DuckDBPyConnection, style: FileStyle, plain: Path, header: Sequence[str], skip: int) -> bool:
+    columns = ", ".join(f"{quote(column)}: 'VARCHAR'" for column in _unique(header))
+    mark = quote(style.quote)
+    try:
+        connection.execute(f"""
+            create or replace temp table foreign_rows as from read_csv(
+                {quote(str(plain))}, auto_detect = false, header = false, skip = {skip}, delim = {quote(style.delimiter)},
+                quote = {mark}, escape = {mark}, nullstr = '', columns = {{{columns}}}, store_rejects = true, rejects_limit = 1
+            )
+        """)
+        return not connection.execute("select 1 from reject_errors limit 1").fetchall()
+    except duckdb.Error:
+        return False
+
+
+def _read_exactly(connection: duckdb.DuckDBPyConnection, style: FileStyle, plain: Path, header: Sequence[str]) -> None:
+    schema = pa.schema([(column, pa.string()) for column in [*_unique(header), PROBLEM]])
+    rows = _records(style, plain, len(header))
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        while chunk := list(islice(rows, _ROWS)):
+            yield pa.record_batch([pa.array(column, pa.string()) for column in zip(*chunk, strict=True)], schema=schema)
+
+    connection.register("exact_rows", pa.RecordBatchReader.from_batches(schema, batches()))
+    try:
+        connection.execute("create or replace temp table foreign_rows as from exact_rows")
+    finally:
+        connection.unregister("exact_rows")
+
+
+def _records(style: FileStyle, plain: Path, width: int) -> Iterator[list[str | None]]:
+    """Yield the data rows, each with what is wrong with it as a whole."""
+    with plain.open(encoding="utf-8", newline="") as stream:
+        for _ in islice(stream, style.skip):
+            pass
+        reader = csv.reader(stream, delimiter=style.delimiter, quotechar=style.quote, strict=True)
+        awaiting_header = True
+        while True:
+            try:
+                row = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                if "unexpected end of data" in str(error):
+                    raise _FileError("ends inside a quoted field") from error
+                yield [*[None] * width, f"the quotes do not follow RFC 4180 ({error})"]
+                continue
+            if not row:
+                continue
+            if awaiting_header:
+                awaiting_header = False
+            elif len(row) == width or (len(row) == width + 1 and not row[-1]):
+                yield [*(cell or None for cell in row[:width]), None]
+            else:
+                came = io.StringIO()
+                csv.writer(came, delimiter=style.delimiter, lineterminator="").writerow(row)
+                yield [*[None] * width, f"{len(row)} fields, the header has {width}: {came.getvalue()}"]
+
+
+def land_converted(
+    settings: Settings, mapping: Mapping, source: Source, files: Sequence[Path], arrival: datetime | None = None
+) -> tuple[Landed, int]:
+    """Convert foreign files and land them as one batch; return the batch and how many rows were left out.
+
+    Raises:
+        UsageError: the mapping is for another source.
+        LandingError: see ``apply_mapping`` and ``zone.land``.
+    """
+    if (source.stream, source.name) != (mapping.source.stream, mapping.source.name):
+        raise UsageError(
+            f"the mapping {mapping.path} is for {mapping.source.stream} {mapping.source.name}, not {source.stream} {source.name}",
+            "Name the source of the mapping",
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        converted = apply_mapping(mapping, files, Path(folder))
+        return land(settings, source, converted.files, arrival), converted.left_out
+
+
+@dataclass(frozen=True)
+class Preview:
+    """How a sample would land.
+
+    Attributes:
+        first_rows: the first rows as they would land, as text.
+        rows: rows of the sample that would land.
+        left_out: rows that the mapping leaves out.
+        quarantined: rows that would go to quarantine whatever the other sources hold.
+        reasons: why the first of these would.
+    """
+
+    first_rows: pd.DataFrame
+    rows: int
+    left_out: int
+    quarantined: int
+    reasons: tuple[str, ...]
+
+
+def check(mapping: Mapping, sample: Path, folder: Path, settings: Settings) -> Preview:
+    """Convert a sample in ``folder``, land nothing, and tell how it would land and what fails.
+
+    Raises:
+        LandingError: the sample cannot be read as the mapping says.
+    """
+    converted = apply_mapping(mapping, [sample], folder)
+    facts = [inspect(file) for file in converted.files]
+    with duckdb.connect(config={"python_enable_replacements": False}) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        staged = Stager(connection, mapping.source, settings.currency).stage(facts)
+        if staged.problems:
+            raise LandingError("; ".join(staged.problems.values()), "Correct the mapping")
+        counted = f"select rowid + 1 as row_number, static_errors, raw from {staged.table}"
+        quarantined = connection.execute(f"select count(static_errors) from {staged.table}").fetchall()[0][0]
+        bad = connection.execute(f"{counted} where static_errors is not null order by rowid limit {_SHOWN}").fetchall()
+        first = connection.execute(f"from read_parquet({quote(str(converted.files[0]))}) limit {_SHOWN}").df()
+    reasons = tuple(f"row {row}: {errors}{_problem_in(raw)}" for row, errors, raw in bad)
+    return Preview(first, converted.rows, converted.left_out, quarantined, reasons)
+
+
+def _problem_in(raw: str | None) -> str:
+    problem = json.loads(raw).get(PROBLEM) if raw else None
+    return f" ({problem})" if problem else ""

@@ -1,0 +1,99 @@
+"""The manifest of batches and the quarantine as datasets.
+
+Belongs here: their columns, and reading them from the store. Does not belong here: filling them (``ingest``).
+"""
+
+from collections.abc import Sequence
+from datetime import date
+
+import duckdb
+import pandas as pd
+
+from revenue_integrity.warehouse import table as column
+from revenue_integrity.warehouse.query import Query
+from revenue_integrity.warehouse.storage import rows_of
+from revenue_integrity.warehouse.table import Table, table
+
+
+def batches_table(stream: str) -> Table:
+    """Return the declaration of ``batches``: one row per batch that was ever read."""
+    return table(
+        stream,
+        "raw",
+        "batches",
+        "Manifest of the stream's batches, one row per batch: what it weighs, and what became of its rows.",
+        ("batch_id",),
+        [
+            column.text("batch_id", "Stream, source and arrival."),
+            column.instant("arrival", "When it became visible."),
+            column.text("digest", "SHA-256 over the names and digests of its files, recorded at first sight."),
+            column.text("status", "What became of it.", isin=("loaded", "rejected", "changed")),
+            column.integer("rows_in_file", "Data rows in its files.", unit="rows"),
+            column.integer("rows_loaded", "Rows that stand in the raw table.", unit="rows"),
+            column.integer("rows_quarantined", "Rows in quarantine.", unit="rows"),
+            column.integer("exact_duplicates", "Rows equal to what stood already; counted, not loaded twice.", unit="rows"),
+            column.integer("corrections", "Rows that replaced an earlier one.", unit="rows"),
+            column.text("unknown_columns", "Columns that are not modelled, separated by commas."),
+            column.text("error", "Why it was rejected, or what changed.", null=True),
+            column.instant("first_seen_at", "When it was first read."),
+        ],
+        partition="",
+        content_excludes=("first_seen_at",),
+    )
+
+
+def quarantine_table(stream: str) -> Table:
+    """Return the declaration of ``quarantine``: one row per refused row, or per refused batch."""
+    return table(
+        stream,
+        "raw",
+        "quarantine",
+        "Refused rows, one row per row (or per batch refused whole), with every reason; they heal by themselves.",
+        ("batch_id",),
+        [
+            column.text("stream", "Stream of the source."),
+            column.text("source", "Source of the batch."),
+            column.text("batch_id", "The batch."),
+            column.text("file_name", "File of the batch; empty for a whole batch.", null=True),
+            column.integer("row_number", "Data row in the file, 1 is the first; empty for a whole batch.", null=True),
+            column.day("month", "Service month of the row, if it says one.", null=True),
+            column.text("dq_errors", "Every reason, separated by semicolons."),
+            column.json_text("raw", "The row as it came.", null=True),
+        ],
+        partition="",
+    )
+
+
+_BATCHES = """
+    select
+        batch_id, arrival, digest, status, rows_in_file, rows_loaded, rows_quarantined, exact_duplicates, corrections,
+        unknown_columns, coalesce(error, 'found digest ' || found_digest) as error, first_seen_at
+    from meta.batches
+    where stream = $stream
+    order by batch_id
+"""
+
+_QUARANTINE = """
+    select stream, source, batch_id, file_name, row_number, month, dq_errors, raw
+    from meta.quarantine
+    where stream = $stream
+    order by batch_id, file_name nulls first, row_number
+"""
+
+
+def read_batches(connection: duckdb.DuckDBPyConnection, stream: str, months: Sequence[date] | None = None) -> pd.DataFrame:
+    """Return the manifest of a stream, or of the batches that touch some months."""
+    rows = rows_of(connection, batches_table(stream), Query(_BATCHES, {"stream": stream}))
+    if months is None:
+        return rows
+    touching = connection.execute("select distinct batch_id from meta.batch_months where list_contains(?, month)", [list(months)])
+    return rows[rows["batch_id"].isin([batch_id for (batch_id,) in touching.fetchall()])].reset_index(drop=True)
+
+
+def read_quarantine(connection: duckdb.DuckDBPyConnection, stream: str, months: Sequence[date] | None = None) -> pd.DataFrame:
+    """Return the quarantine of a stream; with months, their rows and whatever names no month."""
+    rows = rows_of(connection, quarantine_table(stream), Query(_QUARANTINE, {"stream": stream}))
+    if months is None:
+        return rows
+    wanted = rows["month"].isna() | rows["month"].isin(pd.to_datetime(pd.Series(list(months))))
+    return rows[wanted].reset_index(drop=True)
