@@ -9,19 +9,18 @@ The warehouse is the truth; ``<home>/catalog/*.json`` is a copy, written after c
 import hashlib
 import inspect
 import json
-import os
-import tempfile
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from revenue_integrity import clock, months
+from revenue_integrity.files import write_if_changed
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.rules import Rule
 from revenue_integrity.warehouse.query import read_sql
@@ -154,7 +153,7 @@ def record(
 
 def _has(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
     return bool(
-        connection.execute("select 1 from duckdb_tables() where schema_name = 'meta' and table_name = ?", [name]).fetchone()
+        connection.execute("select 1 from duckdb_tables() where schema_name = 'meta' and table_name = ?", [name]).fetchall()
     )
 
 
@@ -173,9 +172,7 @@ def refresh(connection: duckdb.DuckDBPyConnection, settings: Settings, month: da
             held = PartitionRecord(made_from, content, count, version, json.loads(used_settings), json.loads(inputs), computed_at)
             by_month[months.label(held_month)]["partitions"][name] = asdict(held)
     if _has(connection, "slices"):
-        rows = connection.execute(
-            f"select source, month, slice_hash from meta.slices{only} order by source, month", given
-        ).fetchall()
+        rows = connection.execute(f"select source, month, hash from meta.slices{only} order by source, month", given).fetchall()
         for name, held_month, slice_hash in rows:
             by_month[months.label(held_month)]["slices"][name] = slice_hash
     for label, records in by_month.items():
@@ -185,32 +182,23 @@ def refresh(connection: duckdb.DuckDBPyConnection, settings: Settings, month: da
         file.unlink()
 
 
-def write_if_changed(file: Path, text: str) -> bool:
-    """Replace a file's text by rename, synced to disk, unless it is the same already; return whether it was written."""
-    if file.exists() and file.read_text(encoding="utf-8") == text:
-        return False
-    file.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=".", suffix=".new")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).replace(file)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return True
-
-
 def read_catalog(settings: Settings) -> Catalog:
     """Return what is on record, from the files beside the warehouse; the warehouse is not opened."""
     partitions: dict[str, PartitionRecord] = {}
     slices: dict[str, str] = {}
     for file in sorted(settings.catalog_path.glob("????-??.json")):
-        content = json.loads(file.read_text(encoding="utf-8"))
-        for name, values in content["partitions"].items():
-            partitions[f"{name}@{file.stem}"] = PartitionRecord(**values)
-        for name, slice_hash in content["slices"].items():
-            slices[f"{name}@{file.stem}"] = slice_hash
+        stat = file.stat()
+        of_month = _read_month(file, stat.st_mtime_ns, stat.st_ino)
+        partitions.update(of_month.partitions)
+        slices.update(of_month.slices)
     return Catalog(partitions, slices)
+
+
+@lru_cache(maxsize=512)
+def _read_month(file: Path, modified: int, inode: int) -> Catalog:
+    """Parse a month's file; each replacement has another time and inode, so what is kept is never old."""
+    content = json.loads(file.read_text(encoding="utf-8"))
+    return Catalog(
+        {f"{name}@{file.stem}": PartitionRecord(**values) for name, values in content["partitions"].items()},
+        {f"{name}@{file.stem}": slice_hash for name, slice_hash in content["slices"].items()},
+    )

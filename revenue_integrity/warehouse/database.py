@@ -7,7 +7,9 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -19,15 +21,51 @@ _RETRY_SECONDS = 0.2
 
 _HOLDER = re.compile(r"PID (\d+)")
 
+_FULL = ("no space left", "not enough space", "disk full", "file too large", "quota exceeded")
+"""What the system says when there is no room: the disk, a limit on files, a quota."""
 
-def configuration(settings: Settings) -> dict[str, str | int | bool]:
+
+def configuration(settings: Settings) -> dict[str, Any]:
     """Return how the engine is set up: UTC, exact order of insertion, bounded memory, no look into Python variables."""
-    limits: dict[str, str | int | bool] = {
+    limits: dict[str, Any] = {
         "memory_limit": settings.memory_limit,
         "temp_directory": str(settings.home / "tmp"),
         "python_enable_replacements": False,
     }
     return limits | ({"threads": settings.threads} if settings.threads else {})
+
+
+@dataclass
+class _Held:
+    """A connection that is kept open for a while, and its file."""
+
+    file: Path
+    connection: duckdb.DuckDBPyConnection
+
+
+_held: list[_Held] = []
+"""The connections that this process keeps open, latest last."""
+
+
+@contextmanager
+def held(settings: Settings) -> Iterator[None]:
+    """Keep the home's warehouse open in this process, so that a run of many steps opens it once.
+
+    Raises:
+        WarehouseError: as ``connect``.
+    """
+    file = settings.warehouse_path
+    if any(each.file == file for each in _held):
+        yield
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    each = _Held(file, _patiently(file, settings, read_only=False))
+    _held.append(each)
+    try:
+        yield
+    finally:
+        _held.remove(each)
+        each.connection.close()
 
 
 @contextmanager
@@ -41,7 +79,8 @@ def connect(settings: Settings, *, read_only: bool = False, path: Path | None = 
     """
     file = path or settings.warehouse_path
     file.parent.mkdir(parents=True, exist_ok=True)
-    connection = _patiently(file, settings, read_only)
+    kept = next((each for each in _held if each.file == file), None)
+    connection = kept.connection.cursor() if kept else _patiently(file, settings, read_only)
     try:
         connection.execute("set timezone = 'UTC'")
         yield connection
@@ -71,7 +110,7 @@ def _explained(error: duckdb.Error, file: Path) -> Exception:
         holder = _HOLDER.search(text)
         who = f" by process {holder[1]}" if holder else ""
         return WarehouseError(f"{file} is in use{who}", "Wait until it is done, or stop it, and try again")
-    if "No space left" in text or "not enough space" in text.lower() or "disk full" in text.lower():
+    if any(sign in text.lower() for sign in _FULL):
         return WarehouseError(f"the disk of {file} is full", "Make room and run again; what stood there is unharmed")
     if "not a valid DuckDB database" in text or "Corrupt" in text:
         return WarehouseError(f"{file} is no readable warehouse", "Restore it from a backup, or delete it and run again")

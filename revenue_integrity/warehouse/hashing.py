@@ -10,6 +10,7 @@ type; a flag is ``true`` or ``false``; a date is ``YYYY-MM-DD``; an instant is i
 
 import hashlib
 from datetime import date
+from typing import Any
 
 import duckdb
 
@@ -32,11 +33,12 @@ def _field(column: str, sql_type: str) -> str:
     return f"coalesce({text}, '\\N')"
 
 
-def canonical_select(table: Table, columns: list[str]) -> str:
-    """Return the ``select`` of the canonical line of each row of a partition (parameter ``$partition``), in key order."""
-    line = " || chr(9) || ".join(_field(column, table.sql_type(column)) for column in columns)
+def canonical_select(table: Table, rows: str) -> str:
+    """Return the ``select`` of the canonical line of each row of ``rows`` (a table, or a filtered one), in key order."""
+    # Joined at once: a chain of || would build a longer text for each column. No field is null.
+    fields = ", ".join(_field(column, table.sql_type(column)) for column in content_columns(table))
     order = ", ".join(f'"{column}"' for column in table.key)
-    return f'select {line} || chr(10) as line from {table.qualified} where "{table.partition}" = $partition order by {order}'
+    return f"select concat_ws(chr(9), {fields}) || chr(10) as line from {rows} order by {order}"
 
 
 def content_columns(table: Table) -> list[str]:
@@ -45,23 +47,26 @@ def content_columns(table: Table) -> list[str]:
 
 
 def content_hash(connection: duckdb.DuckDBPyConnection, table: Table, partition: date) -> str:
-    """Return the SHA-256 of a partition's content. The rows stay in the engine; only their text passes by, batch by batch."""
-    columns = content_columns(table)
-    digest = hashlib.sha256(("\t".join(columns) + "\n").encode())
-    rows = connection.sql(canonical_select(table, columns), params={"partition": partition})
-    for batch in rows.to_arrow_reader(_ROWS_PER_BATCH):
+    """Return the SHA-256 of a partition's content."""
+    return canonical_digest(connection, table, f'{table.qualified} where "{table.partition}" = $partition', partition=partition)
+
+
+def canonical_digest(connection: duckdb.DuckDBPyConnection, table: Table, rows: str, **parameters: object) -> str:
+    """Return the SHA-256 of some rows. They stay in the engine; only their text passes by, batch by batch."""
+    digest = hashlib.sha256(("\t".join(content_columns(table)) + "\n").encode())
+    for batch in connection.sql(canonical_select(table, rows), params=parameters).to_arrow_reader(_ROWS_PER_BATCH):
         lines = batch.column(0)
         if len(lines):
-            offsets, values = _buffers(lines)
-            digest.update(values[offsets[0] : offsets[1]])
+            (start, end), values = _buffers(lines)
+            digest.update(values[start:end])
     return digest.hexdigest()
 
 
-def _buffers(lines: object) -> tuple[tuple[int, int], memoryview]:
+def _buffers(lines: Any) -> tuple[tuple[int, int], memoryview]:
     """Return where the text of an Arrow string column begins and ends in its buffer, and the buffer: no copy, no loop."""
     import pyarrow as pa
 
-    wide = lines.cast(pa.large_string())  # type: ignore[attr-defined] -- pyarrow ships no types
+    wide = lines.cast(pa.large_string())
     _, offsets, values = wide.buffers()
     positions = memoryview(offsets).cast("q")
     return (positions[wide.offset], positions[wide.offset + len(wide)]), memoryview(values)

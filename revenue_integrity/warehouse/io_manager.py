@@ -53,7 +53,7 @@ class WarehouseClient(DuckDbClient):
         self.settings = settings
 
     @contextmanager
-    def connect(self, context: Any, _: TableSlice) -> Iterator[duckdb.DuckDBPyConnection]:  # type: ignore[override] -- the base is static and has no settings
+    def connect(self, context: Any, _: TableSlice) -> Iterator[duckdb.DuckDBPyConnection]:  # type: ignore[override]  # the base is static and knows no settings
         """Open the warehouse."""
         with database.connect(self.settings) as connection:
             yield connection

@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 _PARAMETER = re.compile(r"\$([a-z_][a-z0-9_]*)")
 _COMMENT = re.compile(r"--[^\n]*")
+_SHARED_PACKAGE = "revenue_integrity.close"
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,17 @@ class Query:
 
 @cache
 def read_sql(package: str, path: str) -> str:
-    """Return the text of a ``.sql`` file of a package, for example ``("revenue_integrity.streams.colocation", "curated/x")``."""
-    return files(package).joinpath("sql", f"{path}.sql").read_text(encoding="utf-8")
+    """Return the text of ``sql/<path>.sql`` of a package, with the files that it includes put in.
+
+    What several queries share stands in ``.sql.j2`` files; an include is the only thing that a template is used for, beside
+    the expressions that the included file asks its includer for. Values are parameters, never text.
+    """
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+    # What every stream shares (the reconcile engine) stands with the close.
+    loader = ChoiceLoader([PackageLoader(package, "sql"), PackageLoader(_SHARED_PACKAGE, "sql")])
+    environment = Environment(loader=loader, undefined=StrictUndefined)
+    return environment.get_template(f"{path}.sql").render()
 
 
 def load_query(package: str, path: str, **parameters: Any) -> Query:

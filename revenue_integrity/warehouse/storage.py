@@ -96,10 +96,9 @@ def write_partition(connection: duckdb.DuckDBPyConnection, table: Table, partiti
         _refuse_other_columns(table, [row[0] for row in described])
         source, parameters = value.sql, value.bound
     connection.execute(f'delete from {table.qualified} where "{table.partition}" = $partition', {"partition": partition})
-    counted = connection.execute(f"insert into {table.qualified} by name {source}", parameters).fetchone()
+    ((inserted,),) = connection.execute(f"insert into {table.qualified} by name {source}", parameters).fetchall()
     if isinstance(value, pd.DataFrame):
         connection.unregister("incoming_rows")
-    inserted = counted[0] if counted else 0
     _refuse_rows_outside(connection, table, partition, inserted)
     if isinstance(value, Query):
         validate_rows(connection, table, partition)
@@ -114,10 +113,9 @@ def _refuse_other_columns(table: Table, found: list[str]) -> None:
 
 
 def _refuse_rows_outside(connection: duckdb.DuckDBPyConnection, table: Table, partition: date, inserted: int) -> None:
-    counted = connection.execute(
+    ((inside,),) = connection.execute(
         f'select count(*) from {table.qualified} where "{table.partition}" = $partition', {"partition": partition}
-    ).fetchone()
-    inside = counted[0] if counted else 0
+    ).fetchall()
     if inside != inserted:
         raise WarehouseError(f"{table.qualified} {partition:%Y-%m}: {inserted - inside} rows belong to another {table.partition}")
 
@@ -126,8 +124,8 @@ def has_table(connection: duckdb.DuckDBPyConnection, table: Table) -> bool:
     """Return whether the table exists."""
     found = connection.execute(
         "select 1 from duckdb_tables() where schema_name = ? and table_name = ?", [table.layer, table.name]
-    ).fetchone()
-    return found is not None
+    ).fetchall()
+    return bool(found)
 
 
 def read_partitions(connection: duckdb.DuckDBPyConnection, table: Table, partitions: Sequence[date]) -> pd.DataFrame:
@@ -138,6 +136,16 @@ def read_partitions(connection: duckdb.DuckDBPyConnection, table: Table, partiti
     order = ", ".join(f'"{name}"' for name in table.key)
     sql = f'select {columns} from {table.qualified} where list_contains($partitions, "{table.partition}") order by {order}'
     return to_frame(table, connection.sql(sql, params={"partitions": list(partitions)}).to_arrow_table())
+
+
+def rows_of(connection: duckdb.DuckDBPyConnection, table: Table, query: Query) -> pd.DataFrame:
+    """Return the rows of a query that selects exactly the declared columns, with the dtypes of the declaration."""
+    return to_frame(table, connection.sql(query.sql, params=query.bound).select(*table.columns).to_arrow_table())
+
+
+def rows_of_query(connection: duckdb.DuckDBPyConnection, query: Query) -> pd.DataFrame:
+    """Return the rows of any query, exact."""
+    return exact_frame(connection.sql(query.sql, params=query.bound).to_arrow_table())
 
 
 def to_frame(table: Table, rows: pa.Table) -> pd.DataFrame:

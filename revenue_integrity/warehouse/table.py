@@ -35,7 +35,8 @@ def text(
     """Return a text column, optionally of a closed set of values or of one pattern (whole value)."""
     checks = [pa.Check.isin(list(isin))] if isin else []
     if pattern:
-        checks.append(pa.Check.str_matches(f"^(?:{pattern})$"))
+        # Python's $ also stands before a last newline; \Z does not (the engine's name for it is \z, see ``validation``).
+        checks.append(pa.Check.str_matches(rf"^(?:{pattern})\Z"))
     return _column(name, object, "VARCHAR", description, unit, null, checks)
 
 

@@ -59,7 +59,7 @@ def _literal(value: Any) -> str:
 def _check_rules(column: str, checks: list[pa.Check]) -> Iterator[ColumnRule]:
     quoted = f'"{column}"'
     for check in checks:
-        given = check.statistics
+        given = check.statistics or {}
         match check.name:
             case "greater_than_or_equal_to":
                 yield ColumnRule(f"{column} is below {given['min_value']}", f"{quoted} < {_literal(given['min_value'])}")
@@ -71,8 +71,9 @@ def _check_rules(column: str, checks: list[pa.Check]) -> Iterator[ColumnRule]:
                 yield ColumnRule(f"{column} is none of {', '.join(map(str, values))}", f"{quoted} not in ({listed})")
             case "str_matches":
                 pattern = given["pattern"]
-                pattern = getattr(pattern, "pattern", pattern)
-                yield ColumnRule(f"{column} does not match {pattern}", f"not regexp_matches({quoted}, {_literal(pattern)})")
+                pattern = str(getattr(pattern, "pattern", pattern))
+                in_engine = pattern.removesuffix(r"\Z") + r"\z" if pattern.endswith(r"\Z") else pattern
+                yield ColumnRule(f"{column} does not match {pattern}", f"not regexp_matches({quoted}, {_literal(in_engine)})")
             case other:
                 raise TypeError(f"column {column}: the rule '{other}' has no SQL form; use ge, le, isin or str_matches")
 
@@ -97,7 +98,7 @@ def validate_rows(connection: duckdb.DuckDBPyConnection, table: Table, partition
     rules = column_rules(table)
     where = f'from {table.qualified} where "{table.partition}" = $partition'
     counts = ", ".join(f"count(*) filter (where {rule.broken})" for rule in rules)
-    found = connection.execute(f"select {counts} {where}", {"partition": partition}).fetchone() or ()
+    (found,) = connection.execute(f"select {counts} {where}", {"partition": partition}).fetchall()
     violations = [
         Violation(rule.words, rows, _sample(connection, f"select * {where} and ({rule.broken})", partition))
         for rule, rows in zip(rules, found, strict=True)
@@ -105,16 +106,16 @@ def validate_rows(connection: duckdb.DuckDBPyConnection, table: Table, partition
     ]
     keys = ", ".join(f'"{column}"' for column in table.key)
     twice = f"select {keys}, count(*) as rows {where} group by {keys} having count(*) > 1"
-    duplicated = connection.execute(f"select count(*) from ({twice})", {"partition": partition}).fetchone()
-    if duplicated and duplicated[0]:
+    ((duplicated,),) = connection.execute(f"select count(*) from ({twice})", {"partition": partition}).fetchall()
+    if duplicated:
         words = f"the key ({', '.join(table.key)}) stands more than once"
-        violations.append(Violation(words, duplicated[0], _sample(connection, twice, partition)))
+        violations.append(Violation(words, duplicated, _sample(connection, twice, partition)))
     if violations:
         raise SchemaViolation(table, partition, violations)
 
 
 def _sample(connection: duckdb.DuckDBPyConnection, sql: str, partition: date) -> pd.DataFrame:
-    return connection.execute(f"select * from ({sql}) order by all limit {SAMPLE_ROWS}", {"partition": partition}).df()
+    return connection.sql(f"select * from ({sql}) order by all limit {SAMPLE_ROWS}", params={"partition": partition}).df()
 
 
 def validate_frame(table: Table, partition: date, frame: pd.DataFrame) -> None:
