@@ -4,10 +4,13 @@ Belongs here: the declaration of a rule, from which orchestration makes an asset
 here: any rule, Dagster, a database.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
+from revenue_integrity.settings import Settings
+from revenue_integrity.warehouse.query import Query
 from revenue_integrity.warehouse.table import Table
 
 
@@ -31,6 +34,11 @@ class Reads:
     def qualified(self) -> str:
         """Schema and name."""
         return f"{self.layer}.{self.table}"
+
+    @property
+    def covers_own_month(self) -> bool:
+        """Whether the rule's own month is among the months read."""
+        return (self.first_offset is None or self.first_offset <= 0) and self.last_offset >= 0
 
     @property
     def is_same_month(self) -> bool:
@@ -69,6 +77,8 @@ class Rule:
         reads: everything that it reads.
         settings: names of the settings that it uses.
         sql: paths below the stream's ``sql`` folder whose text it runs.
+        queries: for a rule over frames that needs a small part of large tables: the queries, by name, whose rows are its
+            frames instead of whole tables.
     """
 
     table: Table
@@ -76,8 +86,9 @@ class Rule:
     reads: tuple[Reads, ...]
     settings: tuple[str, ...] = ()
     sql: tuple[str, ...] = ()
+    queries: Callable[[date, Settings], Mapping[str, Query]] | None = None
 
     @property
     def is_query(self) -> bool:
         """Whether the rule is a query that the engine runs, so that no rows enter Python."""
-        return bool(self.sql)
+        return bool(self.sql) and self.queries is None

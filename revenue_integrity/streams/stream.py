@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
 from revenue_integrity.close.judgement import Check
+from revenue_integrity.close.signed import SignedTable
 from revenue_integrity.landing.contracts import Source
 from revenue_integrity.streams.rules import Rule
+from revenue_integrity.warehouse.table import Table
 
 
 @dataclass(frozen=True)
@@ -21,12 +23,14 @@ class Stream:
         sources: what arrives.
         rules: how each table is made, in any order.
         checks: what must be true of the tables.
+        signed: which tables and measures a sign-off attests.
     """
 
     name: str
     sources: tuple[Source, ...]
     rules: tuple[Rule, ...]
     checks: tuple[Check, ...]
+    signed: tuple[SignedTable, ...] = ()
 
     def rules_in_order(self) -> list[Rule]:
         """Return the rules so that each comes after those whose tables it reads; equal ones by name."""
@@ -51,6 +55,6 @@ class Stream:
         return waves
 
 
-def checks_of(checks: Sequence[Check], qualified: str) -> list[Check]:
+def checks_of(checks: Sequence[Check], table: Table) -> list[Check]:
     """Return the checks of one table, in the order of their declaration."""
-    return [check for check in checks if check.table.qualified == qualified]
+    return [check for check in checks if check.table.asset_key == table.asset_key]

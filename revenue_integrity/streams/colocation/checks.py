@@ -46,7 +46,6 @@ CHECKS: tuple[Check, ...] = (
         "No peak exceeds its reservation; what goes uncharged for want of an overage price is listed in cents.",
         "Agree an overage price or a larger reservation with the customers listed.",
         lists=True,
-        tables=(schemas.CONTRACT_TERMS,),
     ),
     _check(
         "allocated_plus_stranded_is_billed",
@@ -54,7 +53,6 @@ CHECKS: tuple[Check, ...] = (
         Gate.PUBLISH,
         "For every site and charge, allocated and stranded cents add up to the power bill.",
         "This is an error of the program or of its tables: do not publish, report it with the month.",
-        tables=(schemas.POWER_BILLS,),
     ),
     _check(
         "revenue_components_add_up",
@@ -62,15 +60,13 @@ CHECKS: tuple[Check, ...] = (
         Gate.PUBLISH,
         "For every contract, revenue is the sum of its components and of its expected charges, margin what power leaves of it.",
         "This is an error of the program or of its tables: do not publish, report it with the month.",
-        tables=(schemas.EXPECTED_CHARGES,),
     ),
     _check(
         "mrr_bridge_adds_up",
-        schemas.MRR_MOVEMENTS,
+        schemas.CUSTOMER_MONTH,
         Gate.PUBLISH,
         "For every customer, opening MRR and movements make closing MRR, and that is the MRR of the customer's contracts.",
         "This is an error of the program or of its tables: do not publish, report it with the month.",
-        tables=(schemas.CONTRACT_MONTH,),
     ),
     _check(
         "rack_split_adds_up",
@@ -78,7 +74,6 @@ CHECKS: tuple[Check, ...] = (
         Gate.PUBLISH,
         "For every contract, revenue and power cost of its racks add up to the contract's.",
         "This is an error of the program or of its tables: do not publish, report it with the month.",
-        tables=(schemas.CONTRACT_MONTH,),
     ),
     _check(
         "costs_are_not_negative",
@@ -86,7 +81,6 @@ CHECKS: tuple[Check, ...] = (
         Gate.WARN,
         "A power cost is negative only where the site's bill holds a credit.",
         "Look at the site's bill: a negative share without a credit on the bill is an error.",
-        tables=(schemas.POWER_BILLS,),
     ),
     _check(
         "row_count_is_near_its_trailing_mean",

@@ -7,6 +7,7 @@ from revenue_integrity.landing.contracts import (
     Anchor,
     DayFacts,
     Lookup,
+    Reach,
     Reference,
     Rule,
     Source,
@@ -187,7 +188,8 @@ METER_READINGS = Source(
             "'contract ' || r.contract_id || ' has no service on ' || r.reading_date",
         ),
         Rule(
-            "r.kwh * 3600 > r.peak_kw * day_lengths.seconds",
+            # Both are widened first: a product of 18 digits overflows.
+            "cast(r.kwh as DECIMAL(28,6)) * 3600 > cast(r.peak_kw as DECIMAL(28,6)) * day_lengths.seconds",
             "'kwh ' || r.kwh || ' is above peak_kw ' || r.peak_kw || ' x the ' || format('{:g}', day_lengths.seconds / 3600)"
             " || ' hours of the day'",
         ),
@@ -219,8 +221,8 @@ POWER_BILLS = Source(
     rules=(
         Rule(
             "energy_charge_cents::hugeint + demand_charge_cents + fixed_charge_cents + tax_cents <> total_cents",
-            "'the four charges add up to ' || (energy_charge_cents::hugeint + demand_charge_cents + fixed_charge_cents"
-            " + tax_cents) || ' cents, not to the total of ' || total_cents",
+            "'the four charges add up to ' || (energy_charge_cents::DECIMAL(30,0) + demand_charge_cents + fixed_charge_cents"
+            " + tax_cents) * 0.01 || ', not to the total of ' || total_cents::DECIMAL(30,0) * 0.01",
         ),
     ),
     references=(Reference("site_id", KNOWN_SITES),),
@@ -253,10 +255,24 @@ ERP_INVOICES = Source(
         SourceColumn("corrects_document_id", "id", "The document that it corrects.", required=False),
     ),
     key=("document_id", "line_no"),
+    reaches=(
+        # A cutoff lies in the month after its own, or a little later where holidays are many.
+        Reach(
+            "earlier_months_postings",
+            "{months} as m inner join raw.erp_invoices as r on r.month < m.month"
+            " and r.posted_at >= m.month - interval 1 day and r.posted_at < m.month + interval 3 months",
+        ),
+        Reach(
+            "corrected_documents",
+            "(select distinct month, corrects_document_id from raw.erp_invoices where corrects_document_id is not null) as c"
+            " inner join raw.erp_invoices as r on c.corrects_document_id = r.document_id"
+            " inner join {months} as m on c.month between m.month - interval 1 month and m.month + interval 1 month",
+        ),
+    ),
     rules=(
         Rule(
             "document_type = 'credit_memo' and amount_cents > 0",
-            "'a credit memo with a positive amount of ' || amount_cents || ' cents'",
+            "'a credit memo with a positive amount of ' || amount_cents::DECIMAL(30,0) * 0.01",
         ),
     ),
 )

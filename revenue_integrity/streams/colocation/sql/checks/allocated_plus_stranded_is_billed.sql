@@ -1,17 +1,11 @@
 -- Per site and charge: what is allocated and what is stranded add up to the bill, to the cent; one row.
 with billed as (
-    unpivot (
-        select
-            site_id,
-            energy_cents as energy,
-            demand_cents as demand,
-            fixed_cents as fixed,
-            tax_cents as tax
-        from curated.power_bills
-        where month = $month
-    )
-    on energy, demand, fixed, tax
-    into name charge value billed_cents
+    select
+        site_id,
+        unnest(['energy', 'demand', 'fixed', 'tax']) as charge,
+        unnest([energy_cents, demand_cents, fixed_cents, tax_cents]) as billed_cents
+    from curated.power_bills
+    where month = $month
 ),
 
 allocated as (

@@ -11,7 +11,7 @@ select
     site_days.reading_date,
     cast(
         epoch(timezone(known_sites.timezone, cast(site_days.reading_date + 1 as timestamp)))
-        - epoch(timezone(known_sites.timezone, cast(site_days.reading_date as timestamp))) as bigint
+        - epoch(timezone(known_sites.timezone, cast(site_days.reading_date as timestamp))) as integer
     ) as seconds
 from site_days
 inner join meta.lookup_known_sites as known_sites on known_sites.site_id = site_days.site_id

@@ -1,0 +1,238 @@
+"""What the headline metrics mean, and how much rests on assumptions: as tables, so that they can be checked and published.
+
+Belongs here: ``metric_register`` and ``assumptions``. Does not belong here: the metrics themselves (``mart``).
+"""
+
+from dataclasses import astuple, dataclass
+from datetime import date
+from decimal import Decimal
+
+import pandas as pd
+
+from revenue_integrity.exact import divide
+from revenue_integrity.settings import Settings
+from revenue_integrity.streams.colocation import schemas
+from revenue_integrity.streams.rules import Rule, same_month
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A headline metric, as the register holds it."""
+
+    metric: str
+    definition: str
+    formula: str
+    grain: str
+    assumptions: str
+    validating_checks: str
+    reconciliations: str
+    risk_if_wrong: str
+    owner: str = "team:finance-operations"
+
+
+METRICS = (
+    Metric(
+        "contracted vs used power",
+        "How much of the power that a customer reserved is drawn.",
+        "avg_kw / contracted_kw = used_kwh / 24 / reserved_kw_days",
+        "contract, month",
+        "late_after_days, lookback_days, min_same_weekday_readings, default_load_factor, suspect_factor",
+        "meters_are_complete, readings_arrive_on_time, peaks_are_within_reservations",
+        "metered_vs_billed_kwh",
+        "Capacity is sold twice or stands idle; energy is charged on guesses.",
+    ),
+    Metric(
+        "rack utilization",
+        "Racks assigned for each rack contracted.",
+        "assigned rack-days / contracted rack-days",
+        "contract, month",
+        "none",
+        "assigned_racks_are_contracted_racks",
+        "population",
+        "Space is used that nobody pays, or paid that nobody uses.",
+    ),
+    Metric(
+        "MRR",
+        "Run-rate of racks and reserved power of the version in force on the month's last day.",
+        "racks x rack_price + reserved_kw x kw_price, each rounded, for a full month",
+        "customer, month",
+        "usage and one-time fees are no MRR",
+        "mrr_bridge_adds_up",
+        "mrr_bridge",
+        "Growth is claimed that the contracts do not hold.",
+        "team:revenue",
+    ),
+    Metric(
+        "customer expansion",
+        "Increase of MRR of customers that stay.",
+        "closing - opening where both are above 0; net retention = (opening + expansion - contraction - churn) / opening",
+        "customer, month",
+        "a customer without MRR at a month-end has left",
+        "mrr_bridge_adds_up",
+        "mrr_bridge",
+        "Retention looks better or worse than it is.",
+        "team:revenue",
+    ),
+    Metric(
+        "power cost allocation",
+        "Each site's power bill split over its contracts and what nobody reserved.",
+        "hybrid: energy by metered kWh; demand, fixed and tax by reserved kW-days over capacity; largest remainder",
+        "site, contract, charge, month",
+        "allocation_method, accrual_months",
+        "allocated_plus_stranded_is_billed, costs_are_not_negative",
+        "power_bill_vs_allocated, erp_vs_allocated_power",
+        "A customer subsidises another, or empty halls hide in margins.",
+    ),
+    Metric(
+        "margin by customer",
+        "What is left of contractual revenue after power.",
+        "revenue_cents - power_cost_cents",
+        "customer, month",
+        "allocation_method, accrual_months, default_load_factor",
+        "revenue_components_add_up, rack_split_adds_up, row_count_is_near_its_trailing_mean",
+        "erp_vs_mart, erp_vs_allocated_power",
+        "Contracts that lose money are renewed.",
+        "team:revenue",
+    ),
+    Metric(
+        "revenue as-of close",
+        "ERP lines of the service month posted by its cutoff.",
+        "sum of amount where posted_at <= cutoff",
+        "month",
+        "cutoff_business_day, close_timezone",
+        "rows_are_conserved, batch_digests_are_unchanged",
+        "erp_vs_mart",
+        "Revenue is recognised in the wrong period.",
+        "team:controlling",
+    ),
+    Metric(
+        "ERP variance",
+        "What the ERP billed less what the contracts say is due.",
+        "ERP lines - expected charges, signed and gross",
+        "customer, contract, charge type, month",
+        "tolerance_cents, tolerance_share, materiality_cents, materiality_share",
+        "rows_are_conserved, quarantined_share_is_bearable",
+        "erp_vs_mart",
+        "Customers are billed what they do not owe, or not billed what they do.",
+        "team:controlling",
+    ),
+)
+
+
+def metric_register(month: date, settings: Settings) -> pd.DataFrame:
+    """Return the register of headline metrics, one row per metric."""
+    rows = pd.DataFrame([astuple(metric) for metric in METRICS], columns=schemas.METRIC_REGISTER.columns[1:], dtype=object)
+    rows.insert(0, "month", pd.Timestamp(month).as_unit("us"))
+    return rows
+
+
+@dataclass(frozen=True)
+class _Assumption:
+    """A setting that figures rest on: its unit, what it drives, and how much of the month, if it can be said."""
+
+    name: str
+    unit: str
+    drives: str
+    rows: int | None = None
+    share: Decimal | None = None
+
+
+def assumptions(
+    month: date, settings: Settings, usage_month: pd.DataFrame, contract_month: pd.DataFrame, power_bills: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the assumptions and tolerances in force, with the rows and the share of kWh or cents that rest on each."""
+    usage = usage_month.iloc[0]
+    kwh = usage["kwh"]
+    accrued = power_bills[power_bills["is_accrued"]]
+    accrued_share = divide(int(accrued["total_cents"].abs().sum()), int(power_bills["total_cents"].abs().sum()), 6)
+    estimated = (int(usage["estimated_days"]), divide(usage["estimated_kwh"], kwh, 6))
+    every_contract = (len(contract_month), Decimal(1) if len(contract_month) else None)
+    listed = [
+        _Assumption(
+            "late_after_days", "days", "contracted vs used power", int(usage["late_days"]), divide(usage["late_kwh"], kwh, 6)
+        ),
+        _Assumption("lookback_days", "days", "contracted vs used power, margin by customer", *estimated),
+        _Assumption("min_same_weekday_readings", "readings", "contracted vs used power, margin by customer", *estimated),
+        _Assumption(
+            "default_load_factor", "fraction of the reservation", "contracted vs used power, margin by customer", *estimated
+        ),
+        _Assumption(
+            "suspect_factor",
+            "medians",
+            "contracted vs used power",
+            int(usage["suspect_days"]),
+            divide(usage["suspect_kwh"], kwh, 6),
+        ),
+        _Assumption(
+            "suspect_min_readings",
+            "readings",
+            "contracted vs used power",
+            int(usage["suspect_days"]),
+            divide(usage["suspect_kwh"], kwh, 6),
+        ),
+        _Assumption("allocation_method", "method", "power cost allocation, margin by customer", *every_contract),
+        _Assumption("accrual_months", "months", "power cost allocation, margin by customer", len(accrued), accrued_share),
+        _Assumption("risk_history_months", "months", "margin by customer", *every_contract),
+        _Assumption("risk_percentile", "fraction of months", "margin by customer", *every_contract),
+        _Assumption("risk_aversion", "factor", "margin by customer", *every_contract),
+        _Assumption("stress_price_factor", "factor", "margin by customer", *every_contract),
+        _Assumption("stress_full_utilization", "fraction of the reservation", "margin by customer", *every_contract),
+        _Assumption("cutoff_business_day", "business day", "revenue as-of close"),
+        _Assumption("close_timezone", "time zone", "revenue as-of close"),
+        _Assumption("tolerance_cents", "cents", "ERP variance"),
+        _Assumption("tolerance_share", "fraction of the right side", "ERP variance"),
+        _Assumption("kwh_tolerance_share", "fraction of the right side", "contracted vs used power"),
+        _Assumption("materiality_cents", "cents", "ERP variance"),
+        _Assumption("materiality_share", "fraction of expected revenue or power cost", "ERP variance"),
+    ]
+    values = settings.values(*(each.name for each in listed))
+    rows = pd.DataFrame(
+        {
+            "month": pd.Timestamp(month).as_unit("us"),
+            "assumption": [each.name for each in listed],
+            "value": [values[each.name] for each in listed],
+            "unit": [each.unit for each in listed],
+            "drives": [each.drives for each in listed],
+            "affected_rows": pd.array([each.rows for each in listed], dtype="Int64"),
+            "affected_share": pd.Series([each.share for each in listed], dtype=object),
+        }
+    )
+    return rows[schemas.ASSUMPTIONS.columns]
+
+
+_ASSUMED = (
+    "late_after_days",
+    "lookback_days",
+    "min_same_weekday_readings",
+    "default_load_factor",
+    "suspect_factor",
+    "suspect_min_readings",
+    "allocation_method",
+    "accrual_months",
+    "risk_history_months",
+    "risk_percentile",
+    "risk_aversion",
+    "stress_price_factor",
+    "stress_full_utilization",
+    "cutoff_business_day",
+    "close_timezone",
+    "tolerance_cents",
+    "tolerance_share",
+    "kwh_tolerance_share",
+    "materiality_cents",
+    "materiality_share",
+)
+
+RULES = (
+    Rule(schemas.METRIC_REGISTER, metric_register, ()),
+    Rule(
+        schemas.ASSUMPTIONS,
+        assumptions,
+        (
+            same_month("mart", "usage_month"),
+            same_month("mart", "contract_month"),
+            same_month("curated", "power_bills"),
+        ),
+        _ASSUMED,
+    ),
+)

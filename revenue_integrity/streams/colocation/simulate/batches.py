@@ -1,0 +1,134 @@
+"""Files as the source systems would write them: the same rows give the same bytes.
+
+Belongs here: text forms, file formats, putting one batch into the landing zone. Does not belong here: what is in it.
+"""
+
+import gzip
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+STREAM = "colocation"
+
+CSV, GZIP, PARQUET, JSON = "csv", "csv.gz", "parquet", "json"
+
+
+def decimal_text(value: int, places: int) -> str:
+    """Return an integer number of 10**-places as decimal text, without needless zeros."""
+    sign, digits = "-" if value < 0 else "", str(abs(value)).rjust(places + 1, "0")
+    whole, fraction = digits[:-places], digits[-places:].rstrip("0")
+    return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
+
+
+def micro_text(value: int | None) -> str | None:
+    """Return millionths as text; ``None`` stays empty."""
+    return None if value is None else decimal_text(value, 6)
+
+
+def money_text(cents: int | None) -> str | None:
+    """Return cents as currency units with two places; ``None`` stays empty."""
+    if cents is None:
+        return None
+    return f"{'-' if cents < 0 else ''}{abs(cents) // 100}.{abs(cents) % 100:02d}"
+
+
+def instant_text(instant: datetime) -> str:
+    """Return an instant as ISO-8601 in UTC."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def date_text(day: date | None) -> str | None:
+    """Return a day as ISO-8601; ``None`` stays empty."""
+    return None if day is None else day.isoformat()
+
+
+def arrival_text(arrival: datetime) -> str:
+    """Return an arrival as a batch directory is named."""
+    return arrival.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def batch_id(source: str, arrival: datetime) -> str:
+    """Return the id of the batch that a source delivers at an instant."""
+    return f"{STREAM}/{source}/{arrival_text(arrival)}"
+
+
+def exact_decimals(units: "np.ndarray[Any, np.dtype[np.int64]]", places: int) -> pa.Array:
+    """Return integers of 10**-places as exact decimals, without a Python number per row."""
+    pairs = np.empty((len(units), 2), dtype="<i8")
+    pairs[:, 0] = units
+    pairs[:, 1] = units >> 63
+    return pa.Array.from_buffers(pa.decimal128(18, places), len(units), [None, pa.py_buffer(pairs.tobytes())])
+
+
+def _bytes(table: pa.Table, form: str) -> bytes:
+    buffer = io.BytesIO()
+    if form == PARQUET:
+        pq.write_table(table, buffer, compression="zstd")
+        return buffer.getvalue()
+    if form == JSON:
+        rows = table.cast(pa.schema([(name, pa.string()) for name in table.column_names])).to_pylist()
+        return (json.dumps(rows, indent=0, ensure_ascii=False) + "\n").encode()
+    if any(not pa.types.is_string(column.type) for column in table.columns):
+        # Large tables: nothing in them needs quotes.
+        options = pa_csv.WriteOptions(quoting_style="none", quoting_header="none")
+        pa_csv.write_csv(table, buffer, options)
+    else:
+        buffer.write(table.to_pandas().to_csv(index=False, lineterminator="\n").encode())
+    return gzip.compress(buffer.getvalue(), compresslevel=6, mtime=0) if form == GZIP else buffer.getvalue()
+
+
+@dataclass
+class Zone:
+    """The landing zone that is being filled.
+
+    Attributes:
+        landing: its root.
+        batches: batches written.
+        rows: rows written.
+    """
+
+    landing: Path
+    batches: int = 0
+    rows: int = 0
+    _taken: set[str] = field(default_factory=set)
+
+    def write(self, source: str, arrival: datetime, name: str, table: pa.Table, form: str = CSV) -> str:
+        """Write one batch of one file, so that it appears at once, and return its id."""
+        found = batch_id(source, arrival)
+        if found in self._taken:
+            raise ValueError(f"batch {found} is written twice")
+        self._taken.add(found)
+        parent = self.landing / STREAM / source
+        prepared = parent / f".{arrival_text(arrival)}"
+        prepared.mkdir(parents=True)
+        (prepared / f"{name}.{form}").write_bytes(_bytes(table, form))
+        prepared.rename(parent / arrival_text(arrival))
+        self.batches += 1
+        self.rows += table.num_rows
+        return found
+
+
+def text_table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Return rows of texts as a table; what is missing or ``None`` is empty."""
+    return pa.table({name: pa.array([_text(row.get(name)) for row in rows], pa.string()) for name in columns})
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def write_truth(file: Path, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write a table of what was planted, sorted by its columns so that it reads the same each time."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    frame = pd.DataFrame([[_text(row.get(name)) or "" for name in columns] for row in rows], columns=list(columns), dtype=str)
+    frame.sort_values(list(columns)).to_csv(file, index=False, lineterminator="\n")

@@ -1,0 +1,2 @@
+{% set recon = "'erp_vs_allocated_power'" %}
+{% include 'checks/causes_within_materiality_rows.sql.j2' %}

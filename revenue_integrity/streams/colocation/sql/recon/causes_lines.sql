@@ -1,0 +1,107 @@
+-- ERP lines of the rows with a variance of this month and its neighbours, and this month's late lines.
+-- Quantities and prices are in millionths.
+with
+    varied as (
+        select distinct month, customer_id, contract_id, charge_type
+        from recon.recon_results
+        where
+            recon = 'erp_vs_mart'
+            and view = 'current'
+            and variance_cents <> 0
+            and month between $month::date - interval 1 month and $month::date + interval 1 month
+    ),
+
+    owners as (
+        select
+            contract_id,
+            any_value(customer_id) as customer_id
+        from raw.contract_versions
+        where row_status = 'surviving'
+        group by contract_id
+    ),
+
+    lines as (
+        select
+            l.* exclude (customer_id),
+            coalesce(l.customer_id, o.customer_id) as customer_id
+        from curated.invoice_lines as l
+        left join owners as o on l.contract_id = o.contract_id
+        where l.month between $month::date - interval 1 month and $month::date + interval 1 month
+    ),
+
+    -- What a credit names: whether that document bills the credit's own contract, in whichever month; by the reference of
+    -- the credit, by what resolved it near this month, or by the mapping of its own month.
+    named_documents as (
+        select
+            c.document_id,
+            c.line_no,
+            c.contract_id,
+            c.erp_customer_code,
+            c.erp_contract_ref,
+            r.document_id as named_id,
+            r.erp_customer_code as named_code,
+            r.erp_contract_ref as named_ref,
+            r.month as named_month
+        from lines as c
+        inner join raw.erp_invoices as r on c.corrects_document_id = r.document_id
+        where (c.document_type = 'credit_memo' or c.amount_cents < 0) and r.row_status = 'surviving'
+    ),
+
+    named as (
+        select
+            document_id,
+            line_no
+        from named_documents
+        where
+            (erp_customer_code = named_code and erp_contract_ref is not distinct from named_ref)
+            or named_ref = contract_id
+        union
+        select
+            d.document_id,
+            d.line_no
+        from named_documents as d
+        inner join lines as s on d.named_id = s.document_id and d.contract_id = s.contract_id
+        union
+        select
+            d.document_id,
+            d.line_no
+        from named_documents as d
+        inner join raw.erp_mapping as m
+            on d.named_code = m.erp_customer_code and d.named_ref = m.erp_contract_ref and d.contract_id = m.contract_id
+        where
+            m.row_status = 'surviving'
+            and m.valid_from <= last_day(d.named_month)
+            and coalesce(m.valid_to, d.named_month) >= d.named_month
+    )
+
+select
+    l.month,
+    l.document_id,
+    l.line_no,
+    l.document_type,
+    l.erp_customer_code,
+    l.erp_contract_ref,
+    l.customer_id,
+    l.contract_id,
+    l.charge_type,
+    (l.quantity::decimal(38, 6) * 1000000)::bigint as micro_quantity,
+    (l.unit_price::decimal(38, 6) * 1000000)::bigint as micro_price,
+    l.amount_cents,
+    l.invoice_date,
+    l.posted_at,
+    l.corrects_document_id,
+    n.document_id is not null as names_own_document,
+    l.late
+from lines as l
+left join named as n on l.document_id = n.document_id and l.line_no = n.line_no
+where
+    (l.month = $month and l.late)
+    or exists (
+        select 1 from varied as v
+        where
+            v.month = l.month
+            and v.charge_type = l.charge_type
+            and v.customer_id is not distinct from l.customer_id
+            and v.contract_id is not distinct from l.contract_id
+    )
+order by l.month, l.posted_at, l.amount_cents, l.document_id, l.line_no

@@ -1,0 +1,25 @@
+"""The colocation stream, put together."""
+
+from revenue_integrity.close.signed import signed_table
+from revenue_integrity.landing.checks import landing_checks
+from revenue_integrity.streams.colocation import curated, mart, recon, register, risk, schemas
+from revenue_integrity.streams.colocation.checks import CHECKS
+from revenue_integrity.streams.colocation.recon_checks import RECON_CHECKS
+from revenue_integrity.streams.colocation.sources import SOURCES
+from revenue_integrity.streams.stream import Stream
+
+COLOCATION = Stream(
+    "colocation",
+    SOURCES,
+    (*curated.RULES, *mart.RULES, *risk.RULES, *register.RULES, *recon.RULES),
+    (*landing_checks("colocation", SOURCES), *CHECKS, *RECON_CHECKS),
+    (
+        signed_table(schemas.EXPECTED_CHARGES),
+        signed_table(schemas.CONTRACT_MONTH),
+        signed_table(schemas.POWER_ALLOCATION),
+        signed_table(schemas.MRR_MOVEMENTS),
+        signed_table(schemas.RACK_MONTH),
+        signed_table(recon.TABLES.bridge, "as_of_close_cents", "late_cents", "current_cents"),
+        signed_table(recon.TABLES.results, "left_cents", "right_cents", "variance_cents", only=("unit", "cents")),
+    ),
+)
