@@ -13,6 +13,7 @@ from typing import Protocol
 
 import pandas as pd
 
+from revenue_integrity.close.calendar import cutoff
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse.query import Query, load_query
 from revenue_integrity.warehouse.table import Table
@@ -67,11 +68,10 @@ class Check:
 
     Attributes:
         name: what must be true, in words (``allocated_plus_stranded_is_billed``); unique within the table.
-        table: the table it judges.
+        table: the table it judges; it may read whatever is behind this table, and nothing that comes after it.
         gate: what its failure stops.
         description: what must be true, as a sentence.
         judge: evaluates it on the written month.
-        tables: further tables that it reads beside its own, so that it runs after them.
     """
 
     name: str
@@ -79,7 +79,6 @@ class Check:
     gate: Gate
     description: str
     judge: Judge
-    tables: tuple[Table, ...] = ()
 
 
 def sql_check(
@@ -91,20 +90,19 @@ def sql_check(
     next_step: str,
     *,
     lists: bool = False,
-    tables: tuple[Table, ...] = (),
     settings: tuple[str, ...] = (),
 ) -> Check:
     """Declare a check that a query decides.
 
     The package's ``sql/checks/<name>.sql`` returns one row: ``passed`` and the figures. With ``lists``,
-    ``sql/checks/<name>_rows.sql`` returns the offenders, worst first. Both may use ``$month``, ``$month_end`` and the
-    named settings.
+    ``sql/checks/<name>_rows.sql`` returns the offenders, worst first. Both may use ``$month``, ``$month_end``,
+    ``$cutoff`` and the named settings.
     """
 
     def judge(reader: Reader, month: date, values: Settings) -> Judgement:
         from revenue_integrity import months
 
-        parameters = {"month": month, "month_end": months.last_day(month)}
+        parameters = {"month": month, "month_end": months.last_day(month), "cutoff": cutoff(month, values)}
         parameters |= {setting: getattr(values, setting) for setting in settings}
         verdict = reader.rows(load_query(package, f"checks/{name}", **parameters))
         (row,) = verdict.astype(object).to_dict(orient="records")
@@ -115,4 +113,4 @@ def sql_check(
         figures: dict[str, Figure] = {str(key): None if pd.isna(value) else value for key, value in row.items()}
         return Judgement(passed, figures, offenders, "" if passed else next_step)
 
-    return Check(name, table, gate, description, judge, tables)
+    return Check(name, table, gate, description, judge)

@@ -1,0 +1,500 @@
+"""The sign-off ledger: who did what to a month, when, on which content; append-only, each entry chained to the one before.
+
+Belongs here: entries, their file, the chain and the proof that it holds, the lock under which a decision and its entry are
+one step. Does not belong here: who may do what (``close.sign_off``), copies of what was signed (``close.freeze``).
+
+``<home>/ledger/ledger.jsonl`` holds one entry a line, as canonical JSON. ``<published>/_signed/head.json`` holds the number
+and hash of the last one, so that a ledger cut short does not look whole. A process that dies while it appends leaves an
+unfinished last line, or a head that is one entry behind; whoever takes the lock next mends both. All else is a violation.
+"""
+
+import fcntl
+import getpass
+import json
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields
+from datetime import UTC, date
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from revenue_integrity import clock, months, output
+from revenue_integrity.errors import IntegrityError, LedgerError, Refusal, UsageError
+from revenue_integrity.files import sync, write_if_changed
+from revenue_integrity.settings import Settings
+from revenue_integrity.warehouse.catalog import canonical_json, sha256_of
+
+GENESIS = "0" * 64
+"""What the first entry names as the hash before it."""
+
+_RETRY_SECONDS = 0.05
+"""Pause between two attempts at the lock: a decision and its entry take some hundred milliseconds."""
+
+_RESTORE = "Restore the ledger from a backup, and find out who changed it"
+
+_log = logging.getLogger(__name__)
+
+
+class Action(StrEnum):
+    """What an entry records."""
+
+    PREPARE = "prepare"
+    APPROVE = "approve"
+    WAIVE = "waive"
+    REOPEN = "reopen"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of the ledger.
+
+    Attributes:
+        seq: its number, from 1 without gaps.
+        month: the service month, ``YYYY-MM``.
+        version: the version of the month that it is about, from 1.
+        action: what was done (``Action``).
+        actor: who did it, as named to the product.
+        os_user: the account under which the process ran.
+        host: the machine on which it ran.
+        at: when (ISO 8601, microseconds, UTC).
+        content_hash: of the month's signed content at that moment.
+        as_of: arrival of the latest batch that the content can know.
+        batches: the batches behind the content, each ``{id, digest}``.
+        settings_hash: of the settings that the content rests on.
+        code_version: of the rules that made the content.
+        checks: what the checks said, each ``{name, gate, passed, figures}``; of a waiver: the one check that it lets through.
+        comment: the words of the actor.
+        prev_hash: hash of the entry before, ``GENESIS`` for the first.
+        hash: SHA-256 of the canonical JSON of all the above.
+    """
+
+    seq: int
+    month: str
+    version: int
+    action: str
+    actor: str
+    os_user: str
+    host: str
+    at: str
+    content_hash: str
+    as_of: str
+    batches: list[dict[str, Any]]
+    settings_hash: str
+    code_version: str
+    checks: list[dict[str, Any]]
+    comment: str
+    prev_hash: str
+    hash: str
+
+    @property
+    def waived_check(self) -> str | None:
+        """Name of the check that a waiver lets through; ``None`` for every other action."""
+        return str(self.checks[0]["name"]) if self.action == Action.WAIVE else None
+
+
+_FIELDS = tuple(field.name for field in fields(Entry))
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something signed that does not hold.
+
+    Attributes:
+        subject: the ledger entry, the head or the file that it is about.
+        problem: what is wrong with it.
+        next_step: what to do about it.
+    """
+
+    subject: str
+    problem: str
+    next_step: str
+
+
+@contextmanager
+def exclusive(file: Path, settings: Settings, purpose: str, *, shared: bool = False) -> Iterator[None]:
+    """Hold a lock file, alone (or, ``shared``, beside other readers), waiting at most ``lock_timeout_seconds``.
+
+    The kernel releases the lock of a process that dies, so none is ever left behind.
+
+    Raises:
+        Refusal: others held it all that time.
+        LedgerError: the lock file cannot be made.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise _unusable(file, error) from error
+    try:
+        give_up_at = time.monotonic() + settings.lock_timeout_seconds
+        while True:
+            try:
+                fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() >= give_up_at:
+                    raise Refusal(
+                        f"another {purpose} has been under way for {settings.lock_timeout_seconds} seconds",
+                        "Wait until it is done, see what it recorded with 'status', and try again",
+                    ) from error
+                time.sleep(_RETRY_SECONDS)
+        yield
+    finally:
+        os.close(handle)
+
+
+class Ledger:
+    """The ledger of one home."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._holder: int | None = None
+
+    @property
+    def file(self) -> Path:
+        """The file of the entries."""
+        return self._settings.ledger_path / "ledger.jsonl"
+
+    @property
+    def head_file(self) -> Path:
+        """The file that says, apart from the ledger, which entry is the last."""
+        return signed_path(self._settings) / "head.json"
+
+    def entries(self) -> list[Entry]:
+        """Return all entries in order, whether or not the chain holds (``verify`` says that).
+
+        Raises:
+            IntegrityError: a line is no entry at all; the message names it.
+            LedgerError: the file cannot be read.
+        """
+        parsed = []
+        for seq, line in enumerate(_lines(self._content()), start=1):
+            entry = _parse(line)
+            if entry is None:
+                raise IntegrityError(f"ledger entry {seq} is no entry any more", _RESTORE)
+            parsed.append(entry)
+        return parsed
+
+    def recorded(self, month: date) -> list[Entry]:
+        """Return the entries of a month in order; raises as ``entries`` does."""
+        return [entry for entry in self.entries() if entry.month == months.label(month)]
+
+    def head(self) -> tuple[int, str]:
+        """Return number and hash of the last entry, ``(0, GENESIS)`` if there is none; raises as ``entries`` does."""
+        entries = self.entries()
+        return (entries[-1].seq, entries[-1].hash) if entries else (0, GENESIS)
+
+    def verify(self) -> list[Finding]:
+        """Recompute the chain and compare its end with the head kept apart; an empty list says that all holds.
+
+        Names the first entry that does not hold; what follows it rests on it and is not judged. An unfinished last line and a
+        head that is one entry behind are traces of a crash, not of a change, and no finding.
+
+        Raises:
+            LedgerError: the files cannot be read.
+            Refusal: an append took longer than ``lock_timeout_seconds``.
+        """
+        if self._is_mine or not self._settings.ledger_path.is_dir() or not os.access(self._settings.ledger_path, os.W_OK):
+            # Nobody can append to what is not there or not writable, so there is nothing to wait for.
+            return self._violations()
+        with exclusive(self._lock_file, self._settings, "sign-off", shared=True):
+            return self._violations()
+
+    @contextmanager
+    def locked(self) -> Iterator["Ledger"]:
+        """Hold the ledger alone, so that what is read, decided and appended inside the block is one step.
+
+        Mends what a crash left: bytes of an unfinished last line are moved to ``ledger.torn-<n>``, and a head that is one
+        entry behind is brought up.
+
+        Raises:
+            Refusal: somebody else held it for ``lock_timeout_seconds``.
+            LedgerError: the ledger cannot be read or written.
+        """
+        if self._is_mine:
+            raise RuntimeError("the ledger is locked by this thread already")
+        with exclusive(self._lock_file, self._settings, "sign-off"):
+            self._holder = threading.get_ident()
+            try:
+                self._mend()
+                yield self
+            finally:
+                self._holder = None
+
+    def append(
+        self,
+        *,
+        month: date,
+        version: int,
+        action: Action,
+        actor: str,
+        content_hash: str,
+        as_of: str,
+        batches: Sequence[Mapping[str, Any]],
+        settings_hash: str,
+        code_version: str,
+        checks: Sequence[Mapping[str, Any]],
+        comment: str = "",
+    ) -> Entry:
+        """Append an entry, inside ``locked``; once this returns, it is on the disk.
+
+        ``checks`` of a waiver is exactly the check that it lets through. Figures are kept as integers, booleans and text
+        (decimals without trailing zeros).
+
+        Raises:
+            IntegrityError: the ledger does not hold as it stands; nothing is appended to it.
+            LedgerError: the entry cannot be written; the ledger is as before.
+            UsageError: actor or comment is no valid text.
+        """
+        if not self._is_mine:
+            raise RuntimeError("an entry can only be appended inside 'locked'")
+        if action is Action.WAIVE and len(checks) != 1:
+            raise ValueError("a waiver lets exactly one check through")
+        self._refuse_broken()
+        seq, prev_hash = self.head()
+        content: dict[str, Any] = {
+            "seq": seq + 1,
+            "month": months.label(month),
+            "version": version,
+            "action": Action(action).value,
+            "actor": actor,
+            "os_user": _os_user(),
+            "host": socket.gethostname(),
+            "at": f"{clock.now().astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
+            "content_hash": content_hash,
+            "as_of": as_of,
+            "batches": _plain(batches),
+            "settings_hash": settings_hash,
+            "code_version": code_version,
+            "checks": _plain(checks),
+            "comment": comment,
+            "prev_hash": prev_hash,
+        }
+        try:
+            entry = Entry(**content, hash=sha256_of(content))
+        except UnicodeEncodeError as error:
+            raise UsageError("actor or comment holds bytes that are no text", "Write it in UTF-8") from error
+        self._write(_line(entry))
+        try:
+            self._write_head(entry.seq, entry.hash)
+        except LedgerError as error:
+            # The entry is on the disk and counts; whoever takes the lock next brings the head up, or is refused.
+            _log.warning("ledger entry %d is recorded, but its head is not yet: %s", entry.seq, error.reason)
+        return entry
+
+    @property
+    def _lock_file(self) -> Path:
+        return self._settings.ledger_path / ".lock"
+
+    @property
+    def _is_mine(self) -> bool:
+        return self._holder == threading.get_ident()
+
+    def _content(self) -> bytes:
+        try:
+            return self.file.read_bytes()
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            raise _unusable(self.file, error) from error
+
+    def _kept_head(self) -> tuple[int, str] | None:
+        """Return the head kept apart, ``None`` if there is none.
+
+        Raises:
+            ValueError: it is no head.
+        """
+        try:
+            text = self.head_file.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _unusable(self.head_file, error) from error
+        kept = json.loads(text)
+        seq, last_hash = (kept.get("seq"), kept.get("hash")) if isinstance(kept, dict) else (None, None)
+        if type(seq) is not int or seq < 1 or not isinstance(last_hash, str) or text != _head_text(seq, last_hash).encode():
+            raise ValueError("other than written")
+        return seq, last_hash
+
+    def _violations(self) -> list[Finding]:
+        content = self._content()
+        hashes = [GENESIS]
+        for seq, line in enumerate(_lines(content), start=1):
+            problem = _problem(line, seq, hashes[-1])
+            if problem:
+                return [Finding(f"ledger entry {seq}", problem, _RESTORE)]
+            hashes.append(json.loads(line)["hash"])
+        return self._violations_of_head(hashes)
+
+    def _violations_of_head(self, hashes: Sequence[str]) -> list[Finding]:
+        last = len(hashes) - 1
+        restore = "Compare with a head that was printed at an approval, and restore from a backup what does not agree"
+        try:
+            kept = self._kept_head()
+        except ValueError:
+            return [Finding("ledger head", f"{self.head_file} is no head of a ledger", restore)]
+        seq, kept_hash = kept or (0, GENESIS)
+        if seq > last:
+            return [Finding(f"ledger entry {last + 1}", f"it is gone: the ledger ends at {last}, its head was at {seq}", restore)]
+        if kept_hash != hashes[seq]:
+            return [Finding(f"ledger entry {seq}", "it is not the one that the head kept apart names", restore)]
+        if seq < last - 1:
+            found = "is missing" if kept is None else f"names entry {seq}"
+            return [Finding("ledger head", f"it {found}, the ledger ends at {last}", restore)]
+        return []
+
+    def _refuse_broken(self) -> None:
+        findings = self._violations()
+        if findings:
+            first = findings[0]
+            raise IntegrityError(f"{first.subject} does not hold: {first.problem}", first.next_step)
+
+    def _mend(self) -> None:
+        content = self._content()
+        whole = content.rfind(b"\n") + 1
+        if self._violations():
+            # Evidence stays as it is found; reading goes on, and append refuses.
+            return
+        if whole < len(content):
+            self._set_aside(content[whole:], whole)
+        seq, last_hash = self.head()
+        if seq and self._kept_head() != (seq, last_hash):
+            self._write_head(seq, last_hash)
+            _log.warning("the ledger's head was one behind and now names entry %d", seq)
+
+    def _set_aside(self, torn: bytes, whole: int) -> None:
+        try:
+            number = 1
+            while (aside := self.file.with_name(f"ledger.torn-{number}")).exists() and aside.read_bytes() != torn:
+                number += 1
+            # Kept before they are cut off: a crash in between leaves them twice, never nowhere.
+            _write_through(aside, torn, os.O_TRUNC)
+            handle = os.open(self.file, os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                os.ftruncate(handle, whole)
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise _unusable(self.file, error) from error
+        _log.warning("%d bytes of an unfinished ledger entry were moved to %s", len(torn), aside)
+
+    def _write(self, line: bytes) -> None:
+        before = len(self._content())
+        try:
+            _write_through(self.file, line, os.O_APPEND)
+        except OSError as error:
+            # Take back what part of it was written: an entry that was refused must not be found there later.
+            with suppress(OSError):
+                os.truncate(self.file, before)
+            raise _unusable(self.file, error) from error
+
+    def _write_head(self, seq: int, last_hash: str) -> None:
+        try:
+            write_if_changed(self.head_file, _head_text(seq, last_hash))
+            sync(self.head_file.parent)
+        except OSError as error:
+            raise _unusable(self.head_file, error) from error
+
+
+def signed_path(settings: Settings) -> Path:
+    """Return where signed versions and the ledger's head stand."""
+    return settings.published_path / "_signed"
+
+
+def as_frame(entries: Sequence[Entry]) -> pd.DataFrame:
+    """Return entries as the dataset ``sign_off_ledger``: one row per entry, lists as canonical JSON text."""
+    texts = [{"batches": canonical_json(entry.batches), "checks": canonical_json(entry.checks)} for entry in entries]
+    rows = [_values(entry) | text for entry, text in zip(entries, texts, strict=True)]
+    frame = pd.DataFrame(rows, columns=list(_FIELDS), dtype=object)
+    return frame.astype({"seq": "int64", "version": "int64"})
+
+
+def _write_through(file: Path, content: bytes, how: int) -> None:
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | how, 0o644)
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    sync(file.parent)
+
+
+def _values(entry: Entry) -> dict[str, Any]:
+    # Not ``asdict``: its deep copies of thousands of batches would be most of the time of a verification.
+    return {name: getattr(entry, name) for name in _FIELDS}
+
+
+def _lines(content: bytes) -> list[bytes]:
+    """Split into complete lines; what follows the last newline is no entry yet."""
+    return content.split(b"\n")[:-1]
+
+
+def _line(entry: Entry) -> bytes:
+    return canonical_json(_values(entry)).encode() + b"\n"
+
+
+def _head_text(seq: int, last_hash: str) -> str:
+    return canonical_json({"seq": seq, "hash": last_hash}) + "\n"
+
+
+def _parse(line: bytes) -> Entry | None:
+    try:
+        content = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return Entry(**content) if isinstance(content, dict) and set(content) == set(_FIELDS) else None
+
+
+def _problem(line: bytes, seq: int, prev_hash: str) -> str:
+    """Return why a line is not the entry that belongs there, or nothing."""
+    entry = _parse(line)
+    if entry is None:
+        return "it is no entry any more"
+    # Byte for byte: two texts of the same values must not pass as the same entry.
+    if _encoded(entry) != line + b"\n":
+        return "it is not written as it was"
+    content = _values(entry)
+    recorded = content.pop("hash")
+    if recorded != sha256_of(content):
+        return "its content is not the one that was hashed"
+    if entry.prev_hash != prev_hash:
+        return "it does not follow the entry before it (an entry was removed, added or moved)"
+    return "" if entry.seq == seq else f"it says that it is entry {entry.seq}"
+
+
+def _encoded(entry: Entry) -> bytes:
+    try:
+        return _line(entry)
+    except UnicodeEncodeError:
+        return b""
+
+
+def _plain(value: Any) -> Any:
+    """Return nested values as JSON can hold them without loss."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    held = output.plain(value)
+    return output.decimal_text(held) if isinstance(held, Decimal) else held
+
+
+def _os_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run under a number that has no name.
+        return str(os.getuid())
+
+
+def _unusable(file: Path, error: OSError) -> LedgerError:
+    return LedgerError(f"{file} cannot be used: {error.strerror or error}", "Make room or correct its permissions, and try again")

@@ -1,0 +1,326 @@
+"""Sign-off: the status of a month and who may do what to it, derived from facts and never stored.
+
+Belongs here: the states of a month, and every refusal with its reason and the next step. Does not belong here: gathering the
+facts (``orchestration.close``), the ledger itself (``ledger``).
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from revenue_integrity import months
+from revenue_integrity.close.judgement import Gate
+from revenue_integrity.close.ledger import Action, Entry
+from revenue_integrity.errors import Refusal
+from revenue_integrity.settings import Settings
+
+
+class Status(StrEnum):
+    """States of a month (20-close, *Sign-off*)."""
+
+    OPEN = "open"
+    STALE = "stale"
+    BLOCKED = "blocked"
+    READY = "ready"
+    PREPARED = "prepared"
+    SIGNED_OFF = "signed_off"
+    REOPENED = "reopened"
+
+
+@dataclass(frozen=True)
+class CheckFact:
+    """What a check says of the month's latest materialization.
+
+    Attributes:
+        name: its name.
+        table: the table that it judges.
+        gate: what its failure stops.
+        state: passed, failed, missing, planned or outdated.
+        figures: its figures.
+        next_step: what to do about it.
+    """
+
+    name: str
+    table: str
+    gate: Gate
+    state: str
+    figures: Mapping[str, Any]
+    next_step: str
+
+    @property
+    def stands_in_the_way(self) -> bool:
+        """Whether it keeps the month from being signed."""
+        return self.gate is not Gate.WARN and self.state != "passed"
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """The check as a ledger entry holds it."""
+        return {
+            "name": self.name,
+            "table": self.table,
+            "gate": self.gate.value,
+            "passed": self.state == "passed",
+            "figures": _texts(self.figures),
+        }
+
+
+def _texts(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return figures in a form that JSON keeps: numbers that are no integers as text."""
+    return {
+        name: value if isinstance(value, int | str | bool) or value is None else str(value) for name, value in figures.items()
+    }
+
+
+@dataclass(frozen=True)
+class MonthFacts:
+    """Everything that a decision about a month rests on.
+
+    Attributes:
+        month: the month.
+        now: the present instant.
+        cutoff: the last instant of a posting in time.
+        content_hash: of the published signed content; ``None`` if the month was never published.
+        stale: why its inputs differ from what was computed; empty if they do not.
+        news: batches landed and not read yet, as words; empty if there are none.
+        running: whether a run of the month is queued or going on.
+        is_published_as_computed: whether what is published is what the warehouse holds.
+        checks: what each check says.
+        entries: the month's entries in the ledger.
+        month_before_was_signed: whether the month before was ever signed; ``None`` for the first month.
+        batches: ids and digests of the batches behind the month.
+        settings_hash: of the settings that the content rests on.
+        code_version: of the rules that made it.
+        explanation_updated: whether causes or wording changed since the signed version, and no signed cent.
+        as_of: arrival of the latest batch that was read.
+    """
+
+    month: date
+    now: datetime
+    cutoff: datetime
+    content_hash: str | None
+    stale: str
+    news: str
+    running: bool
+    is_published_as_computed: bool
+    checks: Sequence[CheckFact]
+    entries: Sequence[Entry]
+    month_before_was_signed: bool | None
+    batches: Sequence[Mapping[str, str]]
+    settings_hash: str
+    code_version: str
+    explanation_updated: bool
+    as_of: str
+
+    @property
+    def label(self) -> str:
+        """The month as people write it."""
+        return months.label(self.month)
+
+    @property
+    def signed(self) -> Entry | None:
+        """The latest approval."""
+        return next((entry for entry in reversed(self.entries) if entry.action == Action.APPROVE), None)
+
+    @property
+    def next_version(self) -> int:
+        """The version that the next approval makes."""
+        return sum(entry.action == Action.APPROVE for entry in self.entries) + 1
+
+    @property
+    def reopened_by(self) -> Entry | None:
+        """The entry that reopened the month after its latest approval."""
+        since = list(self.entries)
+        while since and since[-1].action != Action.APPROVE:
+            if since[-1].action == Action.REOPEN:
+                return since[-1]
+            since.pop()
+        return None
+
+    @property
+    def prepared(self) -> Entry | None:
+        """The latest preparation that no approval or reopening has followed."""
+        for entry in reversed(self.entries):
+            if entry.action in (Action.APPROVE, Action.REOPEN):
+                return None
+            if entry.action == Action.PREPARE:
+                return entry
+        return None
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether exactly the present content was prepared."""
+        return self.prepared is not None and self.prepared.content_hash == self.content_hash
+
+    @property
+    def waivers(self) -> list[Entry]:
+        """Waivers of exactly the present content and figures."""
+        present = {check.name: _figures_text(check.figures) for check in self.checks}
+        return [
+            entry
+            for entry in self.entries
+            if entry.action == Action.WAIVE
+            and entry.content_hash == self.content_hash
+            and _figures_text(entry.checks[0]["figures"]) == present.get(entry.waived_check or "")
+        ]
+
+    @property
+    def in_the_way(self) -> list[CheckFact]:
+        """Checks that keep the month from being signed, waived ones left out."""
+        waived = {entry.waived_check for entry in self.waivers}
+        return [
+            check
+            for check in self.checks
+            if check.stands_in_the_way and not (check.gate is Gate.SIGN_OFF and check.state == "failed" and check.name in waived)
+        ]
+
+    @property
+    def is_signed_as_it_stands(self) -> bool:
+        """Whether the present content is the signed one, and nobody reopened it."""
+        return self.signed is not None and self.signed.content_hash == self.content_hash and self.reopened_by is None
+
+
+def _figures_text(figures: Mapping[str, Any]) -> str:
+    return json.dumps(_texts(figures), sort_keys=True)
+
+
+def status_of(facts: MonthFacts) -> Status:
+    """Return the status of a month."""
+    if facts.content_hash is None or facts.now <= facts.cutoff:
+        return Status.OPEN
+    if facts.stale or facts.running or (facts.news and facts.signed is None):
+        return Status.STALE
+    if facts.is_signed_as_it_stands:
+        return Status.SIGNED_OFF
+    if facts.is_prepared and not facts.in_the_way:
+        return Status.PREPARED
+    if facts.signed is not None:
+        return Status.REOPENED
+    return Status.BLOCKED if facts.in_the_way or not facts.is_published_as_computed else Status.READY
+
+
+def reopened_because(facts: MonthFacts) -> str:
+    """Return what made the content differ from the signed one: data, settings or code; or who reopened it."""
+    signed = facts.signed
+    if signed is None:
+        return ""
+    if signed.content_hash == facts.content_hash:
+        by_hand = facts.reopened_by
+        return f"reopened by {by_hand.actor}: {by_hand.comment}" if by_hand else ""
+    known = {(batch["id"], batch["digest"]) for batch in signed.batches}
+    if {(batch["id"], batch["digest"]) for batch in facts.batches} != known:
+        return "data"
+    return "settings" if signed.settings_hash != facts.settings_hash else "code"
+
+
+def new_batches(facts: MonthFacts) -> list[str]:
+    """Return the ids of batches behind the month that were not behind the signed version."""
+    known = {batch["id"] for batch in facts.signed.batches} if facts.signed else set()
+    return sorted(batch["id"] for batch in facts.batches if batch["id"] not in known)
+
+
+def _refuse_others(actor: str, allowed: Sequence[str], role: str, setting: str) -> None:
+    if actor not in allowed:
+        named = ", ".join(allowed) or "nobody"
+        raise Refusal(f"{actor} is no {role} ({setting}: {named})", f"Let a {role} do it, or set {setting}")
+
+
+def _refuse_unsettled(facts: MonthFacts) -> None:
+    """Refuse while the month's figures may still move."""
+    if facts.content_hash is None:
+        raise Refusal(f"{facts.label} was never published", f"Run it: revenue-integrity run --months {facts.label}")
+    if facts.news:
+        raise Refusal(f"{facts.label} is stale: {facts.news}", "Run the months that they touch: revenue-integrity run")
+    if facts.stale:
+        raise Refusal(f"{facts.label} is stale: {facts.stale}", f"Run it: revenue-integrity run --months {facts.label}")
+    if facts.running:
+        raise Refusal(f"a run of {facts.label} is queued or going on", "Wait until it has ended, or cancel it in the UI")
+
+
+def _refuse_failing(facts: MonthFacts) -> None:
+    if facts.in_the_way:
+        listed = "; ".join(
+            f"{check.name} ({check.state}{_short(check.figures)}): {check.next_step or 'materialize the month with its checks'}"
+            for check in facts.in_the_way
+        )
+        raise Refusal(
+            f"{facts.label} is blocked by {len(facts.in_the_way)} checks: {listed}",
+            "Correct the source, run the month and try again; an approver may waive a sign_off check with a reason",
+        )
+    if not facts.is_published_as_computed:
+        raise Refusal(f"what is published of {facts.label} is not what was computed", f"Run {facts.label} again to publish it")
+
+
+def _short(figures: Mapping[str, Any]) -> str:
+    shown = ", ".join(f"{name} {value}" for name, value in list(figures.items())[:2])
+    return f"; {shown}" if shown else ""
+
+
+def refuse_prepare(facts: MonthFacts, actor: str, settings: Settings) -> None:
+    """Raise ``Refusal`` if the actor may not prepare the month now."""
+    _refuse_others(actor, settings.preparers, "preparer", "preparers")
+    if facts.now <= facts.cutoff:
+        raise Refusal(
+            f"postings of {facts.label} are in time until its cutoff {facts.cutoff:%Y-%m-%dT%H:%M:%S.%fZ}",
+            "Prepare it after the cutoff",
+        )
+    _refuse_unsettled(facts)
+    if facts.is_signed_as_it_stands:
+        raise Refusal(f"{facts.label} is signed off as it stands", "Reopen it with a reason if it must be signed anew")
+    _refuse_failing(facts)
+    if settings.sequential_close and facts.month_before_was_signed is False:
+        before = months.label(months.add(facts.month, -1))
+        raise Refusal(f"{before} has never been signed off", f"Close {before} first (setting sequential_close)")
+    if any(entry.actor == actor for entry in facts.waivers):
+        raise Refusal(f"{actor} waived a check of this content", "Let another preparer prepare it: one person must not do both")
+
+
+def refuse_approve(facts: MonthFacts, actor: str, settings: Settings) -> None:
+    """Raise ``Refusal`` if the actor may not approve the month now."""
+    _refuse_others(actor, settings.approvers, "approver", "approvers")
+    if facts.prepared is None:
+        raise Refusal(f"{facts.label} is not prepared", f"Prepare it: revenue-integrity prepare {facts.label} --as NAME")
+    if facts.prepared.actor == actor:
+        raise Refusal(f"{actor} prepared {facts.label}", "Let another approver approve it: one person must not do both")
+    _refuse_unsettled(facts)
+    if not facts.is_prepared:
+        raise Refusal(
+            f"{facts.label} has changed since {facts.prepared.actor} prepared it",
+            f"See what changed (revenue-integrity recon {facts.label}), and prepare it again",
+        )
+    _refuse_failing(facts)
+
+
+def refuse_waive(facts: MonthFacts, check: str, actor: str, reason: str, settings: Settings) -> CheckFact:
+    """Return the check that a waiver would let through; raise ``Refusal`` if the actor may not waive it now."""
+    _refuse_others(actor, settings.approvers, "approver", "approvers")
+    _refuse_unsettled(facts)
+    if not reason.strip():
+        raise Refusal("a waiver needs a reason", "Give it with --reason")
+    found = [each for each in facts.checks if each.name == check]
+    if not found:
+        waivable = ", ".join(sorted({each.name for each in facts.checks if each.gate is Gate.SIGN_OFF}))
+        raise Refusal(f"there is no check '{check}'", f"Checks that can be waived: {waivable}")
+    (first, *_) = [each for each in found if each.stands_in_the_way] or found
+    if first.gate is not Gate.SIGN_OFF:
+        raise Refusal(f"{check} closes the gate {first.gate.value}, which nobody can waive", "Correct what it names")
+    if first.state == "passed":
+        raise Refusal(f"{check} passes for {facts.label}", "There is nothing to waive")
+    if facts.prepared is not None and facts.prepared.actor == actor:
+        raise Refusal(f"{actor} prepared {facts.label}", "Let another approver waive it: one person must not do both")
+    if first.state != "failed":
+        raise Refusal(f"{check} is {first.state} for {facts.label}", "Run the month with its checks, then waive what fails")
+    return first
+
+
+def refuse_reopen(facts: MonthFacts, actor: str, reason: str, settings: Settings) -> None:
+    """Raise ``Refusal`` if the actor may not reopen the month now."""
+    _refuse_others(actor, settings.approvers, "approver", "approvers")
+    if not reason.strip():
+        raise Refusal("reopening needs a reason", "Give it with --reason")
+    if facts.signed is None:
+        raise Refusal(f"{facts.label} was never signed off", "There is nothing to reopen")
+    if facts.reopened_by is not None:
+        raise Refusal(f"{facts.label} is reopened already, by {facts.reopened_by.actor}", "Prepare and approve it anew")
