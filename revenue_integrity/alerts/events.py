@@ -1,0 +1,230 @@
+"""What is worth waking somebody for, and how it reads.
+
+Belongs here: pure functions from the facts of the close to events. Does not belong here: gathering the facts (the close and
+the orchestration do), keeping and sending events (``outbox``, ``delivery``).
+An event's ``content`` identifies the state that it tells of: the same kind, month and content is told once, for ever.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from revenue_integrity import months
+from revenue_integrity.close.calendar import business_day
+from revenue_integrity.settings import Settings
+
+
+class Severity(StrEnum):
+    """How soon somebody must look; the channels and the colour follow from it."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class Kind(StrEnum):
+    """What happened."""
+
+    BREACH_OVER_MATERIALITY = "breach_over_materiality"
+    CHECK_FAILED = "check_failed"
+    MONTH_REOPENED = "month_reopened"
+    BATCH_REJECTED = "batch_rejected"
+    BATCH_CHANGED = "batch_changed"
+    CLOSE_LATE = "close_late"
+    RUN_FAILED = "run_failed"
+    APPROVED = "approved"
+    TEST = "test"
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a month, or to the deployment where ``month`` is ``None``.
+
+    Attributes:
+        kind: what happened.
+        month: service month that it is about.
+        severity: how soon somebody must look.
+        title: one line that stands alone in a chat.
+        body: figures, and what to do next.
+        content: text that identifies the state; never shown.
+    """
+
+    kind: Kind
+    month: date | None
+    severity: Severity
+    title: str
+    body: str
+    content: str
+
+    @property
+    def identity(self) -> str:
+        """What makes two events the same: a digest of kind, month and content."""
+        month = "" if self.month is None else months.label(self.month)
+        return hashlib.sha256("\x1f".join((self.kind, month, self.content)).encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class FailedCheck:
+    """A check that does not hold for a month.
+
+    Attributes:
+        name: the check, as the UI shows it (table and name).
+        gate: what its failure stops: ``write``, ``publish``, ``sign_off`` or ``warn``.
+        figures: the figures that it reported, as text; a changed figure is a new state.
+        next_step: what it says to do.
+        waived: whether an approver let it through for exactly these figures.
+    """
+
+    name: str
+    gate: str
+    figures: str = ""
+    next_step: str = ""
+    waived: bool = False
+
+
+FINISHED = frozenset({"signed_off"})
+ON_TIME = FINISHED | {"ready", "prepared"}
+"""Statuses of a month about which nobody needs a warning one business day before the close is due."""
+
+
+def dollars(cents: int, currency: str) -> str:
+    """Return cents as people read them: ``USD 1,234.56``, negative in parentheses."""
+    amount = f"{currency} {abs(cents) // 100:,}.{abs(cents) % 100:02d}"
+    return f"({amount})" if cents < 0 else amount
+
+
+def check_failed(month: date, check: FailedCheck) -> Event:
+    """Return the event of a failed check: critical if it stops writing or publishing, a warning if it stops the sign-off."""
+    severity = Severity.CRITICAL if check.gate in ("write", "publish") else Severity.WARNING
+    body = _lines(f"Gate: {check.gate}.", f"Figures: {check.figures}." if check.figures else "", check.next_step)
+    title = f"{months.label(month)}: check {check.name} failed"
+    return Event(Kind.CHECK_FAILED, month, severity, title, body, f"{check.name}|{check.gate}|{check.figures}")
+
+
+def breach_over_materiality(
+    month: date, recon: str, gross_cents: int, materiality_cents: int, currency: str, largest: str = ""
+) -> Event:
+    """Return the event of a reconciliation whose causes exceed materiality (both gross cents, late postings apart)."""
+    title = (
+        f"{months.label(month)}: {recon} breaches by {dollars(gross_cents, currency)}, "
+        f"above materiality of {dollars(materiality_cents, currency)}"
+    )
+    body = _lines(largest, f"`revenue-integrity recon {months.label(month)}` lists the causes.")
+    content = f"{recon}|{gross_cents}|{materiality_cents}"
+    return Event(Kind.BREACH_OVER_MATERIALITY, month, Severity.CRITICAL, title, body, content)
+
+
+def month_reopened(month: date, version: int, signed_hash: str, content_hash: str, reason: str) -> Event:
+    """Return the event of a signed month whose content is no longer what was signed."""
+    title = f"{months.label(month)}: signed version {version} reopened"
+    label = months.label(month)
+    body = _lines(reason, f"`revenue-integrity restatement {label}` lists what changed; then prepare and approve it again.")
+    return Event(Kind.MONTH_REOPENED, month, Severity.CRITICAL, title, body, f"{version}|{signed_hash}|{content_hash}")
+
+
+def batch_rejected(batch_id: str, digest: str, reason: str, month: date | None = None) -> Event:
+    """Return the event of a batch that cannot be read as a whole."""
+    body = _lines(reason, "Land a corrected batch; it supersedes this one.")
+    return Event(Kind.BATCH_REJECTED, month, Severity.CRITICAL, f"Batch {batch_id} rejected", body, f"{batch_id}|{digest}")
+
+
+def batch_changed(batch_id: str, recorded_digest: str, present_digest: str) -> Event:
+    """Return the event of a batch whose bytes are no longer those first read; ``present_digest`` is empty if it is gone."""
+    happened = "changed after it was read" if present_digest else "is gone"
+    body = _lines(
+        f"Recorded digest {recorded_digest}, present digest {present_digest or 'none'}.",
+        "Put the original bytes back, and land what is new as a batch of its own.",
+    )
+    title = f"Batch {batch_id} {happened}"
+    return Event(Kind.BATCH_CHANGED, None, Severity.CRITICAL, title, body, f"{batch_id}|{recorded_digest}|{present_digest}")
+
+
+def run_failed(month: date | None, fingerprint: str, attempts: int, reason: str) -> Event:
+    """Return the event of a computation given up after its last attempt; ``fingerprint`` is that of the inputs requested."""
+    subject = "Run" if month is None else f"{months.label(month)}: run"
+    body = _lines(reason, "Open the failed run in the UI, mend the cause and launch it again.")
+    return Event(
+        Kind.RUN_FAILED, month, Severity.CRITICAL, f"{subject} failed {attempts} times and was given up", body, fingerprint
+    )
+
+
+def approved(month: date, version: int, ledger_head: str, actor: str) -> Event:
+    """Return the event of an approval. It carries the ledger's head: kept apart, the head shows if the ledger is cut off."""
+    title = f"{months.label(month)}: version {version} signed off by {actor}"
+    return Event(Kind.APPROVED, month, Severity.INFO, title, f"Ledger head: {ledger_head}", f"{version}|{ledger_head}")
+
+
+def close_is_late(month: date, status: str, now: datetime, settings: Settings) -> Event | None:
+    """Return the event of a close that is late, or ``None`` while it is in time.
+
+    From one business day before ``close_due_business_day`` of the next month a month that is neither ready nor prepared nor
+    signed is a warning; from the day after the due day one that is not signed is critical. A month that was reopened after
+    its due day has its own event, but counts as late too: it is not signed as it stands. Days are those of the close time
+    zone.
+    """
+    following = months.add(month, 1)
+    due = business_day(following, settings.close_due_business_day, settings)
+    # Business day 0 is the last one of the month before, which is what "one business day before the first" means.
+    warned_from = business_day(following, settings.close_due_business_day - 1, settings)
+    today = now.astimezone(ZoneInfo(settings.close_timezone)).date()
+    label = months.label(month)
+    step = f"`revenue-integrity status --month {label}` shows what blocks it."
+    if today > due and status not in FINISHED:
+        title = f"{label}: close overdue since {due + timedelta(days=1):%Y-%m-%d}, still {status}"
+        return Event(Kind.CLOSE_LATE, month, Severity.CRITICAL, title, step, f"overdue|{due:%Y-%m-%d}")
+    if warned_from <= today <= due and status not in ON_TIME:
+        title = f"{label}: close due on {due:%Y-%m-%d}, still {status}"
+        return Event(Kind.CLOSE_LATE, month, Severity.WARNING, title, step, f"due|{due:%Y-%m-%d}")
+    return None
+
+
+@dataclass(frozen=True)
+class Breach:
+    """Causes of a reconciliation above materiality, in gross cents without late postings."""
+
+    recon: str
+    gross_cents: int
+    materiality_cents: int
+    largest: str = ""
+
+
+def events_of_month(
+    month: date,
+    *,
+    status: str,
+    version: int,
+    signed_hash: str,
+    content_hash: str,
+    reopened_because: str,
+    failing_checks: Sequence[FailedCheck],
+    breaches: Sequence[Breach],
+    now: datetime,
+    settings: Settings,
+) -> list[Event]:
+    """Return all events that the present state of a month calls for, in a fixed order.
+
+    Checks of gate ``warn`` stop nothing and waived ones were judged by an approver: neither makes an event. Figures at
+    materiality are within it. What an earlier call returned and this one does not is over: the caller resolves its kind.
+    """
+    found: list[Event] = []
+    if status == "reopened":
+        found.append(month_reopened(month, version, signed_hash, content_hash, reopened_because))
+    found += [
+        breach_over_materiality(month, each.recon, each.gross_cents, each.materiality_cents, settings.currency, each.largest)
+        for each in sorted(breaches, key=lambda each: each.recon)
+        if each.gross_cents > each.materiality_cents
+    ]
+    found += [
+        check_failed(month, each)
+        for each in sorted(failing_checks, key=lambda each: (each.name, each.gate))
+        if each.gate != "warn" and not each.waived
+    ]
+    late = close_is_late(month, status, now, settings)
+    return [*found, late] if late else found
+
+
+def _lines(*parts: str) -> str:
+    return "\n".join(part for part in parts if part)
