@@ -1,1 +1,1 @@
-"""What people hold in their hands: the close pack."""
+"""The close pack: workbook, page, CSVs and manifest of a month, and the index of all months."""

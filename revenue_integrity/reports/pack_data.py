@@ -1,0 +1,128 @@
+"""What a close pack is made from: one plain value, so that a pack can be made from any published month.
+
+Belongs here: ``PackData`` and reading its parts safely. Does not belong here: where the frames come from (the close), and how
+they are shown (``workbook``, ``page``, ``charts``).
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pandas as pd
+
+from revenue_integrity import months
+
+CHECK_COLUMNS = ["asset", "check", "gate", "passed", "figures", "next_step"]
+"""One row per check of the month; ``passed`` is false also for a check that has no result on what stands now."""
+
+WAIVER_COLUMNS = ["check", "actor", "at", "comment"]
+LEDGER_COLUMNS = ["seq", "month", "version", "action", "actor", "at", "content_hash", "comment", "hash"]
+RESTATEMENT_COLUMNS = ["month", "from_version", "dataset", "key", "measure", "old", "new", "delta", "cause", "batches"]
+
+SIGNED = "signed_off"
+
+
+def _empty(columns: Sequence[str]) -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series(dtype=object) for name in columns})
+
+
+@dataclass(frozen=True)
+class PackData:
+    """One month of a stream, as published, with all that was decided about it.
+
+    Attributes:
+        month: the first day of the month.
+        stream: the stream, for example ``colocation``.
+        months: the months up to this one that trends show, ascending.
+        tables: the month's datasets by name; an absent one is shown as not available, never as empty.
+        history: datasets over ``months``, for trends: contract_month (at any grain) and recon_summary.
+        checks: ``CHECK_COLUMNS`` (figures as JSON).
+        waivers: waivers in force, ``WAIVER_COLUMNS``.
+        ledger: the month's entries of ``sign_off_ledger``.
+        restatement: what changed since a signed version (``restatement``).
+        status: the month's row of ``close_status``.
+        ledger_head: the hash of the ledger's last entry, empty before the first.
+        made_from: a hash of all that the pack rests on but the head; it tells whether a pack must be made anew.
+    """
+
+    month: date
+    stream: str
+    months: Sequence[date]
+    tables: Mapping[str, pd.DataFrame]
+    history: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    checks: pd.DataFrame = field(default_factory=lambda: _empty(CHECK_COLUMNS))
+    waivers: pd.DataFrame = field(default_factory=lambda: _empty(WAIVER_COLUMNS))
+    ledger: pd.DataFrame = field(default_factory=lambda: _empty(LEDGER_COLUMNS))
+    restatement: pd.DataFrame = field(default_factory=lambda: _empty(RESTATEMENT_COLUMNS))
+    status: Mapping[str, Any] = field(default_factory=dict)
+    ledger_head: str = ""
+    made_from: str = ""
+
+    @property
+    def label(self) -> str:
+        """The month as ``YYYY-MM``."""
+        return months.label(self.month)
+
+    @property
+    def preliminary(self) -> bool:
+        """Whether nobody has signed what this pack shows."""
+        return self.status.get("status") != SIGNED
+
+    @property
+    def state(self) -> str:
+        """The status of the close, in words."""
+        return str(self.status.get("status") or "open").replace("_", " ")
+
+    @property
+    def version(self) -> int | None:
+        """The signed version, if there is one."""
+        version = self.status.get("version")
+        return None if version is None or version != version or not version else int(version)
+
+    @property
+    def blocking(self) -> list[dict[str, Any]]:
+        """What blocks sign-off: check, figure and next step."""
+        return _records(self.status.get("blocking"))
+
+    @property
+    def as_of(self) -> datetime | None:
+        """The latest arrival that the month rests on; the only date that a pack carries about itself."""
+        return instant_of(self.status.get("as_of"))
+
+    def table(self, dataset: str) -> pd.DataFrame | None:
+        """Return a dataset of the month, or ``None`` where it is not available."""
+        return self.tables.get(dataset)
+
+    def trend(self, dataset: str) -> pd.DataFrame | None:
+        """Return a dataset over the pack's months, later months left out, in order of months."""
+        frame = self.history.get(dataset)
+        if frame is None or frame.empty:
+            return None
+        return frame[frame["month"] <= pd.Timestamp(self.month)].sort_values("month", kind="stable")
+
+    def names(self, dataset: str, key: str, name: str) -> dict[str, str]:
+        """Return the names by id of a dataset of names; empty where it is not available."""
+        frame = self.tables.get(dataset)
+        if frame is None or name not in frame:
+            return {}
+        return {str(each): str(shown) for each, shown in zip(frame[key], frame[name], strict=True) if isinstance(shown, str)}
+
+
+def _records(value: Any) -> list[dict[str, Any]]:
+    """Return a list of records that is a list already, or its JSON."""
+    if isinstance(value, str):
+        value = json.loads(value) if value else []
+    if not isinstance(value, Sequence):
+        return []
+    return [dict(each) if isinstance(each, Mapping) else {"check": str(each)} for each in value]
+
+
+def instant_of(value: Any) -> datetime | None:
+    """Return an instant in UTC: a timestamp, its ISO text, or an arrival as landing paths write it (20250501T101500Z)."""
+    if value is None or value is pd.NaT or value != value or value == "":
+        return None
+    stamp = pd.Timestamp(value)
+    stamp = stamp.tz_localize(UTC) if stamp.tzinfo is None else stamp.tz_convert(UTC)
+    return stamp.to_pydatetime()
