@@ -40,3 +40,11 @@ class PublishError(RevenueIntegrityError):
 
 class Refusal(RevenueIntegrityError):  # noqa: N818 -- the word that controllers use; it is a decision, not a malfunction
     """A step of the close is not allowed now."""
+
+
+class LedgerError(RevenueIntegrityError):
+    """The sign-off ledger or a signed version cannot be read or written."""
+
+
+class IntegrityError(RevenueIntegrityError):
+    """The sign-off ledger or a signed version is not what was recorded."""

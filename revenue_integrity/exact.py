@@ -4,8 +4,9 @@ Belongs here: what every rule needs so that no float ever decides a cent. Does n
 Columns of ``Decimal`` are of dtype ``object``; a missing value is ``None``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal, localcontext
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,12 @@ _CONTEXT = Context(prec=60, rounding=ROUND_HALF_UP)
 
 def round_half_away(value: Decimal, places: int) -> Decimal:
     """Round once, half away from zero, to ``places`` decimal places."""
-    return value.quantize(Decimal(1).scaleb(-places), context=_CONTEXT)
+    return value.quantize(_unit(places), context=_CONTEXT)
+
+
+@cache
+def _unit(places: int) -> Decimal:
+    return Decimal(1).scaleb(-places)
 
 
 def cents(dollars: Decimal) -> int:
@@ -32,12 +38,12 @@ def divide(numerator: int | Decimal, denominator: int | Decimal, places: int) ->
     """Return the quotient rounded once to ``places``, or ``None`` where the denominator is 0."""
     if not denominator:
         return None
-    with localcontext(_CONTEXT):
-        return round_half_away(Decimal(numerator) / Decimal(denominator), places)
+    return round_half_away(_CONTEXT.divide(Decimal(numerator), Decimal(denominator)), places)
 
 
-def _missing(value: Any) -> bool:
-    return value is None or value is pd.NA or value != value
+def named_rows(frame: pd.DataFrame) -> Iterator[Any]:
+    """Yield the rows of a frame as named tuples of Python values; only for statement grain and what is finer by exception."""
+    return iter(frame.itertuples(index=False))
 
 
 def map_rows(function: Callable[..., Any], *columns: "pd.Series[Any]") -> "pd.Series[Any]":
@@ -45,10 +51,11 @@ def map_rows(function: Callable[..., Any], *columns: "pd.Series[Any]") -> "pd.Se
 
     Only for statement grain: Python numbers are the price of exactness where the engine's decimals end.
     """
+    missing = np.logical_or.reduce([column.isna().to_numpy() for column in columns]).tolist()
     with localcontext(_CONTEXT):
         values = [
-            None if any(_missing(value) for value in row) else function(*row)
-            for row in zip(*(_python_numbers(column) for column in columns), strict=True)
+            None if is_missing else function(*row)
+            for is_missing, *row in zip(missing, *(_python_numbers(column) for column in columns), strict=True)
         ]
     result = np.empty(len(values), dtype=object)
     result[:] = values

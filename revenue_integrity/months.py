@@ -23,7 +23,8 @@ def parse(text: str) -> date:
 
 def label(month: date) -> str:
     """Return the month of a date as ``YYYY-MM``."""
-    return f"{month:%Y-%m}"
+    # strftime's %Y does not pad years before 1000 on every platform.
+    return f"{month.year:04d}-{month.month:02d}"
 
 
 def add(month: date, months: int) -> date:

@@ -18,6 +18,9 @@ import pandas as pd
 
 from revenue_integrity import months
 
+_FOLDED_ABOVE = 40
+"""Characters up to which a column of a table is never folded: figures and identifiers stay in one piece."""
+
 
 class Format(StrEnum):
     """How data are printed."""
@@ -29,9 +32,9 @@ class Format(StrEnum):
 
 def decimal_text(value: Decimal) -> str:
     """Return a decimal without trailing zeros and without an exponent; zero has no sign."""
-    text = f"{value:f}"
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    return "0" if text in ("-0", "") else text
+    shown = f"{value:f}"
+    shown = shown.rstrip("0").rstrip(".") if "." in shown else shown
+    return "0" if shown in ("-0", "") else shown
 
 
 def plain(value: Any, column: str = "") -> Any:
@@ -60,7 +63,8 @@ def plain_rows(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
     return (dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
+    """Return a plain value as CSV holds it."""
     if value is None:
         return ""
     if isinstance(value, Decimal):
@@ -72,7 +76,7 @@ def write_csv(rows: Iterable[dict[str, Any]], columns: list[str], stream: TextIO
     """Write plain rows as CSV with a header, lines ending in a bare newline."""
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([_text(row[column]) for column in columns] for row in rows)
+    writer.writerows([text(row[column]) for column in columns] for row in rows)
 
 
 def write_json(rows: Iterable[dict[str, Any]], stream: TextIO) -> None:
@@ -87,7 +91,7 @@ def write_json(rows: Iterable[dict[str, Any]], stream: TextIO) -> None:
 
 def _json_value(value: Any) -> str:
     # The standard encoder knows no Decimal, and a float would not keep all digits.
-    return _text(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
+    return text(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
 
 
 def show(frame: pd.DataFrame, chosen: Format | None, stream: TextIO | None = None, title: str = "") -> None:
@@ -108,15 +112,32 @@ def _show_table(frame: pd.DataFrame, columns: list[str], stream: TextIO, title: 
     from rich.table import Table
     from rich.text import Text
 
+    window = Console(file=stream).width
+    rows = [[_amount(name, row[name]) for name in columns] for row in plain_rows(frame)]
+    widths = {
+        name: max(len(line) for value in (_heading(name), *(row[at] for row in rows)) for line in value.splitlines() or [""])
+        for at, name in enumerate(columns)
+    }
+    long = [name for name in columns if widths[name] > _FOLDED_ABOVE]
+    borders = 3 * len(columns) + 1
+    room = window - borders - sum(width for name, width in widths.items() if name not in long)
+    widths |= {name: min(widths[name], max(_FOLDED_ABOVE, room // len(long))) for name in long}
+
     table = Table(title=title or None, header_style="bold", title_justify="left")
     for name in columns:
         values = frame[name].dropna()
         number = not values.empty and all(isinstance(value, int | float | Decimal) for value in values.astype(object))
-        table.add_column(name, justify="right" if number else "left", overflow="fold")
-    for row in plain_rows(frame):
+        table.add_column(_heading(name), justify="right" if number else "left", overflow="fold", width=widths[name])
+    for row in rows:
         # Text, not markup: a name such as "[bold]" is data.
-        table.add_row(*(Text(_amount(name, row[name])) for name in columns))
-    Console(file=stream, soft_wrap=not stream.isatty()).print(table)
+        table.add_row(*(Text(value) for value in row))
+    # A table that does not fit is wider than the window rather than squeezed until nothing can be read.
+    Console(file=stream, soft_wrap=True, width=max(window, sum(widths.values()) + borders)).print(table)
+
+
+def _heading(name: str) -> str:
+    """Return what stands above a column: cents are shown in whole units of the currency, so their name must not say cents."""
+    return name.removesuffix("_cents")
 
 
 def _amount(name: str, value: Any) -> str:
@@ -124,4 +145,4 @@ def _amount(name: str, value: Any) -> str:
     if name.endswith("_cents") and isinstance(value, int) and not isinstance(value, bool):
         dollars = f"{abs(value) // 100:,}.{abs(value) % 100:02d}"
         return f"({dollars})" if value < 0 else dollars
-    return _text(value)
+    return text(value)

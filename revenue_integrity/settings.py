@@ -5,6 +5,7 @@ Values come from the environment (``REVENUE_INTEGRITY_FIRST_MONTH=2024-01``, lis
 ``REVENUE_INTEGRITY_CONFIG`` names, then from the defaults below.
 """
 
+import re
 import zoneinfo
 from datetime import date
 from decimal import Decimal
@@ -12,7 +13,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -24,6 +36,9 @@ from revenue_integrity import clock, months
 from revenue_integrity.errors import SettingsError, UsageError
 
 PREFIX = "REVENUE_INTEGRITY_"
+
+MOST_HISTORY_MONTHS = 24
+"""Months that margin risk can look at: tables are declared to read no more."""
 
 
 def _month(value: Any) -> Any:
@@ -39,8 +54,47 @@ Month = Annotated[date, BeforeValidator(_month), PlainSerializer(months.label, r
 Share = Annotated[Decimal, Field(ge=0, le=1)]
 
 
+def _channel_url(value: SecretStr) -> SecretStr:
+    if not re.match(r"[a-zA-Z][a-zA-Z0-9]*://.", value.get_secret_value()):
+        raise ValueError("must be an Apprise URL such as slack://token/#channel or json://host:port")
+    return value
+
+
+ChannelUrl = Annotated[SecretStr, AfterValidator(_channel_url)]
+"""Where alerts go. The whole URL is a secret: services put their tokens into it."""
+
+
 def _checkout_data() -> Path:
     return Path(__file__).resolve().parent.parent / "data"
+
+
+class PullSource(BaseModel):
+    """A source that is read from a database on a schedule. Secrets stand in the environment, never here.
+
+    Attributes:
+        stream, source: the source that the rows are for.
+        url_env: the environment variable that holds the database's URL.
+        table: the table to read, or
+        query: the select to read.
+        cursor: a column that only grows; without it everything is read each time.
+        cron: when, in ``close_timezone``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stream: str
+    source: str
+    url_env: str = Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")
+    table: str | None = None
+    query: str | None = None
+    cursor: str | None = None
+    cron: str = "15 * * * *"
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "PullSource":
+        if (self.table is None) == (self.query is None):
+            raise ValueError("name exactly one of table and query")
+        return self
 
 
 class Settings(BaseSettings):
@@ -59,6 +113,13 @@ class Settings(BaseSettings):
 
     # Sources
     currency: str = Field("USD", pattern="^[A-Z]{3}$", description="The deployment's currency (ISO 4217).")
+    pull_sources: tuple[PullSource, ...] = Field(
+        (), description="Sources that are read from databases: stream, source, url_env, table or query, cursor, cron."
+    )
+    pull_overlap_seconds: int = Field(
+        3600, ge=0, description="How far an incremental pull by instant reaches back behind the last one (seconds)."
+    )
+    pull_overlap_rows: int = Field(1000, ge=0, description="The same for a cursor of whole numbers (cursor values).")
 
     # Meters
     late_after_days: int = Field(3, ge=0, description="A reading is late when it arrives more than this many days after its day.")
@@ -75,7 +136,9 @@ class Settings(BaseSettings):
     accrual_months: int = Field(3, ge=1, description="Most final bills that an accrual for a missing bill rests on.")
 
     # Risk
-    risk_history_months: int = Field(24, ge=1, description="Months of history replayed for margin risk, the month included.")
+    risk_history_months: int = Field(
+        24, ge=1, le=MOST_HISTORY_MONTHS, description="Months of history replayed for margin risk, the month included."
+    )
     risk_min_months: int = Field(6, ge=1, description="Months of history below which no distribution is shown.")
     risk_percentile: Share = Field(Decimal("0.05"), description="Share of months worse than the margin percentile.")
     risk_aversion: Decimal = Field(Decimal("0.5"), ge=0, description="Weight of margin at risk in the risk-weighted margin.")
@@ -105,13 +168,32 @@ class Settings(BaseSettings):
         Decimal("0.3"), description="Deviation of a month's rows from their trailing mean that warns."
     )
 
+    # Alerts
+    alert_channels: dict[Literal["info", "warning", "critical"], tuple[ChannelUrl, ...]] = Field(
+        {}, description="Channels by severity, as Apprise URLs; a severity not named uses those of the next lower one."
+    )
+    alert_escalation_channels: tuple[ChannelUrl, ...] = Field(
+        (), description="Channels that an unresolved critical alert goes to, one after the other."
+    )
+    alert_escalate_after_minutes: int = Field(
+        60, ge=1, description="How long a critical alert may stay unresolved before it goes to the next channel (minutes)."
+    )
+    alert_retry_minutes: int = Field(
+        1, ge=1, le=360, description="Wait after a channel's first failure; it doubles with each, up to six hours (minutes)."
+    )
+
     # Machine
     memory_limit: str = Field(
         "2GB", pattern=r"^\d+(\.\d+)?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$", description="Memory limit of the engine."
     )
     threads: int = Field(0, ge=0, description="Threads of the engine; 0 means one for each processor.")
     lock_timeout_seconds: int = Field(300, ge=0, description="How long to wait for another writer (seconds).")
+    disk_reserve_gib: int = Field(2, ge=0, description="Free disk below which `doctor` warns (GiB).")
     ui_port: int = Field(3000, ge=1, le=65535, description="Port of the UI on 127.0.0.1.")
+
+    # Logs
+    log_file_mib: int = Field(10, ge=1, le=1024, description="Size at which a log file is put aside (MiB).")
+    log_files: int = Field(10, ge=2, le=1000, description="Log files kept, the present one included.")
 
     @classmethod
     def settings_customise_sources(
@@ -140,6 +222,14 @@ class Settings(BaseSettings):
         if name not in zoneinfo.available_timezones():
             raise ValueError("must be an IANA time zone such as UTC or America/New_York")
         return name
+
+    @field_validator("pull_sources")
+    @classmethod
+    def _each_source_once(cls, pulled: tuple[PullSource, ...]) -> tuple[PullSource, ...]:
+        names = [f"{each.stream}.{each.source}" for each in pulled]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"{', '.join(twice)} stands twice; join both in one query")
+        return pulled
 
     @model_validator(mode="after")
     def _months_in_order(self) -> "Settings":
@@ -185,6 +275,11 @@ class Settings(BaseSettings):
         return self.home / "packs"
 
     @property
+    def alerts_path(self) -> Path:
+        """The outbox of alerts."""
+        return self.home / "alerts"
+
+    @property
     def logs_path(self) -> Path:
         """Log files."""
         return self.home / "logs"
@@ -210,6 +305,7 @@ def load_settings(**overrides: Any) -> Settings:
         SettingsError: a value is not allowed, a name is unknown or the TOML file cannot be read; the message holds the
             name, the value and what is allowed.
     """
+    _refuse_missing_file()
     try:
         settings = Settings(**overrides)
     except ValidationError as error:
@@ -222,10 +318,22 @@ def load_settings(**overrides: Any) -> Settings:
     return settings
 
 
+def _refuse_missing_file() -> None:
+    import os
+
+    # The source of pydantic-settings takes a file that is not there for an empty one.
+    file = os.environ.get(f"{PREFIX}CONFIG")
+    if file and not Path(file).is_file():
+        raise SettingsError(f"there is no file {file}", f"Correct {PREFIX}CONFIG, or unset it")
+
+
 def _explain(problem: Any) -> str:
     name = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         return f"there is no setting '{name}'"
+    if name.startswith("alert_"):
+        # The value may hold a channel's token, and so may its place if severity and URL were swapped.
+        return f"setting {problem['loc'][0] if '://' in name else name}: {problem['msg']}"
     return f"setting {name or 'combination'}={problem['input']!r}: {problem['msg']}" if name else str(problem["msg"])
 
 

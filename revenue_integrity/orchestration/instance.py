@@ -13,6 +13,7 @@ import dagster as dg
 import yaml
 from dagster import DagsterRunStatus, RunsFilter
 
+from revenue_integrity.errors import RevenueIntegrityError
 from revenue_integrity.settings import Settings
 
 POOL = "duckdb"
@@ -27,6 +28,10 @@ _CONFIGURATION = {
     "concurrency": {
         "runs": {"max_concurrent_runs": 1},
         "pools": {"default_limit": 1, "granularity": "op"},
+    },
+    "event_log_storage": {
+        "module": "revenue_integrity.orchestration.event_storage",
+        "class": "KeptEngineEventLogStorage",
     },
     "run_monitoring": {"enabled": True, "free_slots_after_run_end_seconds": 60},
 }
@@ -49,10 +54,22 @@ def configure(settings: Settings) -> Path:
 
 @contextmanager
 def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
-    """Open the home's instance, clear what a killed process left behind, and close it in the end."""
+    """Open the home's instance, clear what a killed process left behind, and close it in the end.
+
+    Raises:
+        RevenueIntegrityError: its configuration is wrong, or its database cannot be reached.
+    """
     directory = configure(settings)
     os.environ["DAGSTER_HOME"] = str(directory)
-    with dg.DagsterInstance.from_config(str(directory)) as instance:
+    try:
+        opened = dg.DagsterInstance.from_config(str(directory))
+    except Exception as error:
+        # Dagster and the database behind it raise of every kind; a wrong configuration or a server that is down is no crash.
+        raise RevenueIntegrityError(
+            f"the Dagster instance in {directory} cannot be opened: {type(error).__name__}: {' '.join(str(error).split())[:300]}",
+            "Correct its dagster.yaml, and see whether the database that it names is up",
+        ) from error
+    with opened as instance:
         clear_abandoned(instance)
         yield instance
 

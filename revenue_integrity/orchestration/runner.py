@@ -4,31 +4,54 @@ Belongs here: what to run, in which order, until nothing is stale. Does not belo
 One process runs all months because starting one costs more than a month.
 """
 
-from collections.abc import Callable, Sequence
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import groupby
+from typing import Any
 
 import dagster as dg
 
-from revenue_integrity import months
-from revenue_integrity.errors import RevenueIntegrityError, UsageError
+from revenue_integrity import logs, months
+from revenue_integrity.definitions import build_definitions
+from revenue_integrity.errors import UsageError
 from revenue_integrity.orchestration import ingestion
+from revenue_integrity.orchestration.check_results import is_interrupted, results_of_month
 from revenue_integrity.orchestration.instance import PROCESS_TAG, open_instance, process_tag
-from revenue_integrity.orchestration.staleness import stale_partitions
+from revenue_integrity.orchestration.jobs import MONTH_JOB
+from revenue_integrity.orchestration.late_data import busy_months
+from revenue_integrity.orchestration.publication import PUBLISHED_CHECK, is_published, publication_table
+from revenue_integrity.orchestration.pulls import PULL_GROUP
+from revenue_integrity.orchestration.staleness import behind, due_months, stale_partitions, stale_sources
+from revenue_integrity.orchestration.table_assets import asset_key
 from revenue_integrity.settings import Settings
-from revenue_integrity.streams import STREAMS
+from revenue_integrity.streams.registry import STREAMS, stream_named
 from revenue_integrity.streams.stream import Stream
+from revenue_integrity.warehouse import database
 from revenue_integrity.warehouse.catalog import read_catalog
 
 Say = Callable[[str], None]
 
 MAX_ROUNDS = 8
-"""Rounds of recomputing before `run` gives up: windows reach months ahead, but every round settles at least one more."""
+"""Rounds of recomputing before a run gives up: a window reaches months ahead, but every round settles at least one more."""
+
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+"""Events go to the instance, where the UI shows them; the terminal shows progress and what failed."""
 
 
 @dataclass
 class RunSummary:
-    """What a run did: months per stream, and the failures as sentences."""
+    """What a run did.
+
+    Attributes:
+        runs: Dagster runs started.
+        months: months that were computed.
+        failures: what failed, as sentences.
+    """
 
     runs: int = 0
     months: set[date] = field(default_factory=set)
@@ -36,9 +59,270 @@ class RunSummary:
 
     @property
     def sentence(self) -> str:
-        """What happened, for the last line of the command."""
+        """What happened, for the end of the command."""
         if self.failures:
             return "\n".join(["failed:", *(f"  {failure}" for failure in self.failures)])
         if not self.runs:
             return "Nothing is stale; nothing was recomputed."
         return f"{len(self.months)} months computed in {self.runs} runs; nothing is stale."
+
+
+@dataclass(frozen=True)
+class _Stale:
+    """Why a month must be run, and which of its tables differ (``None``: all of it is run and judged again)."""
+
+    reason: str
+    tables: frozenset[str] | None = None
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A run to start: a month and the assets in it."""
+
+    month: date
+    assets: tuple[dg.AssetKey, ...]
+    reason: str
+
+
+def run(
+    settings: Settings,
+    wanted: Sequence[date] | None,
+    *,
+    stream: str | None = None,
+    select: str | None = None,
+    everything: bool = False,
+    say: Say,
+) -> RunSummary:
+    """Materialize what is stale in some months (``None``: all that are due), and what becomes stale thereby, until nothing is.
+
+    Raises:
+        UsageError: the stream is unknown, or the selection names no asset.
+    """
+    streams = STREAMS if stream is None else (stream_named(stream),)
+    with open_instance(settings) as instance:
+        runner = _Runner(build_definitions(settings, pool=None), instance, settings, say)
+        if select is not None:
+            runner.run_selection(select, settings.months if wanted is None else wanted)
+            return runner.summary
+        for each in streams:
+            runner.ingest(each)
+            chosen = due_months(each, read_catalog(settings), settings) if wanted is None else wanted
+            runner.run_until_fresh(each, chosen, everything=everything)
+        return runner.summary
+
+
+def run_as_of(settings: Settings, as_of: datetime, wanted: Sequence[date] | None, *, stream: str | None, say: Say) -> Settings:
+    """Compute the world as it was visible at an instant into a warehouse of its own; publishes and signs nothing.
+
+    Returns the settings of that world, whose home is a folder below the home.
+    """
+    past = past_world(settings, as_of)
+    streams = STREAMS if stream is None else (stream_named(stream),)
+    with dg.DagsterInstance.ephemeral() as instance:
+        runner = _Runner(build_definitions(past, as_of=as_of, pool=None), instance, past, say, as_of)
+        for each in streams:
+            ingestion.ingest(past, each, as_of)
+            chosen = due_months(each, read_catalog(past), past) if wanted is None else wanted
+            runner.run_until_fresh(each, chosen, everything=False)
+    say(f"The world as of {as_of:%Y-%m-%dT%H:%M:%SZ} is computed; read it with `export DATASET --as-of {as_of:%Y%m%dT%H%M%SZ}`")
+    if runner.summary.failures:
+        say(runner.summary.sentence)
+    return past
+
+
+def past_world(settings: Settings, as_of: datetime) -> Settings:
+    """Return the settings of a past world: the same landing zone, a home of its own below the home."""
+    home = settings.home / "as_of" / f"{as_of:%Y%m%dT%H%M%SZ}"
+    return settings.model_copy(update={"home": home, "landing": settings.landing_path, "published": home / "published"})
+
+
+class _Runner:
+    """Starts runs one after the other and remembers what came of them."""
+
+    def __init__(
+        self,
+        definitions: dg.Definitions,
+        instance: dg.DagsterInstance,
+        settings: Settings,
+        say: Say,
+        as_of: datetime | None = None,
+    ) -> None:
+        self.summary = RunSummary()
+        self._job = definitions.resolve_job_def(MONTH_JOB)
+        self._graph = definitions.resolve_asset_graph()
+        self._instance = instance
+        self._settings = settings
+        self._say = say
+        self._as_of = as_of
+        # What failed would fail again: it waits for the next command, unless there is another reason to run its month.
+        self._stopped: dict[date, str] = {}
+
+    def ingest(self, stream: Stream) -> None:
+        """Read new batches in a run of its own, so that what they touch is known before anything is planned."""
+        news = ingestion.pending(self._settings, stream)
+        if news:
+            key = dg.AssetKey([stream.name, "raw", "batches"])
+            self._start(_Step(self._settings.months[0], (key,), f"{len(news)} new batches"))
+            rejected = ingestion.read_manifest(self._settings, stream).rejected
+            for batch in news:
+                if batch in rejected:
+                    self._say(f"rejected: {batch}: {rejected[batch]}. Correct the file and land it again under another arrival.")
+
+    def run_selection(self, select: str, wanted: Sequence[date]) -> None:
+        """Materialize an asset selection in some months."""
+        # Pulls belong to no month; `revenue-integrity pull` and their schedules run them.
+        chosen = dg.AssetSelection.from_string(select) - dg.AssetSelection.groups(PULL_GROUP)
+        keys = tuple(sorted(chosen.resolve(self._graph)))
+        if not keys:
+            raise UsageError(f"the selection '{select}' names no asset", "See the asset keys in the UI, or `status`")
+        with self._progress(len(wanted)) as advance:
+            for month in wanted:
+                advance(months.label(month))
+                self._start(_Step(month, keys, "selected"))
+
+    def run_until_fresh(self, stream: Stream, wanted: Sequence[date], *, everything: bool) -> None:
+        """Run the stale months wave by wave, then look again: what came out may make other months stale."""
+        first = True
+        for _ in range(MAX_ROUNDS):
+            stale = dict.fromkeys(wanted, _Stale("--all")) if everything and first else self._stale(stream, wanted)
+            first = False
+            stale = {month: each for month, each in stale.items() if self._stopped.get(month) != each.reason}
+            steps = self._steps(stream, stale)
+            if not steps:
+                return
+            with self._progress(len(steps)) as advance:
+                for step in steps:
+                    advance(f"{stream.name} {months.label(step.month)}")
+                    self._start(step)
+
+    def _stale(self, stream: Stream, wanted: Sequence[date]) -> Mapping[date, _Stale]:
+        """Return the months with anything to do, each with its first reason."""
+        known = read_catalog(self._settings)
+        manifest = ingestion.read_manifest(self._settings, stream)
+        differing = [*stale_sources(stream, wanted, known, manifest), *stale_partitions(stream, wanted, known, self._settings)]
+        found: dict[date, _Stale] = {}
+        for month, group in groupby(sorted(differing, key=lambda each: each.month), key=lambda each: each.month):
+            tables = list(group)
+            found[month] = _Stale(f"{tables[0].table}: {tables[0].reason}", frozenset(each.table for each in tables))
+        # A changed batch fails again in every run until it is mended: silence would read as "nothing is wrong".
+        found |= {month: _Stale("a batch has changed") for month in wanted if manifest.changed_in(month)}
+        if self._as_of is None:
+            specs = [
+                self._graph.get_check_spec(key)
+                for key in sorted(self._graph.asset_check_keys)
+                if key.asset_key.path[0] == stream.name
+            ]
+            busy = busy_months(self._instance)
+            for month in wanted:
+                if month in found or month in self._stopped:
+                    continue
+                if not is_published(self._settings, stream, month, known):
+                    found[month] = _Stale("not published as computed")
+                elif self._was_refused(stream, month):
+                    found[month] = _Stale("its last publication was refused")
+                elif months.label(month) not in busy and is_interrupted(self._instance, specs, months.label(month)):
+                    found[month] = _Stale("its last run was interrupted")
+        return dict(sorted(found.items()))
+
+    def _was_refused(self, stream: Stream, month: date) -> bool:
+        """Return whether the latest attempt to publish a month failed: what stood in its way may be mended by now."""
+        key = dg.AssetCheckKey(asset_key(publication_table(stream.name)), PUBLISHED_CHECK)
+        (latest,) = results_of_month(self._instance, [self._graph.get_check_spec(key)], months.label(month))
+        return latest.state in ("failed", "planned")
+
+    def _steps(self, stream: Stream, stale: Mapping[date, _Stale]) -> list[_Step]:
+        """Return the runs: wave by wave, month by month; the landing goes with the first wave, publishing with the last.
+
+        A run holds what differs and everything behind it, so that whatever rests on it is judged again.
+        """
+        waves = stream.waves()
+        last = max(waves.values())
+        raw = [dg.AssetKey([stream.name, "raw", name]) for name in ("batches", "quarantine", *(s.name for s in stream.sources))]
+        published = asset_key(publication_table(stream.name))
+        manifest = ingestion.read_manifest(self._settings, stream)
+        steps = []
+        sound: dict[date, tuple[str, frozenset[str]]] = {}
+        for month, each in stale.items():
+            if manifest.changed_in(month):
+                # Nothing of a month with a changed batch is computed, in no wave: it is only judged, its old publication kept.
+                judged = [(raw[0],)] if self._as_of else [(raw[0],), (published,)]
+                steps += [_Step(month, keys, each.reason) for keys in judged]
+            else:
+                sound[month] = each.reason, behind(stream, each.tables)
+        for wave in range(last + 1):
+            tables = [rule.table for rule in stream.rules_in_order() if waves[rule.table.qualified] == wave]
+            for month, (reason, names) in sound.items():
+                keys = [asset_key(table) for table in tables if table.qualified in names]
+                if wave == 0 and any(name.startswith("raw.") for name in names):
+                    keys = [*raw, *keys]
+                if wave == last and self._as_of is None:
+                    keys.append(published)
+                if keys:
+                    steps.append(_Step(month, tuple(keys), reason))
+        return steps
+
+    def _start(self, step: _Step) -> None:
+        tags = {PROCESS_TAG: process_tag(), "revenue_integrity/why": step.reason[:250]}
+        began = time.monotonic()
+        # Other processes get their turn between the runs.
+        with database.held(self._settings):
+            result = self._job.execute_in_process(
+                instance=self._instance,
+                partition_key=months.label(step.month),
+                asset_selection=list(step.assets),
+                tags=tags,
+                run_config=_QUIET,
+                raise_on_error=False,
+            )
+        self.summary.runs += 1
+        self.summary.months.add(step.month)
+        sentences = [] if result.success else list(_failures(result.get_step_failure_events()))
+        logs.event(
+            "run_succeeded" if result.success else "run_failed",
+            level=logging.INFO if result.success else logging.WARNING,
+            month=step.month,
+            run_id=result.run_id,
+            why=step.reason,
+            assets=len(step.assets),
+            seconds=round(time.monotonic() - began, 3),
+            failures=" ".join(sentences),
+        )
+        if not result.success:
+            self._stopped[step.month] = step.reason
+            self.summary.failures += [f"{months.label(step.month)} {sentence}" for sentence in sentences]
+
+    @contextmanager
+    def _progress(self, total: int) -> Iterator[Callable[[str], None]]:
+        """Show how far it is: a bar on a terminal, otherwise a line every now and then."""
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        console = Console(stderr=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+            task = progress.add_task("", total=total)
+            done = 0
+
+            def advance(what: str) -> None:
+                nonlocal done
+                progress.update(task, description=what, completed=done)
+                if not console.is_terminal and done % 12 == 0:
+                    self._say(f"{what} ({done} of {total})")
+                done += 1
+
+            yield advance
+            progress.update(task, completed=total)
+
+
+def _failures(events: Sequence[Any]) -> Iterator[str]:
+    """Yield one sentence per failed step: what the user can mend, or the kind of crash and where its trace is."""
+    for event in events:
+        data = event.step_failure_data
+        description = data.user_failure_data.description if data.user_failure_data else None
+        yield f"{event.step_key}: {description or _first_line(data.error)}"
+
+
+def _first_line(error: Any) -> str:
+    while error.cause is not None:
+        error = error.cause
+    return f"{error.message.strip().splitlines()[0]} (the trace is in the run's log in the UI)"

@@ -4,15 +4,18 @@ Belongs here: the present fingerprint of a partition and the plan that follows. 
 (``orchestration.runner``, the sensor), storing fingerprints (``warehouse.catalog``).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from revenue_integrity import months
+from revenue_integrity.landing.contracts import Source
+from revenue_integrity.orchestration.ingestion import Manifest
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.rules import Reads, Rule
 from revenue_integrity.streams.stream import Stream
-from revenue_integrity.warehouse.catalog import ABSENT, Catalog, fingerprint, version_of_rule
+from revenue_integrity.warehouse.catalog import ABSENT, Catalog, fingerprint, sha256_of, version_of_rule
 
 
 @dataclass(frozen=True)
@@ -52,12 +55,61 @@ def present_fingerprint(rule: Rule, month: date, catalog: Catalog, settings: Set
     return fingerprint(version_of_rule(rule), settings.values(*rule.settings), inputs), inputs
 
 
+def raw_record(source: Source, month: date, catalog: Catalog, manifest: Manifest) -> dict[str, Any]:
+    """Return what goes on record of a raw partition: the batches that touch it, and the rows that matter to it."""
+    touching = manifest.fingerprint(source.name, month)
+    rows = catalog.slice_hash(source.name, month) or ABSENT
+    return {
+        "made_from": sha256_of([touching, rows]),
+        "content_hash": sha256_of(rows),
+        "code_version": manifest.built_by,
+        "settings": {},
+        "inputs": {"rows": rows, **dict(manifest.batches(source.name, month))},
+    }
+
+
+def new_batches(stream: Stream, month: date, catalog: Catalog, manifest: Manifest) -> list[str]:
+    """Return the batches that touch a month and were not there when its raw partitions were recorded."""
+    found: set[str] = set()
+    for source in stream.sources:
+        recorded = catalog.partition(f"raw.{source.name}", month)
+        known = recorded.inputs if recorded else {}
+        found |= {batch_id for batch_id, digest in manifest.batches(source.name, month) if known.get(batch_id) != digest}
+    return sorted(found)
+
+
+def due_months(stream: Stream, catalog: Catalog, settings: Settings) -> list[date]:
+    """Return the months that are computed unless somebody asks for others: up to the latest of which anything was delivered.
+
+    Contracts alone would fill every month to come with charges that nobody could have billed yet. Where no source with
+    service months has delivered, all months are due.
+    """
+    latest = max(
+        (month for source in stream.sources if source.has_month for month in catalog.slice_months(source.name)), default=None
+    )
+    return [month for month in settings.months if latest is None or month <= latest]
+
+
+def stale_sources(stream: Stream, wanted: Sequence[date], catalog: Catalog, manifest: Manifest) -> list[StalePartition]:
+    """Return the raw partitions that other batches touch now than when they were recorded."""
+    stale = []
+    for source in stream.sources:
+        for month in wanted:
+            recorded = catalog.partition(f"raw.{source.name}", month)
+            present = raw_record(source, month, catalog, manifest)
+            if recorded is None:
+                stale.append(StalePartition(f"raw.{source.name}", month, "never computed"))
+            elif recorded.fingerprint != present["made_from"]:
+                stale.append(StalePartition(f"raw.{source.name}", month, "batches changed"))
+    return stale
+
+
 def stale_partitions(stream: Stream, wanted: Sequence[date], catalog: Catalog, settings: Settings) -> list[StalePartition]:
     """Return the partitions whose recorded fingerprint differs from the present one, in the order of the rules.
 
     What stands behind a stale table is not listed unless it differs by itself: recomputing may give the same rows.
     """
-    stale = []
+    stale: list[StalePartition] = []
     for rule in stream.rules_in_order():
         for month in wanted:
             recorded = catalog.partition(rule.table.qualified, month)
@@ -67,6 +119,23 @@ def stale_partitions(stream: Stream, wanted: Sequence[date], catalog: Catalog, s
             elif recorded.fingerprint != present:
                 stale.append(StalePartition(rule.table.qualified, month, _difference(recorded.inputs, inputs)))
     return stale
+
+
+def behind(stream: Stream, tables: Collection[str] | None) -> frozenset[str]:
+    """Return tables of a month and everything of the same month that is made from them (``None``: everything)."""
+    if tables is None:
+        sources = (f"raw.{source.name}" for source in stream.sources)
+        return frozenset([*sources, *(rule.table.qualified for rule in stream.rules)])
+    found = set(tables)
+    for rule in stream.rules_in_order():
+        if any(reads.qualified in found and reads.covers_own_month for reads in rule.reads):
+            found.add(rule.table.qualified)
+    return frozenset(found)
+
+
+def present_states(stream: Stream, month: date, catalog: Catalog, settings: Settings) -> dict[str, str]:
+    """Return the present fingerprint of each table of a month."""
+    return {rule.table.qualified: present_fingerprint(rule, month, catalog, settings)[0] for rule in stream.rules_in_order()}
 
 
 def _difference(recorded: Mapping[str, str], present: Mapping[str, str]) -> str:

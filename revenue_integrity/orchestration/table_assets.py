@@ -1,22 +1,317 @@
-"""Dagster assets made from the rules of a stream: one mechanism for every table.
+"""Dagster assets made from the declarations of a stream: one mechanism for every source and every table.
 
 Belongs here: what an asset does around its rule: compare fingerprints, compute or not, write, judge. Does not belong
-here: the rules and checks themselves, how a table is written (``warehouse.io_manager``).
+here: the rules and checks themselves, how a table is written (``warehouse.io_manager``), what is published.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
 
 import dagster as dg
+import duckdb
+import pandas as pd
 
-from revenue_integrity import clock
-from revenue_integrity.close.judgement import Check, Judgement
-from revenue_integrity.orchestration import check_factory, ingestion, lineage
-from revenue_integrity.orchestration.instance import POOL
+from revenue_integrity import months
+from revenue_integrity.close.judgement import Check, Gate, Judgement
+from revenue_integrity.landing.contracts import Source, raw_table
+from revenue_integrity.landing.datasets import batches_table, quarantine_table
+from revenue_integrity.orchestration import check_factory, ingestion
+from revenue_integrity.orchestration.lineage import column_lineage
 from revenue_integrity.orchestration.partitions import month_of, window
-from revenue_integrity.orchestration.staleness import present_fingerprint
+from revenue_integrity.orchestration.staleness import present_fingerprint, raw_record
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.rules import Reads, Rule
 from revenue_integrity.streams.stream import Stream, checks_of
-from revenue_integrity.warehouse.catalog import read_catalog, version_of_rule
+from revenue_integrity.warehouse import catalog, database
+from revenue_integrity.warehouse.io_manager import Computed, Unchanged
+from revenue_integrity.warehouse.query import Query
+from revenue_integrity.warehouse.storage import rows_of_query
 from revenue_integrity.warehouse.table import Table
+from revenue_integrity.warehouse.validation import SchemaViolation
+
+IO_MANAGER = "warehouse"
+"""Resource key of the IO manager."""
+
+BATCHES_UNCHANGED = "batch_digests_are_unchanged"
+"""Name of the check that no batch has changed since first sight."""
+
+
+class WarehouseReader:
+    """What a check sees of the warehouse: query results, exact."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def rows(self, query: Query) -> pd.DataFrame:
+        """Run a query and return its rows."""
+        return rows_of_query(self._connection, query)
+
+
+def asset_key(table: Table) -> dg.AssetKey:
+    """Return the Dagster key of a table."""
+    return dg.AssetKey(table.asset_key)
+
+
+def column_schema(table: Table) -> dg.TableSchema:
+    """Return the column schema that the UI shows: types, units, constraints."""
+    columns = []
+    for name in table.columns:
+        column = table.schema.columns[name]
+        unit = table.unit(name)
+        columns.append(
+            dg.TableColumn(
+                name,
+                type=table.sql_type(name),
+                description=f"{column.description}{f' [{unit}]' if unit else ''}",
+                constraints=dg.TableColumnConstraints(nullable=column.nullable, unique=table.key == (name,)),
+                tags={"key": ""} if name in table.key else {},
+            )
+        )
+    return dg.TableSchema(columns)
+
+
+def _described(table: Table, kinds: set[str]) -> dict[str, Any]:
+    return {
+        "key": asset_key(table),
+        "group_name": table.stream,
+        "kinds": kinds,
+        "owners": [table.owner],
+        "description": table.description,
+        "metadata": {
+            "dagster/column_schema": column_schema(table),
+            "dagster/table_name": table.qualified,
+            "partition_expr": table.partition,
+            "key": ", ".join(table.key),
+        },
+    }
+
+
+def landing_asset(
+    stream: Stream, settings: Settings, partitions: dg.PartitionsDefinition, as_of: datetime | None, pool: str | None
+) -> dg.AssetsDefinition:
+    """Return the assets of a stream's landing: its manifest, its quarantine, and one per source.
+
+    They are one step, for they are slices of one store that one reading of the landing zone brings up to date.
+    """
+    manifest, refused = batches_table(stream.name), quarantine_table(stream.name)
+    sources = {asset_key(raw_table(source)): source for source in stream.sources}
+    tables = {asset_key(table): table for table in (manifest, refused, *(raw_table(source) for source in stream.sources))}
+    checks = {key: checks_of(stream.checks, table) for key, table in tables.items()}
+    unchanged = check_factory.spec(
+        manifest,
+        BATCHES_UNCHANGED,
+        Gate.WRITE,
+        "Every batch of the month has the bytes that were recorded at first sight.",
+        partitions,
+    )
+    declared = [
+        check_factory.spec(tables[key], each.name, each.gate, each.description, partitions)
+        for key in tables
+        for each in checks[key]
+    ]
+
+    @dg.multi_asset(
+        name=f"{stream.name}_landing",
+        specs=[
+            dg.AssetSpec(**_described(table, {"duckdb", "landing"}), deps=[] if table is manifest else [asset_key(manifest)])
+            for table in tables.values()
+        ],
+        check_specs=[unchanged, *declared],
+        partitions_def=partitions,
+        pool=pool,
+        can_subset=True,
+    )
+    def landing(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        month = month_of(context.partition_key)
+        selected, asked = context.selected_asset_keys, context.selected_asset_check_keys
+        report = ingestion.ingest(settings, stream, as_of)
+        known = ingestion.read_manifest(settings, stream)
+        if unchanged.key in asked:
+            yield from _changed_batches(manifest, known, months.label(month))
+        with database.connect(settings) as connection:
+            recorded = _record_sources(connection, settings, month, [sources[key] for key in sources if key in selected], known)
+            refused_rows = _refused_rows(connection, stream, month)
+            catalog.refresh(connection, settings, month)
+        if asset_key(manifest) in selected:
+            yield _manifest_result(manifest, known, months.label(month), len(report.loaded) if report else 0)
+        if asset_key(refused) in selected:
+            yield dg.MaterializeResult(asset_key(refused), metadata={"dagster/partition_row_count": refused_rows})
+        for key, source in sources.items():
+            if key in selected:
+                rows, content_hash = recorded[source.name]
+                metadata: dict[str, Any] = {"dagster/partition_row_count": rows, "content_hash": content_hash}
+                yield dg.MaterializeResult(key, metadata=metadata, data_version=dg.DataVersion(content_hash))
+        for key, table in tables.items():
+            yield from judge(table, [each for each in checks[key] if dg.AssetCheckKey(key, each.name) in asked], month, settings)
+
+    return landing
+
+
+def _changed_batches(manifest: Table, known: ingestion.Manifest, label: str) -> Iterator[dg.AssetCheckResult]:
+    """Judge whether batches of the month have changed since first sight; if so, nothing of the month is recomputed."""
+    changed = {batch: facts for batch, facts in known.changed.items() if label in facts["months"]}
+    told = pd.DataFrame(
+        [{"batch_id": batch, "recorded": facts["recorded"], "found": facts["found"]} for batch, facts in changed.items()]
+    )
+    step = "Put the original files back, or land what changed as a new batch: a batch never changes once it is visible."
+    verdict = Judgement(not changed, {"changed_batches": len(changed)}, told if changed else None, step if changed else "")
+    yield check_factory.result(manifest, BATCHES_UNCHANGED, Gate.WRITE, verdict)
+    if changed:
+        raise dg.Failure(
+            "; ".join(
+                f"batch {batch} has changed: digest {facts['recorded']} was recorded at first sight, {facts['found']} is found"
+                for batch, facts in changed.items()
+            )
+            + f"; {label} is not recomputed. {step}",
+            allow_retries=False,
+        )
+
+
+def _manifest_result(manifest: Table, known: ingestion.Manifest, label: str, read_now: int) -> dg.MaterializeResult[Any]:
+    touching = {name: found for name, found in known.touching.items() if name.endswith(f"@{label}")}
+    metadata = {"batches_of_month": sum(len(found) for found in touching.values()), "batches_read_now": read_now}
+    version = dg.DataVersion(catalog.sha256_of(touching))
+    return dg.MaterializeResult(asset_key(manifest), metadata=metadata, data_version=version)
+
+
+def _refused_rows(connection: duckdb.DuckDBPyConnection, stream: Stream, month: date) -> int:
+    counting = "select count(*) as rows from meta.quarantine where stream = $stream and month = $month"
+    ((rows,),) = connection.execute(counting, {"stream": stream.name, "month": month}).fetchall()
+    return int(rows)
+
+
+def _record_sources(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    month: date,
+    sources: Sequence[Source],
+    manifest: ingestion.Manifest,
+) -> dict[str, tuple[int, str]]:
+    """Put the month of some sources on record, in one transaction; return rows and hash of each."""
+    known = catalog.read_catalog(settings)
+    recorded: dict[str, tuple[int, str]] = {}
+    connection.begin()
+    for source in sources:
+        present = raw_record(source, month, known, manifest)
+        rows = _rows_of_source(connection, source, month)
+        catalog.record(connection, raw_table(source), month, rows=rows, **present)
+        recorded[source.name] = (rows, present["content_hash"])
+    connection.commit()
+    return recorded
+
+
+def _rows_of_source(connection: duckdb.DuckDBPyConnection, source: Source, month: date) -> int:
+    of_month = "where month = $month" if source.has_month else ""
+    given = {"month": month} if source.has_month else {}
+    ((rows,),) = connection.execute(f"select count(*) from raw.{source.name} {of_month}", given).fetchall()
+    return int(rows)
+
+
+def judge(table: Table, checks: Sequence[Check], month: date, settings: Settings) -> Iterator[dg.AssetCheckResult]:
+    """Evaluate the checks of a written month, one by one."""
+    if checks:
+        with database.connect(settings) as connection:
+            reader = WarehouseReader(connection)
+            for check in checks:
+                yield check_factory.result(table, check.name, check.gate, check.judge(reader, month, settings))
+
+
+def table_assets(
+    stream: Stream, settings: Settings, partitions: dg.PartitionsDefinition, tables: Mapping[str, Table], pool: str | None
+) -> list[dg.AssetsDefinition]:
+    """Return one asset per rule of the stream."""
+    return [_table_asset(stream, rule, settings, partitions, tables, pool) for rule in stream.rules_in_order()]
+
+
+def _table_asset(
+    stream: Stream,
+    rule: Rule,
+    settings: Settings,
+    partitions: dg.PartitionsDefinition,
+    tables: Mapping[str, Table],
+    pool: str | None,
+) -> dg.AssetsDefinition:
+    table = rule.table
+    checks = checks_of(stream.checks, table)
+    # A rule that runs queries reads through them; frames of whole months come through the IO manager.
+    reads_itself = rule.is_query or rule.queries is not None
+    ins = {} if reads_itself else {reads.table: _input(reads, tables) for reads in rule.reads if reads.layer != "raw"}
+    deps = [
+        _dependency(reads, tables)
+        for reads in _one_per_table(rule.reads)
+        if reads.qualified in tables and (reads_itself or reads.layer == "raw")
+    ]
+
+    @dg.asset(
+        **_described(table, {"duckdb", "sql" if rule.is_query else "pandas"}),
+        partitions_def=partitions,
+        pool=pool,
+        ins=ins,
+        deps=deps,
+        code_version=catalog.version_of_rule(rule),
+        io_manager_key=IO_MANAGER,
+        check_specs=check_factory.check_specs(table, checks, partitions),
+    )
+    def made(context: dg.AssetExecutionContext, **frames: pd.DataFrame) -> Iterator[Any]:
+        month = month_of(context.partition_key)
+        known = catalog.read_catalog(settings)
+        fingerprint, inputs = present_fingerprint(rule, month, known, settings)
+        recorded = known.partition(table.qualified, month)
+        if recorded is not None and recorded.fingerprint == fingerprint:
+            value: Any = Unchanged(recorded.rows, recorded.content_hash)
+        else:
+            if rule.queries is not None:
+                with database.connect(settings) as connection:
+                    frames = {name: rows_of_query(connection, query) for name, query in rule.queries(month, settings).items()}
+            rows = rule.function(month, settings, **frames)
+            value = Computed(rows, fingerprint, catalog.version_of_rule(rule), settings.values(*rule.settings), inputs)
+        yield dg.MaterializeResult(value=value, metadata=column_lineage(rule, tables, settings))
+        # The IO manager has written and validated by now: it raises before this line is reached if it did not.
+        yield check_factory.result(table, check_factory.SCHEMA_CHECK, Gate.WRITE, Judgement(True))
+        yield from judge(table, checks, month, settings)
+
+    return made
+
+
+def _one_per_table(reads: Sequence[Reads]) -> list[Reads]:
+    """Return one dependency per table: raw slices of other months are reads of a store that knows no months."""
+    return list({each.qualified: each for each in reads}.values())
+
+
+def _mapping(reads: Reads) -> dg.PartitionMapping | None:
+    if reads.is_same_month or reads.layer == "raw" or reads.first_offset is None:
+        return None
+    return window(reads.first_offset, reads.last_offset)
+
+
+def _input(reads: Reads, tables: Mapping[str, Table]) -> dg.AssetIn:
+    return dg.AssetIn(key=asset_key(tables[reads.qualified]), partition_mapping=_mapping(reads), input_manager_key=IO_MANAGER)
+
+
+def _dependency(reads: Reads, tables: Mapping[str, Table]) -> dg.AssetDep:
+    return dg.AssetDep(asset_key(tables[reads.qualified]), partition_mapping=_mapping(reads))
+
+
+def report_violation(context: dg.OutputContext, violation: SchemaViolation) -> dg.Failure:
+    """Put a broken declaration on record as the month's failed check, and return the failure of its step."""
+    table = violation.table
+    first = violation.violations[0]
+    judgement = Judgement(
+        False,
+        {each.rule: each.rows for each in violation.violations},
+        first.sample.astype(str),
+        "Nothing was written. Look at the rows listed: correct the source, or report an error of the program.",
+    )
+    context.step_context.instance.report_runless_asset_event(
+        dg.AssetCheckEvaluation(
+            asset_key=asset_key(table),
+            check_name=check_factory.SCHEMA_CHECK,
+            passed=False,
+            metadata={key: dg.MetadataValue.text(str(value)) for key, value in judgement.figures.items()},
+            severity=dg.AssetCheckSeverity.ERROR,
+            description=str(violation),
+            partition=context.partition_key,
+        )
+    )
+    return dg.Failure(str(violation), metadata=check_factory.figures_metadata(judgement), allow_retries=False)

@@ -1,0 +1,99 @@
+"""What Dagster has on record of a month's checks.
+
+Belongs here: reading check results per month, with whether each belongs to what stands now. Does not belong here: what
+follows from them (publishing, sign-off, status). The partition filter is no public API of Dagster: this is the only place
+that uses it, and a contract test holds it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+import dagster as dg
+from dagster._core.event_api import PartitionKeyFilter
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord, AssetCheckExecutionRecordStatus
+
+from revenue_integrity.close.judgement import Gate
+from revenue_integrity.orchestration.check_factory import GATE_KEY
+
+State = Literal["passed", "failed", "missing", "planned", "outdated"]
+STATES: tuple[str, ...] = get_args(State)
+
+
+@dataclass(frozen=True)
+class CheckRecord:
+    """The latest result of a check for a month.
+
+    Attributes:
+        asset_key: the table that it judges.
+        name: its name.
+        gate: what its failure stops.
+        state: passed or failed; missing (never evaluated), planned (started, no result) or outdated (of an older table).
+        figures: the numbers that it reported, plain.
+        next_step: what it said to do.
+    """
+
+    asset_key: dg.AssetKey
+    name: str
+    gate: Gate
+    state: State
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    next_step: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether what must be true was found true, on what stands now."""
+        return self.state == "passed"
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """The record as a manifest holds it."""
+        return {"check": self.name, "gate": self.gate.value, "state": self.state, "figures": dict(self.figures)}
+
+
+def results_of_month(instance: dg.DagsterInstance, specs: Sequence[dg.AssetCheckSpec], partition: str) -> list[CheckRecord]:
+    """Return the latest result of each check for a month, in the order of the specs. Whatever is unclear does not hold."""
+    found = instance.event_log_storage.get_latest_asset_check_execution_by_key(
+        [spec.key for spec in specs], partition_filter=PartitionKeyFilter(key=partition)
+    )
+    newest = _newest_materializations(instance, {spec.asset_key for spec in specs}, partition)
+    return [_record(spec, found.get(spec.key), newest.get(spec.asset_key)) for spec in specs]
+
+
+def is_interrupted(instance: dg.DagsterInstance, specs: Sequence[dg.AssetCheckSpec], partition: str) -> bool:
+    """Return whether a check of a month was begun and has no result: its run was killed, or is still at work."""
+    found = instance.event_log_storage.get_latest_asset_check_execution_by_key(
+        [spec.key for spec in specs], partition_filter=PartitionKeyFilter(key=partition)
+    )
+    return any(each.status is AssetCheckExecutionRecordStatus.PLANNED for each in found.values())
+
+
+def _newest_materializations(instance: dg.DagsterInstance, keys: set[dg.AssetKey], partition: str) -> dict[dg.AssetKey, int]:
+    """Return the event id of the latest materialization of each asset's month."""
+    newest: dict[dg.AssetKey, int] = {}
+    for key in sorted(keys):
+        ids = instance.event_log_storage.get_latest_storage_id_by_partition(
+            key, dg.DagsterEventType.ASSET_MATERIALIZATION, {partition}
+        )
+        if partition in ids:
+            newest[key] = ids[partition]
+    return newest
+
+
+def _record(spec: dg.AssetCheckSpec, found: AssetCheckExecutionRecord | None, newest: int | None) -> CheckRecord:
+    gate = Gate(spec.metadata[GATE_KEY])
+    if found is None:
+        return CheckRecord(spec.asset_key, spec.name, gate, "missing")
+    event = found.event.dagster_event if found.event else None
+    if found.status is AssetCheckExecutionRecordStatus.PLANNED or event is None:
+        return CheckRecord(spec.asset_key, spec.name, gate, "planned")
+    evaluation = event.asset_check_evaluation_data
+    figures = {name: value.value for name, value in evaluation.metadata.items() if name != "largest"}
+    next_step = evaluation.description or ""
+    if not evaluation.passed:
+        return CheckRecord(spec.asset_key, spec.name, gate, "failed", figures, next_step)
+    target = evaluation.target_materialization_data
+    # A pass that came before the write it was yielded with names the materialization before; the write check does.
+    if newest is not None and (target is None or target.storage_id != newest) and gate is not Gate.WRITE:
+        return CheckRecord(spec.asset_key, spec.name, gate, "outdated", figures, "Materialize the month again, checks included.")
+    return CheckRecord(spec.asset_key, spec.name, gate, "passed", figures)

@@ -1,0 +1,21 @@
+"""Jobs: what is launched together.
+
+Belongs here: the job of a month. Does not belong here: when it is launched (``orchestration.runner``, sensors).
+"""
+
+from typing import Any
+
+import dagster as dg
+
+from revenue_integrity.orchestration.pulls import PULL_GROUP
+
+MONTH_JOB = "month"
+
+
+def month_job(partitions: dg.PartitionsDefinition) -> Any:
+    """Return the job that materializes one month of everything; Dagster keeps the type of an unresolved job to itself."""
+    return dg.define_asset_job(
+        MONTH_JOB,
+        selection=dg.AssetSelection.all() - dg.AssetSelection.groups(PULL_GROUP),
+        description="Everything of one month, in the order of its tables. A backfill runs one month after the other.",
+    )

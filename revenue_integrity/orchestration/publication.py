@@ -1,0 +1,208 @@
+"""Publishing a month: the last asset of a stream's month.
+
+Belongs here: which tables are published, and the decision that they may be. Does not belong here: the layout of files
+(``warehouse.publish``).
+"""
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from revenue_integrity import logs, months
+from revenue_integrity.close.judgement import Gate, Judgement
+from revenue_integrity.close.signed import SignedTable
+from revenue_integrity.landing.datasets import batches_table, quarantine_table
+from revenue_integrity.orchestration import check_factory, ingestion
+from revenue_integrity.orchestration.check_results import STATES, CheckRecord, results_of_month
+from revenue_integrity.orchestration.manifests import publish_frame, publish_manifest
+from revenue_integrity.orchestration.partitions import month_of
+from revenue_integrity.orchestration.table_assets import asset_key
+from revenue_integrity.settings import Settings
+from revenue_integrity.streams.stream import Stream
+from revenue_integrity.warehouse import catalog, database, publish
+from revenue_integrity.warehouse import table as column
+from revenue_integrity.warehouse.hashing import canonical_digest
+from revenue_integrity.warehouse.storage import arrow_schema
+from revenue_integrity.warehouse.table import Table, table
+
+PUBLISHED_CHECK = "month_may_be_published"
+
+CHECKS = "checks"
+"""Dataset of the checks' results, published whatever they say."""
+
+
+def checks_table(stream: str) -> Table:
+    """Return the declaration of ``checks``: what each check of a month said when its publication was last tried."""
+    return table(
+        stream,
+        "close",
+        CHECKS,
+        "What each check of the month said when its publication was last tried, one row per month, table and check.",
+        ("month", "table_name", "check_name"),
+        [
+            column.month(),
+            column.text("table_name", "The table that it judges."),
+            column.text("check_name", "What must be true."),
+            column.text("gate", "What its failure stops.", isin=[gate.value for gate in Gate]),
+            column.text("state", "Passed or failed; or why there is no result on what stands now.", isin=STATES),
+            column.json_text("figures", "The figures that it reported, as JSON."),
+            column.text("next_step", "What to do about it; empty for a check that passed."),
+        ],
+    )
+
+
+def publication_table(stream: str) -> Table:
+    """Return the declaration of ``published``: which datasets of a month are published, with their hashes."""
+    return table(
+        stream,
+        "close",
+        "published",
+        "The stream's published month, one row per dataset: what readers, packs and sign-off rest on.",
+        ("month", "dataset"),
+        [
+            column.month(),
+            column.text("dataset", "The dataset."),
+            column.text("content_hash", "SHA-256 of its rows."),
+            column.integer("row_count", "Its rows.", unit="rows"),
+        ],
+    )
+
+
+def publication_asset(
+    stream: Stream,
+    settings: Settings,
+    partitions: dg.PartitionsDefinition,
+    checks: Sequence[dg.AssetCheckSpec],
+    pool: str | None,
+) -> dg.AssetsDefinition:
+    """Return the asset that publishes a month of a stream when no check of gate write or publish stands in the way."""
+    declared = publication_table(stream.name)
+    published = [rule.table for rule in stream.rules_in_order()]
+    description = "Every check of gate write or publish has passed on exactly what is published."
+    may = check_factory.spec(declared, PUBLISHED_CHECK, Gate.PUBLISH, description, partitions)
+
+    @dg.asset(
+        key=asset_key(declared),
+        partitions_def=partitions,
+        group_name=stream.name,
+        kinds={"parquet"},
+        owners=[declared.owner],
+        description=declared.description,
+        pool=pool,
+        deps=[asset_key(each) for each in [*published, quarantine_table(stream.name), batches_table(stream.name)]],
+        check_specs=[may],
+    )
+    def publication(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        month = month_of(context.partition_key)
+        results = results_of_month(context.instance, checks, context.partition_key)
+        standing = [each for each in results if each.gate in (Gate.WRITE, Gate.PUBLISH) and not each.holds]
+        publish_manifest(settings, stream)
+        own = CheckRecord(asset_key(declared), PUBLISHED_CHECK, Gate.PUBLISH, "failed" if standing else "passed")
+        _publish_checks(settings, stream, month, [*results, replace(own, figures={"checks_in_the_way": len(standing)})])
+        if standing:
+            names = [f"{each.name} of {each.asset_key.path[-1]} ({each.state})" for each in standing]
+            step = "Open the failed checks for what to do; what was published before stays until they pass."
+            yield check_factory.result(
+                declared, PUBLISHED_CHECK, Gate.PUBLISH, Judgement(False, {"checks_in_the_way": len(standing)}, None, step)
+            )
+            refused = f"{context.partition_key} is not published: {', '.join(names)}. {step}"
+            with logs.writing(settings, "run"):
+                logs.event("publication_refused", level=logging.WARNING, month=month, run_id=context.run.run_id, why=refused)
+            raise dg.Failure(refused, allow_retries=False)
+        hashes, renewed = publish_month(settings, stream, published, month, results)
+        with logs.writing(settings, "run"):
+            logs.event("published", month=month, run_id=context.run.run_id, datasets=len(hashes), datasets_renewed=renewed)
+        yield dg.MaterializeResult(
+            metadata={"datasets": len(hashes), "datasets_renewed": renewed},
+            data_version=dg.DataVersion(catalog.sha256_of(hashes)),
+        )
+        yield check_factory.result(declared, PUBLISHED_CHECK, Gate.PUBLISH, Judgement(True, {"checks_in_the_way": 0}))
+
+    return publication
+
+
+def publish_month(
+    settings: Settings, stream: Stream, tables: Sequence[Table], month: date, results: Sequence[CheckRecord]
+) -> tuple[dict[str, str], int]:
+    """Publish a month of some tables; return each dataset's hash, and how many of them are new."""
+    known = catalog.read_catalog(settings)
+    manifest = ingestion.read_manifest(settings, stream)
+    label = months.label(month)
+    touching = sorted({tuple(each) for name, found in manifest.touching.items() if name.endswith(f"@{label}") for each in found})
+    as_of = ingestion.latest_arrival(settings, stream)
+    hashes: dict[str, str] = {}
+    renewed = 0
+    with database.connect(settings) as connection:
+        for each in tables:
+            record = known.partition(each.qualified, month)
+            if record is None:
+                continue
+            hashes[each.name] = record.content_hash
+            renewed += publish.publish(
+                settings,
+                each,
+                month,
+                _rows(connection, each, month),
+                content_hash=record.content_hash,
+                as_of=as_of,
+                code_version=record.code_version,
+                batches=touching,
+                checks=[result.plain for result in results if result.asset_key == asset_key(each)],
+            )
+        signed = {each.table.name: signed_digest(connection, each, month) for each in stream.signed if each.table.name in hashes}
+    publish.close_month(settings, stream.name, month, hashes, signed, as_of=as_of)
+    return hashes, renewed
+
+
+def is_published(settings: Settings, stream: Stream, month: date, known: catalog.Catalog) -> bool:
+    """Return whether what is published of a stream's month is what the warehouse holds."""
+    present = {rule.table.name: known.content_hash(rule.table.qualified, month) for rule in stream.rules}
+    return publish.closed_hashes(settings, stream.name, month) == present
+
+
+def signed_digest(connection: duckdb.DuckDBPyConnection, signed: SignedTable, month: date) -> str:
+    """Return the digest of what is signed of a table's month, as the warehouse holds it."""
+    rows = f'{signed.table.qualified} where "{signed.table.partition}" = $month'
+    given: dict[str, object] = {"month": month}
+    if signed.only is not None:
+        column_name, value = signed.only
+        rows, given = f'{rows} and "{column_name}" = $value', {**given, "value": value}
+    return canonical_digest(connection, signed.projection, rows, **given)
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, table_: Table, month: date) -> pa.Table:
+    columns = ", ".join(f'"{name}"' for name in table_.columns)
+    order = ", ".join(f'"{name}"' for name in table_.key)
+    sql = f'select {columns} from {table_.qualified} where "{table_.partition}" = $month order by {order}'
+    return connection.sql(sql, params={"month": month}).to_arrow_table().cast(arrow_schema(table_))
+
+
+def check_rows(stream: str, month: date, results: Sequence[CheckRecord]) -> pd.DataFrame:
+    """Return results as rows of ``checks``, in key order."""
+    rows = [
+        {
+            "month": pd.Timestamp(month).as_unit("us"),
+            "table_name": each.asset_key.path[-1],
+            "check_name": each.name,
+            "gate": each.gate.value,
+            "state": each.state,
+            "figures": json.dumps(dict(each.figures), ensure_ascii=False, sort_keys=True, default=str),
+            "next_step": each.next_step,
+        }
+        for each in sorted(results, key=lambda each: (each.asset_key.path[-1], each.name))
+    ]
+    return pd.DataFrame(rows, columns=checks_table(stream).columns)
+
+
+def _publish_checks(settings: Settings, stream: Stream, month: date, results: Sequence[CheckRecord]) -> None:
+    """Publish what the checks of a month say: always, for that is how people see why a month is not published."""
+    with database.connect(settings) as connection:
+        publish_frame(connection, settings, checks_table(stream.name), month, check_rows(stream.name, month, results))

@@ -1,0 +1,87 @@
+"""Configured databases as Dagster assets: one for each source that is pulled, with its schedule.
+
+Belongs here: the assets and schedules. Does not belong here: the pull itself (``landing.pull``), how a source is configured
+(``settings.PullSource``).
+"""
+
+import dagster as dg
+
+from revenue_integrity.errors import LandingError, RevenueIntegrityError, SettingsError, UsageError
+from revenue_integrity.settings import PullSource, Settings
+from revenue_integrity.streams.registry import source_named
+
+PULL_GROUP = "pulls"
+"""Group of the assets: they land batches, and belong to no month."""
+
+_RETRIES = 3
+_RETRY_SECONDS = 60
+"""Retries against a database that is restarted: some minutes in all; whoever waits longer has another problem."""
+
+
+def pull_assets(settings: Settings) -> tuple[list[dg.AssetsDefinition], list[dg.ScheduleDefinition]]:
+    """Return an asset and a schedule for each configured source.
+
+    Raises:
+        SettingsError: a configured source does not exist, or its schedule is no cron expression.
+    """
+    made = [_pull_asset(settings, configured) for configured in settings.pull_sources]
+    return [asset for asset, _ in made], [schedule for _, schedule in made]
+
+
+def _pull_asset(settings: Settings, configured: PullSource) -> tuple[dg.AssetsDefinition, dg.ScheduleDefinition]:
+    named = f"pull_sources {configured.stream}.{configured.source}"
+    try:
+        source = source_named(configured.stream, configured.source)
+    except UsageError as error:
+        raise SettingsError(f"{named}: {error.reason}", error.next_step) from error
+
+    @dg.asset(
+        key=dg.AssetKey([source.stream, "pull", source.name]),
+        group_name=PULL_GROUP,
+        kinds={"sql"},
+        owners=["team:data-engineering"],
+        description=(
+            f"Reads {source.name} from the database that {configured.url_env} names and lands what is new as one batch."
+            " An interrupted pull lands nothing. The months that the batch touches are computed by the next run."
+        ),
+        retry_policy=dg.RetryPolicy(max_retries=_RETRIES, delay=_RETRY_SECONDS),
+    )
+    def pulled(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        # The drivers are heavy, and each run that the daemon starts imports this module.
+        from revenue_integrity.landing.pull import pull
+
+        try:
+            result = pull(
+                settings,
+                source,
+                f"env:{configured.url_env}",
+                table=configured.table,
+                query=configured.query,
+                cursor=configured.cursor,
+            )
+        except RevenueIntegrityError as error:
+            raise dg.Failure(str(error), allow_retries=isinstance(error, LandingError)) from error
+        landed = result.landed
+        context.log.info("%d rows read, %s", result.rows, f"landed as {landed.batch_id}" if landed else "nothing new to land")
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": landed.rows if landed else 0,
+                "rows_read": result.rows,
+                "batch": landed.batch_id if landed else "nothing new",
+                "quarantined_rows": landed.quarantined if landed else 0,
+                "cursor_reached": result.boundary or "no cursor",
+            }
+        )
+
+    try:
+        schedule = dg.ScheduleDefinition(
+            name=f"pull_{source.stream}_{source.name}",
+            target=[pulled],
+            cron_schedule=configured.cron,
+            execution_timezone=settings.close_timezone,
+            default_status=dg.DefaultScheduleStatus.RUNNING,
+            description=f"Pulls {source.name}.",
+        )
+    except dg.DagsterInvalidDefinitionError as error:
+        raise SettingsError(f"{named}: '{configured.cron}' is no cron expression", "Write it as 15 * * * *") from error
+    return pulled, schedule

@@ -1,0 +1,24 @@
+"""The IO manager as Dagster uses it: rows that break their declaration are put on record as a failed check.
+
+Belongs here: the bridge between a write that was refused and its check. Does not belong here: writing.
+"""
+
+import dagster as dg
+
+from revenue_integrity.errors import RevenueIntegrityError
+from revenue_integrity.orchestration.table_assets import report_violation
+from revenue_integrity.warehouse.io_manager import WarehouseIOManager
+from revenue_integrity.warehouse.validation import SchemaViolation
+
+
+class ReportingIOManager(WarehouseIOManager):
+    """Writes through the warehouse's IO manager; only schema errors become a failed check, what else fails is a crash."""
+
+    def handle_output(self, context: dg.OutputContext, obj: object) -> None:
+        """Write, or put on record why not."""
+        try:
+            super().handle_output(context, obj)
+        except SchemaViolation as violation:
+            raise report_violation(context, violation) from violation
+        except RevenueIntegrityError as error:
+            raise dg.Failure(str(error)) from error
