@@ -1,0 +1,1 @@
+"""Tests of Revenue Integrity; the folders mirror the package, and `scenarios` tells stories."""

@@ -1,0 +1,1 @@
+"""Alerts: events, the durable outbox, delivery to a real receiver."""

@@ -1,0 +1,1 @@
+"""Tests of the close: calendar, reconciliation, causes, ledger, frozen versions, sign-off."""

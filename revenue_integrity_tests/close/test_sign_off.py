@@ -1,0 +1,255 @@
+"""The rules of sign-off on facts made by hand: every state, every refusal, and what a waiver is worth.
+
+On a real instance they are told in ``orchestration.test_close`` and ``scenarios.test_close_stories``.
+"""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from revenue_integrity.close.judgement import Gate
+from revenue_integrity.close.ledger import GENESIS, Action, Entry
+from revenue_integrity.close.sign_off import (
+    CheckFact,
+    MonthFacts,
+    Status,
+    new_batches,
+    refuse_approve,
+    refuse_prepare,
+    refuse_reopen,
+    refuse_waive,
+    reopened_because,
+    status_of,
+)
+from revenue_integrity.errors import Refusal
+from revenue_integrity.settings import Settings
+from revenue_integrity_tests.support import home_settings
+
+FEBRUARY = date(2025, 2, 1)
+CUTOFF = datetime(2025, 3, 7, 23, 59, 59, 999999, tzinfo=UTC)
+TIES = CheckFact("totals_tie", "recon_summary", Gate.SIGN_OFF, "passed", {"gross_cents": 0}, "")
+BREAKS = CheckFact("totals_tie", "recon_summary", Gate.SIGN_OFF, "failed", {"gross_cents": 70_000}, "Have it corrected.")
+ADDS_UP = CheckFact("parts_add_up", "site_month", Gate.PUBLISH, "passed", {}, "")
+
+FACTS = MonthFacts(
+    month=FEBRUARY,
+    now=CUTOFF + timedelta(days=1),
+    cutoff=CUTOFF,
+    content_hash="c1",
+    stale="",
+    news="",
+    running=False,
+    is_published_as_computed=True,
+    checks=(TIES, ADDS_UP),
+    entries=(),
+    month_before_was_signed=True,
+    batches=({"id": "b1", "digest": "d1"},),
+    settings_hash="s1",
+    code_version="v1",
+    explanation_updated=False,
+    as_of="20250310T000000Z",
+)
+"""A month that is ready; tests change what they are about."""
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Settings:
+    """Return settings in which pat prepares, ana approves, and ari does both."""
+    return home_settings(tmp_path, preparers=("pat", "ari"), approvers=("ana", "ari"))
+
+
+def entry(action: Action, actor: str, **changes: Any) -> Entry:
+    """Return an entry about content c1."""
+    own: dict[str, Any] = {
+        "seq": 1,
+        "month": "2025-02",
+        "version": 1,
+        "action": action.value,
+        "actor": actor,
+        "os_user": "u",
+        "host": "h",
+        "at": "2025-03-08T00:00:00.000000Z",
+        "content_hash": "c1",
+        "as_of": "20250310T000000Z",
+        "batches": [{"id": "b1", "digest": "d1"}],
+        "settings_hash": "s1",
+        "code_version": "v1",
+        "checks": [],
+        "comment": "",
+        "prev_hash": GENESIS,
+        "hash": "0",
+    }
+    return Entry(**(own | changes))
+
+
+PREPARED = entry(Action.PREPARE, "pat")
+APPROVED = entry(Action.APPROVE, "ana")
+REOPENED = entry(Action.REOPEN, "ana", comment="a second look")
+WAIVED = entry(Action.WAIVE, "ari", checks=[BREAKS.plain])
+
+
+def with_entries(*entries: Entry, **changes: Any) -> MonthFacts:
+    """Return the facts of a month with these entries."""
+    return replace(FACTS, entries=entries, **changes)
+
+
+@pytest.mark.parametrize(
+    ("facts", "status"),
+    [
+        (replace(FACTS, content_hash=None), Status.OPEN),
+        (replace(FACTS, now=CUTOFF), Status.OPEN),
+        (replace(FACTS, now=CUTOFF + timedelta(microseconds=1)), Status.READY),
+        (replace(FACTS, stale="raw.sites: batches changed"), Status.STALE),
+        (replace(FACTS, running=True), Status.STALE),
+        (replace(FACTS, news="1 batches landed"), Status.STALE),
+        (replace(FACTS, checks=(BREAKS,)), Status.BLOCKED),
+        (replace(FACTS, checks=(replace(TIES, state="outdated"),)), Status.BLOCKED),
+        (replace(FACTS, checks=(replace(TIES, state="missing"),)), Status.BLOCKED),
+        (replace(FACTS, checks=(replace(TIES, state="planned"),)), Status.BLOCKED),
+        (replace(FACTS, checks=(replace(BREAKS, gate=Gate.WARN),)), Status.READY),
+        (replace(FACTS, is_published_as_computed=False), Status.BLOCKED),
+        (with_entries(PREPARED), Status.PREPARED),
+        (with_entries(PREPARED, checks=(BREAKS,)), Status.BLOCKED),
+        (with_entries(PREPARED, content_hash="c2"), Status.READY),
+        (with_entries(PREPARED, APPROVED), Status.SIGNED_OFF),
+        (with_entries(PREPARED, APPROVED, checks=(BREAKS,)), Status.SIGNED_OFF),
+        (with_entries(PREPARED, APPROVED, news="1 batches landed"), Status.SIGNED_OFF),
+        (with_entries(PREPARED, APPROVED, stale="raw.sites: batches changed"), Status.STALE),
+        (with_entries(PREPARED, APPROVED, explanation_updated=True), Status.SIGNED_OFF),
+        (with_entries(PREPARED, APPROVED, content_hash="c2"), Status.REOPENED),
+        (with_entries(PREPARED, APPROVED, REOPENED), Status.REOPENED),
+        (with_entries(PREPARED, APPROVED, REOPENED, PREPARED), Status.PREPARED),
+        (with_entries(PREPARED, APPROVED, REOPENED, PREPARED, APPROVED), Status.SIGNED_OFF),
+        (with_entries(PREPARED, APPROVED, entry(Action.PREPARE, "pat", content_hash="c2"), content_hash="c2"), Status.PREPARED),
+        (with_entries(WAIVED, checks=(BREAKS,)), Status.READY),
+        (with_entries(WAIVED, checks=(BREAKS,), content_hash="c2"), Status.BLOCKED),
+        (with_entries(WAIVED, checks=(replace(BREAKS, figures={"gross_cents": 70_001}),)), Status.BLOCKED),
+        (with_entries(WAIVED, checks=(replace(BREAKS, state="outdated"),)), Status.BLOCKED),
+        (with_entries(WAIVED, checks=(replace(BREAKS, name="others_tie"),)), Status.BLOCKED),
+        (with_entries(WAIVED, checks=(replace(BREAKS, gate=Gate.PUBLISH),)), Status.BLOCKED),
+    ],
+)
+def test_the_status_follows_from_the_facts(facts: MonthFacts, status: Status) -> None:
+    assert status_of(facts) is status
+
+
+@pytest.mark.parametrize(
+    ("facts", "actor", "reason"),
+    [
+        (FACTS, "zoe", r"zoe is no preparer \(preparers: pat, ari\)"),
+        (FACTS, "ana", "ana is no preparer"),
+        (replace(FACTS, now=CUTOFF), "pat", "in time until its cutoff 2025-03-07T23:59:59.999999Z"),
+        (replace(FACTS, content_hash=None), "pat", "never published. Run it: revenue-integrity run --months 2025-02"),
+        (replace(FACTS, news="1 batches landed"), "pat", "stale: 1 batches landed"),
+        (replace(FACTS, stale="raw.sites: batches changed"), "pat", "stale: raw.sites: batches changed. Run it"),
+        (replace(FACTS, running=True), "pat", "a run of 2025-02 is queued or going on"),
+        (replace(FACTS, checks=(BREAKS,)), "pat", r"totals_tie \(failed; gross_cents 70000\): Have it corrected"),
+        (replace(FACTS, checks=(replace(TIES, state="missing"),)), "pat", "totals_tie .missing.*materialize the month"),
+        (replace(FACTS, checks=(replace(ADDS_UP, state="failed"),)), "pat", "parts_add_up"),
+        (replace(FACTS, is_published_as_computed=False), "pat", "what is published of 2025-02 is not what was computed"),
+        (replace(FACTS, month_before_was_signed=False), "pat", "2025-01 has never been signed off. Close 2025-01 first"),
+        (with_entries(PREPARED, APPROVED), "pat", "2025-02 is signed off as it stands"),
+        (with_entries(WAIVED, checks=(BREAKS,)), "ari", "ari waived a check of this content"),
+    ],
+)
+def test_a_preparation_is_refused_with_its_reason(facts: MonthFacts, actor: str, reason: str, people: Settings) -> None:
+    with pytest.raises(Refusal, match=reason):
+        refuse_prepare(facts, actor, people)
+
+
+def test_a_preparation_is_allowed(people: Settings) -> None:
+    refuse_prepare(FACTS, "pat", people)
+    refuse_prepare(replace(FACTS, month_before_was_signed=None), "pat", people)
+    apart = people.model_copy(update={"sequential_close": False})
+    refuse_prepare(replace(FACTS, month_before_was_signed=False), "pat", apart)
+    # A waiver of another content is over, and so is what its author must not do.
+    refuse_prepare(with_entries(WAIVED, content_hash="c2"), "ari", people)
+    refuse_prepare(with_entries(WAIVED, checks=(BREAKS,)), "pat", people)
+    refuse_prepare(with_entries(PREPARED, APPROVED, REOPENED), "pat", people)
+
+
+@pytest.mark.parametrize(
+    ("facts", "actor", "reason"),
+    [
+        (with_entries(PREPARED), "pat", "pat is no approver"),
+        (FACTS, "ana", "2025-02 is not prepared. Prepare it: revenue-integrity prepare 2025-02"),
+        (with_entries(PREPARED, APPROVED), "ana", "2025-02 is not prepared"),
+        (with_entries(PREPARED, APPROVED, REOPENED), "ana", "2025-02 is not prepared"),
+        (with_entries(entry(Action.PREPARE, "ari")), "ari", "ari prepared 2025-02"),
+        (with_entries(PREPARED, content_hash="c2"), "ana", "2025-02 has changed since pat prepared it"),
+        (with_entries(PREPARED, news="1 batches landed"), "ana", "stale: 1 batches landed"),
+        (with_entries(PREPARED, checks=(replace(TIES, state="outdated"),)), "ana", "totals_tie .outdated"),
+    ],
+)
+def test_an_approval_is_refused_with_its_reason(facts: MonthFacts, actor: str, reason: str, people: Settings) -> None:
+    with pytest.raises(Refusal, match=reason):
+        refuse_approve(facts, actor, people)
+
+
+def test_the_latest_preparer_is_the_one_who_must_not_approve(people: Settings) -> None:
+    twice = with_entries(entry(Action.PREPARE, "ari"), entry(Action.PREPARE, "pat"))
+    refuse_approve(twice, "ari", people)
+    refuse_approve(twice, "ana", people)
+
+
+@pytest.mark.parametrize(
+    ("check", "state", "reason"),
+    [
+        ("totals_tie", "passed", "totals_tie passes for 2025-02. There is nothing to waive"),
+        ("totals_tie", "outdated", "totals_tie is outdated for 2025-02. Run the month with its checks"),
+        ("totals_tie", "missing", "totals_tie is missing"),
+        ("parts_add_up", "failed", "closes the gate publish, which nobody can waive"),
+        ("weather", "failed", "there is no check 'weather'. Checks that can be waived: totals_tie"),
+    ],
+)
+def test_a_waiver_is_refused_with_its_reason(check: str, state: str, reason: str, people: Settings) -> None:
+    facts = replace(FACTS, checks=(replace(TIES, state=state), replace(ADDS_UP, state=state)))
+    with pytest.raises(Refusal, match=reason):
+        refuse_waive(facts, check, "ana", "known", people)
+
+
+def test_a_waiver_returns_the_failing_check_and_needs_an_approver_and_a_reason(people: Settings) -> None:
+    facts = replace(FACTS, checks=(BREAKS,))
+    assert refuse_waive(facts, "totals_tie", "ana", "known", people) is BREAKS
+    with pytest.raises(Refusal, match="pat is no approver"):
+        refuse_waive(facts, "totals_tie", "pat", "known", people)
+    with pytest.raises(Refusal, match="a waiver needs a reason"):
+        refuse_waive(facts, "totals_tie", "ana", "  ", people)
+    with pytest.raises(Refusal, match="ari prepared 2025-02"):
+        refuse_waive(replace(facts, entries=(entry(Action.PREPARE, "ari"),)), "totals_tie", "ari", "known", people)
+    with pytest.raises(Refusal, match="stale"):
+        refuse_waive(replace(facts, stale="raw.sites: batches changed"), "totals_tie", "ana", "known", people)
+
+
+def test_reopening_needs_a_signed_month_a_reason_and_an_approver(people: Settings) -> None:
+    signed = with_entries(PREPARED, APPROVED)
+    refuse_reopen(signed, "ana", "a second look", people)
+    for facts, actor, why, reason in [
+        (signed, "pat", "a second look", "pat is no approver"),
+        (signed, "ana", "", "reopening needs a reason"),
+        (FACTS, "ana", "a second look", "was never signed off"),
+        (with_entries(PREPARED, APPROVED, REOPENED), "ana", "again", "reopened already, by ana"),
+    ]:
+        with pytest.raises(Refusal, match=reason):
+            refuse_reopen(facts, actor, why, people)
+
+
+def test_what_reopened_a_month_is_named() -> None:
+    changed = with_entries(PREPARED, APPROVED, content_hash="c2")
+    assert reopened_because(FACTS) == ""
+    assert reopened_because(with_entries(PREPARED, APPROVED, REOPENED)) == "reopened by ana: a second look"
+    assert reopened_because(replace(changed, code_version="v2")) == "code"
+    assert reopened_because(replace(changed, settings_hash="s2", code_version="v2")) == "settings"
+    late = replace(changed, batches=({"id": "b1", "digest": "d1"}, {"id": "b2", "digest": "d2"}), settings_hash="s2")
+    assert reopened_because(late) == "data"
+    assert new_batches(late) == ["b2"]
+    assert new_batches(FACTS) == ["b1"]
+
+
+def test_versions_count_approvals() -> None:
+    assert FACTS.next_version == 1
+    assert with_entries(WAIVED, PREPARED).next_version == 1
+    assert with_entries(PREPARED, APPROVED, REOPENED, PREPARED).next_version == 2

@@ -1,0 +1,94 @@
+"""Fixtures of all tests: an environment without anybody's settings, homes that were run, that are ready, that are signed.
+
+Does not belong here: helpers that are no fixtures (``support``).
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from revenue_integrity.settings import PREFIX, Settings
+from revenue_integrity_tests.scenarios import story
+from revenue_integrity_tests.support import home_settings
+
+GOLDEN_LANDING = Path(__file__).parent / "fixtures" / "golden" / "landing"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _nobodys_settings() -> Iterator[None]:
+    """Take the settings of whoever runs the tests out of the environment, for this process and those it starts."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.upper().startswith(PREFIX) or name == "DAGSTER_HOME":
+                patch.delenv(name)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _own_dagster_home() -> Iterator[None]:
+    """Forget the Dagster home that a test opened."""
+    before = os.environ.get("DAGSTER_HOME")
+    yield
+    if before is None:
+        os.environ.pop("DAGSTER_HOME", None)
+    else:
+        os.environ["DAGSTER_HOME"] = before
+
+
+def golden_settings(home: Path, **values: object) -> Settings:
+    """Return the settings under which the golden case is worked out: its one month is 2025-04."""
+    return home_settings(home, **({"first_month": "2025-04", "last_month": "2025-04"} | values))
+
+
+@pytest.fixture(scope="session")
+def golden_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home in which the golden case was run once. Nobody may change it: take ``golden_home``."""
+    from revenue_integrity.orchestration import runner
+
+    home = tmp_path_factory.mktemp("golden") / "home"
+    shutil.copytree(GOLDEN_LANDING, home / "landing")
+    settings = golden_settings(home)
+    summary = runner.run(settings, settings.months, say=lambda _: None)
+    assert summary.failures == []
+    return home
+
+
+@pytest.fixture
+def golden_home(golden_run: Path, tmp_path: Path) -> Settings:
+    """Return the settings of a fresh copy of a home in which the golden case has been run."""
+    # Times are copied too, so that no batch looks new.
+    shutil.copytree(golden_run, tmp_path / "home", symlinks=True)
+    return golden_settings(tmp_path / "home")
+
+
+@pytest.fixture(scope="session")
+def ready_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home whose two months were run once and are ready. Nobody may change it: take ``ready_home``."""
+    home = tmp_path_factory.mktemp("ready") / "home"
+    settings = story.story_settings(home)
+    story.build(settings)
+    assert story.run(settings).failures == []
+    return home
+
+
+@pytest.fixture(scope="session")
+def signed_run(ready_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home whose two months were signed off. Nobody may change it: take ``signed_home``."""
+    home = tmp_path_factory.mktemp("signed") / "home"
+    story.sign(story.copy_home(ready_run, home), story.JANUARY, story.FEBRUARY)
+    return home
+
+
+@pytest.fixture
+def ready_home(ready_run: Path, tmp_path: Path) -> Settings:
+    """Return the settings of a fresh copy of a home whose two months are ready (``scenarios.story``)."""
+    return story.copy_home(ready_run, tmp_path / "home")
+
+
+@pytest.fixture
+def signed_home(signed_run: Path, tmp_path: Path) -> Settings:
+    """Return the settings of a fresh copy of a home whose two months were signed off (``scenarios.story``)."""
+    return story.copy_home(signed_run, tmp_path / "home")

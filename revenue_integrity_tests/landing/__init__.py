@@ -1,0 +1,1 @@
+"""The landing zone: files, values, batches, versions, healing, slices."""

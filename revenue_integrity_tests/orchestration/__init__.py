@@ -1,0 +1,1 @@
+"""Tests of the assets, runs and checks on a real Dagster instance."""

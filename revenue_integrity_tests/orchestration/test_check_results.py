@@ -1,0 +1,101 @@
+"""Reading check results per month: what is unclear does not hold. Also the contract of the one Dagster call that is no API."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pytest
+
+from revenue_integrity.close.judgement import Gate
+from revenue_integrity.orchestration import check_factory
+from revenue_integrity.orchestration.check_results import CheckRecord, results_of_month
+from revenue_integrity_tests.support import SAMPLE
+
+PARTITIONS = dg.StaticPartitionsDefinition(["2025-03", "2025-04"])
+KEY = dg.AssetKey(SAMPLE.asset_key)
+PUBLISH = check_factory.spec(SAMPLE, "adds_up", Gate.PUBLISH, "It adds up.", PARTITIONS)
+WRITE = check_factory.spec(SAMPLE, "holds", Gate.WRITE, "It holds.", PARTITIONS)
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    """Return an instance of its own, on SQLite like a home's."""
+    with dg.DagsterInstance.local_temp() as made:
+        yield made
+
+
+def materialize(
+    instance: dg.DagsterInstance, month: str, *, passed: bool = True, crash: bool = False, judged: bool = True
+) -> dg.ExecuteInProcessResult:
+    """Materialize a month with its checks, as the product's assets do."""
+
+    @dg.asset(key=KEY, partitions_def=PARTITIONS, check_specs=[WRITE, PUBLISH])
+    def sample() -> Iterator[object]:
+        yield dg.MaterializeResult()
+        yield dg.AssetCheckResult(passed=True, check_name="holds")
+        if crash:
+            raise ValueError("in the middle")
+        if judged:
+            yield dg.AssetCheckResult(
+                passed=passed, check_name="adds_up", description=None if passed else "Do this.", metadata={"gross_cents": 7}
+            )
+
+    return dg.materialize([sample], instance=instance, partition_key=month, raise_on_error=False)
+
+
+def adds_up(instance: dg.DagsterInstance, month: str) -> CheckRecord:
+    """Return the publish check's record of a month."""
+    (record,) = results_of_month(instance, [PUBLISH], month)
+    return record
+
+
+def test_a_check_that_was_never_evaluated_is_missing(instance: dg.DagsterInstance) -> None:
+    record = adds_up(instance, "2025-03")
+    assert (record.state, record.holds, record.gate) == ("missing", False, Gate.PUBLISH)
+
+
+def test_a_pass_holds_for_its_month_only(instance: dg.DagsterInstance) -> None:
+    assert materialize(instance, "2025-03").success
+    record = adds_up(instance, "2025-03")
+    assert (record.state, record.holds, dict(record.figures)) == ("passed", True, {"gross_cents": 7})
+    assert adds_up(instance, "2025-04").state == "missing"
+
+
+def test_the_latest_result_of_each_month_counts(instance: dg.DagsterInstance) -> None:
+    """Contract of ``PartitionKeyFilter``: one month's later result neither hides nor replaces another month's."""
+    materialize(instance, "2025-03", passed=False)
+    materialize(instance, "2025-04", passed=True)
+    assert [adds_up(instance, month).state for month in ("2025-03", "2025-04")] == ["failed", "passed"]
+    materialize(instance, "2025-04", passed=False)
+    materialize(instance, "2025-03", passed=True)
+    assert [adds_up(instance, month).state for month in ("2025-03", "2025-04")] == ["passed", "failed"]
+
+
+def test_a_failure_says_what_to_do(instance: dg.DagsterInstance) -> None:
+    materialize(instance, "2025-03", passed=False)
+    record = adds_up(instance, "2025-03")
+    assert (record.state, record.next_step, record.holds) == ("failed", "Do this.", False)
+    assert record.plain == {"check": "adds_up", "gate": "publish", "state": "failed", "figures": {"gross_cents": 7}}
+
+
+def test_a_check_whose_run_crashed_before_it_does_not_hold(instance: dg.DagsterInstance) -> None:
+    materialize(instance, "2025-03")
+    assert not materialize(instance, "2025-03", crash=True).success
+    record = adds_up(instance, "2025-03")
+    assert (record.state, record.holds) == ("planned", False)
+
+
+def test_a_pass_on_an_older_table_is_outdated(instance: dg.DagsterInstance) -> None:
+    materialize(instance, "2025-03")
+    instance.report_runless_asset_event(dg.AssetMaterialization(KEY, partition="2025-04"))
+    assert adds_up(instance, "2025-03").holds, "another month's table is no newer one"
+    instance.report_runless_asset_event(dg.AssetMaterialization(KEY, partition="2025-03"))
+    record = adds_up(instance, "2025-03")
+    assert (record.state, record.holds) == ("outdated", False)
+    assert record.next_step
+
+
+def test_results_come_in_the_order_of_the_specs(instance: dg.DagsterInstance) -> None:
+    materialize(instance, "2025-03")
+    assert [each.name for each in results_of_month(instance, [PUBLISH, WRITE], "2025-03")] == ["adds_up", "holds"]
+    assert [each.name for each in results_of_month(instance, [WRITE, PUBLISH], "2025-03")] == ["holds", "adds_up"]
+    assert all(each.holds for each in results_of_month(instance, [WRITE, PUBLISH], "2025-03"))

@@ -1,0 +1,92 @@
+"""The definitions as Dagster loads them: complete, documented, importable without touching a home."""
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from revenue_integrity.close.judgement import Gate
+from revenue_integrity.definitions import build_definitions
+from revenue_integrity.orchestration.check_factory import GATE_KEY, SCHEMA_CHECK
+from revenue_integrity.orchestration.partitions import month_partitions
+from revenue_integrity.streams.registry import STREAMS, all_tables
+from revenue_integrity_tests.support import environment_of, home_settings, python
+
+SETTINGS = home_settings(Path("/nowhere"))
+
+
+@pytest.fixture(scope="module")
+def definitions() -> dg.Definitions:
+    """Return the definitions over a home that does not exist: nothing may look into it."""
+    return build_definitions(SETTINGS)
+
+
+def test_they_hold_together(definitions: dg.Definitions) -> None:
+    dg.Definitions.validate_loadable(definitions)
+
+
+def test_importing_them_touches_nothing(tmp_path: Path) -> None:
+    done = python("import revenue_integrity.definitions", environment=environment_of(home_settings(tmp_path / "home")))
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_table_is_an_asset_with_its_metadata(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    for table in all_tables().values():
+        node = graph.get(dg.AssetKey(table.asset_key))
+        assert node.group_name == table.stream
+        assert node.owners == [table.owner]
+        assert node.kinds, table.name
+        assert node.description == table.description
+        assert node.pools == {"duckdb"}
+        schema = node.metadata["dagster/column_schema"]
+        schema = getattr(schema, "value", schema)
+        assert [column.name for column in schema.columns] == table.columns
+
+
+def test_every_asset_of_a_stream_is_partitioned_by_the_months_of_the_deployment(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    for stream in STREAMS:
+        for key in dg.AssetSelection.groups(stream.name).resolve(graph):
+            partitions = graph.get(key).partitions_def
+            assert partitions is not None, key
+            assert partitions.get_partition_keys() == ["2025-03", "2025-04"], key
+
+
+def test_every_check_names_its_gate_and_is_judged_per_month(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    for key in graph.asset_check_keys:
+        spec = graph.get_check_spec(key)
+        assert spec.metadata[GATE_KEY] in {gate.value for gate in Gate}
+        assert spec.partitions_def is not None, key
+        assert spec.description, key
+    computed = {dg.AssetKey(rule.table.asset_key) for stream in STREAMS for rule in stream.rules}
+    assert {key.asset_key for key in graph.asset_check_keys if key.name == SCHEMA_CHECK} >= computed
+
+
+def test_every_table_comes_after_those_that_it_reads(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    tables = all_tables()
+    for stream in STREAMS:
+        for rule in stream.rules:
+            parents = graph.get(dg.AssetKey(rule.table.asset_key)).parent_keys
+            read = {dg.AssetKey(tables[each.qualified].asset_key) for each in rule.reads if each.qualified in tables}
+            assert read <= parents | {dg.AssetKey(rule.table.asset_key)}, rule.table.name
+
+
+def test_partitions_end_where_the_deployment_does_or_move_with_the_calendar() -> None:
+    from datetime import UTC, datetime
+
+    fixed = month_partitions(home_settings(Path("/nowhere"), first_month="2024-11", last_month="2025-02"))
+    assert fixed.get_partition_keys() == ["2024-11", "2024-12", "2025-01", "2025-02"]
+    moving = month_partitions(home_settings(Path("/nowhere"), first_month="2024-11", last_month=None))
+    keys = moving.get_partition_keys(current_time=datetime(2024, 12, 31, 23, 59, tzinfo=UTC))
+    assert keys == ["2024-11", "2024-12", "2025-01"], "to the month after the present one"
+
+
+def test_a_past_world_publishes_nothing() -> None:
+    from datetime import UTC, datetime
+
+    past = build_definitions(SETTINGS, as_of=datetime(2025, 4, 1, tzinfo=UTC)).resolve_asset_graph()
+    assert {key for key in past.get_all_asset_keys() if key.path[-1] == "published"} == set()

@@ -1,0 +1,157 @@
+"""The Dagster instance of a home, and what a killed process left in it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+from dagster import DagsterRunStatus
+from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.test_utils import create_run_for_test
+from dagster._utils.concurrency import ConcurrencySlotStatus
+
+from revenue_integrity.orchestration.event_storage import KeptEngineEventLogStorage
+from revenue_integrity.orchestration.instance import (
+    POOL,
+    PROCESS_TAG,
+    clear_abandoned,
+    configure,
+    open_instance,
+    process_tag,
+)
+from revenue_integrity.settings import Settings
+from revenue_integrity_tests.orchestration.test_runner import run
+from revenue_integrity_tests.support import command, environment_of, home_settings
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """Return the instance of an empty home."""
+    with open_instance(home_settings(tmp_path)) as opened:
+        yield opened
+
+
+def dead_process() -> str:
+    """Return the tag of a process of this machine that is gone."""
+    code = "from revenue_integrity.orchestration.instance import process_tag; print(process_tag())"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_an_operators_configuration_is_left_alone(tmp_path: Path) -> None:
+    settings = home_settings(tmp_path)
+    file = configure(settings) / "dagster.yaml"
+    made = yaml.safe_load(file.read_text(encoding="utf-8"))
+    assert made["concurrency"]["pools"]["default_limit"] == 1
+    assert made["telemetry"] == {"enabled": False}
+    file.write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
+    configure(settings)
+    assert file.read_text(encoding="utf-8") == "telemetry:\n  enabled: false\n"
+
+
+@pytest.mark.parametrize("status", [DagsterRunStatus.STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.NOT_STARTED])
+def test_a_run_of_a_process_that_is_gone_is_failed(instance: dg.DagsterInstance, status: DagsterRunStatus) -> None:
+    left = create_run_for_test(instance, status=status, tags={PROCESS_TAG: dead_process()})
+    assert clear_abandoned(instance) == [left.run_id]
+    found = instance.get_run_by_id(left.run_id)
+    assert found is not None
+    assert found.status is DagsterRunStatus.FAILURE
+    assert clear_abandoned(instance) == []
+
+
+@pytest.mark.parametrize("whose", ["mine", "daemon", "elsewhere"])
+def test_a_run_that_may_still_go_on_is_left_alone(instance: dg.DagsterInstance, whose: str) -> None:
+    tags = {
+        "mine": {PROCESS_TAG: process_tag()},
+        "daemon": {},
+        "elsewhere": {PROCESS_TAG: f"not-{socket.gethostname()}:1:1"},
+    }[whose]
+    left = create_run_for_test(instance, status=DagsterRunStatus.STARTED, tags=tags)
+    assert clear_abandoned(instance) == []
+    found = instance.get_run_by_id(left.run_id)
+    assert found is not None
+    assert found.status is DagsterRunStatus.STARTED
+
+
+def test_a_process_id_that_was_given_again_is_another_process(instance: dg.DagsterInstance) -> None:
+    host, pid, started = process_tag().rsplit(":", 2)
+    if not started:
+        pytest.skip("this system does not tell when a process started")
+    left = create_run_for_test(instance, status=DagsterRunStatus.STARTED, tags={PROCESS_TAG: f"{host}:{pid}:{int(started) - 1}"})
+    assert clear_abandoned(instance) == [left.run_id]
+
+
+def test_a_slot_of_a_killed_process_is_free_again(instance: dg.DagsterInstance) -> None:
+    storage = instance.event_log_storage
+    left = create_run_for_test(instance, status=DagsterRunStatus.STARTED, tags={PROCESS_TAG: dead_process()})
+    storage.set_concurrency_slots(POOL, 1)
+    assert storage.claim_concurrency_slot(POOL, left.run_id, "step").is_claimed
+    other = create_run_for_test(instance, status=DagsterRunStatus.STARTED, tags={PROCESS_TAG: process_tag()})
+    assert not storage.claim_concurrency_slot(POOL, other.run_id, "step").is_claimed
+    clear_abandoned(instance)
+    assert storage.claim_concurrency_slot(POOL, other.run_id, "step").is_claimed
+
+
+def test_a_run_that_is_killed_is_cleared_and_done_again(golden_home: Settings) -> None:
+    """Told whole: a command is killed in the middle of its run, the next one ends well and leaves nothing unfinished."""
+    late = golden_home.landing_path / "colocation" / "meter_readings" / "20250601T000000Z"
+    late.mkdir(parents=True)
+    text = "meter_id,contract_id,site_id,reading_date,kwh,peak_kw,read_type\nMB,B,S-1,2025-04-06,99,9,actual\n"
+    (late / "data.csv").write_text(text, encoding="utf-8")
+    code = """
+import os, signal
+from revenue_integrity.orchestration import runner, table_assets
+from revenue_integrity.settings import load_settings
+def killed(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+table_assets.judge = killed  # the table of the step is written, its checks are not
+settings = load_settings()
+runner.run(settings, settings.months, select='key:"colocation/curated/meter_daily"', say=print)
+"""
+    died = subprocess.run(
+        [sys.executable, "-c", code], env=environment_of(golden_home), capture_output=True, text=True, timeout=120, check=False
+    )
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    with dg.DagsterInstance.from_config(str(golden_home.dagster_path)) as instance:
+        assert [each.status for each in instance.get_runs(limit=1)] == [DagsterRunStatus.STARTED]
+    assert run(golden_home).failures == []
+    with dg.DagsterInstance.from_config(str(golden_home.dagster_path)) as instance:
+        statuses = [each.status for each in instance.get_runs()]
+        assert statuses.count(DagsterRunStatus.FAILURE) == 1
+        assert set(statuses) == {DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE}
+    assert run(golden_home).runs == 0
+    assert os.environ["DAGSTER_HOME"] == str(golden_home.dagster_path)
+
+
+def test_the_event_log_is_the_one_that_dagster_itself_reads(golden_home: Settings) -> None:
+    with open_instance(golden_home) as opened:
+        assert isinstance(opened.event_log_storage, KeptEngineEventLogStorage)
+        runs = [run.run_id for run in opened.get_runs()]
+        kept = {run: [event.timestamp for event in opened.all_logs(run)] for run in runs}
+        keys = opened.get_asset_keys()
+    file = golden_home.dagster_path / "dagster.yaml"
+    plain = yaml.safe_load(file.read_text(encoding="utf-8"))
+    del plain["event_log_storage"]
+    file.write_text(yaml.safe_dump(plain), encoding="utf-8")
+    with open_instance(golden_home) as opened:
+        assert type(opened.event_log_storage) is SqliteEventLogStorage
+        assert {run: [event.timestamp for event in opened.all_logs(run)] for run in runs} == kept
+        assert opened.get_asset_keys() == keys
+        assert len(keys) > 30
+
+
+def test_a_command_does_not_wait_for_the_step_that_waits_for_its_warehouse(golden_home: Settings) -> None:
+    with open_instance(golden_home) as opened:
+        # A step that the daemon started has its turn, and would open the warehouse that the command keeps open.
+        other = create_run_for_test(opened, status=DagsterRunStatus.STARTED)
+        opened.event_log_storage.initialize_concurrency_limit_to_default(POOL)
+        claimed = opened.event_log_storage.claim_concurrency_slot(POOL, other.run_id, "a_step")
+        assert claimed.slot_status is ConcurrencySlotStatus.CLAIMED
+        done = command(golden_home, "run", "--all")
+        assert done.returncode == 0, done.stderr
+        assert "1 months computed" in done.stderr

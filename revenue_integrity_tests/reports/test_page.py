@@ -1,0 +1,262 @@
+"""The page: two views, escaped, self-contained, readable without sight, and right figures."""
+
+import itertools
+import re
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from revenue_integrity.close.causes import LABELS
+from revenue_integrity.reports import figures, formatting, pack, page
+from revenue_integrity_tests.reports import sample
+
+_VOID = {"meta", "link", "input", "br", "hr", "img"}
+
+
+class _Structure(HTMLParser):
+    """Collects tags and checks that each is closed by its own end."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in _VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def _parsed(html: str) -> _Structure:
+    structure = _Structure()
+    structure.feed(html)
+    structure.close()
+    assert structure.open == []
+    return structure
+
+
+@pytest.fixture(scope="module")
+def html() -> str:
+    return page.page(sample.preliminary())
+
+
+@pytest.fixture(scope="module")
+def structure(html: str) -> _Structure:
+    return _parsed(html)
+
+
+@pytest.mark.parametrize("make", [sample.preliminary, sample.signed, sample.empty])
+def test_page_is_well_formed_and_has_both_views(make) -> None:
+    structure = _parsed(page.page(make()))
+    text = "".join(structure.text)
+    assert "Revenue & Margin Overview" in text
+    assert "Revenue Controls & Reconciliation" in text
+
+
+def test_names_with_markup_are_text(html: str, structure: _Structure) -> None:
+    assert not [tag for tag, _ in structure.tags if tag == "script"]
+    assert "<script" not in html.lower()
+    assert sample.MARKUP_NAME in "".join(structure.text)
+    assert not [name for _, attributes in structure.tags for name in attributes if name.startswith("on")]
+
+
+def test_page_asks_the_network_for_nothing(html: str, structure: _Structure) -> None:
+    assert not re.search(r"https?:|//[a-z]|@import|@font-face", html)
+    references = [
+        attributes[name] for _, attributes in structure.tags for name in ("src", "href", "xlink:href") if name in attributes
+    ]
+    assert {reference for reference in references if reference and not reference.startswith("#")} == {
+        "data:,",
+        "close-pack-2025-06.xlsx",
+    }
+    policy = next(attributes["content"] for tag, attributes in structure.tags if attributes.get("http-equiv"))
+    assert policy is not None
+    assert policy.startswith("default-src 'none'")
+
+
+def test_each_chart_has_a_title_and_a_description(structure: _Structure) -> None:
+    identifiers = {attributes["id"] for _, attributes in structure.tags if attributes.get("id")}
+    charts = [attributes for tag, attributes in structure.tags if tag == "svg"]
+    assert len(charts) == 7
+    for attributes in charts:
+        assert attributes["role"] == "img"
+        assert {*str(attributes["aria-labelledby"]).split()} <= identifiers
+
+
+def test_ids_are_unique(structure: _Structure) -> None:
+    identifiers = [attributes["id"] for _, attributes in structure.tags if "id" in attributes]
+    assert len(identifiers) == len(set(identifiers))
+
+
+def test_tables_have_headings_with_scope_and_the_page_a_skip_link(structure: _Structure) -> None:
+    headings = [attributes for tag, attributes in structure.tags if tag == "th"]
+    assert headings
+    assert all(attributes.get("scope") in ("col", "row", "rowgroup") for attributes in headings)
+    assert next(attributes for tag, attributes in structure.tags if tag == "a")["href"] == "#main"
+    levels = [int(tag[1]) for tag, _ in structure.tags if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+
+
+def test_tabs_are_radio_buttons_with_labels(structure: _Structure) -> None:
+    radios = [attributes for tag, attributes in structure.tags if tag == "input"]
+    labelled = {attributes["for"] for tag, attributes in structure.tags if tag == "label"}
+    assert [attributes["type"] for attributes in radios] == ["radio", "radio"]
+    assert {attributes["id"] for attributes in radios} == labelled
+
+
+def test_figures_are_those_of_the_tables(structure: _Structure) -> None:
+    text = " ".join(" ".join(structure.text).split())
+    # MRR by hand: 880,000.01 + 90,000 + 40,000 - 20,000 - 30,000
+    assert "960,000.01" in text
+    assert "net retention 98.9 %, gross 94.3 %" in text
+    # ERP less contracts at close: +3,500.50, -500.00, +500.00
+    assert "$3,500.50 gross $4,500.50; 3 of 4 rows in breach" in text
+    assert "97.8 % $100.00 unexplained (gross)" in text
+    assert "53.7 % of revenue" in text
+
+
+def test_unsigned_month_is_preliminary_and_says_what_blocks(html: str) -> None:
+    assert "PRELIMINARY – the month is blocked" in html
+    assert "variances are explained" in html
+    assert "PRELIMINARY" not in page.page(sample.signed())
+
+
+def test_reopened_month_is_preliminary() -> None:
+    data = replace(sample.signed(), status={**sample.signed().status, "status": "reopened"})
+    assert "PRELIMINARY – the month is reopened" in page.page(data)
+
+
+def test_waived_check_does_not_stand_in_the_way() -> None:
+    text = " ".join("".join(_parsed(page.page(sample.signed())).text).split())
+    assert "Checks in the way0of 3; 1 waived, 1 only warn" in text
+
+
+def test_figures_and_evidence_are_written_by_their_units() -> None:
+    data = sample.preliminary()
+    data.checks.loc[0, "figures"] = (
+        '{"unexplained_cents": -10000, "late_share": 0.0345, "rows": 1234, "seen": true, "rate": 1.50}'
+    )
+    data.tables["recon_causes"].loc[0, "evidence"] = (
+        '{"lines": [{"document_id": "D1", "amount_cents": 5}, {"document_id": "D2"}]}'
+    )
+    text = " ".join("".join(_parsed(page.page(data)).text).split())
+    assert "unexplained: ($100.00); late share: 3.5 %; rows: 1234; seen: yes; rate: 1.5" in text
+    assert "lines: document id D1 amount $0.05, document id D2" in text
+
+
+def test_month_without_data_says_so() -> None:
+    text = "".join(_parsed(page.page(sample.empty())).text)
+    assert "Not available" in text
+    assert "No check is on record for this month" in text
+
+
+def test_causes_lead_from_expected_to_billed() -> None:
+    data = sample.preliminary()
+    totals = figures.recon_totals(data.table("recon_results"))
+    causes = figures.cause_totals(data.table("recon_causes"), "erp_vs_mart")
+    steps = figures.cause_steps(totals, causes, "as_of_close")
+    assert [(step.label, step.cents) for step in steps] == [
+        ("expected", 100_000_000),
+        ("late posting", 350_050),
+        ("price mismatch", 50_000),
+        ("unbilled", -40_000),
+        ("unexplained", -10_000),
+        ("billed", 100_350_050),
+    ]
+    assert steps[0].cents + sum(step.cents for step in steps[1:-1]) == steps[-1].cents
+
+
+def test_every_cause_has_its_place_in_the_order() -> None:
+    assert sorted(figures.CAUSES) == sorted(LABELS)
+
+
+def test_pareto_runs_over_positive_margins_and_comes_back_for_losses() -> None:
+    customers = figures.customers_by_margin(sample.preliminary())
+    assert [each.customer_id for each in customers] == ["CU-1", "CU-2", "CU-4", "CU-3"]
+    # 38,000,000 / 55,999,998; then all; then less the loss of 2,345,678
+    assert [each.cumulative_share for each in customers] == [
+        Decimal("0.678571"),
+        Decimal("0.928571"),
+        Decimal("1.000000"),
+        Decimal("0.958113"),
+    ]
+
+
+def test_risk_leaves_out_contracts_without_history_in_every_bar() -> None:
+    found = figures.risk(sample.preliminary())
+    assert found is not None
+    assert (found.contracts, found.without_history) == (3, 1)
+    # contracts 1 to 3 weigh 1 + 2 + 3
+    assert dict(found.amounts) == {
+        "expected": 54_000_000,
+        "bad month (p5)": 24_000_000,
+        "worst month": -6_000_000,
+        "stress: power price": 18_000_000,
+        "stress: worst rate": 15_000_000,
+        "stress: full load": -9_000_000,
+    }
+
+
+@pytest.mark.parametrize(
+    ("cents", "exact", "whole", "compact"),
+    [
+        (0, "0.00", "0", "$0.00"),
+        (-1, "(0.01)", "0", "($0.01)"),
+        (-50, "(0.50)", "(1)", "($0.50)"),
+        (123_456_789, "1,234,567.89", "1,234,568", "$1.23M"),
+        (-1_234_567, "(12,345.67)", "(12,346)", "($12.3K)"),
+        (999_999_99, "999,999.99", "1,000,000", "$1.00M"),
+        (2**60 + 1, "11,529,215,046,068,469.77", "11,529,215,046,068,470", "$11,529,215.0B"),
+        (None, "–", "–", "–"),
+    ],
+)
+def test_amounts_are_written_for_finance(cents: int | None, exact: str, whole: str, compact: str) -> None:
+    assert formatting.money(cents) == exact
+    assert formatting.money(cents, whole=True) == whole
+    assert formatting.compact_money(cents) == compact
+
+
+def _row(month: date, status: str, revenue: int | None) -> page.IndexRow:
+    cost = None if revenue is None else revenue // 2
+    margin = None if revenue is None or cost is None else revenue - cost
+    link = f"{month:%Y-%m}/close-pack-{month:%Y-%m}.html"
+    return page.IndexRow(
+        month, status, 1 if status == "signed_off" else None, revenue, cost, margin, revenue, -1234, 5678, 0, 99, 2, link
+    )
+
+
+def test_index_lists_all_months_the_latest_first(tmp_path: Path) -> None:
+    rows = [
+        _row(date(2025, 5, 1), "signed_off", 100_00),
+        _row(date(2025, 6, 1), "blocked", 200_00),
+        _row(date(2025, 4, 1), "open", None),
+    ]
+    target = pack.write_index(rows, tmp_path / "packs")
+    html = target.read_text()
+    structure = _parsed(html)
+    links = [attributes["href"] for tag, attributes in structure.tags if tag == "a"]
+    assert links == ["#main", *(f"{month}/close-pack-{month}.html" for month in ("2025-06", "2025-05", "2025-04"))]
+    assert "3 months, 1 signed off" in "".join(structure.text)
+    assert not re.search(r"https?:", html)
+    assert pack.write_index(list(reversed(rows)), tmp_path / "again").read_text() == html
+    assert [path.name for path in target.parent.iterdir()] == ["index.html"]
+
+
+def test_index_without_months_is_a_page(tmp_path: Path) -> None:
+    assert "No month has a pack yet" in pack.write_index([], tmp_path).read_text()

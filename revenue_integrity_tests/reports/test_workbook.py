@@ -1,0 +1,169 @@
+"""The workbook, read back: sheets, exact totals, live formulas, text that stays text."""
+
+import datetime
+import io
+import re
+import zipfile
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import openpyxl
+import pytest
+
+from revenue_integrity.reports.pack_data import PackData
+from revenue_integrity.reports.workbook import workbook_bytes
+from revenue_integrity_tests.reports import sample
+
+SHEETS = [
+    "Summary",
+    "Reconciliations",
+    "Causes",
+    "Late postings",
+    "Restatement",
+    "Margin by customer",
+    "MRR bridge",
+    "Power allocation",
+    "Checks",
+    "Assumptions",
+    "Sign-off",
+]
+
+
+def _open(content: bytes, *, values: bool) -> Any:
+    return openpyxl.load_workbook(io.BytesIO(content), data_only=values)
+
+
+@pytest.fixture(scope="module")
+def content() -> bytes:
+    return workbook_bytes(sample.signed())
+
+
+@pytest.fixture(scope="module")
+def values(content: bytes) -> Any:
+    return _open(content, values=True)
+
+
+@pytest.fixture(scope="module")
+def formulas(content: bytes) -> Any:
+    return _open(content, values=False)
+
+
+def _cents(value: float) -> int:
+    return round(Decimal(repr(value)) * 100)
+
+
+def _labelled(sheet: Any, label: str, column: int = 2) -> Any:
+    rows = [row[0].row for row in sheet.iter_rows(max_col=1) if row[0].value == label]
+    assert len(rows) == 1, (label, rows)
+    return sheet.cell(rows[0], column)
+
+
+@pytest.mark.parametrize("make", [sample.preliminary, sample.signed, sample.empty])
+def test_sheets_are_there_in_order(make: Callable[[], PackData]) -> None:
+    assert _open(workbook_bytes(make()), values=True).sheetnames[: len(SHEETS)] == SHEETS
+
+
+def test_totals_equal_the_published_cents_without_recalculation(values: Any) -> None:
+    margins = values["Margin by customer"]
+    # 1,000,000.01 revenue, 463,456.81 power: by hand from the sample.
+    assert [_cents(margins[cell].value) for cell in ("F5", "G5", "H5")] == [100_000_001, 46_345_681, 53_654_320]
+    assert _cents(values["MRR bridge"]["I5"].value) == 96_000_001
+    assert values["MRR bridge"]["J5"].value == 0
+    assert _cents(values["Power allocation"]["F5"].value) == 46_345_681 + sample.STRANDED
+    assert _cents(values["Late postings"]["J5"].value) == -350_049
+
+
+def test_totals_are_live_formulas(formulas: Any) -> None:
+    assert formulas["Margin by customer"]["H5"].value == "=ROUND(SUM(H7:H10),2)"
+    assert formulas["MRR bridge"]["I5"].value == "=ROUND(SUM(I7:I11),2)"
+    assert formulas["Power allocation"]["F5"].value == "=ROUND(SUM(F7:F15),2)"
+    assert _labelled(formulas["Summary"], "Revenue, $").value == "='Margin by customer'!F5"
+
+
+def test_summary_shows_signed_and_gross_variance(values: Any) -> None:
+    summary = values["Summary"]
+    at_close = next(row for row in summary.iter_rows(values_only=True) if row[:2] == ("erp_vs_mart", "as_of_close"))
+    assert at_close[3:7] == (4, 1, 0, 3)
+    # signed 3,500.50 - 500.00 + 500.00; gross adds them up
+    assert [_cents(amount) for amount in at_close[7:11]] == [100_350_050, 100_000_000, 350_050, 450_050]
+    unit = next(row for row in summary.iter_rows(values_only=True) if row[0] == "metered_vs_billed_kwh")
+    assert unit[7:11] == (1_500_000, 1_480_000, 20_000, 20_000)
+
+
+def test_summary_shows_causes_and_close_bridge(values: Any) -> None:
+    summary = values["Summary"]
+    late = next(row for row in summary.iter_rows(values_only=True) if row[0] == "late_posting")
+    assert (_cents(late[3]), late[4]) == (350_050, 0)
+    assert _cents(_labelled(summary, "Billed now").value) == 100_000_000
+    assert _cents(_labelled(summary, "Recognized in this month").value) == 100_362_350
+
+
+def test_numbers_and_dates_are_real(values: Any) -> None:
+    late = values["Late postings"]
+    heading = {cell.value: cell.column for cell in late[6]}
+    assert late.cell(7, heading["Amount, $"]).value == -3500.5
+    assert late.cell(7, heading["Invoice date"]).value == datetime.datetime(2025, 7, 20)  # noqa: DTZ001 -- Excel knows no zone
+    posted = late.cell(7, heading["Posted (UTC)"]).value
+    assert posted == datetime.datetime(2025, 7, 20, 10, 15, 0, 123000)  # noqa: DTZ001 -- Excel knows no zone
+    assert late.cell(7, heading["Quantity"]).value == 1.5
+
+
+def test_headings_are_frozen_and_filtered(values: Any) -> None:
+    for name in SHEETS[1:]:
+        sheet = values[name]
+        assert sheet.freeze_panes is not None, name
+        assert sheet.auto_filter.ref, name
+
+
+def test_text_from_outside_is_never_a_formula(content: bytes, formulas: Any) -> None:
+    found = [
+        (sheet.title, cell.coordinate, cell.value)
+        for sheet in formulas
+        for row in sheet.iter_rows()
+        for cell in row
+        if cell.data_type == "f"
+        and not re.match(r"^=(ROUND\(|IF\(F5=0|'(Margin by customer|MRR bridge|Power allocation)'!)", cell.value)
+    ]
+    assert found == []
+    names = [cell.value for cell in formulas["Margin by customer"]["B"]]
+    assert sample.FORMULA_NAME in names
+    assert sample.MARKUP_NAME in names
+    comments = [cell.value for row in formulas["Sign-off"].iter_rows() for cell in row]
+    assert "=HYPERLINK(1)" in comments
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        sheets = [archive.read(name).decode() for name in archive.namelist() if name.startswith("xl/worksheets/sheet")]
+    assert not any("cmd|" in formula for sheet in sheets for formula in re.findall(r"<f>(.*?)</f>", sheet))
+    assert not any("<hyperlink" in sheet for sheet in sheets)
+
+
+def test_unsigned_month_is_marked_on_every_sheet_and_says_what_blocks() -> None:
+    book = _open(workbook_bytes(sample.preliminary()), values=True)
+    for sheet in book:
+        assert str(sheet["A3"].value).startswith("PRELIMINARY – the month is blocked"), sheet.title
+    assert _labelled(book["Summary"], "variances_are_explained", 3).value == "Correct it at the source."
+
+
+def test_signed_month_shows_waiver_restatement_and_trail(values: Any) -> None:
+    assert all(str(sheet["A3"].value) == "Signed off, version 2" for sheet in values)
+    checks = [cell.value for row in values["Checks"].iter_rows() for cell in row]
+    assert "Immaterial; credit memo follows" in checks
+    restated = next(values["Restatement"].iter_rows(min_row=6, max_row=6, values_only=True))
+    assert restated[4:7] == (240_000, 250_000, 10_000)
+    assert [row[2] for row in values["Sign-off"].iter_rows(min_row=6, values_only=True)] == ["prepare", "approve"]
+
+
+def test_text_longer_than_a_cell_is_shortened_and_says_so() -> None:
+    data = sample.preliminary()
+    data.tables["recon_causes"].loc[0, "evidence"] = "x" * 40_000
+    evidence = [cell.value for cell in _open(workbook_bytes(data), values=True)["Causes"]["M"]]
+    longest = max((str(text) for text in evidence), key=len)
+    assert len(longest) == 32_767
+    assert longest.endswith("(shortened; the whole text stands in the CSV)")
+
+
+def test_amount_beyond_exact_numbers_is_written_as_text() -> None:
+    data = sample.preliminary()
+    data.tables["invoice_lines"].loc[1, "amount_cents"] = -(2**53) - 1
+    late = _open(workbook_bytes(data), values=True)["Late postings"]
+    assert "(90,071,992,547,409.93)" in [cell.value for cell in late["J"]]

@@ -1,0 +1,1 @@
+"""Stories: what goes wrong in the world, and what the user sees."""

@@ -1,0 +1,107 @@
+"""What tests of several folders share: a small table of every column type, homes, and programs in processes of their own.
+
+Does not belong here: landing zones (``landing.support``) and running cases without Dagster (``cases``).
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from revenue_integrity.settings import PREFIX, Settings
+from revenue_integrity.warehouse import table as column
+from revenue_integrity.warehouse.table import Table, table
+
+MARCH = date(2025, 3, 1)
+APRIL = date(2025, 4, 1)
+
+SAMPLE: Table = table(
+    "colocation",
+    "mart",
+    "sample",
+    "A table with a column of every type and every rule, for tests.",
+    ("month", "id"),
+    [
+        column.month(),
+        column.text("id", "Identifier.", pattern="[A-Z]+-[0-9]+"),
+        column.text("kind", "One of two kinds.", isin=("a", "b")),
+        column.text("note", "Free text.", null=True),
+        column.money("amount_cents", "Amount.", ge=-1000),
+        column.integer("racks", "Racks.", unit="racks", null=True, ge=0, le=50),
+        column.decimal("kwh", "Energy.", unit="kWh", places=3, ge=0, le=1000),
+        column.ratio("share", "Share."),
+        column.flag("late", "Whether it is late."),
+        column.flag("checked", "Whether somebody looked.", null=True),
+        column.day("day", "A day."),
+        column.instant("posted_at", "When it was posted.", null=True),
+    ],
+)
+
+
+def sample_rows(month: date = MARCH, ids: tuple[str, ...] = ("A-1", "B-2"), **changes: Any) -> pd.DataFrame:
+    """Return good rows of ``SAMPLE``, with the dtypes of its declaration; ``changes`` replace whole columns."""
+    count = len(ids)
+    frame = pd.DataFrame(
+        {
+            "month": pd.to_datetime([month] * count).as_unit("us"),
+            "id": pd.Series(ids, dtype=object),
+            "kind": pd.Series(["a"] * count, dtype=object),
+            "note": pd.Series([None] * count, dtype=object),
+            "amount_cents": pd.Series(range(100, 100 + count), dtype="int64"),
+            "racks": pd.array([3] * count, dtype="Int64"),
+            "kwh": pd.Series([Decimal("1.500")] * count, dtype=object),
+            "share": pd.Series([None] * count, dtype=object),
+            "late": pd.Series([False] * count, dtype=bool),
+            "checked": pd.array([None] * count, dtype="boolean"),
+            "day": pd.to_datetime([month] * count).as_unit("us"),
+            "posted_at": pd.to_datetime([None] * count, utc=True).as_unit("us"),
+        }
+    )
+    for name, values in changes.items():
+        frame[name] = values
+    return frame
+
+
+def home_settings(home: Path, **values: Any) -> Settings:
+    """Return the settings of a home with fixed months."""
+    return Settings(**({"home": home, "first_month": "2025-03", "last_month": "2025-04"} | values))
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Return the environment in which a process has these settings."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX) and name != "DAGSTER_HOME"}
+    given = settings.model_dump(mode="json", exclude_unset=True)
+    texts = {name: value if isinstance(value, str) else _json(value) for name, value in given.items()}
+    return own | {f"{PREFIX}{name.upper()}": text for name, text in texts.items()}
+
+
+def _json(value: Any) -> str:
+    import json
+
+    return json.dumps(value)
+
+
+def python(code: str, *, environment: Mapping[str, str] | None = None, timeout: int = 120) -> subprocess.CompletedProcess[str]:
+    """Run a piece of Python in a process of its own; its exit code is judged by the caller."""
+    return subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+def command(settings: Settings, *arguments: str, timeout: int = 120) -> subprocess.CompletedProcess[str]:
+    """Run ``revenue-integrity`` in a process of its own, over a home."""
+    code = "import sys; from revenue_integrity.cli import main; main(sys.argv[1:])"
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env=environment_of(settings),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )

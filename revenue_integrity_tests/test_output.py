@@ -1,0 +1,117 @@
+"""Printing: plain values, and the three formats as somebody else's program reads them."""
+
+import csv
+import io
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from revenue_integrity import output
+from revenue_integrity.output import Format
+
+
+def shown(frame: pd.DataFrame, chosen: Format) -> str:
+    """Return what a frame looks like in a format."""
+    stream = io.StringIO()
+    output.show(frame, chosen, stream)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("1.500000", "1.5"), ("100", "100"), ("100.00", "100"), ("0.000000", "0"), ("-0.000", "0"), ("1E+3", "1000"),
+        ("1E-6", "0.000001"), ("-12.340", "-12.34"), ("123456789012.123456", "123456789012.123456"),
+    ],
+)  # fmt: skip
+def test_a_decimal_has_no_trailing_zeros_and_no_exponent(value: str, text: str) -> None:
+    assert output.decimal_text(Decimal(value)) == text
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "plain"),
+    [
+        ("month", pd.Timestamp("2025-03-01"), "2025-03"),
+        ("reading_date", pd.Timestamp("2025-03-01"), "2025-03-01"),
+        ("posted_at", pd.Timestamp("2025-05-03T10:00:00.000001", tz="UTC"), "2025-05-03T10:00:00.000001Z"),
+        ("posted_at", datetime(2025, 5, 3, 12, tzinfo=UTC), "2025-05-03T12:00:00.000000Z"),
+        ("posted_at", pd.NaT, None),
+        ("racks", np.int64(3), 3),
+        ("racks", pd.NA, None),
+        ("late", np.bool_(True), True),
+        ("note", float("nan"), None),
+        ("note", None, None),
+    ],
+)
+def test_values_are_plain(column: str, value: Any, plain: Any) -> None:
+    assert output.plain(value, column) == plain
+
+
+def test_times_of_other_zones_are_told_in_utc() -> None:
+    local = pd.Timestamp("2025-05-03T10:00:00", tz="America/New_York")
+    assert output.plain(local, "posted_at") == "2025-05-03T14:00:00.000000Z"
+
+
+FRAME = pd.DataFrame(
+    {
+        "month": pd.to_datetime(["2025-03-01", "2025-04-01"]).as_unit("us"),
+        "name": ['Smith, "Jo"\nLtd', "<b>Ümlaut [bold]x[/bold]"],
+        "revenue_cents": pd.array([123456, None], dtype="Int64"),
+        "kwh": pd.Series([Decimal("9007199254740993.000001"), None], dtype=object),
+        "late": [True, False],
+    }
+)
+
+
+def test_csv_is_read_back_by_a_csv_reader() -> None:
+    text = shown(FRAME, Format.CSV)
+    assert "\r" not in text
+    assert list(csv.reader(io.StringIO(text))) == [
+        ["month", "name", "revenue_cents", "kwh", "late"],
+        ["2025-03", 'Smith, "Jo"\nLtd', "123456", "9007199254740993.000001", "true"],
+        ["2025-04", "<b>Ümlaut [bold]x[/bold]", "", "", "false"],
+    ]
+
+
+def test_json_is_read_back_with_every_digit() -> None:
+    rows = json.loads(shown(FRAME, Format.JSON), parse_float=Decimal)
+    assert rows[0] == {
+        "month": "2025-03",
+        "name": 'Smith, "Jo"\nLtd',
+        "revenue_cents": 123456,
+        "kwh": Decimal("9007199254740993.000001"),
+        "late": True,
+    }
+    assert rows[1] | {"name": ""} == {"month": "2025-04", "name": "", "revenue_cents": None, "kwh": None, "late": False}
+
+
+@pytest.mark.parametrize(("chosen", "text"), [(Format.CSV, "month,name,revenue_cents,kwh,late\n"), (Format.JSON, "[\n]\n")])
+def test_no_rows_are_no_rows(chosen: Format, text: str) -> None:
+    assert shown(FRAME.head(0), chosen) == text
+
+
+def test_a_table_shows_dollars_and_takes_no_name_for_markup() -> None:
+    frame = pd.DataFrame({"name": ["[bold]x[/bold]", "y", "z"], "margin_cents": [123456789, -5, 0]})
+    text = shown(frame, Format.TABLE)
+    assert "[bold]x[/bold]" in text
+    assert "1,234,567.89" in text
+    assert "(0.05)" in text
+    assert "0.00" in text
+
+
+def test_a_pipe_gets_csv_by_default() -> None:
+    stream = io.StringIO()
+    output.show(pd.DataFrame({"a": [1]}), None, stream)
+    assert stream.getvalue() == "a\n1\n"
+
+
+def test_a_wide_table_keeps_every_figure_readable() -> None:
+    frame = pd.DataFrame({f"component_{number}_cents": [123456789 + number] for number in range(30)} | {"why": ["word " * 60]})
+    text = shown(frame, Format.TABLE)
+    for number in range(30):
+        assert f"1,234,567.{89 + number}" in text or f"1,234,568.{number - 11:02d}" in text

@@ -1,0 +1,132 @@
+"""Settings: where values come from, what is refused and how it is told."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from revenue_integrity import clock
+from revenue_integrity.errors import SettingsError
+from revenue_integrity.settings import PREFIX, Settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the settings of whoever runs the tests out of the environment."""
+    import os
+
+    for name in list(os.environ):
+        if name.upper().startswith(PREFIX):
+            monkeypatch.delenv(name)
+
+
+def test_every_setting_says_what_it_is_for() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_the_environment_wins_over_the_file_and_the_file_over_the_default(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "deployment.toml"
+    file.write_text('first_month = "2023-07"\nlate_after_days = 9\nholidays = [2025-01-01]\n', encoding="utf-8")
+    monkeypatch.setenv(f"{PREFIX}CONFIG", str(file))
+    monkeypatch.setenv(f"{PREFIX}LATE_AFTER_DAYS", "5")
+    monkeypatch.setenv(f"{PREFIX}APPROVERS", '["ann", "bob"]')
+    settings = load_settings()
+    assert settings.first_month == date(2023, 7, 1)
+    assert settings.late_after_days == 5
+    assert settings.holidays == (date(2025, 1, 1),)
+    assert settings.approvers == ("ann", "bob")
+    assert settings.lookback_days == 28
+
+
+def test_paths_follow_the_home_unless_they_are_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings(home=Path("here"), landing=tmp_path / "elsewhere")
+    assert settings.home == tmp_path / "here"
+    assert settings.landing_path == tmp_path / "elsewhere"
+    assert settings.published_path == tmp_path / "here" / "published"
+    assert settings.warehouse_path == tmp_path / "here" / "warehouse.duckdb"
+
+
+def test_the_last_month_follows_the_calendar_over_a_year_end() -> None:
+    with clock.held_at(datetime(2025, 12, 31, 23, 59, 59, tzinfo=UTC)):
+        assert load_settings(first_month="2025-11").months == [date(2025, 11, 1), date(2025, 12, 1), date(2026, 1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("FIRST_MONTH", "2024-13", "first_month='2024-13'"),
+        ("FIRST_MONTH", "January", "Write it as YYYY-MM"),
+        ("CURRENCY", "usd", "currency='usd'"),
+        ("CLOSE_TIMEZONE", "EST5", "must be an IANA time zone"),
+        ("TOLERANCE_SHARE", "1.5", "less than or equal to 1"),
+        ("TOLERANCE_SHARE", "1 %", "tolerance_share='1 %'"),
+        ("CUTOFF_BUSINESS_DAY", "0", "greater than or equal to 1"),
+        ("ALLOCATION_METHOD", "fair", "'hybrid', 'metered_share' or 'reserved_share'"),
+        ("MEMORY_LIMIT", "much", "memory_limit='much'"),
+        ("UI_PORT", "70000", "ui_port='70000'"),
+        ("HOLIDAYS", '["2025-02-30"]', "holidays"),
+        ("HOLIDAYS", "2025-01-01", "holidays"),
+    ],
+)
+def test_a_bad_value_is_refused_with_its_name_and_what_is_allowed(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+) -> None:
+    monkeypatch.setenv(f"{PREFIX}{name}", value)
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+    assert told in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_all_bad_values_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"{PREFIX}CURRENCY", "dollars")
+    monkeypatch.setenv(f"{PREFIX}UI_PORT", "0")
+    with pytest.raises(SettingsError, match=r"currency='dollars'.*; .*ui_port='0'"):
+        load_settings()
+
+
+def test_months_and_limits_must_be_in_order() -> None:
+    with pytest.raises(SettingsError, match="last_month 2024-01 lies before first_month 2025-01"):
+        load_settings(first_month="2025-01", last_month="2024-01")
+    with pytest.raises(SettingsError, match="quarantine_warn_share must not exceed quarantine_publish_share"):
+        load_settings(quarantine_warn_share="0.5")
+
+
+def test_an_unknown_name_is_refused_wherever_it_stands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "deployment.toml"
+    file.write_text("first_mont = 1\n", encoding="utf-8")
+    monkeypatch.setenv(f"{PREFIX}CONFIG", str(file))
+    with pytest.raises(SettingsError, match="there is no setting 'first_mont'"):
+        load_settings()
+    monkeypatch.delenv(f"{PREFIX}CONFIG")
+    monkeypatch.setenv(f"{PREFIX}FIRSTMONTH", "2024-01")
+    with pytest.raises(SettingsError, match="there is no setting REVENUE_INTEGRITY_FIRSTMONTH"):
+        load_settings()
+
+
+@pytest.mark.parametrize("content", [b"first_month = ", b"\xff\xfe"])
+def test_a_file_that_is_no_toml_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "deployment.toml"
+    file.write_bytes(content)
+    monkeypatch.setenv(f"{PREFIX}CONFIG", str(file))
+    with pytest.raises(SettingsError, match="REVENUE_INTEGRITY_CONFIG"):
+        load_settings()
+
+
+def test_a_file_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(f"{PREFIX}CONFIG", str(tmp_path / "none.toml"))
+    with pytest.raises(SettingsError, match=r"none\.toml"):
+        load_settings()
+
+
+def test_a_share_is_exact_and_fingerprints_see_each_change() -> None:
+    settings = load_settings(tolerance_share="0.1", holidays=["2025-01-01"])
+    assert settings.tolerance_share == Decimal("0.1")
+    told = settings.values("tolerance_share", "holidays", "first_month")
+    assert told == {"first_month": "2024-01", "holidays": "['2025-01-01']", "tolerance_share": "0.1"}
+    with pytest.raises(KeyError, match="no such setting"):
+        settings.values("tolerance")

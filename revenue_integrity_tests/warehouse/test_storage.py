@@ -1,0 +1,174 @@
+"""Writing a month in one transaction: what is refused, and that what stood there stays, on real DuckDB files."""
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pandas.testing
+import pytest
+
+from revenue_integrity.errors import WarehouseError
+from revenue_integrity.warehouse import catalog, database
+from revenue_integrity.warehouse import table as column
+from revenue_integrity.warehouse.io_manager import Computed, replace_month
+from revenue_integrity.warehouse.query import Query
+from revenue_integrity.warehouse.storage import Written, ensure_table, read_partitions
+from revenue_integrity.warehouse.table import table
+from revenue_integrity.warehouse.validation import SchemaViolation
+from revenue_integrity_tests.support import APRIL, MARCH, SAMPLE, home_settings, sample_rows
+
+
+def write(home: Path, value: pd.DataFrame | Query, month: date = MARCH, made_from: str = "f") -> Written:
+    """Write a month as the IO manager does."""
+    settings = home_settings(home)
+    with database.connect(settings) as connection:
+        written = replace_month(connection, SAMPLE, month, Computed(value, made_from, "v", {}, {}))
+        catalog.refresh(connection, settings, month)
+    return written
+
+
+def read(home: Path, *wanted: date) -> pd.DataFrame:
+    """Read months back."""
+    with database.connect(home_settings(home), read_only=True) as connection:
+        return read_partitions(connection, SAMPLE, wanted or [MARCH, APRIL])
+
+
+def as_query(frame: pd.DataFrame, directory: Path, columns: str = "*") -> Query:
+    """Return a query over the same rows, which the engine reads by itself."""
+    file = directory / "rows.parquet"
+    frame.to_parquet(file)
+    casts = ", ".join(f'"{name}"::{SAMPLE.sql_type(name)} as "{name}"' for name in frame.columns if name in SAMPLE.columns)
+    others = "".join(f', "{name}"' for name in frame.columns if name not in SAMPLE.columns)
+    return Query(f"select {columns} from (select {casts}{others} from read_parquet($file))", {"file": str(file)})
+
+
+def test_a_month_comes_back_as_it_went_in(tmp_path: Path) -> None:
+    rows = sample_rows(
+        note=["tab\there, line\nbreak", ""],
+        share=[Decimal("0.333333"), None],
+        checked=pd.array([True, None], dtype="boolean"),
+        racks=pd.array([None, 50], dtype="Int64"),
+        amount_cents=pd.Series([2**63 - 1, -1000], dtype="int64"),
+        posted_at=pd.to_datetime(["2025-03-01T00:00:00.000001Z", None], format="ISO8601").as_unit("us"),
+    )
+    written = write(tmp_path, rows)
+    assert written.rows == 2
+    pandas.testing.assert_frame_equal(read(tmp_path), rows)
+
+
+@pytest.mark.parametrize("how", ["frame", "query"])
+def test_columns_go_by_name_not_by_position(tmp_path: Path, how: str) -> None:
+    rows = sample_rows()
+    backwards = rows[list(reversed(rows.columns))]
+    value = backwards if how == "frame" else as_query(backwards, tmp_path)
+    write(tmp_path, value)
+    pandas.testing.assert_frame_equal(read(tmp_path), rows)
+
+
+@pytest.mark.parametrize("how", ["frame", "query"])
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"drop": "kwh"}, r"missing \['kwh'\], unknown \[\]"),
+        ({"add": "surprise"}, r"missing \[\], unknown \['surprise'\]"),
+        ({"drop": "kwh", "add": "KWH "}, r"missing \['kwh'\], unknown \['KWH '\]"),
+    ],
+)
+def test_other_columns_than_declared_are_refused(tmp_path: Path, how: str, change: dict[str, str], told: str) -> None:
+    write(tmp_path, sample_rows(ids=("A-1",)))
+    rows = sample_rows()
+    if "drop" in change:
+        rows = rows.drop(columns=change["drop"])
+    if "add" in change:
+        rows[change["add"]] = 1
+    with pytest.raises(WarehouseError, match=told):
+        write(tmp_path, rows if how == "frame" else as_query(rows, tmp_path))
+    assert read(tmp_path)["id"].tolist() == ["A-1"]
+
+
+@pytest.mark.parametrize("how", ["frame", "query"])
+def test_rows_of_another_month_are_refused(tmp_path: Path, how: str) -> None:
+    write(tmp_path, sample_rows(ids=("A-1",)))
+    rows = pd.concat([sample_rows(), sample_rows(APRIL, ids=("C-3",))], ignore_index=True)
+    with pytest.raises(WarehouseError, match=r"mart\.sample 2025-03: 1 rows belong to another month"):
+        write(tmp_path, rows if how == "frame" else as_query(rows, tmp_path))
+    assert read(tmp_path)["id"].tolist() == ["A-1"]
+
+
+def test_a_failed_insert_leaves_the_old_month_and_its_record(tmp_path: Path) -> None:
+    settings = home_settings(tmp_path)
+    before = write(tmp_path, sample_rows(), made_from="good")
+    # The third row fails while the insert is under way: a decimal that the declared type cannot hold.
+    failing = "select * replace (case when i = 2 then 10::decimal(38,0) ** 17 else kwh end as kwh) exclude (i) from"
+    rows = f"{failing} (select r.*, i from mart.sample as r, range(3) as numbers(i) where id = 'A-1')"
+    with pytest.raises((WarehouseError, duckdb.Error)):
+        write(tmp_path, Query(rows), made_from="bad")
+    assert read(tmp_path)["id"].tolist() == ["A-1", "B-2"]
+    record = catalog.read_catalog(settings).partition(SAMPLE.qualified, MARCH)
+    assert record is not None
+    assert (record.fingerprint, record.content_hash) == ("good", before.content_hash)
+
+
+def test_other_months_are_left_alone(tmp_path: Path) -> None:
+    write(tmp_path, sample_rows())
+    write(tmp_path, sample_rows(APRIL, ids=("C-3",)), APRIL)
+    write(tmp_path, sample_rows(ids=("D-4",)))
+    assert read(tmp_path)["id"].tolist() == ["D-4", "C-3"]
+    assert read(tmp_path, APRIL)["id"].tolist() == ["C-3"]
+
+
+@pytest.mark.parametrize("how", ["frame", "query"])
+def test_an_empty_month_is_a_month_with_a_record(tmp_path: Path, how: str) -> None:
+    write(tmp_path, sample_rows())
+    empty = sample_rows(ids=())
+    written = write(tmp_path, empty if how == "frame" else as_query(empty, tmp_path))
+    assert written.rows == 0
+    assert read(tmp_path).empty
+    assert read(tmp_path).dtypes.to_dict() == sample_rows().dtypes.to_dict()
+    record = catalog.read_catalog(home_settings(tmp_path)).partition(SAMPLE.qualified, MARCH)
+    assert record is not None
+    assert (record.rows, record.content_hash) == (0, written.content_hash)
+
+
+@pytest.mark.parametrize("how", ["frame", "query"])
+def test_a_row_that_breaks_the_declaration_writes_nothing(tmp_path: Path, how: str) -> None:
+    write(tmp_path, sample_rows(ids=("A-1",)))
+    rows = sample_rows(kind=["a", "c"])
+    with pytest.raises(SchemaViolation, match=r"mart\.sample 2025-03: .*kind"):
+        write(tmp_path, rows if how == "frame" else as_query(rows, tmp_path))
+    assert read(tmp_path)["id"].tolist() == ["A-1"]
+
+
+def test_an_exact_decimal_that_does_not_fit_is_refused_not_rounded(tmp_path: Path) -> None:
+    with pytest.raises(Exception, match=r"(?i)rescal|precision|data loss"):
+        write(tmp_path, sample_rows(kwh=[Decimal("1.0005"), Decimal(1)]))
+
+
+def test_a_table_is_brought_up_to_its_declaration(tmp_path: Path) -> None:
+    def declared(*columns: Any) -> Any:
+        return table("colocation", "mart", "growing", "A table that changes.", ("month", "id"), columns)
+
+    month, identifier = column.month(), column.text("id", "Identifier.")
+    first = declared(month, identifier, column.integer("size", "Size."), column.text("gone", "Not needed.", null=True))
+    second = declared(month, identifier, column.decimal("size", "Size.", unit="kW"), column.text("new", "New.", null=True))
+    impossible = declared(month, identifier, column.day("size", "Size."), column.text("new", "New.", null=True))
+    with duckdb.connect(tmp_path / "w.duckdb") as connection:
+        ensure_table(connection, first)
+        connection.execute("insert into mart.growing values ('2025-03-01', 'A', 7, 'x')")
+        ensure_table(connection, second)
+        assert connection.execute("select * from mart.growing").fetchall() == [(MARCH, "A", Decimal("7.000000"), None)]
+        connection.begin()
+        with pytest.raises(duckdb.Error):
+            ensure_table(connection, impossible)
+        connection.rollback()
+        assert connection.execute("select size from mart.growing").fetchall() == [(Decimal("7.000000"),)]
+
+
+def test_a_declaration_that_cannot_hold_is_refused() -> None:
+    with pytest.raises(ValueError, match="declared twice"):
+        table("s", "mart", "t", "d", ("month",), [column.month(), column.month()])
+    with pytest.raises(ValueError, match=r"key columns \['id', 'note'\] are missing or nullable"):
+        table("s", "mart", "t", "d", ("month", "id", "note"), [column.month(), column.text("note", "n", null=True)])
