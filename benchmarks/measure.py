@@ -1,0 +1,76 @@
+"""Measuring a piece of work in a process of its own: CPU seconds of its process tree, wall, peak memory.
+
+Belongs here: starting a piece several times, medians. Does not belong here: what a piece does (``pieces``).
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from revenue_integrity.errors import RevenueIntegrityError
+
+
+class PieceError(RevenueIntegrityError):
+    """A measured piece ended with an error."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a piece cost.
+
+    Attributes:
+        cpu_seconds: user and system time of the process and of all that it started and waited for.
+        wall_seconds: from start to end.
+        peak_mb: the largest resident set of any one process of the tree, in MB (10^6 bytes).
+        facts: what the piece itself reported.
+    """
+
+    cpu_seconds: float
+    wall_seconds: float
+    peak_mb: float
+    facts: dict[str, Any]
+
+
+def run_piece(name: str, **arguments: object) -> Figures:
+    """Run a piece once.
+
+    Raises:
+        PieceError: it ended with an error.
+    """
+    command = [sys.executable, "-m", "benchmarks.pieces", name, *(f"{key}={value}" for key, value in arguments.items())]
+    # A setting of the caller's would change what is measured.
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("REVENUE_INTEGRITY_")}
+    begin = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdout is not None
+        out = process.stdout.read()
+        # Unlike the figures of all children, those of `wait4` are of this one and of what it waited for.
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - begin
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise PieceError(f"the piece {name} ended with exit code {process.returncode}", "See its output above")
+    facts = json.loads(out.splitlines()[-1]) if out.strip() else {}
+    # Linux counts kilobytes of 1024 bytes, macOS bytes.
+    scale = 1 if sys.platform == "darwin" else 1024
+    return Figures(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss * scale / 1e6, facts)
+
+
+def repeat_piece(name: str, times: int, **arguments: object) -> Figures:
+    """Run a piece several times and return the median of each figure, with the facts of the last."""
+    found = [run_piece(name, **arguments) for _ in range(times)]
+
+    def median(figure: str) -> float:
+        return statistics.median(getattr(each, figure) for each in found)
+
+    numbers = {
+        key: statistics.median(each.facts[key] for each in found)
+        for key, value in found[-1].facts.items()
+        if isinstance(value, float)
+    }
+    return Figures(median("cpu_seconds"), median("wall_seconds"), median("peak_mb"), found[-1].facts | numbers)
