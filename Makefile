@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.from-lock
 
 help:  ## what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else 0'
@@ -17,10 +17,10 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 run: $(STAMP)  ## simulate where there is no data, run every month, say what was found
-	@$(BIN)/revenue-integrity demo
+	@$(BIN)/revenue-integrity run --demo-if-empty
 
 test: $(STAMP)  ## every test
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	HYPOTHESIS_STORAGE_DIRECTORY=$(VENV)/.hypothesis $(BIN)/python -m pytest -n auto --dist worksteal
 
 ui: $(STAMP)  ## Dagster UI and daemon on 127.0.0.1:3000
 	@exec $(BIN)/revenue-integrity ui
@@ -33,12 +33,15 @@ check: $(STAMP)  ## format, lint, types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+dictionary: $(STAMP)  ## renew docs/data_dictionary.md from the declared tables
+	$(BIN)/python -m revenue_integrity.data_dictionary docs/data_dictionary.md
+
 clean:  ## remove the environment and caches; the home stays
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 lock:  ## renew requirements.lock (needs uv)
 	uv pip compile --universal --generate-hashes --no-strip-extras --all-extras --no-emit-index-url \
 	    --no-emit-find-links --python-version 3.11 --custom-compile-command "make lock" pyproject.toml -o requirements.lock
 
-.PHONY: help run test ui bench check clean lock
+.PHONY: help run test ui bench check dictionary clean lock
