@@ -1,4 +1,4 @@
-"""`python -m benchmarks [month|small-batches|causes|truth|commands …] [--quick] [--json]`: measure, print tables, judge nothing.
+"""`python -m benchmarks [month|small-batches|causes|truth|commands|cloud …] [--quick] [--json]`: measure, show, judge nothing.
 
 Belongs here: which pieces are compared with which, and how that is shown. Does not belong here: the pieces.
 """
@@ -10,44 +10,22 @@ import platform
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
+from dataclasses import asdict, replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measure import Figures, repeat_piece, run_piece
+from benchmarks.cloud import QUICK, Extent, measure_cloud
+from benchmarks.measure import Figures, run_piece
+from benchmarks.report import Report, Say
 from benchmarks.truth import Score, total
 from revenue_integrity.errors import RevenueIntegrityError
 
 TIMES = 3
 """Repetitions of each piece; the median is shown."""
-
-
-@dataclass
-class Report:
-    """What was measured.
-
-    Attributes:
-        pieces: figures by what was measured.
-        aims: what was found, and what the project aims at.
-        tables: any other rows, by title.
-    """
-
-    pieces: dict[str, Figures] = field(default_factory=dict)
-    aims: list[tuple[str, str, str]] = field(default_factory=list)
-    tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-
-    def measure(self, title: str, piece: str, times: int, say: Callable[[str], None], **arguments: object) -> Figures:
-        """Run a piece and keep its figures."""
-        say(f"{title} ({times} x) …")
-        self.pieces[title] = repeat_piece(piece, times, **arguments)
-        return self.pieces[title]
-
-
-Say = Callable[[str], None]
 
 
 def _fresh(piece: str, title: str, report: Report, times: int, say: Say, work: Path, **arguments: object) -> Figures:
@@ -193,6 +171,9 @@ def _share(part: int, whole: int) -> str:
     return f"{100 * part / whole:.2f} %" if whole else "-"
 
 
+CLOUD = "cloud"
+"""The part that has sizes of its own on the command line."""
+
 PARTS: dict[str, Callable[[Report, Path, bool, Say], None]] = {
     "month": month,
     "small-batches": small_batches,
@@ -202,15 +183,23 @@ PARTS: dict[str, Callable[[Report, Path, bool, Say], None]] = {
 }
 
 
-def environment() -> dict[str, str]:
+def environment(cloud_times: int) -> dict[str, str]:
     """Return what the figures depend on."""
-    names = ("duckdb", "pandas", "dagster", "pandera")
+    names = ("duckdb", "pandas", "pyspark", "dagster", "pandera")
     return {
         "python": platform.python_version(),
         "processors": _processors(),
-        "repetitions": f"{TIMES}, medians (naive pandas and truth: 1)",
-        **{name: version(name) for name in names},
+        "repetitions": f"{TIMES}, medians (month's naive pandas and truth: 1, cloud: {cloud_times})",
+        **{name: _version(name) for name in names},
     }
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        # Spark is an extra.
+        return "not installed"
 
 
 def _processors() -> str:
@@ -219,10 +208,10 @@ def _processors() -> str:
     return f"{usable} of {os.cpu_count()}"
 
 
-def show(report: Report) -> None:
+def show(report: Report, surroundings: dict[str, str]) -> None:
     """Print the figures as tables."""
     console = Console(width=None if sys.stdout.isatty() else 140)
-    console.print("  ".join(f"{name} {value}" for name, value in environment().items()))
+    console.print("  ".join(f"{name} {value}" for name, value in surroundings.items()))
     figures = Table("piece", "CPU s", "wall s", "peak MB", title="CPU seconds of the process tree, wall, peak memory")
     for column in figures.columns[1:]:
         column.justify = "right"
@@ -243,24 +232,36 @@ def show(report: Report) -> None:
 def main() -> int:
     """Measure the parts that the command line names."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure; nothing is asserted.")
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="what to measure; everything if nothing is named")
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, CLOUD, []], help="what to measure; everything if nothing is named")
     parser.add_argument("--quick", action="store_true", help="smaller data, once: to see that it works")
     parser.add_argument("--json", action="store_true", help="figures as JSON on stdout")
+    sizes = parser.add_argument_group(CLOUD)
+    for name, (meaning, usual) in Extent.meanings().items():
+        sizes.add_argument(f"--{name.replace('_', '-')}", type=int, metavar="N", help=f"{meaning} (default: {usual})")
+    sizes.add_argument("--scratch", type=Path, metavar="DIR", help="where the data stay for the next time (40 GB)")
     arguments = parser.parse_args()
+    chosen = {name: getattr(arguments, name) for name in (*Extent.meanings(), "scratch")}
+    extent = replace(QUICK if arguments.quick else Extent(), **{name: value for name, value in chosen.items() if value})
+
+    def cloud(report: Report, work: Path, _: bool, say: Say) -> None:
+        measure_cloud(report, work, extent, say)
+
+    parts = PARTS | {CLOUD: cloud}
     report = Report()
     try:
         with tempfile.TemporaryDirectory(prefix="benchmarks-") as work:
-            for part in arguments.parts or PARTS:
-                PARTS[part](report, Path(work), arguments.quick, lambda text: print(text, file=sys.stderr))
+            for part in arguments.parts or parts:
+                parts[part](report, Path(work), arguments.quick, lambda text: print(text, file=sys.stderr, flush=True))
     except RevenueIntegrityError as error:
         print(error, file=sys.stderr)
         return 1
+    surroundings = environment(extent.times)
     if arguments.json:
         aims = [dict(zip(("figure", "found", "aim"), row, strict=True)) for row in report.aims]
         pieces = {name: asdict(each) for name, each in report.pieces.items()}
-        print(json.dumps({"environment": environment(), "pieces": pieces, "aims": aims, "tables": report.tables}, indent=2))
+        print(json.dumps({"environment": surroundings, "pieces": pieces, "aims": aims, "tables": report.tables}, indent=2))
     else:
-        show(report)
+        show(report, surroundings)
     return 0
 
 

@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,12 +38,21 @@ class Figures:
 
 
 def run_piece(name: str, **arguments: object) -> Figures:
-    """Run a piece once.
+    """Run a piece of ``pieces`` once.
 
     Raises:
         PieceError: it ended with an error.
     """
-    command = [sys.executable, "-m", "benchmarks.pieces", name, *(f"{key}={value}" for key, value in arguments.items())]
+    return run_piece_of("benchmarks.pieces", name, arguments)
+
+
+def run_piece_of(module: str, name: str, arguments: Mapping[str, object]) -> Figures:
+    """Run a piece of a module once.
+
+    Raises:
+        PieceError: it ended with an error.
+    """
+    command = [sys.executable, "-m", module, name, *(f"{key}={value}" for key, value in arguments.items())]
     # A setting of the caller's would change what is measured.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("REVENUE_INTEGRITY_")}
     begin = time.perf_counter()
@@ -61,9 +71,8 @@ def run_piece(name: str, **arguments: object) -> Figures:
     return Figures(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss * scale / 1e6, facts)
 
 
-def repeat_piece(name: str, times: int, **arguments: object) -> Figures:
-    """Run a piece several times and return the median of each figure, with the facts of the last."""
-    found = [run_piece(name, **arguments) for _ in range(times)]
+def median_figures(found: Sequence[Figures]) -> Figures:
+    """Return the median of each figure, and of the facts that are measures, with the other facts of the last."""
 
     def median(figure: str) -> float:
         return statistics.median(getattr(each, figure) for each in found)
@@ -74,3 +83,14 @@ def repeat_piece(name: str, times: int, **arguments: object) -> Figures:
         if isinstance(value, float)
     }
     return Figures(median("cpu_seconds"), median("wall_seconds"), median("peak_mb"), found[-1].facts | numbers)
+
+
+def repeat_piece(name: str, times: int, **arguments: object) -> Figures:
+    """Run a piece several times and return the medians."""
+    return median_figures([run_piece(name, **arguments) for _ in range(times)])
+
+
+def run_named(pieces: Mapping[str, Callable[..., dict[str, Any]]]) -> None:
+    """Run the piece that the command line of this process names: `NAME argument=value …`."""
+    name, *arguments = sys.argv[1:]
+    print(json.dumps(pieces[name](**dict(argument.split("=", 1) for argument in arguments))))

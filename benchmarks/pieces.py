@@ -5,7 +5,6 @@ here: measuring, comparing.
 """
 
 import contextlib
-import json
 import os
 import sys
 import time
@@ -13,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks.measure import run_named
 from benchmarks.operator_data import MONTH, write_month
 from revenue_integrity import months
 from revenue_integrity.settings import Settings, load_settings
@@ -203,11 +203,5 @@ PIECES: dict[str, Callable[..., Facts]] = {
 }
 
 
-def main() -> None:
-    """Run the piece that the command line names."""
-    name, *arguments = sys.argv[1:]
-    print(json.dumps(PIECES[name](**dict(argument.split("=", 1) for argument in arguments))))
-
-
 if __name__ == "__main__":
-    main()
+    run_named(PIECES)

@@ -14,13 +14,40 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from revenue_integrity import logs, months, output
 from revenue_integrity.errors import RevenueIntegrityError, SettingsError, UsageError
 from revenue_integrity.output import Format
 from revenue_integrity.settings import Settings, load_settings
 
-app = typer.Typer(
+
+class _Command(TyperCommand):
+    """A command that is refused to a process that reads for a tenant. Its help is not: that is shown before it is invoked."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command, unless it is refused."""
+        try:
+            settings = load_settings()
+        except SettingsError:
+            # The command itself tells it; or says what to do about it, as `doctor` does.
+            return super().invoke(ctx)
+        if settings.tenant is not None:
+            from revenue_integrity.orchestration.exports import refuse_for_tenant
+
+            refuse_for_tenant(settings, ctx.command_path.partition(" ")[2])
+        return super().invoke(ctx)
+
+
+class _Commands(typer.Typer):
+    """A group whose every command passes the guard above, also one that is added tomorrow."""
+
+    def command(self, *arguments: Any, **options: Any) -> Any:
+        """Declare a command."""
+        return super().command(*arguments, **{"cls": _Command} | options)
+
+
+app = _Commands(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -57,14 +84,25 @@ def simulate(
     period: Annotated[str, typer.Option("--months", help="Months to simulate.")] = "2024-01:2025-12",
     contracts: Annotated[int, typer.Option(min=1, help="Contracts.")] = 200,
     sites: Annotated[int, typer.Option(min=1, help="Data centre sites.")] = 3,
+    events_per_day: Annotated[int, typer.Option(min=1, help="Cloud billing events a day, about.")] = 150,
+    stream: Annotated[str | None, typer.Option(help="Only this stream: colocation or cloud.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed writes the same bytes.")] = 1,
     faults: Annotated[str, typer.Option(help="default, none, or a TOML file of rates.")] = "default",
 ) -> None:
     """Write landing batches as the source systems would have, and the faults in them to truth/."""
-    from revenue_integrity.orchestration.demo import simulate_sources
+    from revenue_integrity.orchestration.demo import SIMULATED, simulate_sources
 
-    settings = load_settings()
-    simulate_sources(settings, months.parse_range(period), contracts=contracts, sites=sites, seed=seed, faults=faults, say=say)
+    simulate_sources(
+        load_settings(),
+        months.parse_range(period),
+        contracts=contracts,
+        sites=sites,
+        seed=seed,
+        faults=faults,
+        say=say,
+        events_per_day=events_per_day,
+        streams=SIMULATED if stream is None else (stream,),
+    )
 
 
 @app.command()
@@ -132,7 +170,7 @@ def pull(
         _tell_landed(pulled.landed)
 
 
-map_app = typer.Typer(no_args_is_help=True, help="Column mappings: files with foreign column names and formats.")
+map_app = _Commands(no_args_is_help=True, help="Column mappings: files with foreign column names and formats.")
 app.add_typer(map_app, name="map")
 
 
@@ -204,7 +242,7 @@ def status(month: MonthOption = None, chosen: FormatOption = None) -> None:
 def export(
     dataset: str,
     month: MonthOption = None,
-    tenant: Annotated[str | None, typer.Option(help="Only this tenant's data (cloud).")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Only this tenant's data (cloud); by default that of all.")] = None,
     live: Annotated[bool, typer.Option("--live", help="From the warehouse instead of what is published.")] = False,
     as_of: Annotated[str | None, typer.Option("--as-of", help="From a past world that `run --as-of` computed.")] = None,
     to: Annotated[Path | None, typer.Option("-o", "--output", help="File to write; .csv, .json or .parquet.")] = None,
@@ -216,6 +254,10 @@ def export(
     settings = load_settings()
     when = None if as_of is None else _instant(as_of)
     wanted = None if month is None else _range(month, settings)
+    if dataset == exports.CLOUD_EVENTS and to is not None:
+        count = exports.write_events(settings, wanted, tenant=tenant, as_of=when, to=to, chosen=chosen, say=say)
+        say(f"{count} rows written to {to}")
+        return
     frame = exports.read(settings, dataset, wanted, tenant=tenant, live=live, as_of=when, say=say)
     if to is None:
         output.show(frame, chosen)
@@ -359,7 +401,7 @@ def pack(month: str) -> None:
     print(packs.write_month(settings, _month(month, settings)))
 
 
-alerts_app = typer.Typer(no_args_is_help=True, help="What was worth waking somebody for, and the channels that carry it.")
+alerts_app = _Commands(no_args_is_help=True, help="What was worth waking somebody for, and the channels that carry it.")
 app.add_typer(alerts_app, name="alerts")
 
 

@@ -17,7 +17,10 @@ from revenue_integrity.close.ledger import Action
 from revenue_integrity.close.sign_off import Status
 from revenue_integrity.landing.contracts import Source, SourceColumn, raw_table
 from revenue_integrity.landing.datasets import batches_table, quarantine_table
+from revenue_integrity.orchestration.exports import FOCUS_1_2
 from revenue_integrity.orchestration.publication import checks_table, publication_table
+from revenue_integrity.streams.cloud import focus
+from revenue_integrity.streams.cloud.schemas import CLOUD_EVENTS, cost
 from revenue_integrity.streams.registry import STREAMS
 from revenue_integrity.warehouse import table as column
 from revenue_integrity.warehouse.table import Table, table
@@ -26,7 +29,10 @@ LAYERS = ("raw", "curated", "mart", "recon", "close")
 """The order of the layers: the way that data goes."""
 
 PUBLISHED_BY_MONTH = "`<published>/{name}/month=YYYY-MM/data.parquet`"
-PUBLISHED_BY_STREAM = "`<published>/{name}/stream={stream}/data.parquet`"
+PUBLISHED_BY_TENANT = "`<published>/{name}/tenant=T/month=YYYY-MM/data.parquet`"
+PUBLISHED_BY_DAY = "`<published>/{name}/tenant=T/{slice_column}=YYYY-MM-DD/data.parquet`"
+PUBLISHED_BY_STREAM = "`<published>/{name}/stream=STREAM/data.parquet`"
+KEPT_IN_FILES = "Parquet files below `events/` of the home; what counts of it with `revenue-integrity export cloud_events`"
 
 READ_KINDS = {
     "id": "identifier",
@@ -63,6 +69,10 @@ class Described:
     source: Source | None = None
     signed: tuple[str, ...] = ()
     signed_only: str = ""
+
+
+_OF_MEASURE = "of the measure"
+"""The unit of a figure that is cents in one row and currency units in another."""
 
 
 def derived_tables(stream: str) -> tuple[Table, ...]:
@@ -102,9 +112,9 @@ def derived_tables(stream: str) -> tuple[Table, ...]:
                 column.text("dataset", "The dataset that changed."),
                 column.json_text("key", "The key of the row without its month, as JSON."),
                 column.text("measure", "The column that changed."),
-                column.integer("old", "Value as signed; 0 for a row that was not there.", unit="cents"),
-                column.integer("new", "Value now; 0 for a row that is gone.", unit="cents"),
-                column.integer("delta", "New less old.", unit="cents"),
+                column.decimal("old", "Value as signed; 0 for a row that was not there.", unit=_OF_MEASURE, places=12, digits=38),
+                column.decimal("new", "Value now; 0 for a row that is gone.", unit=_OF_MEASURE, places=12, digits=38),
+                column.decimal("delta", "New less old.", unit=_OF_MEASURE, places=12, digits=38),
                 column.text("cause", "What made the difference.", isin=("data", "code", "settings")),
                 column.json_text("batches", "Batches that are new since the signature."),
             ],
@@ -139,41 +149,109 @@ def derived_tables(stream: str) -> tuple[Table, ...]:
     )
 
 
+def composed_tables() -> tuple[Table, ...]:
+    """Return the declarations of the datasets that are put together from events or from what is published, when asked for."""
+    said = {
+        "BilledCost": "Cost of the day (`total_cost_usd`), exact.",
+        "BillingAccountId": "The tenant.",
+        "BillingAccountName": "The tenant.",
+        "BillingAccountType": "Always Tenant.",
+        "BillingCurrency": "Currency of the deployment.",
+        "BillingPeriodEnd": "First instant of the next month (UTC).",
+        "BillingPeriodStart": "First instant of the month (UTC).",
+        "ChargeCategory": "Always Usage.",
+        "ChargeClass": "Always empty: corrections are in the cost.",
+        "ChargeDescription": "Names the service.",
+        "ChargePeriodEnd": "First instant of the next day (UTC).",
+        "ChargePeriodStart": "First instant of the day (UTC).",
+        "ContractedCost": "Equals BilledCost: no negotiated price is known.",
+        "EffectiveCost": "Amortised cost (`effective_cost_usd`), BilledCost where there is none.",
+        "InvoiceIssuerName": "The setting focus_provider_name.",
+        "ListCost": "Equals BilledCost: no list price is known.",
+        "PricingQuantity": "Events and charge rows that count.",
+        "PricingUnit": "Always Events.",
+        "ProviderName": "The setting focus_provider_name.",
+        "PublisherName": "The setting focus_provider_name.",
+        "ServiceCategory": "Category of the service where it is one of the standard's, else Other.",
+        "ServiceName": "The service.",
+        "SubAccountId": "The account.",
+        "SubAccountName": "Name of the account; empty where the look-up lacks it.",
+        "SubAccountType": "Always Account.",
+    }
+    columns = []
+    for name in focus.COLUMNS:
+        if name.endswith("Cost"):
+            columns.append(cost(name, said[name]))
+        elif name == "PricingQuantity":
+            columns.append(column.integer(name, said[name], unit="rows", ge=1))
+        else:
+            columns.append(column.text(name, said[name], null=name in ("ChargeClass", "SubAccountName")))
+    exported = table(
+        CLOUD_EVENTS.stream,
+        "mart",
+        FOCUS_1_2,
+        "Daily cost as a FOCUS 1.2 file, one row per row of `account_service_day`; land it as `focus` elsewhere.",
+        ("BillingAccountId", "SubAccountId", "ServiceName", "ChargePeriodStart"),
+        columns,
+        partition="",
+    )
+    return CLOUD_EVENTS, exported
+
+
 def datasets() -> list[Described]:
     """Return every dataset, by layer and name."""
     found: list[Described] = []
     for stream in STREAMS:
         signed = {each.table.name: each for each in stream.signed}
         for source in stream.sources:
-            raw = raw_table(source)
-            found.append(Described(raw, f"warehouse only: `{raw.qualified}`", _listed(raw.key), source))
-        for rule in stream.rules:
-            attested = signed.get(rule.table.name)
+            raw = _sent_table(source) if source.is_kept_in_files else raw_table(source)
+            place = KEPT_IN_FILES if source.is_kept_in_files else f"warehouse only: `{raw.qualified}`"
+            found.append(Described(raw, place, _listed(raw.key), source))
+        for each in stream.published_tables:
+            attested = signed.get(each.name)
             found.append(
                 Described(
-                    rule.table,
-                    PUBLISHED_BY_MONTH.format(name=rule.table.name),
-                    _listed(rule.table.key),
+                    each,
+                    _place(each),
+                    _listed(each.key),
                     signed=attested.measures if attested else (),
                     signed_only=f"rows whose `{attested.only[0]}` is `{attested.only[1]}`" if attested and attested.only else "",
                 )
             )
-        found += _of_landing_and_publication(stream.name)
+    found += _of_landing_and_publication(STREAMS[0].name)
     found += [
-        Described(each, f"`revenue-integrity export {each.name}`", _listed(each.key)) for each in derived_tables(STREAMS[0].name)
+        Described(each, f"`revenue-integrity export {each.name}`", _listed(each.key))
+        for each in (*derived_tables(STREAMS[0].name), *composed_tables())
     ]
     return sorted(found, key=lambda each: (LAYERS.index(each.table.layer), each.table.name, each.table.stream))
 
 
+def _sent_table(source: Source) -> Table:
+    """Return what a row of a source holds whose rows stay in files: what was sent, and where it stands."""
+    whole = raw_table(source)
+    kept = [*source.stored, "month", "batch_id", "arrival", "file_name", "row_number"]
+    columns = [whole.schema.columns[name] for name in whole.columns if name in kept]
+    return table(whole.stream, whole.layer, whole.name, whole.description, whole.key, columns, partition=whole.partition)
+
+
+def _place(published: Table) -> str:
+    if not published.part_columns:
+        return PUBLISHED_BY_MONTH.format(name=published.name)
+    if published.published_slices:
+        return PUBLISHED_BY_DAY.format(name=published.name, slice_column=published.slice_column)
+    return PUBLISHED_BY_TENANT.format(name=published.name)
+
+
 def _of_landing_and_publication(stream: str) -> Iterator[Described]:
+    """Yield what every stream has alike, once."""
     manifest, refused = batches_table(stream), quarantine_table(stream)
-    yield Described(manifest, PUBLISHED_BY_STREAM.format(name=manifest.name, stream=stream), _listed(manifest.key))
+    yield Described(manifest, PUBLISHED_BY_STREAM.format(name=manifest.name), _listed(manifest.key))
     # File and row are empty for a batch that was refused whole, so they are no key for the warehouse, but they name the row.
     named = _listed(("batch_id", "file_name", "row_number"))
-    yield Described(refused, PUBLISHED_BY_STREAM.format(name=refused.name, stream=stream), named)
+    yield Described(refused, PUBLISHED_BY_STREAM.format(name=refused.name), named)
     judged, published = checks_table(stream), publication_table(stream)
     yield Described(judged, PUBLISHED_BY_MONTH.format(name=judged.name), _listed(judged.key))
-    yield Described(published, f"`<published>/_close/{stream}/month=YYYY-MM/close.json`, its `datasets`", _listed(published.key))
+    yield Described(published, "`<published>/_close/STREAM/month=YYYY-MM/close.json`, its `datasets`", _listed(published.key))
 
 
 def allowed(declared: pa.Column) -> str:
@@ -208,14 +286,18 @@ def markdown() -> str:
         "",
         "Generated from the declarations of the tables by `make dictionary`; do not edit it by hand.",
         "",
-        "Money is whole **cents** (`BIGINT`), never a float. Quantities are exact decimals. `month` is the service month, stored",
-        "as the date of its first day. Instants are UTC. *Null* says whether a value may be missing. `<published>` is",
-        "`published/` below the home; how to read it: [consume.md](consume.md).",
+        "Money is whole **cents** (`BIGINT`); costs of the cloud stream are currency units with 12 places (`DECIMAL(38,12)`);",
+        "neither is ever a float. Quantities are exact decimals. `month` is the service month, stored as the date of its first",
+        "day. Instants are UTC. *Null* says whether a value may be missing. `<published>` is `published/` below the home, `T` a",
+        "tenant (percent-encoded), `STREAM` is " + " or ".join(f"`{stream.name}`" for stream in STREAMS) + "; how to read it:",
+        "[consume.md](consume.md).",
         "",
         "Every published dataset has a `manifest.json` beside its `data.parquet` with the same description, key, owner, types",
-        "and units, and with hash, as-of, batches and checks of that month.",
+        "and units, and with hash, as-of, batches and checks of that month; a dataset with tenants has one per tenant and month,",
+        "`tenant=T/manifest-YYYY-MM.json`.",
         "",
-        "`export recon_summary` also joins `as_of`, `reprocessed_at` and `sign_off_status` when it is read; they are no content.",
+        "Exports of `recon_summary` and `cloud_recon_summary` also join `as_of`, `reprocessed_at` and `sign_off_status` when",
+        "they are read; they are no content. Exports of `recon_results` and `recon_summary` hold the rows of both streams.",
         "",
     ]
     for layer in LAYERS:
@@ -273,8 +355,18 @@ def _section(described: Described) -> Iterator[str]:
 
 def _of_source(source: Source) -> Iterator[str]:
     yield f"- Lands with: `revenue-integrity land {source.stream} {source.name} FILE`"
-    yield f"- A record is named by: {_listed(source.key)}; {_which_stands(source)}"
+    if source.delivery in ("overwrite_scope", "append_rows"):
+        yield f"- Replaced: {_DELIVERED[source.delivery]}"
+    else:
+        yield f"- A record is named by: {_listed(source.key)}; {_DELIVERED.get(source.delivery) or _which_stands(source)}"
     yield f"- Must be delivered: {'no' if source.optional else 'yes'}"
+
+
+_DELIVERED = {
+    "append_events": "the version with the latest `ingested_at` counts, then by arrival, file and row; `is_deleted` withdraws it",
+    "overwrite_scope": "everything earlier of its provider, billing account and period; its own rows are never deduplicated",
+    "append_rows": "nothing; rows are added to what stands, and never deduplicated",
+}
 
 
 def _which_stands(source: Source) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from revenue_integrity.errors import Refusal
 from revenue_integrity.orchestration.alerting import alerts_sensor
 from revenue_integrity.orchestration.instance import POOL
 from revenue_integrity.orchestration.jobs import month_job
@@ -32,7 +33,15 @@ def build_definitions(
 
     Steps that open the warehouse take their turn in ``pool``. A process that keeps the warehouse open over many steps passes
     ``None``: waiting for the pool, it would keep out the very step that holds the pool and waits for the warehouse.
+
+    Raises:
+        Refusal: the settings are those of a process that reads for one tenant.
     """
+    if settings.tenant is not None:
+        raise Refusal(
+            "the assets of this home are not shown to a process that reads for one tenant",
+            "Read its published data with `revenue-integrity export`, or unset the setting tenant",
+        )
     partitions = month_partitions(settings)
     tables = all_tables()
     assets: list[dg.AssetsDefinition] = []

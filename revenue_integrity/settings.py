@@ -129,6 +129,45 @@ class Settings(BaseSettings):
     suspect_factor: Decimal = Field(Decimal(3), gt=1, description="A reading above this many medians of its meter is suspect.")
     suspect_min_readings: int = Field(7, ge=1, description="Readings needed before a reading can be suspect.")
 
+    # Cloud
+    billing_events_cost_sign: Literal["signed", "non_negative"] = Field(
+        "non_negative", description="Whether billing events may have negative costs; FOCUS rows always may."
+    )
+    cloud_lookback_days: int = Field(
+        90,
+        ge=1,
+        le=3660,
+        description="Days before its arrival that a batch recomputes by itself; what lies beyond is kept aside.",
+    )
+    publishing_cutoff_hour: int = Field(
+        12, ge=0, le=23, description="Hour (UTC) of the day after a usage day from which its data can be complete."
+    )
+    expected_source_days: int = Field(
+        7, ge=1, description="Days before a usage day in which a source that is expected delivered."
+    )
+    expected_sources: dict[str, tuple[str, ...]] = Field(
+        {}, description="Sources expected for a tenant; a tenant not named expects those that delivered for it lately."
+    )
+    tenant_of_billing_account: dict[str, str] = Field(
+        {}, description="Tenant of a FOCUS BillingAccountId; one not named belongs to the default tenant."
+    )
+    cost_jump_factor: Decimal = Field(Decimal(3), gt=1, description="A day's cost beyond this factor of its median is suspect.")
+    cost_jump_days: int = Field(28, ge=7, le=366, description="Days behind the median of a day's cost.")
+    cost_jump_min_days: int = Field(7, ge=1, description="Days with data needed before a day's cost can be suspect.")
+    invoice_tolerance: Decimal = Field(
+        Decimal("0.01"), ge=0, description="Difference of an invoice from its charges that nobody must act on (currency units)."
+    )
+    focus_provider_name: str = Field(
+        "UNKNOWN", min_length=1, description="Who stands as provider, publisher and issuer of invoices in exported FOCUS files."
+    )
+    engine: Literal["duckdb", "spark"] = Field("duckdb", description="What runs the stages of the cloud stream.")
+    spark_config: dict[str, str] = Field(
+        {}, description="Configuration of Spark, for example spark.master; by default a local one on all processors."
+    )
+    tenant: str | None = Field(
+        None, description="Whom this process reads for: only this tenant's published cloud data, and nothing else of the home."
+    )
+
     # Power
     allocation_method: Literal["hybrid", "metered_share", "reserved_share"] = Field(
         "hybrid", description="How a site's power bill is split over its contracts."

@@ -1,15 +1,19 @@
-"""The documents that must agree with the program: the dictionary, the snippets for readers, the list of controls.
+"""The documents that must agree with the program: the dictionary, the snippets for readers, the list of controls, commands.
 
 Snippets are taken from the documents and run as they stand; what they must give was worked out by hand.
 """
 
 import json
 import re
+import shlex
 import shutil
+from collections.abc import Iterator
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
+import click
 import duckdb
 import pandas as pd
 import pyarrow.parquet as pq
@@ -20,11 +24,14 @@ from revenue_integrity.close.judgement import Gate
 from revenue_integrity.definitions import build_definitions
 from revenue_integrity.orchestration import exports
 from revenue_integrity.orchestration.check_factory import GATE_KEY
-from revenue_integrity.settings import Settings
+from revenue_integrity.settings import PREFIX, Settings
+from revenue_integrity.streams.registry import STREAMS
 from revenue_integrity_tests.support import command, home_settings
 
 DOCS = Path(__file__).parents[1] / "docs"
 APRIL = date(2025, 4, 1)
+MARCH = date(2025, 3, 1)
+WITH_COMMANDS = ("../README.md", "consume.md", "controls.md", "runbook.md")
 
 
 def snippets(document: str, language: str) -> dict[str, str]:
@@ -52,6 +59,93 @@ def in_golden_home(golden_home: Settings, monkeypatch: pytest.MonkeyPatch) -> Se
     """Stand in the directory of a home of which 2025-04 is published, as a reader of the document does."""
     monkeypatch.chdir(golden_home.home)
     return golden_home
+
+
+CLOUD_FILES = {
+    "focus.csv": """\
+BilledCost,EffectiveCost,BillingPeriodStart,ChargePeriodStart,ProviderName,BillingAccountId,SubAccountId,ServiceName,InvoiceId
+10.5,9,2025-03-01T00:00:00Z,2025-03-01T00:00:00Z,AWS,1111,2222,EC2,INV-1
+4.25,4,2025-03-01T00:00:00Z,2025-03-02T00:00:00Z,AWS,1111,2222,S3,INV-1
+""",
+    "credits.csv": """\
+BilledCost,BillingPeriodStart,ChargePeriodStart,ProviderName,BillingAccountId,SubAccountId,ServiceName,InvoiceId
+-0.25,2025-03-01T00:00:00Z,2025-03-02T00:00:00Z,AWS,1111,2222,S3,INV-1
+""",
+    "invoices.csv": """\
+invoice_id,provider,billing_period,amount,currency
+INV-1,AWS,2025-03,15,USD
+""",
+    "accounts.csv": """\
+account_id,tenant_id,account_name,billing_owner
+a-1,acme,Production,Pat
+""",
+}
+
+EVENTS = """
+    select
+        event_id, tenant_id, account_id, service_name, null::varchar as region, 'on_demand' as pricing_model,
+        usage_date::date as usage_date, cost::decimal(38, 12) as cost, 'USD' as currency,
+        ingested_at::timestamptz as ingested_at, is_deleted
+    from (values {rows}) as e (event_id, tenant_id, account_id, service_name, usage_date, cost, ingested_at, is_deleted)
+"""
+
+FIRST_EVENTS = """
+    ('E-1', 'ACME', 'A-1', 'Compute', '2025-03-01', '1.25', '2025-03-02T01:00:00Z', false),
+    ('E-2', 'ACME', 'A-1', 'Storage', '2025-03-02', '0.75', '2025-03-02T01:00:00Z', false),
+    ('E-3', 'A/B', 'B-1', 'Compute', '2025-03-02', '2.000000000001', '2025-03-02T21:00:00Z', false)
+"""
+
+LATER_EVENTS = """
+    ('E-1', 'ACME', 'A-1', 'Compute', '2025-03-01', '1.5', '2025-03-04T01:00:00Z', false),
+    ('E-2', 'ACME', 'A-1', 'Storage', '2025-03-02', '0.75', '2025-03-04T01:00:00Z', true)
+"""
+
+
+def cloud_settings(home: Path) -> Settings:
+    return home_settings(home, first_month="2025-03", last_month="2025-03", engine="duckdb")
+
+
+def block(document: str, heading: str) -> list[str]:
+    """Return the commands of the first shell block below a heading."""
+    text = (DOCS / document).read_text(encoding="utf-8")
+    (section,) = re.findall(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE)
+    return [line.split("#")[0].strip() for line in re.findall(r"```sh\n(.*?)```", section, re.DOTALL)[0].splitlines()]
+
+
+def write_events(rows: str, file: Path) -> None:
+    with duckdb.connect() as connection:
+        connection.execute("set timezone = 'UTC'")
+        connection.execute(f"copy ({EVENTS.format(rows=rows)}) to '{file}' (format parquet)")
+
+
+@pytest.fixture(scope="session")
+def cloud_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home into which the cloud was brought by the commands of the runbook, then corrected. Take ``cloud_home``."""
+    from revenue_integrity.landing.land import land_files
+    from revenue_integrity.orchestration import runner
+
+    home = tmp_path_factory.mktemp("cloud") / "home"
+    files = tmp_path_factory.mktemp("files")
+    settings = cloud_settings(home)
+    for name, text in CLOUD_FILES.items():
+        (files / name).write_text(text, encoding="utf-8")
+    write_events(FIRST_EVENTS, files / "events.parquet")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(files)
+        for line in block("runbook.md", "Bring billing events and FOCUS exports"):
+            done = command(settings, *shlex.split(line)[1:])
+            assert done.returncode == 0, (line, done.stderr)
+    assert "2025-03,ACME,A-1,2025-03-01,1.25," in done.stdout
+    write_events(LATER_EVENTS, files / "events.parquet")
+    return home
+
+
+@pytest.fixture
+def in_cloud_home(cloud_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Stand in the directory of a home of which the cloud's 2025-03 is published, as a reader of the document does."""
+    shutil.copytree(cloud_run, tmp_path / "home", symlinks=True)
+    monkeypatch.chdir(tmp_path / "home")
+    return cloud_settings(tmp_path / "home")
 
 
 # -- data_dictionary.md

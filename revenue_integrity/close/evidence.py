@@ -1,7 +1,7 @@
 """Whether what a close rests on has arrived: extracts that reach the cutoff, nothing rejected that nobody replaced.
 
-Belongs here: these judgements over the manifest of batches, as pure functions. Does not belong here: reading the manifest,
-what happens to a batch (``landing``).
+Belongs here: these judgements over the manifest of batches, the same for every stream. Does not belong here: which sources a
+stream's close rests on (each stream), what happens to a batch (``landing``).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,11 +9,26 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-LEDGER_PREFIX = "erp_"
-"""Sources of the ERP are named so; their extracts must reach the cutoff."""
+import pandas as pd
 
-INVOICES = "erp_invoices"
-"""The source without which nothing was billed at all."""
+from revenue_integrity.close.calendar import cutoff
+from revenue_integrity.close.judgement import Figure, Judge, Judgement, Reader
+from revenue_integrity.exact import named_rows
+from revenue_integrity.settings import Settings
+from revenue_integrity.warehouse.query import Query
+
+
+@dataclass(frozen=True)
+class Extracts:
+    """Which sources of a stream must have delivered at or after the cutoff.
+
+    Attributes:
+        prefix: how the names of sources begin that must, once they have delivered at all; empty for none.
+        always: the source that must even if it never delivered; empty for none.
+    """
+
+    prefix: str = ""
+    always: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,20 +67,20 @@ DELIVERIES = """
 """The manifest as deliveries."""
 
 
-def extracts(deliveries: Iterable[Delivery]) -> dict[str, datetime]:
-    """Return the latest arrival of each ERP source that has delivered, by source."""
+def _latest(deliveries: Iterable[Delivery], which: Extracts) -> dict[str, datetime]:
+    """Return the latest arrival of each source whose extracts must reach the cutoff and that has delivered."""
     latest: dict[str, datetime] = {}
     for each in deliveries:
-        if each.source.startswith(LEDGER_PREFIX) and each.status != "rejected":
+        if which.prefix and each.source.startswith(which.prefix) and each.status != "rejected":
             latest[each.source] = max(each.arrival, latest.get(each.source, each.arrival))
     return dict(sorted(latest.items()))
 
 
-def extracts_short_of(deliveries: Sequence[Delivery], cutoff: datetime) -> dict[str, datetime | None]:
-    """Return the ERP sources without a batch that arrived at or after a cutoff, each with its latest arrival."""
-    latest = extracts(deliveries)
+def extracts_short_of(deliveries: Sequence[Delivery], which: Extracts, cutoff: datetime) -> dict[str, datetime | None]:
+    """Return the sources without a batch that arrived at or after a cutoff, each with its latest arrival."""
+    latest = _latest(deliveries, which)
     short: dict[str, datetime | None] = {source: arrival for source, arrival in latest.items() if arrival < cutoff}
-    return short if INVOICES in latest else {INVOICES: None, **short}
+    return {which.always: None, **short} if which.always and which.always not in latest else short
 
 
 def in_the_way(deliveries: Sequence[Delivery], month: date, cutoff: datetime) -> list[Delivery]:
@@ -87,10 +102,61 @@ def in_the_way(deliveries: Sequence[Delivery], month: date, cutoff: datetime) ->
     ]
 
 
-def evidence(deliveries: Sequence[Delivery], month: date, cutoff: datetime) -> Mapping[str, Any]:
+def evidence(deliveries: Sequence[Delivery], which: Extracts, month: date, cutoff: datetime) -> Mapping[str, Any]:
     """Return what the checks of a month see of the manifest; while it stays the same, their verdict does."""
     return {
-        "short": sorted(extracts_short_of(deliveries, cutoff)),
+        "short": sorted(extracts_short_of(deliveries, which, cutoff)),
         "in_the_way": [each.batch_id for each in in_the_way(deliveries, month, cutoff)],
         "delivering": sorted({each.source for each in deliveries if each.status != "rejected" and each.arrival <= cutoff}),
     }
+
+
+def evidence_slice(stream: str) -> str:
+    """Return the name of the slice that changes when a verdict on a stream's deliveries does."""
+    return f"close_evidence_{stream}"
+
+
+def _deliveries(reader: Reader, stream: str) -> list[Delivery]:
+    rows = reader.rows(Query(DELIVERIES, {"stream": stream}))
+    return [
+        Delivery(row.batch_id, row.source, row.arrival.to_pydatetime(), row.status, row.rows_without_month)
+        for row in named_rows(rows)
+    ]
+
+
+def extracts_cover_cutoff(stream: str, which: Extracts) -> Judge:
+    """Return the judge of whether every extract that a stream's close rests on was taken at or after the cutoff."""
+
+    def judge(reader: Reader, month: date, settings: Settings) -> Judgement:
+        limit = cutoff(month, settings)
+        short = extracts_short_of(_deliveries(reader, stream), which, limit)
+        rows = pd.DataFrame(
+            [{"source": name, "latest_arrival": None if at is None else f"{at:%Y-%m-%dT%H:%M:%SZ}"} for name, at in short.items()]
+        )
+        step = f"Land an extract of {', '.join(short)} taken at or after the cutoff {limit:%Y-%m-%dT%H:%M:%SZ}."
+        figures: dict[str, Figure] = {"sources_short_of_cutoff": len(short), "cutoff": f"{limit:%Y-%m-%dT%H:%M:%S.%fZ}"}
+        return Judgement(not short, figures, rows if short else None, step if short else "")
+
+    return judge
+
+
+def no_batch_is_rejected(stream: str) -> Judge:
+    """Return the judge of whether a batch of the month was rejected, or holds refused rows without a month."""
+
+    def judge(reader: Reader, month: date, settings: Settings) -> Judgement:
+        standing = in_the_way(_deliveries(reader, stream), month, cutoff(month, settings))
+        rows = pd.DataFrame(
+            [{"batch_id": each.batch_id, "status": each.status, "rows": each.rows_without_month} for each in standing]
+        )
+        step = "See `revenue-integrity quarantine` for the reasons; correct the files and land them as a new batch of the source."
+        return Judgement(
+            not standing,
+            {
+                "rejected_batches": sum(each.status == "rejected" for each in standing),
+                "rows_without_month": sum(each.rows_without_month for each in standing),
+            },
+            rows if standing else None,
+            step if standing else "",
+        )
+
+    return judge

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from revenue_integrity.close.signed import SignedTable
-from revenue_integrity.output import text
+from revenue_integrity.output import plain, text
 
 COLUMNS = ("month", "from_version", "dataset", "key", "measure", "old", "new", "delta", "cause", "batches")
 """Columns of the dataset ``restatement``: one row per row and measure that changed; amounts in the unit of the measure."""
@@ -34,7 +34,7 @@ def _changes_of(signed: SignedTable, old: pd.DataFrame, new: pd.DataFrame) -> It
         zero_before, zero_after = before.where(before.notna(), 0), after.where(after.notna(), 0)
         for position in (zero_before != zero_after).to_numpy().nonzero()[0]:
             was, became = zero_before.iloc[position], zero_after.iloc[position]
-            names = {name: text(rows[name].iloc[position]) for name in key if name != "month"}
+            names = {name: text(plain(rows[name].iloc[position])) for name in key if name != "month"}
             yield {
                 "dataset": signed.table.name,
                 "key": json.dumps(names, sort_keys=True, ensure_ascii=False),

@@ -4,21 +4,25 @@ Belongs here: the vocabulary in which a stream declares its sources, and what fo
 the names under which values are stored). Does not belong here: the sources themselves (each stream's ``sources``), reading
 files, running SQL.
 
-A later stream adds declarations, no mechanism: an event source orders its versions by its own ingestion instant
-(``Versions.order``), lets an empty tenant default (``SourceColumn.default``) and holds amounts with 12 places
-(``SourceColumn.places`` and ``digits``).
+How a source delivers decides how its rows are kept: records with versions go into raw tables (``merge``); events, exports and
+what is added to them, which come by the million, stay in Parquet files (``events``).
 """
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal
 
 import pandera.pandas as pa
 
+from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import table as columns_of
 from revenue_integrity.warehouse.table import Table, table
+
+Delivery = Literal["versions", "append_events", "overwrite_scope", "append_rows"]
+"""How deliveries of a source relate: records with versions; events of which the latest version by key counts; exports that each
+replace everything earlier of their scope; rows that are added to what stands of a scope."""
 
 Kind = Literal["text", "id", "enum", "currency", "int", "dec", "money", "date", "ts", "month", "bool", "timezone"]
 
@@ -47,6 +51,10 @@ class SourceColumn:
         default: text that stands for an empty field.
         places: decimal places of a ``dec``.
         digits: digits that a ``dec`` is held with.
+        held_as: the name under which the value is stored, where it is not the one in the files.
+        utc: whether an instant without an offset is one of UTC, as the standard of the file says.
+        aliases: other words for allowed values, lower-cased, and what they mean; any word not listed means the last value.
+        sign_setting: the setting that, with the value ``signed``, lifts ``ge``.
     """
 
     name: str
@@ -59,11 +67,15 @@ class SourceColumn:
     default: str | None = None
     places: int = 6
     digits: int = 18
+    held_as: str = ""
+    utc: bool = False
+    aliases: tuple[tuple[str, str], ...] = ()
+    sign_setting: str = ""
 
     @property
     def stored(self) -> str:
         """The name under which the parsed value is stored: money in cents, a service month as ``month``."""
-        return {"money": f"{self.name}_cents", "month": "month"}.get(self.kind, self.name)
+        return {"money": f"{self.name}_cents", "month": "month"}.get(self.kind, self.held_as or self.name)
 
     @property
     def sql_type(self) -> str:
@@ -245,6 +257,11 @@ class Source:
         starts: first days to keep, for months that look back.
         reaches: its rows that matter to months that are not theirs.
         optional: whether a deployment may do without it.
+        nulls: texts that stand for an empty field, beside the empty one.
+        delivery: how its deliveries relate.
+        facts: for a source whose rows are costs of a day: SQL over the stored columns for each column of a cost (``events``);
+            ``{tenant}`` and ``{currency}`` stand for what the settings say.
+        cost: the stored column whose sum is conserved, for such a source.
     """
 
     stream: str
@@ -264,6 +281,10 @@ class Source:
     starts: Starts | None = None
     reaches: tuple[Reach, ...] = ()
     optional: bool = False
+    nulls: tuple[str, ...] = ()
+    delivery: Delivery = "versions"
+    facts: Mapping[str, str] = field(default_factory=dict)
+    cost: str = ""
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]
@@ -273,6 +294,11 @@ class Source:
             raise ValueError(f"source {self.name}: a column stands twice, or one of {sorted(used - stored)} is not modelled")
         if self.has_month == bool(self.matters):
             raise ValueError(f"source {self.name}: a source either has a service month or says which months its rows matter to")
+
+    @property
+    def is_kept_in_files(self) -> bool:
+        """Whether its rows stay in Parquet files instead of a raw table."""
+        return self.delivery != "versions"
 
     @property
     def has_month(self) -> bool:
@@ -297,6 +323,16 @@ class Source:
     def prefix(self) -> str:
         """The beginning of its batch ids."""
         return f"{self.stream}/{self.name}/"
+
+
+def under(sources: Sequence[Source], settings: Settings) -> tuple[Source, ...]:
+    """Return sources as a deployment's settings have them: whether an amount may be negative is for it to say."""
+
+    def column_under(column: SourceColumn) -> SourceColumn:
+        lifted = bool(column.sign_setting) and getattr(settings, column.sign_setting) == "signed"
+        return replace(column, ge=None) if lifted else column
+
+    return tuple(replace(source, columns=tuple(map(column_under, source.columns))) for source in sources)
 
 
 def raw_table(source: Source) -> Table:

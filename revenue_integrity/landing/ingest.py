@@ -27,8 +27,8 @@ import duckdb
 
 from revenue_integrity import clock
 from revenue_integrity.errors import LandingError, WarehouseError
-from revenue_integrity.landing import slices
-from revenue_integrity.landing.contracts import Lookup, Source, fingerprint, raw_table
+from revenue_integrity.landing import events, slices
+from revenue_integrity.landing.contracts import Lookup, Source, fingerprint, raw_table, under
 from revenue_integrity.landing.merge import DELTA, Merge, create_delta, remake_lookup
 from revenue_integrity.landing.reading import FileFacts, Stager, inspect, sha256_of
 from revenue_integrity.landing.values import name, quote
@@ -151,6 +151,7 @@ def ingest(
         LandingError: the store must be built again, and a batch of it has changed or is gone.
         OSError: the landing zone cannot be read.
     """
+    sources = under(sources, settings)
     _check_order(sources)
     _prepare(connection)
     found = scan(landing, sources)
@@ -177,6 +178,8 @@ def ingest(
             raise
     finally:
         work.clear()
+    if news or rebuild:
+        work.events.clean()
     return report
 
 
@@ -201,6 +204,7 @@ def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
         )
     """)
     slices.prepare(connection)
+    events.prepare(connection)
 
 
 def _known(connection: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> dict[str, _Known]:
@@ -214,7 +218,14 @@ def _known(connection: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> 
 
 def built_by(sources: Sequence[Source], settings: Settings) -> str:
     """Return what a store is built by: another value means that it must be built again."""
-    return fingerprint(sources, settings.currency, RULES_VERSION)
+    kept = [str(sorted(settings.tenant_of_billing_account.items())), duckdb.__version__]
+    return fingerprint(
+        under(sources, settings),
+        settings.currency,
+        RULES_VERSION,
+        # Which tenant a FOCUS account belongs to is settled when a file is kept; fingerprints of keys are the engine's.
+        *(kept if any(source.is_kept_in_files for source in sources) else []),
+    )
 
 
 def _must_rebuild(connection: duckdb.DuckDBPyConnection, sources: Sequence[Source], settings: Settings) -> bool:
@@ -295,6 +306,8 @@ class _Work:
         self._found = found
         self._staged: set[str] = set()
         self._changed_lookups: set[str] = set()
+        stream = "".join(sorted({source.stream for source in sources}))
+        self.events = events.EventStore(connection, stream, sources, settings, built_by(sources, settings))
 
     # Before the transaction
 
@@ -307,6 +320,9 @@ class _Work:
             for new in mine:
                 if new.batch.problem:
                     new.error = new.batch.problem
+            if source.is_kept_in_files:
+                self._keep_files(source, mine)
+                continue
             staged = Stager(self._connection, source, self._settings.currency).stage(
                 file for new in mine if not new.error for file in new.facts
             )
@@ -319,6 +335,12 @@ class _Work:
                     rows += [(staged.numbers[file.path], new.batch.batch_id, new.batch.arrival, file.name) for file in new.facts]
             self._number_files(source, staged.table, rows)
             self._staged.add(source.name)
+
+    def _keep_files(self, source: Source, news: Sequence[_New]) -> None:
+        incoming = [events.Incoming(new.batch.batch_id, new.batch.arrival, new.facts, new.error) for new in news]
+        self.events.stage(source, incoming)
+        for new, kept in zip(news, incoming, strict=True):
+            new.error, new.unknown = kept.error, kept.unknown
 
     def _number_files(self, source: Source, staged: str, rows: Sequence[tuple[int, str, datetime, str]]) -> None:
         keys = ("f", "batch", "arrival", "file")
@@ -373,6 +395,8 @@ class _Work:
         remade: set[str] = set()
         settled: set[str] = set()
         for source in self._sources:
+            if source.is_kept_in_files:
+                continue
             merge = Merge(self._connection, source, staged=source.name in self._staged, changed_lookups=remade)
             merged = merge.run()
             self._report.healed += merged.healed
@@ -385,6 +409,8 @@ class _Work:
                 complete = source.name in lookup.made_from and settled.issuperset(lookup.made_from)
                 if complete and changed & set(lookup.made_from) and remake_lookup(self._connection, lookup):
                     remade.add(lookup.name)
+        if any(source.is_kept_in_files for source in self._sources):
+            self._report.touched |= self.events.apply()
         self._restore_raw()
         self._count()
         slices.refresh(
@@ -397,6 +423,7 @@ class _Work:
         return [found[each] for each in sorted(found)]
 
     def _drop(self) -> None:
+        self.events.forget()
         for source in self._sources:
             self._execute(f"drop table if exists raw.{source.name}")
             self._execute("drop view if exists meta.quarantine")
@@ -417,7 +444,8 @@ class _Work:
                 f"{name(column)} {declared.sql_type(column)}{'' if declared.schema.columns[column].nullable else ' not null'}"
                 for column in declared.columns
             )
-            self._execute(f"create table raw.{source.name} ({columns})")
+            if not source.is_kept_in_files:
+                self._execute(f"create table raw.{source.name} ({columns})")
             values = ", ".join(f"{name(column)} {source.sql_type(column)}" for column in source.values)
             self._execute(f"""
                 create table meta.held_{source.name} (
@@ -640,6 +668,23 @@ class _Work:
             streams=sorted({source.stream for source in self._sources}),
         ).fetchall()
         report.changed = [Violation(batch_id, was, found, tuple(months or ())) for batch_id, was, found, months in changed]
+
+
+def admit(connection: duckdb.DuckDBPyConnection, sources: Sequence[Source], settings: Settings, month: date) -> bool:
+    """Let rows that were set aside for a month count from now on; return whether there were any."""
+    kept = [source for source in sources if source.is_kept_in_files]
+    if not kept:
+        return False
+    _prepare(connection)
+    store = events.EventStore(connection, kept[0].stream, kept, settings, built_by(sources, settings))
+    connection.execute("begin")
+    try:
+        admitted = store.admit(month)
+        connection.execute("commit")
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    return admitted
 
 
 def violations(connection: duckdb.DuckDBPyConnection, landing: Path, sources: Sequence[Source]) -> list[Violation]:

@@ -341,7 +341,7 @@ class Stager:
         exactly, also what is wrong with the row as a whole (``wrong``) and the row as it came where that is known (``came``).
         """
         source = self._source
-        texts = ["cast(null as VARCHAR)" if place is None else f"c{place}" for place in layout.positions]
+        texts = ["cast(null as VARCHAR)" if place is None else self._meant(f"c{place}") for place in layout.positions]
         pairs = list(zip(source.columns, texts, strict=True))
         values = [f"{parsed(column, text)} as {name(column.stored)}" for column, text in pairs]
         raw = f"{'came, ' if exact else ''}{_json_of(layout.header)}"
@@ -375,6 +375,12 @@ class Stager:
             )
         """)
 
+    def _meant(self, text: str) -> str:
+        """Return SQL for a field's text, null where the source says that it stands for an empty field."""
+        if not self._source.nulls:
+            return text
+        return f"(case when {text} in ({', '.join(map(quote, self._source.nulls))}) then null else {text} end)"
+
     def _read_csv(self, files: Sequence[FileFacts], layout: Layout) -> None:
         """Read files of one header with one call; what the engine refuses is read exactly."""
         refused: set[Path] = set()
@@ -393,18 +399,10 @@ class Stager:
 
     def _scan_csv(self, files: Sequence[FileFacts], layout: Layout, refused: set[Path]) -> None:
         first = self._number(files)
-        paths = [str(file.path) for file in files]
-        columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(layout.header)))
-        buffer = max(_SMALLEST_BUFFER, min(32_000_000, max(file.length for file in files) + 1024))
         self._connection.execute("drop table if exists reject_errors; drop table if exists reject_scans")
-        self._insert(
-            f"""(select *, {first} + file_index as f from read_csv(
-                [{", ".join(map(quote, paths))}], auto_detect = false, header = false, skip = 1, delim = ',', quote = '"',
-                escape = '"', nullstr = '', columns = {{{columns}}}, store_rejects = true, rejects_limit = 1,
-                buffer_size = {buffer}, max_line_size = {min(_LONGEST_LINE, buffer // 2)}
-            ))""",
-            layout,
-        )
+        columns = [f"c{place}" for place in range(len(layout.header))]
+        keeping = "store_rejects = true, rejects_limit = 1"
+        self._insert(f"(select *, {first} + file_index as f from {csv_sql(files, columns, keeping)})", layout)
         rejects = self._connection.execute(
             "select distinct file_path from reject_errors inner join reject_scans using (scan_id, file_id)"
         ).fetchall()
@@ -492,6 +490,17 @@ class Stager:
             self._insert("exact_rows", layout, exact=True)
         finally:
             self._connection.unregister("exact_rows")
+
+
+def csv_sql(files: Sequence[FileFacts], columns: Sequence[str], more: str = "") -> str:
+    """Return the engine's reading of regular CSV files of one header, every field as its text, an empty one as null."""
+    buffer = max(_SMALLEST_BUFFER, min(32_000_000, max(file.length for file in files) + 1024))
+    typed = ", ".join(f"{quote(column)}: 'VARCHAR'" for column in columns)
+    return f"""read_csv(
+        [{", ".join(quote(str(file.path)) for file in files)}], auto_detect = false, header = false, skip = 1, delim = ',',
+        quote = '"', escape = '"', nullstr = '', columns = {{{typed}}}, buffer_size = {buffer},
+        max_line_size = {min(_LONGEST_LINE, buffer // 2)}{", " if more else ""}{more}
+    )"""
 
 
 def _json_of(header: Sequence[str]) -> str:

@@ -53,6 +53,8 @@ def refresh(
     """
     widened = _note_months(connection, sources, months)
     for source in sources:
+        if source.is_kept_in_files:
+            continue
         if source.has_month and source.name in changed:
             _refresh_months(connection, source, sorted(changed[source.name]))
         reads = {source.name, *source.matters_reads}

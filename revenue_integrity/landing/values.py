@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from revenue_integrity.landing.contracts import RESERVED_IDS, SourceColumn
 
-_SPACE = (
+SPACE = (
     "\t\n\x0b\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
 )
 """White space as Unicode knows it (the engine's own ``trim`` knows blanks alone)."""
@@ -45,7 +45,7 @@ def name(identifier: str) -> str:
 def stripped(text: str) -> str:
     """Return SQL for the text without white space around it; null if nothing is left."""
     # Printable ASCII at both ends needs no trimming, and trimming by a list of characters is slow.
-    return f"case when {_matches(text, _TIDY)} then {text} else nullif(trim({text}, {quote(_SPACE)}), '') end"
+    return f"case when {_matches(text, _TIDY)} then {text} else nullif(trim({text}, {quote(SPACE)}), '') end"
 
 
 def _matches(text: str, pattern: str) -> str:
@@ -65,7 +65,7 @@ def _identifier(text: str) -> str:
     usual = f"not regexp_matches({text}, {quote('[^!-^`{-~]')})"
     return (
         f"case when {usual} then nullif({text}, '')"
-        f" else upper(regexp_replace({stripped(text)}, {quote(f'[{_SPACE}_]+')}, '-', 'g')) end"
+        f" else upper(regexp_replace({stripped(text)}, {quote(f'[{SPACE}_]+')}, '-', 'g')) end"
     )
 
 
@@ -139,6 +139,16 @@ def _boolean(text: str) -> str:
     )
 
 
+def with_offset(text: str) -> str:
+    """Return SQL for the text of an instant of UTC, whose offset may be left out; a day alone begins at midnight."""
+    trimmed = stripped(text)
+    day = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    return (
+        f"case when {_matches(trimmed, _CLOCK)} then {trimmed} || 'Z'"
+        f" when {_matches(trimmed, day)} then {trimmed} || 'T00:00:00Z' else {text} end"
+    )
+
+
 def parsed(column: SourceColumn, text: str) -> str:
     """Return SQL for the typed value of a column whose text is the SQL expression ``text``; null if it has none."""
     if column.default is not None:
@@ -146,6 +156,9 @@ def parsed(column: SourceColumn, text: str) -> str:
     match column.kind:
         case "id":
             return _identifier(text)
+        case "enum" if column.aliases:
+            meanings = " ".join(f"when {quote(word)} then {quote(meaning)}" for word, meaning in column.aliases)
+            return f"case lower({stripped(text)}) {meanings} else {quote(column.values[-1])} end"
         case "enum":
             # The allowed values as they are need no further work; anything else is trimmed and lower-cased.
             allowed = ", ".join(map(quote, column.values))
@@ -163,11 +176,28 @@ def parsed(column: SourceColumn, text: str) -> str:
         case "month":
             return _month(text)
         case "ts":
-            return _timestamp(text)
+            return _timestamp(with_offset(text) if column.utc else text)
         case "bool":
             return _boolean(text)
         case _:
             return stripped(text)
+
+
+def plainly(column: SourceColumn, text: str) -> str:
+    """Return SQL that is true where a text is not plainly what a cast takes it for; empty where text stays text."""
+    match column.kind:
+        case "dec":
+            pattern = rf"-?[0-9]{{1,{column.digits - column.places}}}([.][0-9]{{1,{column.places}}})?"
+            plain = _matches(text, pattern)
+        case "date":
+            plain = f"cast(try_cast({text} as DATE) as VARCHAR) = {text}"
+        case "ts":
+            plain = f"{_matches(text, _CANONICAL_TS)} and try_cast({text} as TIMESTAMPTZ) is not null"
+        case "bool":
+            plain = f"{text} in ('true', 'false')"
+        case _:
+            return ""
+    return f"{text} is not null and not coalesce({plain}, false)"
 
 
 _EXPECTED = {
@@ -199,7 +229,7 @@ def judged(column: SourceColumn, text: str, currency: str) -> Judgement:
         problems.append((empty, quote(f"{column.name} is empty")))
     suspicious = f"{value} is null" if column.required else f"({value} is null and {text} is not null)"
     unread = f"{value} is null and not ({empty})"
-    if column.kind == "ts":
+    if column.kind == "ts" and not column.utc:
         problems.append(
             (
                 f"{unread} and {_matches(stripped(text), _CLOCK)}",

@@ -22,7 +22,7 @@ import duckdb
 from revenue_integrity import clock
 from revenue_integrity.errors import LandingError, UsageError
 from revenue_integrity.files import sync
-from revenue_integrity.landing.contracts import Source
+from revenue_integrity.landing.contracts import Source, under
 from revenue_integrity.landing.reading import FORMATS, Stager, file_format, inspect
 from revenue_integrity.settings import Settings
 
@@ -221,6 +221,7 @@ def _copy(file: Path, to: Path) -> Path:
 
 def _check(settings: Settings, source: Source, files: Sequence[Path]) -> dict[str, Any]:
     """Read the copies as ingestion will; return what ``Landed`` tells of them."""
+    (source,) = under([source], settings)
     facts = [inspect(file) for file in files]
     limits = {"memory_limit": settings.memory_limit, "temp_directory": str(settings.home / "tmp")}
     with duckdb.connect(config={"python_enable_replacements": False, **limits}) as connection:

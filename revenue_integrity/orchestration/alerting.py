@@ -54,7 +54,9 @@ def tell(settings: Settings, rows: Sequence[CloseRow]) -> Delivered:
 
 def tell_published(settings: Settings, instance: dg.DagsterInstance) -> tuple[list[date], Delivered]:
     """Tell of every published month; return those months and what was delivered."""
-    wanted = [month for month in settings.months if publish.closed_hashes(settings, STREAMS[0].name, month)]
+    wanted = [
+        month for month in settings.months if any(publish.closed_hashes(settings, stream.name, month) for stream in STREAMS)
+    ]
     return wanted, tell(settings, close_rows(settings, wanted, instance))
 
 

@@ -7,11 +7,14 @@ as one set of functions behind the command line and the Dagster job. Does not be
 
 import json
 import logging
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -21,22 +24,25 @@ from revenue_integrity import clock, logs, months
 from revenue_integrity.alerts import events, outbox
 from revenue_integrity.close import freeze, sign_off
 from revenue_integrity.close.calendar import cutoff
-from revenue_integrity.close.ledger import Action, Entry, Finding, Ledger
+from revenue_integrity.close.ledger import Action, Entry, Finding, Ledger, signed_path
 from revenue_integrity.close.restatement import COLUMNS, changes
 from revenue_integrity.close.sign_off import CheckFact, MonthFacts, Status
-from revenue_integrity.close.signed import content_hash
-from revenue_integrity.errors import IntegrityError, PublishError, Refusal
+from revenue_integrity.close.signed import SignedTable, content_hash
+from revenue_integrity.errors import IntegrityError, LedgerError, PublishError, Refusal
 from revenue_integrity.orchestration import ingestion
 from revenue_integrity.orchestration.check_results import results_of_month
 from revenue_integrity.orchestration.instance import open_instance
 from revenue_integrity.orchestration.late_data import busy_months
 from revenue_integrity.orchestration.publication import is_published
-from revenue_integrity.orchestration.staleness import stale_partitions, stale_sources
+from revenue_integrity.orchestration.staleness import due_months, stale_partitions, stale_sources
 from revenue_integrity.settings import Settings
-from revenue_integrity.streams.registry import STREAMS, all_tables
+from revenue_integrity.streams.registry import STREAMS
 from revenue_integrity.streams.stream import Stream
 from revenue_integrity.warehouse import publish
 from revenue_integrity.warehouse.catalog import read_catalog, sha256_of, version_of_rule
+from revenue_integrity.warehouse.hashing import empty_digest
+from revenue_integrity.warehouse.storage import arrow_schema, exact_frame
+from revenue_integrity.warehouse.table import Table
 
 _log = logging.getLogger(__name__)
 
@@ -85,17 +91,39 @@ class Desk:
             as_of=max((ingestion.latest_arrival(self.settings, stream) for stream in self._streams), default=""),
         )
 
+    def _attested(self, month: date) -> list[Stream]:
+        """Return the streams that a sign-off of a month attests.
+
+        A stream that has delivered nothing up to the month (or nothing from it on) neither stands in its way nor adds to it; one
+        of which the month is due, or was published, must be there. Where that is no stream, all are meant: none has the month.
+        """
+        found = [
+            stream
+            for stream in self._streams
+            if month in self._due[stream.name] or publish.closed_hashes(self.settings, stream.name, month)
+        ]
+        return found or self._streams
+
+    @cached_property
+    def _due(self) -> dict[str, list[date]]:
+        return {stream.name: due_months(stream, self._catalog, self.settings) for stream in self._streams}
+
     def _content_hash(self, month: date) -> str | None:
-        digests: dict[str, str] = {}
-        for stream in self._streams:
-            found = publish.signed_digests(self.settings, stream.name, month)
-            if not found:
+        """Return the hash of what is signed of a month; a stream without any signed row in it leaves the hash as it is.
+
+        So months that were signed before a stream came into use stay signed.
+        """
+        digests: dict[str, Mapping[str, str]] = {}
+        for stream in self._attested(month):
+            digests[stream.name] = publish.signed_digests(self.settings, stream.name, month)
+            if not digests[stream.name]:
                 return None
-            digests |= found
-        return content_hash(digests) if digests else None
+        empty = {each.table.name: empty_digest(each.projection) for stream in self._streams for each in stream.signed}
+        filled = [found for found in digests.values() if any(digest != empty.get(name) for name, digest in found.items())]
+        return content_hash({name: digest for found in filled or digests.values() for name, digest in found.items()})
 
     def _stale(self, month: date) -> str:
-        for stream in self._streams:
+        for stream in self._attested(month):
             manifest = ingestion.read_manifest(self.settings, stream)
             found = [
                 *stale_sources(stream, [month], self._catalog, manifest),
@@ -111,13 +139,13 @@ class Desk:
         return f"{len(pending)} batches landed and not read yet, {pending[0]} first" if pending else ""
 
     def _is_published(self, month: date) -> bool:
-        return all(is_published(self.settings, stream, month, self._catalog) for stream in self._streams)
+        return all(is_published(self.settings, stream, month, self._catalog) for stream in self._attested(month))
 
     def _checks(self, month: date) -> list[CheckFact]:
         return [
             CheckFact(each.name, each.asset_key.path[-1], each.gate, each.state, each.figures, each.next_step)
             for each in results_of_month(self.instance, self._specs, months.label(month))
-            if each.asset_key.path[0] in {stream.name for stream in self._streams}
+            if each.asset_key.path[0] in {stream.name for stream in self._attested(month)}
         ]
 
     def _was_signed(self, month: date) -> bool:
@@ -164,9 +192,6 @@ class Desk:
         from revenue_integrity.orchestration import packs
 
         hashes = self._published_hashes(month)
-        for stream in self._streams:
-            publish.read_together(self.settings, stream.name, month, publish.closed_hashes(self.settings, stream.name, month))
-        files = {name: publish.file_of(self.settings, name, month) for name in hashes}
         self._entries = self.ledger.entries()
         pack = packs.signed_files(self, entry)
         facts = {
@@ -176,8 +201,34 @@ class Desk:
             "as_of": entry.as_of,
             "datasets": hashes,
         }
-        freeze.freeze(self.settings, files, month, entry.version, facts, pack)
+        with self._whole_files(month) as files:
+            freeze.freeze(self.settings, files, month, entry.version, facts, pack)
         packs.keep(self.settings, month, pack)
+
+    @contextmanager
+    def _whole_files(self, month: date) -> Iterator[dict[str, Path]]:
+        """Yield one file for each published dataset of a month; of a dataset in parts, one that is made of them."""
+        made = signed_path(self.settings) / ".whole"
+        # The ledger is locked: what stands here was left by a process that died.
+        shutil.rmtree(made, ignore_errors=True)
+        try:
+            files = {}
+            for stream in self._attested(month):
+                parts = publish.closed_parts(self.settings, stream.name, month)
+                closed = publish.closed_hashes(self.settings, stream.name, month)
+                for name, found in publish.files_together(self.settings, stream.name, month, closed).items():
+                    files[name] = made / f"{name}.parquet" if name in parts else found[0]
+                    if name in parts:
+                        made.mkdir(parents=True, exist_ok=True)
+                        publish.write_whole(self.settings, name, found, files[name])
+            yield files
+        except OSError as error:
+            raise LedgerError(
+                f"{months.label(month)} cannot be frozen: {error.filename or made}: {error.strerror or error}",
+                "Make room and repeat the approval: it continues where it stopped",
+            ) from error
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
 
     @property
     def streams(self) -> list[Stream]:
@@ -408,22 +459,31 @@ def verify(settings: Settings) -> list[Finding]:
 
 
 def _verify_published(settings: Settings) -> Iterator[Finding]:
-    tables = {table.name: table for table in all_tables().values()}
     for stream in STREAMS:
+        tables = {table.name: table for table in stream.published_tables}
         for month in settings.months:
+            parts = publish.closed_parts(settings, stream.name, month)
             for dataset, recorded in publish.closed_hashes(settings, stream.name, month).items():
-                file = publish.file_of(settings, dataset, month)
-                try:
-                    found = publish.verify_file(tables[dataset], file)
-                except (OSError, PublishError, KeyError, ValueError) as error:
-                    yield Finding(str(file), f"it cannot be read: {error}", f"Run {months.label(month)} again")
-                    continue
-                if found != recorded:
-                    yield Finding(
-                        str(file),
-                        f"its rows have the hash {found}, close.json names {recorded}",
-                        f"Delete the file and run {months.label(month)} again: it is published anew from the warehouse",
-                    )
+                if dataset in parts:
+                    place = settings.published_path / dataset
+                    for part, of_part in parts[dataset].hashes.items():
+                        yield from _verify_file(tables, dataset, month, place / part / "data.parquet", of_part)
+                else:
+                    yield from _verify_file(tables, dataset, month, publish.file_of(settings, dataset, month), recorded)
+
+
+def _verify_file(tables: Mapping[str, Table], dataset: str, month: date, file: Path, recorded: str) -> Iterator[Finding]:
+    try:
+        found = publish.verify_file(tables[dataset], file)
+    except (OSError, PublishError, KeyError, ValueError) as error:
+        yield Finding(str(file), f"it cannot be read: {error}", f"Run {months.label(month)} again")
+        return
+    if found != recorded:
+        yield Finding(
+            str(file),
+            f"its rows have the hash {found}, close.json names {recorded}",
+            f"Delete the file and run {months.label(month)} again: it is published anew from the warehouse",
+        )
 
 
 def restatement(settings: Settings, month: date, from_version: int | None = None, to_version: int | None = None) -> pd.DataFrame:
@@ -454,8 +514,8 @@ def restatement_of(
     if wanted is None:
         raise Refusal(f"{facts.label} was never signed off", "There is nothing to compare with")
     signed = [each for stream in STREAMS for each in stream.signed]
-    old = {each.table.name: freeze.read_frozen(settings, month, wanted, each.table.name) for each in signed}
-    new = _present(settings, month, to_version)
+    old = _frozen(settings, month, wanted, signed)
+    new = _present(settings, month, signed) if to_version is None else _frozen(settings, month, to_version, signed)
     cause, batches = _why(facts, wanted, to_version)
     rows = [
         {
@@ -467,18 +527,37 @@ def restatement_of(
         }
         for change in changes(signed, old, new)
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    found = pd.DataFrame(rows, columns=list(COLUMNS))
+    amounts = found[["old", "new", "delta"]].map(lambda amount: isinstance(amount, Decimal))
+    if amounts.to_numpy().any():
+        # One type a column: cents beside exact costs become decimals, whose values are the same.
+        found[["old", "new", "delta"]] = found[["old", "new", "delta"]].map(lambda amount: Decimal(str(amount))).astype(object)
+    return found
 
 
-def _present(settings: Settings, month: date, version: int | None) -> Mapping[str, pd.DataFrame]:
-    frames: dict[str, pd.DataFrame] = {}
-    for stream in STREAMS:
+def _frozen(settings: Settings, month: date, version: int, signed: Sequence[SignedTable]) -> Mapping[str, pd.DataFrame]:
+    """Return the signed tables of a version; one that it does not hold, for its stream was not in use yet, has no rows."""
+    held = freeze.read_manifest(settings, month, version)["files"]
+    return {
+        each.table.name: freeze.read_frozen(settings, month, version, each.table.name)
+        if f"{each.table.name}.parquet" in held
+        else _no_rows(each.table)
+        for each in signed
+    }
+
+
+def _present(settings: Settings, month: date, signed: Sequence[SignedTable]) -> Mapping[str, pd.DataFrame]:
+    """Return the signed tables as they are published; those of a stream that has not published the month have no rows."""
+    frames: dict[str, pd.DataFrame] = {each.table.name: _no_rows(each.table) for each in signed}
+    published = [stream for stream in STREAMS if publish.closed_hashes(settings, stream.name, month)]
+    for stream in published or STREAMS:
         names = [each.table.name for each in stream.signed]
-        if version is not None:
-            frames |= {name: freeze.read_frozen(settings, month, version, name) for name in names}
-        else:
-            frames |= publish.read_together(settings, stream.name, month, names)
+        frames |= publish.read_together(settings, stream.name, month, names)
     return frames
+
+
+def _no_rows(table: Table) -> pd.DataFrame:
+    return exact_frame(arrow_schema(table).empty_table())
 
 
 def _why(facts: MonthFacts, from_version: int, to_version: int | None) -> tuple[str, list[str]]:

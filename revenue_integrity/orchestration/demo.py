@@ -5,11 +5,12 @@ Belongs here: making such a home and marking it. Does not belong here: the simul
 
 from collections.abc import Callable, Sequence
 from datetime import date
+from pathlib import Path
 from textwrap import shorten
 
 from revenue_integrity import months
 from revenue_integrity.close.calendar import cutoff
-from revenue_integrity.errors import Refusal, RevenueIntegrityError
+from revenue_integrity.errors import Refusal, RevenueIntegrityError, UsageError
 from revenue_integrity.landing.zone import scan
 from revenue_integrity.settings import PREFIX, Settings
 from revenue_integrity.streams.registry import STREAMS
@@ -19,9 +20,13 @@ Say = Callable[[str], None]
 DEMO_MONTHS = 24
 DEMO_CONTRACTS = 200
 DEMO_SITES = 3
+DEMO_EVENTS = 150
 DEMO_SEED = 1
 DEMO_PREPARER = "demo.preparer"
 DEMO_APPROVER = "demo.approver"
+
+SIMULATED = ("colocation", "cloud")
+"""Streams that have a simulator."""
 
 _LATE = "Late posting landed:"
 """What the mark of a demo home says once its late posting has arrived."""
@@ -44,38 +49,89 @@ def prepare_home(settings: Settings, *, say: Say) -> None:
     if not is_empty(settings):
         return
     wanted = settings.months[:DEMO_MONTHS]
-    simulate_sources(settings, wanted, contracts=DEMO_CONTRACTS, sites=DEMO_SITES, seed=DEMO_SEED, faults="default", say=say)
+    simulate_sources(
+        settings,
+        wanted,
+        contracts=DEMO_CONTRACTS,
+        sites=DEMO_SITES,
+        seed=DEMO_SEED,
+        faults="default",
+        say=say,
+        events_per_day=DEMO_EVENTS,
+    )
 
 
 def simulate_sources(
-    settings: Settings, wanted: Sequence[date], *, contracts: int, sites: int, seed: int, faults: str, say: Say
+    settings: Settings,
+    wanted: Sequence[date],
+    *,
+    contracts: int,
+    sites: int,
+    seed: int,
+    faults: str,
+    say: Say,
+    events_per_day: int = DEMO_EVENTS,
+    streams: Sequence[str] = SIMULATED,
 ) -> None:
     """Write simulated batches into the landing zone, and the faults in them to ``truth`` beside it.
 
     Raises:
+        UsageError: there is no simulator of a stream, or the simulator does not understand what it is asked for.
         RevenueIntegrityError: the landing zone holds batches already; simulated ones never mix with a user's.
     """
-    from revenue_integrity.streams.colocation.simulate import simulate
+    from revenue_integrity.streams.cloud import simulate as cloud
+    from revenue_integrity.streams.colocation import simulate as colocation
 
-    if not is_empty(settings):
+    unknown = sorted(set(streams) - set(SIMULATED))
+    if unknown:
+        raise UsageError(f"there is no simulator of the stream '{unknown[0]}'", f"Streams: {', '.join(SIMULATED)}")
+    taken = any(_has_batches(settings.landing_path / each) for each in streams)
+    if taken or not (is_empty(settings) or _mark(settings)):
         raise RevenueIntegrityError(
             f"{settings.landing_path} holds batches already", f"Set {PREFIX}HOME to an empty directory to simulate"
         )
-    say(f"Simulating {contracts} contracts at {sites} sites, {months.label(wanted[0])} to {months.label(wanted[-1])} ...")
-    summary = simulate(
-        settings.landing_path,
-        settings.landing_path.parent / "truth",
-        months=wanted,
-        contracts=contracts,
-        sites=sites,
-        seed=seed,
-        faults=faults,
-        cutoff=lambda month: cutoff(month, settings),
-        currency=settings.currency,
-    )
-    settings.home.mkdir(parents=True, exist_ok=True)
-    (settings.home / "demo").write_text("Source systems of this home are simulated.\n", encoding="utf-8")
-    say(f"{summary.batches} batches with {summary.rows} rows and {summary.faults} faults landed in {settings.landing_path}")
+    # Before the first file is written: what one simulator refuses must not leave the files of the other behind.
+    cloud.read_plan(faults, events_per_day)
+    period = f"{months.label(wanted[0])} to {months.label(wanted[-1])}"
+    truth = settings.landing_path.parent / "truth"
+    found = []
+    if "colocation" in streams:
+        say(f"Simulating {contracts} contracts at {sites} sites, {period} ...")
+        found.append(
+            colocation.simulate(
+                settings.landing_path,
+                truth,
+                months=wanted,
+                contracts=contracts,
+                sites=sites,
+                seed=seed,
+                faults=faults,
+                cutoff=lambda month: cutoff(month, settings),
+                currency=settings.currency,
+            )
+        )
+    if "cloud" in streams:
+        say(f"Simulating {events_per_day} cloud billing events a day and the exports of three providers, {period} ...")
+        found.append(
+            cloud.simulate(
+                settings.landing_path,
+                truth,
+                months=wanted,
+                seed=seed,
+                faults=faults,
+                events_per_day=events_per_day,
+                currency=settings.currency,
+            )
+        )
+    if not _mark(settings):
+        settings.home.mkdir(parents=True, exist_ok=True)
+        (settings.home / "demo").write_text("Source systems of this home are simulated.\n", encoding="utf-8")
+    batches, rows, planted = (sum(getattr(each, name) for each in found) for name in ("batches", "rows", "faults"))
+    say(f"{batches} batches with {rows} rows and {planted} faults landed in {settings.landing_path}")
+
+
+def _has_batches(stream: Path) -> bool:
+    return any(stream.glob("*/[!._]*"))
 
 
 def close_what_can_be(settings: Settings, *, say: Say) -> None:

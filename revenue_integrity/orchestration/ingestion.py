@@ -14,7 +14,7 @@ import duckdb
 
 from revenue_integrity import months
 from revenue_integrity.close.calendar import cutoff
-from revenue_integrity.close.evidence import DELIVERIES, Delivery, evidence
+from revenue_integrity.close.evidence import DELIVERIES, Delivery, evidence, evidence_slice
 from revenue_integrity.files import write_if_changed
 from revenue_integrity.landing import ingest as landing
 from revenue_integrity.landing.slices import touching_batches
@@ -67,6 +67,14 @@ def read_manifest(settings: Settings, stream: Stream) -> Manifest:
     return Manifest(**json.loads(file.read_text(encoding="utf-8"))) if file.exists() else Manifest()
 
 
+def in_use(settings: Settings, streams: Sequence[Stream]) -> list[Stream]:
+    """Return the streams that have delivered anything; in a home without any batch, the first one alone.
+
+    A stream without a batch costs nothing and blocks nothing.
+    """
+    return [stream for stream in streams if read_manifest(settings, stream).seen] or list(streams[:1])
+
+
 def latest_arrival(settings: Settings, stream: Stream) -> str:
     """Return the arrival of the latest batch that was read (``YYYYMMDDTHHMMSSZ``), empty if none was."""
     return max((batch_id.rsplit("/", 1)[1] for batch_id in read_manifest(settings, stream).seen), default="")
@@ -77,7 +85,9 @@ def _look(batch: FoundBatch) -> str:
 
 
 def _built_by(stream: Stream, settings: Settings) -> str:
-    return catalog.sha256_of([landing.built_by(stream.sources, settings), [months.label(month) for month in settings.months]])
+    used = settings.values(*stream.refresh_settings)
+    labels = [months.label(month) for month in settings.months]
+    return catalog.sha256_of([landing.built_by(stream.sources, settings), labels, used])
 
 
 def pending(settings: Settings, stream: Stream, as_of: datetime | None = None) -> list[str]:
@@ -97,12 +107,25 @@ def ingest(settings: Settings, stream: Stream, as_of: datetime | None = None) ->
     with database.connect(settings) as connection:
         report = landing.ingest(connection, settings.landing_path, stream.sources, settings, as_of)
         _refresh_evidence(connection, settings, stream)
+        if stream.refresh is not None:
+            stream.refresh(connection, settings)
         catalog.refresh(connection, settings)
         _write_manifest(connection, settings, stream)
     if as_of is None:
         # A batch that was rejected touches no month, and would otherwise be seen by nobody until one is published.
         publish_manifest(settings, stream)
     return report
+
+
+def admit(settings: Settings, stream: Stream, month: date) -> bool:
+    """Let rows that were set aside for a month count, for somebody asked for it; return whether there were any."""
+    if not any(source.is_kept_in_files for source in stream.sources) or not settings.warehouse_path.exists():
+        return False
+    with database.connect(settings) as connection:
+        admitted = landing.admit(connection, stream.sources, settings, month)
+        if admitted:
+            catalog.refresh(connection, settings)
+    return admitted
 
 
 def _refresh_evidence(connection: duckdb.DuckDBPyConnection, settings: Settings, stream: Stream) -> None:
@@ -116,12 +139,12 @@ def _refresh_evidence(connection: duckdb.DuckDBPyConnection, settings: Settings,
     slices = []
     for month in settings.months:
         slices += [(stream.name, f"delivered_{source}", month, "delivered") for source in delivered]
-        seen = catalog.sha256_of(evidence(deliveries, month, cutoff(month, settings)))
-        slices.append((stream.name, "close_evidence", month, seen))
+        seen = catalog.sha256_of(evidence(deliveries, stream.extracts, month, cutoff(month, settings)))
+        slices.append((stream.name, evidence_slice(stream.name), month, seen))
     connection.begin()
     connection.execute(
-        "delete from meta.slices where stream = ? and (starts_with(source, 'delivered_') or source = 'close_evidence')",
-        [stream.name],
+        "delete from meta.slices where stream = ? and (starts_with(source, 'delivered_') or source = ?)",
+        [stream.name, evidence_slice(stream.name)],
     )
     connection.executemany("insert into meta.slices values (?, ?, ?, ?)", slices)
     connection.commit()

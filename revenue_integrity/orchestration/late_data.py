@@ -29,6 +29,7 @@ from revenue_integrity.orchestration.staleness import (
     stale_partitions,
     stale_sources,
 )
+from revenue_integrity.orchestration.table_assets import WHY_TAG
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.registry import STREAMS
 from revenue_integrity.streams.stream import Stream
@@ -45,9 +46,6 @@ UNFINISHED = [
 
 PARTITION_TAG = "dagster/partition"
 """Tag under which Dagster keeps the month of a run."""
-
-WHY_TAG = "revenue_integrity/why"
-"""Tag that says why a run was asked for."""
 
 BATCHES_TAG = "revenue_integrity/batches"
 """Tag that names the batches behind it."""
@@ -152,7 +150,8 @@ def plan(settings: Settings, memory: Memory, busy: set[str], now: datetime) -> t
                 alerts += _give_up(memory, name, None, f"{news[0]} and {len(news) - 1} more batches cannot be read")
             continue
         memory.asked.pop(name, None)
-        stale = stale_months(settings, stream, due_months(stream, read_catalog(settings), settings))
+        due = due_months(stream, read_catalog(settings), settings) if stream in ingestion.in_use(settings, STREAMS) else []
+        stale = stale_months(settings, stream, due)
         labels = {months.label(each.month) for each in stale}
         for label in [label for label in memory.asked if label.startswith(f"{stream.name}@") and label[-7:] not in labels]:
             del memory.asked[label]

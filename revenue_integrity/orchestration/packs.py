@@ -33,6 +33,7 @@ from revenue_integrity.settings import Settings
 from revenue_integrity.streams.stream import Stream
 from revenue_integrity.warehouse import publish
 from revenue_integrity.warehouse.catalog import sha256_of
+from revenue_integrity.warehouse.hashing import empty_digest
 
 if TYPE_CHECKING:
     from revenue_integrity.reports.pack_data import PackData
@@ -56,10 +57,25 @@ DATASETS = (
     "site_month",
     "sites",
 )
-"""Datasets of a month that its pack shows, and holds as CSV. Daily tables and racks are read from what is published."""
+"""Datasets of a month of colocation that its pack shows, and holds as CSV. Daily tables and racks are read from what is published."""
 
-TRENDS = ("contract_month", "recon_summary")
-"""Datasets that a pack also shows for the months before."""
+CLOUD_DATASETS = (
+    "cloud_assumptions",
+    "cloud_metric_register",
+    "cloud_month",
+    "cloud_recon_results",
+    "cloud_recon_summary",
+    "cloud_restatement",
+    "daily_account_cost",
+)
+"""Datasets of a month of cloud costs that its pack shows, and holds as CSV. Events and what does not count of them, and days by
+service, are read from what is published."""
+
+TRENDS = {"colocation": ("contract_month", "recon_summary"), "cloud": ("cloud_month",)}
+"""Datasets by stream that a pack also shows for the months before."""
+
+_RUN_TIME_COLUMNS = {"daily_account_cost": ["published_at"]}
+"""Columns that tell of a publication and not of the month: with them the same content would not give the same bytes."""
 
 _TREND_CENTS = ("revenue_cents", "power_cost_cents", "margin_cents")
 
@@ -74,19 +90,36 @@ class _Trends:
     """Totals of months, read once for all packs that are made together."""
 
     settings: Settings
-    known: dict[date, dict[str, pd.DataFrame]] = field(default_factory=dict)
+    known: dict[tuple[str, date], dict[str, pd.DataFrame]] = field(default_factory=dict)
 
     def of(self, stream: str, month: date) -> dict[str, pd.DataFrame]:
-        """Return a row of contract_month for the whole month, and its recon_summary."""
-        if month not in self.known:
-            present = [name for name in TRENDS if name in publish.closed_hashes(self.settings, stream, month)]
-            frames = publish.read_together(self.settings, stream, month, present)
-            contracts = frames.get("contract_month")
-            if contracts is not None and not contracts.empty:
-                sums = {name: [contracts[name].sum()] for name in _TREND_CENTS}
-                frames["contract_month"] = pd.DataFrame({"month": contracts["month"].head(1).to_numpy(), **sums})
-            self.known[month] = frames
-        return self.known[month]
+        """Return small frames of a month of a stream: what trends show of it, by the names of ``PackData.history``."""
+        if (stream, month) not in self.known:
+            closed = publish.closed_hashes(self.settings, stream, month)
+            frames = publish.read_together(self.settings, stream, month, [name for name in TRENDS[stream] if name in closed])
+            self.known[stream, month] = _cloud_totals(frames) if stream == "cloud" else _totals(frames)
+        return self.known[stream, month]
+
+
+def _totals(frames: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Return a row of contract_month for the whole month, and its recon_summary."""
+    contracts = frames.get("contract_month")
+    if contracts is not None and not contracts.empty:
+        sums = {name: [contracts[name].sum()] for name in _TREND_CENTS}
+        frames["contract_month"] = pd.DataFrame({"month": contracts["month"].head(1).to_numpy(), **sums})
+    return frames
+
+
+def _cloud_totals(frames: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Return the month's cost of each tenant."""
+    from revenue_integrity.reports.cloud_figures import added_up
+
+    costs = frames.get("cloud_month")
+    if costs is None or costs.empty:
+        return {}
+    sums = sorted(added_up(costs, ("tenant_id",), "total_cost_usd").items())
+    rows = [{"tenant_id": tenant, "total_cost": cost} for (tenant,), cost in sums]
+    return {"cloud_cost": pd.DataFrame(rows, dtype=object).assign(month=costs["month"].iloc[0])}
 
 
 class Packs:
@@ -105,14 +138,19 @@ class Packs:
         """
         from revenue_integrity.reports.pack_data import PackData
 
-        facts, stream = row.facts, self._stream(row.facts.month)
-        shown = self._months_shown(stream, facts.month)
+        facts, streams = row.facts, self._streams(row.facts.month)
+        tables: dict[str, pd.DataFrame] = {}
+        for stream in streams:
+            tables |= publish.read_together(self._settings, stream.name, facts.month, self._datasets(stream, facts.month))
+        for name, columns in _RUN_TIME_COLUMNS.items():
+            if name in tables:
+                tables[name] = tables[name].drop(columns=columns)
         return PackData(
             month=facts.month,
-            stream=stream.name,
-            months=shown,
-            tables=publish.read_together(self._settings, stream.name, facts.month, self._datasets(stream, facts.month)),
-            history=self._history(stream, shown),
+            streams=[stream.name for stream in streams],
+            months=sorted({each for stream in streams for each in self._months_shown(stream, facts.month)}),
+            tables=tables,
+            history=self._history(streams, facts.month),
             checks=_checks(facts),
             waivers=_waivers(facts),
             ledger=as_frame(list(facts.entries)),
@@ -127,16 +165,21 @@ class Packs:
 
         The head moves with every entry of every month; what a pack says of its own month does not change by that.
         """
-        facts, stream = row.facts, self._stream(row.facts.month)
+        facts, streams = row.facts, self._streams(row.facts.month)
+        hashes = {stream.name: publish.closed_hashes(self._settings, stream.name, facts.month) for stream in streams}
         before = {
-            months.label(month): {name: publish.closed_hashes(self._settings, stream.name, month).get(name) for name in TRENDS}
+            f"{stream.name} {months.label(month)}": {
+                name: publish.closed_hashes(self._settings, stream.name, month).get(name) for name in TRENDS[stream.name]
+            }
+            for stream in streams
             for month in self._months_shown(stream, facts.month)
         }
-        hashes = publish.closed_hashes(self._settings, stream.name, facts.month)
         return sha256_of(
             {
                 "code": _code_version(),
-                "datasets": {name: hashes[name] for name in self._datasets(stream, facts.month)},
+                "datasets": {
+                    name: hashes[stream.name][name] for stream in streams for name in self._datasets(stream, facts.month)
+                },
                 "before": before,
                 "status": _status(row, self._settings),
                 "checks": [[each.table, each.state, each.plain] for each in facts.checks],
@@ -170,15 +213,25 @@ class Packs:
         facts = self._desk.facts(month, but_for_run=but_for_run)
         return close.CloseRow(facts, status_of(facts))
 
-    def stream_of(self, month: date) -> Stream | None:
-        """Return the stream whose published month a pack shows, ``None`` where nothing is published."""
-        published = (stream for stream in self._desk.streams if publish.closed_hashes(self._settings, stream.name, month))
-        return next(published, None)
+    def streams_of(self, month: date) -> list[Stream]:
+        """Return the streams that a pack of a month shows; none where nothing is published.
 
-    def _stream(self, month: date) -> Stream:
-        stream = self.stream_of(month)
-        if stream is not None:
-            return stream
+        A stream that is published without any row that is signed or was restated has nothing to show, unless that is all there is.
+        """
+        published = [stream for stream in self._desk.streams if publish.closed_hashes(self._settings, stream.name, month)]
+        return [stream for stream in published if self._has_rows(stream, month)] or published
+
+    def _has_rows(self, stream: Stream, month: date) -> bool:
+        signed = publish.signed_digests(self._settings, stream.name, month)
+        closed = publish.closed_hashes(self._settings, stream.name, month)
+        return any(signed.get(each.table.name) != empty_digest(each.projection) for each in stream.signed) or any(
+            closed.get(ledger.name) != empty_digest(ledger) for ledger in stream.ledgers
+        )
+
+    def _streams(self, month: date) -> list[Stream]:
+        streams = self.streams_of(month)
+        if streams:
+            return streams
         raise PublishError(
             f"{months.label(month)} is not published, so it has no close pack",
             f"Run it: revenue-integrity run --months {months.label(month)}",
@@ -186,22 +239,30 @@ class Packs:
 
     def _datasets(self, stream: Stream, month: date) -> list[str]:
         hashes = publish.closed_hashes(self._settings, stream.name, month)
-        return [name for name in DATASETS if name in hashes]
+        return [name for name in (*DATASETS, *CLOUD_DATASETS) if name in hashes]
 
     def _months_shown(self, stream: Stream, month: date) -> list[date]:
-        """Return the published months up to a month."""
+        """Return the published months of a stream up to a month."""
         return [
             each for each in self._settings.months if each <= month and publish.closed_hashes(self._settings, stream.name, each)
         ]
 
-    def _history(self, stream: Stream, shown: Sequence[date]) -> dict[str, pd.DataFrame]:
-        found = [self._trends.of(stream.name, month) for month in shown]
-        history = {}
-        for name in TRENDS:
-            frames = [frames[name] for frames in found if name in frames and not frames[name].empty]
-            if frames:
-                history[name] = pd.concat(frames, ignore_index=True)
-        return history
+    def _history(self, streams: Sequence[Stream], month: date) -> dict[str, pd.DataFrame]:
+        found: dict[str, list[pd.DataFrame]] = {}
+        for stream in streams:
+            for each in self._months_shown(stream, month):
+                for name, frame in self._trends.of(stream.name, each).items():
+                    if not frame.empty:
+                        found.setdefault(name, []).append(frame)
+        history = {name: pd.concat(frames, ignore_index=True) for name, frames in found.items()}
+        return history | self._costs_before(streams, month)
+
+    def _costs_before(self, streams: Sequence[Stream], month: date) -> dict[str, pd.DataFrame]:
+        """Return the cloud costs of the month before by account and service, where they are published."""
+        before = months.add(month, -1)
+        names = [stream.name for stream in streams if "cloud_month" in publish.closed_hashes(self._settings, stream.name, before)]
+        frames = [publish.read_together(self._settings, name, before, ["cloud_month"]) for name in names]
+        return frames[0] if frames else {}
 
     def _restatement(self, row: close.CloseRow) -> pd.DataFrame:
         """Return what changed since the signed version; of a version as it was signed, since the version before it."""
@@ -355,8 +416,8 @@ def renew(settings: Settings, instance: dg.DagsterInstance, *, say: Say) -> list
     packs = Packs(close.Desk(settings, instance))
     written = []
     for month in settings.months:
-        stream = packs.stream_of(month)
-        if stream is None:
+        streams = packs.streams_of(month)
+        if not streams:
             continue
         try:
             row = packs.row(month)
@@ -367,10 +428,11 @@ def renew(settings: Settings, instance: dg.DagsterInstance, *, say: Say) -> list
         except RevenueIntegrityError as error:
             say(f"the close pack of {months.label(month)} is not written: {error}")
             continue
-        key = dg.AssetKey([stream.name, "close", PACK])
-        instance.report_runless_asset_event(
-            dg.AssetMaterialization(asset_key=key, partition=months.label(month), metadata=metadata_of(settings, month))
-        )
+        for stream in streams:
+            key = dg.AssetKey([stream.name, "close", PACK])
+            instance.report_runless_asset_event(
+                dg.AssetMaterialization(asset_key=key, partition=months.label(month), metadata=metadata_of(settings, month))
+            )
         written.append(month)
     if written:
         renew_index(settings)

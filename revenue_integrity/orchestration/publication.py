@@ -6,9 +6,10 @@ Belongs here: which tables are published, and the decision that they may be. Doe
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -29,8 +30,9 @@ from revenue_integrity.settings import Settings
 from revenue_integrity.streams.stream import Stream
 from revenue_integrity.warehouse import catalog, database, publish
 from revenue_integrity.warehouse import table as column
-from revenue_integrity.warehouse.hashing import canonical_digest
-from revenue_integrity.warehouse.storage import arrow_schema
+from revenue_integrity.warehouse.hashing import canonical_digest, content_hash
+from revenue_integrity.warehouse.parts import others, publish_parts, remove_others
+from revenue_integrity.warehouse.storage import arrow_schema, ensure_table
 from revenue_integrity.warehouse.table import Table, table
 
 PUBLISHED_CHECK = "month_may_be_published"
@@ -85,7 +87,7 @@ def publication_asset(
 ) -> dg.AssetsDefinition:
     """Return the asset that publishes a month of a stream when no check of gate write or publish stands in the way."""
     declared = publication_table(stream.name)
-    published = [rule.table for rule in stream.rules_in_order()]
+    made = [rule.table for rule in stream.rules_in_order()]
     description = "Every check of gate write or publish has passed on exactly what is published."
     may = check_factory.spec(declared, PUBLISHED_CHECK, Gate.PUBLISH, description, partitions)
 
@@ -97,7 +99,7 @@ def publication_asset(
         owners=[declared.owner],
         description=declared.description,
         pool=pool,
-        deps=[asset_key(each) for each in [*published, quarantine_table(stream.name), batches_table(stream.name)]],
+        deps=[asset_key(each) for each in [*made, quarantine_table(stream.name), batches_table(stream.name)]],
         check_specs=[may],
     )
     def publication(context: dg.AssetExecutionContext) -> Iterator[Any]:
@@ -117,7 +119,7 @@ def publication_asset(
             with logs.writing(settings, "run"):
                 logs.event("publication_refused", level=logging.WARNING, month=month, run_id=context.run.run_id, why=refused)
             raise dg.Failure(refused, allow_retries=False)
-        hashes, renewed = publish_month(settings, stream, published, month, results)
+        hashes, renewed = publish_month(settings, stream, stream.published_tables, month, results)
         with logs.writing(settings, "run"):
             logs.event("published", month=month, run_id=context.run.run_id, datasets=len(hashes), datasets_renewed=renewed)
         yield dg.MaterializeResult(
@@ -139,33 +141,57 @@ def publish_month(
     touching = sorted({tuple(each) for name, found in manifest.touching.items() if name.endswith(f"@{label}") for each in found})
     as_of = ingestion.latest_arrival(settings, stream)
     hashes: dict[str, str] = {}
+    parts: dict[str, publish.Parts] = {}
     renewed = 0
     with database.connect(settings) as connection:
+        if stream.before_publish:
+            stream.before_publish(connection, settings, month)
         for each in tables:
-            record = known.partition(each.qualified, month)
-            if record is None:
+            held = _held(connection, stream, each, known, month)
+            if held is None:
                 continue
-            hashes[each.name] = record.content_hash
-            renewed += publish.publish(
-                settings,
-                each,
-                month,
-                _rows(connection, each, month),
-                content_hash=record.content_hash,
-                as_of=as_of,
-                code_version=record.code_version,
-                batches=touching,
-                checks=[result.plain for result in results if result.asset_key == asset_key(each)],
-            )
+            hashes[each.name], slices, code_version = held
+            facts: dict[str, Any] = {"content_hash": hashes[each.name], "as_of": as_of, "code_version": code_version}
+            facts |= {"batches": touching, "checks": [result.plain for result in results if result.asset_key == asset_key(each)]}
+            if each.part_columns:
+                parts[each.name], new = publish_parts(connection, settings, each, month, slices=slices, **facts)
+                renewed += new > 0
+            else:
+                renewed += publish.publish(settings, each, month, _rows(connection, each, month), **facts)
         signed = {each.table.name: signed_digest(connection, each, month) for each in stream.signed if each.table.name in hashes}
-    publish.close_month(settings, stream.name, month, hashes, signed, as_of=as_of)
+        close = partial(publish.close_month, settings, stream.name, month, hashes, signed, as_of=as_of, parts=parts)
+        left = [each for each in tables if each.name in parts and others(settings, each, month, parts[each.name])]
+        if left or stream.after_publish:
+            close(unfinished=True)
+        for each in left:
+            remove_others(settings, each, month, parts[each.name])
+        if stream.after_publish:
+            stream.after_publish(connection, settings, month)
+    close()
     return hashes, renewed
 
 
+def _held(
+    connection: duckdb.DuckDBPyConnection, stream: Stream, table_: Table, known: catalog.Catalog, month: date
+) -> tuple[str, Mapping[str, str], str] | None:
+    """Return what the warehouse holds of a table's month: content hash, hashes of its slices, code version."""
+    if table_ in stream.ledgers:
+        ensure_table(connection, table_)
+        return content_hash(connection, table_, month), {}, ""
+    record = known.partition(table_.qualified, month)
+    return None if record is None else (record.content_hash, record.slices, record.code_version)
+
+
 def is_published(settings: Settings, stream: Stream, month: date, known: catalog.Catalog) -> bool:
-    """Return whether what is published of a stream's month is what the warehouse holds."""
+    """Return whether what is published of a stream's month is what the warehouse holds, and nothing is left to do behind it.
+
+    A ledger is filled by publishing alone: what is published of it is what the warehouse holds.
+    """
     present = {rule.table.name: known.content_hash(rule.table.qualified, month) for rule in stream.rules}
-    return publish.closed_hashes(settings, stream.name, month) == present
+    ledgers = {each.name for each in stream.ledgers}
+    closed = publish.closed_hashes(settings, stream.name, month)
+    made = {name: recorded for name, recorded in closed.items() if name not in ledgers}
+    return made == present and publish.is_finished(settings, stream.name, month)
 
 
 def signed_digest(connection: duckdb.DuckDBPyConnection, signed: SignedTable, month: date) -> str:

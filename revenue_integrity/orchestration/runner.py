@@ -26,7 +26,7 @@ from revenue_integrity.orchestration.late_data import busy_months
 from revenue_integrity.orchestration.publication import PUBLISHED_CHECK, is_published, publication_table
 from revenue_integrity.orchestration.pulls import PULL_GROUP
 from revenue_integrity.orchestration.staleness import behind, due_months, stale_partitions, stale_sources
-from revenue_integrity.orchestration.table_assets import asset_key
+from revenue_integrity.orchestration.table_assets import ALL, SELECTED, WHY_TAG, asset_key
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.registry import STREAMS, stream_named
 from revenue_integrity.streams.stream import Stream
@@ -106,6 +106,7 @@ def run(
             return runner.summary
         for each in streams:
             runner.ingest(each)
+        for each in ingestion.in_use(settings, streams):
             chosen = due_months(each, read_catalog(settings), settings) if wanted is None else wanted
             runner.run_until_fresh(each, chosen, everything=everything)
         return runner.summary
@@ -122,6 +123,7 @@ def run_as_of(settings: Settings, as_of: datetime, wanted: Sequence[date] | None
         runner = _Runner(build_definitions(past, as_of=as_of, pool=None), instance, past, say, as_of)
         for each in streams:
             ingestion.ingest(past, each, as_of)
+        for each in ingestion.in_use(past, streams):
             chosen = due_months(each, read_catalog(past), past) if wanted is None else wanted
             runner.run_until_fresh(each, chosen, everything=False)
     say(f"The world as of {as_of:%Y-%m-%dT%H:%M:%SZ} is computed; read it with `export DATASET --as-of {as_of:%Y%m%dT%H%M%SZ}`")
@@ -178,13 +180,13 @@ class _Runner:
         with self._progress(len(wanted)) as advance:
             for month in wanted:
                 advance(months.label(month))
-                self._start(_Step(month, keys, "selected"))
+                self._start(_Step(month, keys, SELECTED))
 
     def run_until_fresh(self, stream: Stream, wanted: Sequence[date], *, everything: bool) -> None:
         """Run the stale months wave by wave, then look again: what came out may make other months stale."""
         first = True
         for _ in range(MAX_ROUNDS):
-            stale = dict.fromkeys(wanted, _Stale("--all")) if everything and first else self._stale(stream, wanted)
+            stale = dict.fromkeys(wanted, _Stale(ALL)) if everything and first else self._stale(stream, wanted)
             first = False
             stale = {month: each for month, each in stale.items() if self._stopped.get(month) != each.reason}
             steps = self._steps(stream, stale)
@@ -262,7 +264,7 @@ class _Runner:
         return steps
 
     def _start(self, step: _Step) -> None:
-        tags = {PROCESS_TAG: process_tag(), "revenue_integrity/why": step.reason[:250]}
+        tags = {PROCESS_TAG: process_tag(), WHY_TAG: step.reason[:250]}
         began = time.monotonic()
         # Other processes get their turn between the runs.
         with database.held(self._settings):

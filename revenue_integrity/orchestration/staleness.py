@@ -15,7 +15,7 @@ from revenue_integrity.orchestration.ingestion import Manifest
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.rules import Reads, Rule
 from revenue_integrity.streams.stream import Stream
-from revenue_integrity.warehouse.catalog import ABSENT, Catalog, fingerprint, sha256_of, version_of_rule
+from revenue_integrity.warehouse.catalog import ABSENT, Catalog, PartitionRecord, fingerprint, sha256_of, version_of_rule
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,43 @@ def inputs_of(rule: Rule, month: date, catalog: Catalog, settings: Settings) -> 
     """Return the hash of each slice that a rule reads for a month; a neighbour that is not there counts as absent."""
     hashes: dict[str, str] = {}
     for reads in rule.reads:
+        if reads.by_day:
+            hashes |= _days_read(reads, month, catalog)
+            continue
         for other in _months_read(reads, month, catalog, settings):
             found = (
                 catalog.slice_hash(reads.table, other) if reads.layer == "raw" else catalog.content_hash(reads.qualified, other)
             )
             hashes[f"{reads.qualified}@{months.label(other)}"] = found or ABSENT
     return hashes
+
+
+def _days_read(reads: Reads, month: date, catalog: Catalog) -> dict[str, str]:
+    """Return the hash of each day that a rule reads of a table, by ``<layer>.<table>/<day>``."""
+    if reads.layer == "raw":
+        found: Mapping[str, str] = catalog.day_hashes(reads.table, month)
+    else:
+        record = catalog.partition(reads.qualified, month)
+        found = record.slices if record else {}
+    return {f"{reads.qualified}/{day}": each for day, each in found.items()}
+
+
+def stale_days(
+    recorded: PartitionRecord | None, code_version: str, settings: Mapping[str, str], inputs: Mapping[str, str]
+) -> list[date]:
+    """Return the days of a table that is kept in slices for which what it reads differs from what it was made from.
+
+    Other code or settings make every day differ, and so does an input that is not read by day.
+    """
+    known = recorded.inputs if recorded else {}
+    differing = {name for name in known.keys() | inputs.keys() if known.get(name) != inputs.get(name)}
+    of_day = {name: name.rsplit("/", 1)[1] for name in known.keys() | inputs.keys() if "/" in name}
+    whole = recorded is None or recorded.code_version != code_version or dict(recorded.settings) != dict(settings)
+    if whole or differing - of_day.keys():
+        # What was kept for a day that nothing is read for any more must go, too.
+        differing = set(of_day) | {f"/{day}" for day in (recorded.slices if recorded else {})}
+        of_day |= {name: name.rsplit("/", 1)[1] for name in differing}
+    return sorted({date.fromisoformat(of_day[name]) for name in differing})
 
 
 def _months_read(reads: Reads, month: date, catalog: Catalog, settings: Settings) -> Iterable[date]:
@@ -128,9 +159,17 @@ def behind(stream: Stream, tables: Collection[str] | None) -> frozenset[str]:
         return frozenset([*sources, *(rule.table.qualified for rule in stream.rules)])
     found = set(tables)
     for rule in stream.rules_in_order():
-        if any(reads.qualified in found and reads.covers_own_month for reads in rule.reads):
+        if any(_names_behind(reads) & found for reads in rule.reads if reads.covers_own_month):
             found.add(rule.table.qualified)
     return frozenset(found)
+
+
+def _names_behind(reads: Reads) -> set[str]:
+    """Return the tables by which something read is reached: of a slice of the store, those of the sources that it is made from.
+
+    A row that is set aside changes no slice, and its warning is a judgement of what stands on the slices.
+    """
+    return {reads.qualified, *(f"raw.{source}" for source in reads.sources)}
 
 
 def present_states(stream: Stream, month: date, catalog: Catalog, settings: Settings) -> dict[str, str]:

@@ -19,19 +19,27 @@ from revenue_integrity.landing.datasets import batches_table, quarantine_table
 from revenue_integrity.orchestration import check_factory, ingestion
 from revenue_integrity.orchestration.lineage import column_lineage
 from revenue_integrity.orchestration.partitions import month_of, window
-from revenue_integrity.orchestration.staleness import present_fingerprint, raw_record
+from revenue_integrity.orchestration.staleness import present_fingerprint, raw_record, stale_days
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.rules import Reads, Rule
 from revenue_integrity.streams.stream import Stream, checks_of
 from revenue_integrity.warehouse import catalog, database
 from revenue_integrity.warehouse.io_manager import Computed, Unchanged
 from revenue_integrity.warehouse.query import Query
-from revenue_integrity.warehouse.storage import rows_of_query
+from revenue_integrity.warehouse.storage import Sliced, rows_of_query
 from revenue_integrity.warehouse.table import Table
 from revenue_integrity.warehouse.validation import SchemaViolation
 
 IO_MANAGER = "warehouse"
 """Resource key of the IO manager."""
+
+WHY_TAG = "revenue_integrity/why"
+"""Tag that says why a run was asked for; a run that somebody launched in the UI has none."""
+
+ALL, SELECTED = "--all", "selected"
+
+DELIBERATE = ("", ALL, SELECTED)
+"""Reasons of runs that somebody asked for: they let count what was set aside because it lay too far back."""
 
 BATCHES_UNCHANGED = "batch_digests_are_unchanged"
 """Name of the check that no batch has changed since first sight."""
@@ -126,6 +134,8 @@ def landing_asset(
         month = month_of(context.partition_key)
         selected, asked = context.selected_asset_keys, context.selected_asset_check_keys
         report = ingestion.ingest(settings, stream, as_of)
+        if context.run.tags.get(WHY_TAG, "") in DELIBERATE:
+            ingestion.admit(settings, stream, month)
         known = ingestion.read_manifest(settings, stream)
         if unchanged.key in asked:
             yield from _changed_batches(manifest, known, months.label(month))
@@ -202,6 +212,13 @@ def _record_sources(
 
 
 def _rows_of_source(connection: duckdb.DuckDBPyConnection, source: Source, month: date) -> int:
+    if source.is_kept_in_files:
+        counting = (
+            "select coalesce(sum(row_count), 0) from meta.event_days"
+            " where source = $source and date_trunc('month', usage_date) = $month"
+        )
+        ((kept,),) = connection.execute(counting, {"source": source.name, "month": month}).fetchall()
+        return int(kept)
     of_month = "where month = $month" if source.has_month else ""
     given = {"month": month} if source.has_month else {}
     ((rows,),) = connection.execute(f"select count(*) from raw.{source.name} {of_month}", given).fetchall()
@@ -242,6 +259,8 @@ def _table_asset(
         for reads in _one_per_table(rule.reads)
         if reads.qualified in tables and (reads_itself or reads.layer == "raw")
     ]
+    behind_slices = sorted({source for reads in rule.reads for source in reads.sources})
+    deps += [dg.AssetDep(asset_key(tables[f"raw.{source}"])) for source in behind_slices]
 
     @dg.asset(
         **_described(table, {"duckdb", "sql" if rule.is_query else "pandas"}),
@@ -265,7 +284,11 @@ def _table_asset(
                 with database.connect(settings) as connection:
                     frames = {name: rows_of_query(connection, query) for name, query in rule.queries(month, settings).items()}
             rows = rule.function(month, settings, **frames)
-            value = Computed(rows, fingerprint, catalog.version_of_rule(rule), settings.values(*rule.settings), inputs)
+            version, used = catalog.version_of_rule(rule), settings.values(*rule.settings)
+            sliced = None
+            if rule.stage is not None:
+                sliced = Sliced(stale_days(recorded, version, used, inputs), recorded.slices if recorded else {})
+            value = Computed(rows, fingerprint, version, used, inputs, sliced, rule.stage)
         yield dg.MaterializeResult(value=value, metadata=column_lineage(rule, tables, settings))
         # The IO manager has written and validated by now: it raises before this line is reached if it did not.
         yield check_factory.result(table, check_factory.SCHEMA_CHECK, Gate.WRITE, Judgement(True))

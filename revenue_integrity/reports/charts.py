@@ -6,10 +6,14 @@ Bars are placed in dollars made from exact cents; the figures themselves stand a
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
 from html import escape
 from typing import Any
 
+from revenue_integrity.exact import cents as cents_of
 from revenue_integrity.reports import formatting
+from revenue_integrity.reports.cloud_figures import DailyCosts
 from revenue_integrity.reports.figures import CustomerMargin, MonthPoint, Risk, Step
 
 INK, MUTED, RULE = "#1d2b36", "#51626f", "#d9e1e7"
@@ -310,3 +314,168 @@ def lines_by_month(series: Mapping[str, Sequence[tuple[Any, int]]], identifier: 
     )
     latest = "; ".join(f"{name} {formatting.money(points[-1][1])}" for name, points in series.items() if points)
     return _svg(chart, identifier, title, f"Lines over {count} months, latest in US dollars: {latest}.")
+
+
+_LINES = (BLUE, AMBER, TEAL, "#7a4fa3", "#c2577a", "#4a7c2c", "#2b9cc4", "#8c5a2b", "#454f9e")
+"""Colours of accounts and tenants; red is kept for what was restated, grey for the rest."""
+_CAUSE_COLOURS = (
+    ("late", AMBER),
+    ("correction", BLUE),
+    ("duplicate_removed", "#7a4fa3"),
+    ("deletion", RED),
+    ("moved", TEAL),
+    ("omission", "#8c5a2b"),
+)
+_DAY_WIDTH = 21
+
+
+def _day_axis(costs: DailyCosts, title: str | None) -> Any:
+    import altair as alt
+
+    return alt.X(
+        "day:O",
+        sort=[day.day for day in costs.days],
+        scale=alt.Scale(domain=[day.day for day in costs.days]),
+        axis=alt.Axis(title=title, labelAngle=0, labelFontSize=11, grid=False),
+    )
+
+
+def daily_costs(costs: DailyCosts, identifier: str) -> str:
+    """Return the daily cost of a tenant's accounts: restated days marked, with their change by cause below, and incomplete ones.
+
+    Empty where there is nothing to show.
+    """
+    import altair as alt
+
+    lines = [
+        {"day": day.day, "account": label, "dollars": _rounded(cost)}
+        for label, by_day in costs.series
+        for day, cost in by_day.items()
+    ]
+    marks = _restated_marks(costs)
+    if not lines and not marks:
+        return ""
+    labels = [label for label, _ in costs.series]
+    colours = [GREY if costs.rest and label == labels[-1] else _LINES[at % len(_LINES)] for at, label in enumerate(labels)]
+    month = formatting.month_name(costs.days[0])
+    below = bool(marks)
+    x = _day_axis(costs, None if below else f"Day of {month} (UTC)")
+    width = _DAY_WIDTH * len(costs.days)
+    y = alt.Y(**_money("dollars", "US dollars a day"))
+    shaded = [{"day": day.day} for day in costs.incomplete]
+    layers = [
+        alt.Chart(alt.Data(values=shaded)).mark_rect(color="#e3e8ec", width=_DAY_WIDTH).encode(x=x),
+        alt.Chart(alt.Data(values=lines))
+        .mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=14))
+        .encode(
+            x=x,
+            y=y,
+            color=alt.Color(
+                "account:N",
+                sort=labels,
+                scale=alt.Scale(domain=labels, range=colours),
+                legend=alt.Legend(columns=3, labelLimit=190, symbolType="circle"),
+            ),
+        ),
+    ]
+    if marks:
+        layers.append(
+            alt.Chart(alt.Data(values=marks))
+            .mark_point(
+                shape="triangle-down", filled=True, size=110, color=RED, opacity=1, stroke="#ffffff", strokeWidth=1, yOffset=-7
+            )
+            .encode(x=x, y=y)
+        )
+    chart: Any = alt.layer(*layers).properties(width=width, height=240)
+    if below:
+        chart = alt.vconcat(chart, _restated_bars(costs, width, f"Day of {month} (UTC)"), spacing=6).resolve_scale(
+            color="independent"
+        )
+    return _svg(chart, identifier, f"Daily cost by account, {costs.title}", _daily_description(costs))
+
+
+def _rounded(cost: Decimal) -> float:
+    return _dollars(cents_of(cost))
+
+
+def _restated_marks(costs: DailyCosts) -> list[dict[str, Any]]:
+    """Return where marks stand: on the line's point of the day, at 0 where the day has no cost any more."""
+    by_label = dict(costs.series)
+    return [
+        {"day": each.day.day, "dollars": _rounded(by_label.get(each.series, {}).get(each.day, Decimal(0)))}
+        for each in costs.restated
+    ]
+
+
+def _restated_bars(costs: DailyCosts, width: int, title: str) -> Any:
+    """Return the change of each restated day by cause, all accounts together."""
+    import altair as alt
+
+    sums: dict[tuple[date, str], Decimal] = {}
+    for each in costs.restated:
+        for cause, delta in each.by_cause.items():
+            sums[each.day, cause] = sums.get((each.day, cause), Decimal(0)) + delta
+    values = [
+        {"day": day.day, "cause": formatting.words(cause), "dollars": _rounded(delta)}
+        for (day, cause), delta in sorted(sums.items())
+    ]
+    present = {cause for _, cause in sums}
+    known = [(cause, colour) for cause, colour in _CAUSE_COLOURS if cause in present]
+    known += [(cause, GREY) for cause in sorted(present - {cause for cause, _ in known})]
+    return (
+        alt.Chart(alt.Data(values=values))
+        .mark_bar(width=_DAY_WIDTH - 7)
+        .encode(
+            x=_day_axis(costs, title),
+            y=alt.Y(**_money("dollars", "Restated, $")),
+            color=alt.Color(
+                "cause:N",
+                scale=alt.Scale(domain=[formatting.words(cause) for cause, _ in known], range=[colour for _, colour in known]),
+                legend=alt.Legend(orient="bottom", symbolType="square"),
+            ),
+        )
+        .properties(width=width, height=90)
+    )
+
+
+def _daily_description(costs: DailyCosts) -> str:
+    totals = [(label, sum(by_day.values(), Decimal(0))) for label, by_day in costs.series]
+    shown = "; ".join(f"{label} {formatting.cost(cost)}" for label, cost in totals)
+    parts = [f"Lines over the days of {formatting.month_name(costs.days[0])}, month in US dollars: {shown}."]
+    if costs.restated:
+        days = sorted({each.day for each in costs.restated})
+        delta = sum((each.delta for each in costs.restated), Decimal(0))
+        parts.append(f"Restated by {formatting.cost(delta)} in all on {', '.join(day.isoformat() for day in days)}.")
+    if costs.incomplete:
+        parts.append(f"Not complete: {', '.join(day.isoformat() for day in costs.incomplete)}.")
+    return " ".join(parts)
+
+
+def cost_by_month(series: Mapping[str, Sequence[tuple[date, Decimal]]], identifier: str) -> str:
+    """Return the cost of each tenant by month, stacked; empty without months."""
+    import altair as alt
+
+    values = [
+        {"month": formatting.month_label(month), "tenant": name, "dollars": _rounded(cost), "order": at}
+        for at, (name, points) in enumerate(series.items())
+        for month, cost in points
+    ]
+    if not values:
+        return ""
+    names = list(series)
+    colours = [_LINES[at % len(_LINES)] for at in range(len(names))]
+    months_shown = {value["month"] for value in values}
+    chart = (
+        alt.Chart(alt.Data(values=values))
+        .mark_bar(size=max(8, min(46, 360 // len(months_shown))))
+        .encode(
+            x=_month_axis(len(months_shown)),
+            y=alt.Y(**_money("dollars", "US dollars a month")),
+            color=alt.Color("tenant:N", sort=names, scale=alt.Scale(domain=names, range=colours), legend=alt.Legend(columns=3)),
+            order=alt.Order("order:Q"),
+        )
+        .properties(width=480, height=220)
+    )
+    latest = "; ".join(f"{name} {formatting.cost(points[-1][1])}" for name, points in series.items())
+    description = f"Bars over {len(months_shown)} months, latest in US dollars: {latest}."
+    return _svg(chart, identifier, "Cloud cost by month and tenant", description)

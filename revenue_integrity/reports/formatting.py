@@ -1,7 +1,7 @@
 """How figures are written in a close pack: the way finance reads them.
 
 Belongs here: text of amounts, shares, quantities and dates, and text that no spreadsheet runs. Does not belong here: which
-figures are shown. Amounts come in integer cents and are never floats on their way to text.
+figures are shown. Amounts come in integer cents, costs in exact decimals, and neither is a float on its way to text.
 """
 
 import datetime
@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from revenue_integrity import exact as exactly
 from revenue_integrity import months
 from revenue_integrity.output import decimal_text
 
@@ -52,6 +53,16 @@ def dollars(cents: Any) -> str:
     if is_missing(cents):
         return MISSING
     return _parenthesised(f"${money(abs(int(cents)))}", negative=int(cents) < 0)
+
+
+def cost(value: Any) -> str:
+    """Write an exact cost in dollars as ``1,234.56`` or ``(1,234.56)``, rounded to the cent, half away from zero."""
+    return MISSING if is_missing(value) else money(exactly.cents(value))
+
+
+def compact_cost(value: Any) -> str:
+    """Write an exact cost in dollars as ``compact_money`` does."""
+    return MISSING if is_missing(value) else compact_money(exactly.cents(value))
 
 
 def compact_money(cents: Any) -> str:

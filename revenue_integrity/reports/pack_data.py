@@ -14,6 +14,9 @@ import pandas as pd
 
 from revenue_integrity import months
 
+COLOCATION, CLOUD = "colocation", "cloud"
+"""Names of the streams that have views of their own."""
+
 CHECK_COLUMNS = ["asset", "check", "gate", "passed", "figures", "next_step"]
 """One row per check of the month; ``passed`` is false also for a check that has no result on what stands now."""
 
@@ -30,14 +33,15 @@ def _empty(columns: Sequence[str]) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class PackData:
-    """One month of a stream, as published, with all that was decided about it.
+    """One month, as published, with all that was decided about it.
 
     Attributes:
         month: the first day of the month.
-        stream: the stream, for example ``colocation``.
+        streams: the streams that have anything in the month, for example ``colocation``; what others would show is left out.
         months: the months up to this one that trends show, ascending.
         tables: the month's datasets by name; an absent one is shown as not available, never as empty.
-        history: datasets over ``months``, for trends: contract_month (at any grain) and recon_summary.
+        history: datasets over ``months``, for trends: contract_month (at any grain) and recon_summary; cloud_cost (``month,
+            tenant_id, total_cost``, exact), and cloud_month of the month before.
         checks: ``CHECK_COLUMNS`` (figures as JSON).
         waivers: waivers in force, ``WAIVER_COLUMNS``.
         ledger: the month's entries of ``sign_off_ledger``.
@@ -48,7 +52,7 @@ class PackData:
     """
 
     month: date
-    stream: str
+    streams: Sequence[str]
     months: Sequence[date]
     tables: Mapping[str, pd.DataFrame]
     history: Mapping[str, pd.DataFrame] = field(default_factory=dict)
@@ -64,6 +68,21 @@ class PackData:
     def label(self) -> str:
         """The month as ``YYYY-MM``."""
         return months.label(self.month)
+
+    @property
+    def stream(self) -> str:
+        """The streams in words."""
+        return " and ".join(self.streams)
+
+    @property
+    def has_colocation(self) -> bool:
+        """Whether the pack shows revenue, power and margin."""
+        return COLOCATION in self.streams
+
+    @property
+    def has_cloud(self) -> bool:
+        """Whether the pack shows cloud costs."""
+        return CLOUD in self.streams
 
     @property
     def preliminary(self) -> bool:

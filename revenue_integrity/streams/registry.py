@@ -5,11 +5,12 @@ Belongs here: the list, and finding a source or table by the names that people u
 
 from revenue_integrity.errors import UsageError
 from revenue_integrity.landing.contracts import Source, raw_table
+from revenue_integrity.streams.cloud.stream import CLOUD
 from revenue_integrity.streams.colocation.stream import COLOCATION
 from revenue_integrity.streams.stream import Stream
 from revenue_integrity.warehouse.table import Table
 
-STREAMS: tuple[Stream, ...] = (COLOCATION,)
+STREAMS: tuple[Stream, ...] = (COLOCATION, CLOUD)
 
 
 def stream_named(name: str) -> Stream:

@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 from revenue_integrity.settings import Settings
+from revenue_integrity.warehouse.engine import Stage
 from revenue_integrity.warehouse.query import Query
 from revenue_integrity.warehouse.table import Table
 
@@ -23,12 +24,16 @@ class Reads:
         table: the table's name, or the name of a slice of the store (``meter_starts``).
         first_offset: the first month read, relative to the rule's month; ``None`` means all that there are.
         last_offset: the last month read, relative to the rule's month.
+        by_day: whether the days of the month are read one by one, so that a day that changed is all that is computed again.
+        sources: for a slice that has no table of its name, the sources that it is made from.
     """
 
     layer: str
     table: str
     first_offset: int | None = 0
     last_offset: int = 0
+    by_day: bool = False
+    sources: tuple[str, ...] = ()
 
     @property
     def qualified(self) -> str:
@@ -49,6 +54,11 @@ class Reads:
 def same_month(layer: str, table: str) -> Reads:
     """Read a table's rows of the rule's own month."""
     return Reads(layer, table)
+
+
+def days_of(layer: str, table: str, *sources: str) -> Reads:
+    """Read a table's rows of the rule's own month, day by day; of a slice of the store, name the sources behind it."""
+    return Reads(layer, table, by_day=True, sources=sources)
 
 
 def window(layer: str, table: str, *, months_before: int = 0, months_after: int = 0) -> Reads:
@@ -79,6 +89,7 @@ class Rule:
         sql: paths below the stream's ``sql`` folder whose text it runs.
         queries: for a rule over frames that needs a small part of large tables: the queries, by name, whose rows are its
             frames instead of whole tables.
+        stage: for a stage that an engine runs over days: what its query reads. The table is kept in slices.
     """
 
     table: Table
@@ -87,6 +98,7 @@ class Rule:
     settings: tuple[str, ...] = ()
     sql: tuple[str, ...] = ()
     queries: Callable[[date, Settings], Mapping[str, Query]] | None = None
+    stage: Stage | None = None
 
     @property
     def is_query(self) -> bool:

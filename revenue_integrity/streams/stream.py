@@ -3,15 +3,26 @@
 Belongs here: the declaration that makes a stream known to everything shared. Does not belong here: any stream's content.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
 from graphlib import TopologicalSorter
+from typing import TYPE_CHECKING
 
+from revenue_integrity.close.evidence import Extracts
 from revenue_integrity.close.judgement import Check
 from revenue_integrity.close.signed import SignedTable
 from revenue_integrity.landing.contracts import Source
 from revenue_integrity.streams.rules import Rule
 from revenue_integrity.warehouse.table import Table
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from revenue_integrity.settings import Settings
+
+PublishingHook = Callable[["duckdb.DuckDBPyConnection", "Settings", date], None]
+"""What a stream does around the publication of a month, on the publisher's connection."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +35,12 @@ class Stream:
         rules: how each table is made, in any order.
         checks: what must be true of the tables.
         signed: which tables and measures a sign-off attests.
+        extracts: which sources must have delivered at or after the cutoff.
+        refresh: called after batches were read, to keep what follows from all of them and the settings (its own slices).
+        refresh_settings: names of the settings that ``refresh`` rests on.
+        ledgers: tables that publishing itself fills, published like the others; no rule makes them, so they are never stale.
+        before_publish: called before anything of a month is read for publication; must bear repetition after a crash.
+        after_publish: called when readers see the new month; repeated until it has ended well.
     """
 
     name: str
@@ -31,6 +48,17 @@ class Stream:
     rules: tuple[Rule, ...]
     checks: tuple[Check, ...]
     signed: tuple[SignedTable, ...] = ()
+    extracts: Extracts = field(default_factory=Extracts)
+    refresh: Callable[["duckdb.DuckDBPyConnection", "Settings"], None] | None = None
+    refresh_settings: tuple[str, ...] = ()
+    ledgers: tuple[Table, ...] = ()
+    before_publish: PublishingHook | None = None
+    after_publish: PublishingHook | None = None
+
+    @property
+    def published_tables(self) -> list[Table]:
+        """The tables that leave the warehouse: those of the rules in their order, then the ledgers."""
+        return [*(rule.table for rule in self.rules_in_order()), *self.ledgers]
 
     def rules_in_order(self) -> list[Rule]:
         """Return the rules so that each comes after those whose tables it reads; equal ones by name."""

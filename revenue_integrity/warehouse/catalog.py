@@ -42,6 +42,7 @@ class PartitionRecord:
         settings: the settings that it rests on, as text.
         inputs: hash of each slice that it read.
         computed_at: when its rows were last computed (ISO 8601, UTC).
+        slices: for a table that is kept in slices, the hash of each by its day.
     """
 
     fingerprint: str
@@ -51,6 +52,7 @@ class PartitionRecord:
     settings: Mapping[str, str]
     inputs: Mapping[str, str]
     computed_at: str
+    slices: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,15 @@ class Catalog:
     def slice_hash(self, source: str, month: date) -> str | None:
         """Return the hash of a source's rows that matter to a month, or ``None`` if there are none."""
         return self.slices.get(f"{source}@{months.label(month)}")
+
+    def day_hashes(self, source: str, month: date) -> dict[str, str]:
+        """Return the hash of each day's slice of a source that is kept in files, by day."""
+        prefix, suffix = f"{source}/", f"@{months.label(month)}"
+        return {
+            name[len(prefix) : -len(suffix)]: found
+            for name, found in self.slices.items()
+            if name.startswith(prefix) and name.endswith(suffix)
+        }
 
     def slice_months(self, source: str) -> list[date]:
         """Return the months for which a source has rows, in order."""
@@ -115,8 +126,10 @@ create table if not exists meta.partitions (
     code_version varchar not null,
     settings varchar not null,
     inputs varchar not null,
-    computed_at timestamptz not null
+    computed_at timestamptz not null,
+    slices varchar not null default '{}'
 );
+alter table meta.partitions add column if not exists slices varchar default '{}';
 """
 
 
@@ -131,12 +144,13 @@ def record(
     code_version: str,
     settings: Mapping[str, str],
     inputs: Mapping[str, str],
+    slices: Mapping[str, str] | None = None,
 ) -> None:
     """Put a partition on record, in the caller's transaction."""
     connection.execute(_DDL)
     connection.execute("delete from meta.partitions where table_name = ? and month = ?", [table.qualified, month])
     connection.execute(
-        "insert into meta.partitions values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "insert into meta.partitions values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             table.qualified,
             month,
@@ -147,6 +161,7 @@ def record(
             canonical_json(dict(settings)),
             canonical_json(dict(inputs)),
             clock.now(),
+            canonical_json(dict(slices or {})),
         ],
     )
 
@@ -163,13 +178,16 @@ def refresh(connection: duckdb.DuckDBPyConnection, settings: Settings, month: da
     given = {} if month is None else {"month": month}
     by_month: dict[str, dict[str, Any]] = defaultdict(lambda: {"partitions": {}, "slices": {}})
     if _has(connection, "partitions"):
+        connection.execute(_DDL)
         rows = connection.execute(
             "select table_name, month, fingerprint, content_hash, row_count, code_version, settings, inputs,"
-            f" strftime(computed_at, '%Y-%m-%dT%H:%M:%S.%fZ') from meta.partitions{only} order by table_name, month",
+            f" strftime(computed_at, '%Y-%m-%dT%H:%M:%S.%fZ'), slices from meta.partitions{only} order by table_name, month",
             given,
         ).fetchall()
-        for name, held_month, made_from, content, count, version, used_settings, inputs, computed_at in rows:
-            held = PartitionRecord(made_from, content, count, version, json.loads(used_settings), json.loads(inputs), computed_at)
+        for name, held_month, made_from, content, count, version, used_settings, inputs, computed_at, kept in rows:
+            held = PartitionRecord(
+                made_from, content, count, version, json.loads(used_settings), json.loads(inputs), computed_at, json.loads(kept)
+            )
             by_month[months.label(held_month)]["partitions"][name] = asdict(held)
     if _has(connection, "slices"):
         rows = connection.execute(f"select source, month, hash from meta.slices{only} order by source, month", given).fetchall()

@@ -9,6 +9,7 @@ type; a flag is ``true`` or ``false``; a date is ``YYYY-MM-DD``; an instant is i
 """
 
 import hashlib
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -53,13 +54,50 @@ def content_hash(connection: duckdb.DuckDBPyConnection, table: Table, partition:
 
 def canonical_digest(connection: duckdb.DuckDBPyConnection, table: Table, rows: str, **parameters: object) -> str:
     """Return the SHA-256 of some rows. They stay in the engine; only their text passes by, batch by batch."""
-    digest = hashlib.sha256(("\t".join(content_columns(table)) + "\n").encode())
+    digest = _begun(table)
     for batch in connection.sql(canonical_select(table, rows), params=parameters).to_arrow_reader(_ROWS_PER_BATCH):
         lines = batch.column(0)
         if len(lines):
             (start, end), values = _buffers(lines)
             digest.update(values[start:end])
     return digest.hexdigest()
+
+
+def empty_digest(table: Table) -> str:
+    """Return the SHA-256 of no rows at all."""
+    return _begun(table).hexdigest()
+
+
+def canonical_digests(
+    connection: duckdb.DuckDBPyConnection, table: Table, rows: str, by: Sequence[str], **parameters: object
+) -> list[tuple[tuple[Any, ...], int, str]]:
+    """Return, for each part of some rows, its values of ``by``, its row count and the SHA-256 of its rows; in their order.
+
+    One query for all parts; each digest is the one that ``canonical_digest`` gives for the part alone.
+    """
+    names = ", ".join(f'"{column}"' for column in by)
+    counts = connection.execute(f"select {names}, count(*) from {rows} group by {names} order by {names}", parameters).fetchall()
+    key = ", ".join(f'"{column}"' for column in table.key)
+    text = canonical_select(table, rows).removesuffix(f" order by {key}")
+    lines = connection.sql(f"{text} order by {names}, {key}", params=parameters).to_arrow_reader(_ROWS_PER_BATCH)
+    found = []
+    batch, taken = None, 0
+    for *values, count in counts:
+        digest, missing = _begun(table), count
+        while missing:
+            if batch is None or taken == len(batch):
+                batch, taken = next(lines).column(0), 0
+                continue
+            step = min(missing, len(batch) - taken)
+            (start, end), text_bytes = _buffers(batch.slice(taken, step))
+            digest.update(text_bytes[start:end])
+            missing, taken = missing - step, taken + step
+        found.append((tuple(values), count, digest.hexdigest()))
+    return found
+
+
+def _begun(table: Table) -> "hashlib._Hash":
+    return hashlib.sha256(("\t".join(content_columns(table)) + "\n").encode())
 
 
 def _buffers(lines: Any) -> tuple[tuple[int, int], memoryview]:

@@ -20,20 +20,30 @@ from dagster_duckdb.io_manager import DuckDbClient
 from revenue_integrity.errors import WarehouseError
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import catalog, database
+from revenue_integrity.warehouse.engine import Stage, engine_of
 from revenue_integrity.warehouse.query import Query
-from revenue_integrity.warehouse.storage import Written, read_partitions, write_partition
+from revenue_integrity.warehouse.storage import Sliced, Written, read_partitions, write_partition
 from revenue_integrity.warehouse.table import Table
 
 
 @dataclass(frozen=True)
 class Computed:
-    """What an asset hands over: its month's rows, and what they were made from."""
+    """What an asset hands over: its month's rows, and what they were made from.
+
+    Attributes:
+        value: the rows, or the query that makes them.
+        fingerprint, code_version, settings, inputs: what goes on record (``catalog.PartitionRecord``).
+        sliced: which slices are written, for a table that is kept in slices.
+        stage: what the query reads, for a stage that an engine runs.
+    """
 
     value: pd.DataFrame | Query
     fingerprint: str
     code_version: str
     settings: Mapping[str, str]
     inputs: Mapping[str, str]
+    sliced: Sliced | None = None
+    stage: Stage | None = None
 
 
 @dataclass(frozen=True)
@@ -86,7 +96,7 @@ class PartitionHandler(DbTypeHandler[Any]):
         table = self._tables[tuple(context.asset_key.path)]
         month = _single_month(context)
         if isinstance(obj, Computed):
-            written = replace_month(connection, table, month, obj)
+            written = replace_month(connection, self._settings, table, month, obj)
             catalog.refresh(connection, self._settings, month)
             state = "computed"
         else:
@@ -104,11 +114,17 @@ class PartitionHandler(DbTypeHandler[Any]):
         return read_partitions(connection, table, [_first_day(key) for key in sorted(context.asset_partition_keys)])
 
 
-def replace_month(connection: duckdb.DuckDBPyConnection, table: Table, month: date, computed: Computed) -> Written:
+def replace_month(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, table: Table, month: date, computed: Computed
+) -> Written:
     """Write a month and its record in one transaction."""
+    value = computed.value
+    if computed.stage is not None and computed.sliced is not None and isinstance(value, Query):
+        inputs = computed.stage(connection, settings, computed.sliced.days)
+        value = engine_of(settings).run(connection, value.sql, inputs)
     connection.begin()
     try:
-        written = write_partition(connection, table, month, computed.value)
+        written = write_partition(connection, table, month, value, computed.sliced)
         catalog.record(
             connection,
             table,
@@ -119,6 +135,7 @@ def replace_month(connection: duckdb.DuckDBPyConnection, table: Table, month: da
             code_version=computed.code_version,
             settings=computed.settings,
             inputs=computed.inputs,
+            slices=written.slices,
         )
         connection.commit()
     except BaseException:

@@ -1,21 +1,28 @@
 """What leaves the warehouse: Parquet files with their facts, manifests, and the month's close.json.
 
 Belongs here: the layout of published data, writing it so that a reader sees an old month or a new one, reading it back.
-Does not belong here: whether a month may be published (``orchestration.publication``).
+Does not belong here: whether a month may be published (``orchestration.publication``), which parts differ (``parts``).
 
 ``<published>/<dataset>/month=YYYY-MM/data.parquet`` beside a ``manifest.json``; ``<published>/_close/<stream>/month=YYYY-MM/
 close.json``, written last, names the hash of each dataset of the month. A dataset without months (``batches``,
 ``quarantine``) stands in ``<published>/<dataset>/stream=<stream>/``.
+
+A dataset with tenants is published in parts, so that no file holds rows of two of them: ``<dataset>/tenant=T/month=YYYY-MM/``,
+or by slices ``<dataset>/tenant=T/usage_date=YYYY-MM-DD/``, each with a ``data.parquet``; ``<dataset>/tenant=T/
+manifest-YYYY-MM.json`` lists the tenant's parts, ``close.json`` those of all (``warehouse.parts`` writes them).
 """
 
+import glob
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import duckdb
 import pandas as pd
@@ -40,7 +47,7 @@ class Facts:
 
     Attributes:
         dataset: its name.
-        slice: the month (``2025-03``) or the stream that it holds.
+        slice: the month (``2025-03``) or the stream that it holds; of a part, where it stands below its dataset.
         row_count: its rows.
         content_hash: SHA-256 of its rows (``warehouse.hashing``).
         as_of: arrival of the latest batch that it can know (ISO 8601, UTC).
@@ -53,6 +60,46 @@ class Facts:
     content_hash: str
     as_of: str
     code_version: str
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What is published of a month in parts.
+
+    Attributes:
+        hashes: the content hash of each part, by where it stands below its dataset (``tenant=T/month=2025-03``).
+        slices: the content hash of each slice of the month over all tenants, where the warehouse keeps them.
+    """
+
+    hashes: Mapping[str, str]
+    slices: Mapping[str, str]
+
+
+def tenant_directory(tenant: str) -> str:
+    """Return the directory name of a tenant: percent-encoded, so that no name leads out of it or names another."""
+    return f"tenant={quote(tenant, safe='')}"
+
+
+def part_of(table: Table, month: date, values: Sequence[Any]) -> str:
+    """Return where the part that some values of ``Table.part_columns`` name stands below its dataset."""
+    leaf = f"{table.slice_column}={values[1]:%Y-%m-%d}" if len(values) > 1 else f"month={months.label(month)}"
+    return f"{tenant_directory(values[0])}/{leaf}"
+
+
+def month_of_part(part: str) -> str:
+    """Return the label of the month that a part belongs to, empty for what is no part."""
+    _, named, value = part.rpartition("=")
+    return value[:7] if named else ""
+
+
+def tenant_manifest(settings: Settings, dataset: str, tenant_place: str, label: str) -> Path:
+    """Return the manifest of a tenant's month: it lists the parts."""
+    return settings.published_path / dataset / tenant_place / f"manifest-{label}.json"
+
+
+def columns_file(settings: Settings, dataset: str) -> Path:
+    """Return the file without rows that keeps the columns of a dataset in parts, for months that have none."""
+    return settings.published_path / dataset / "columns.parquet"
 
 
 def directory_of(settings: Settings, table: Table, month: date | None) -> Path:
@@ -88,28 +135,50 @@ def publish(
     leaf = directory.name.split("=", 1)[1]
     facts = Facts(table.name, leaf, rows.num_rows, content_hash, as_of, code_version)
     try:
-        previous = _facts_of(directory / "data.parquet")
+        previous = facts_of(directory / "data.parquet")
         is_new = previous is None or previous.content_hash != content_hash
         if is_new:
             _write_parquet(directory / "data.parquet", rows, facts)
         published_at = None if is_new else _manifest(directory).get("published_at")
         manifest = {
             **asdict(facts if is_new or previous is None else previous),
-            "published_at": published_at or f"{clock.now():%Y-%m-%dT%H:%M:%S.%fZ}",
-            "description": table.description,
-            "owner": table.owner,
-            "key": list(table.key),
-            "columns": _columns(table),
-            "batches": [{"batch_id": batch, "digest": digest} for batch, digest in batches],
+            "published_at": published_at or timestamp(),
+            **described(table, batches),
             "checks": [dict(check) for check in checks],
         }
-        write_if_changed(directory / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+        write_manifest(directory / "manifest.json", manifest)
     except OSError as error:
-        raise PublishError(
-            f"{table.name} {leaf} cannot be published: {error.strerror or error}",
-            f"Make room in {settings.published_path} (or give the right to write there) and run again; the old files stay",
-        ) from error
+        raise unpublishable(settings, f"{table.name} {leaf}", error) from error
     return is_new
+
+
+def timestamp() -> str:
+    """Return the present instant as manifests write it."""
+    return f"{clock.now():%Y-%m-%dT%H:%M:%S.%fZ}"
+
+
+def described(table: Table, batches: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """Return what a manifest says of its table, and the batches behind it."""
+    return {
+        "description": table.description,
+        "owner": table.owner,
+        "key": list(table.key),
+        "columns": _columns(table),
+        "batches": [{"batch_id": batch, "digest": digest} for batch, digest in batches],
+    }
+
+
+def write_manifest(file: Path, manifest: Mapping[str, Any]) -> None:
+    """Write a manifest, unless it says the same already."""
+    write_if_changed(file, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+
+
+def unpublishable(settings: Settings, what: str, error: OSError) -> PublishError:
+    """Return the error of a publication that the disk refused."""
+    return PublishError(
+        f"{what} cannot be published: {error.strerror or error}",
+        f"Make room in {settings.published_path} (or give the right to write there) and run again; the old files stay",
+    )
 
 
 def _columns(table: Table) -> list[dict[str, str]]:
@@ -126,15 +195,10 @@ def _columns(table: Table) -> list[dict[str, str]]:
 
 def _write_parquet(file: Path, rows: pa.Table, facts: Facts) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(asdict(facts), sort_keys=True).encode()
-    described = rows.replace_schema_metadata({_FACTS: text})
     handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=".", suffix=".new")
+    os.close(handle)
     try:
-        with os.fdopen(handle, "wb") as stream:
-            pq.write_table(described, stream, compression="zstd")
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).chmod(0o644)
+        write_through(Path(temporary), rows, facts)
         Path(temporary).replace(file)
         sync(file.parent)
     except BaseException:
@@ -142,7 +206,22 @@ def _write_parquet(file: Path, rows: pa.Table, facts: Facts) -> None:
         raise
 
 
-def _facts_of(file: Path) -> Facts | None:
+def write_through(file: Path, rows: pa.Table, facts: Facts) -> None:
+    """Write rows and their facts into a file that nobody reads yet, to disk."""
+    text = json.dumps(asdict(facts), sort_keys=True).encode()
+    with file.open("wb") as stream:
+        pq.write_table(rows.replace_schema_metadata({_FACTS: text}), stream, compression="zstd")
+        stream.flush()
+        os.fsync(stream.fileno())
+    file.chmod(0o644)
+
+
+def facts_of(file: Path) -> Facts | None:
+    """Return what a published file says of itself, ``None`` if there is no such file.
+
+    Raises:
+        PublishError: somebody else wrote it.
+    """
     if not file.exists():
         return None
     try:
@@ -153,28 +232,48 @@ def _facts_of(file: Path) -> Facts | None:
 
 
 def _manifest(directory: Path) -> dict[str, Any]:
-    file = directory / "manifest.json"
+    return manifest_in(directory / "manifest.json")
+
+
+def manifest_in(file: Path) -> dict[str, Any]:
+    """Return a manifest; empty if there is none, or if what is there is none."""
     try:
         found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found
+    return found if isinstance(found, dict) else {}
 
 
 def close_month(
-    settings: Settings, stream: str, month: date, hashes: Mapping[str, str], signed: Mapping[str, str], *, as_of: str
+    settings: Settings,
+    stream: str,
+    month: date,
+    hashes: Mapping[str, str],
+    signed: Mapping[str, str],
+    *,
+    as_of: str,
+    parts: Mapping[str, Parts] | None = None,
+    unfinished: bool = False,
 ) -> None:
     """Write the month's ``close.json``, last of all: from now on readers see the new month.
 
-    ``signed`` holds, for each dataset that a sign-off attests, the digest of what is signed of it.
+    ``signed`` holds, for each dataset that a sign-off attests, the digest of what is signed of it; ``parts`` what stands of each
+    dataset that is published in parts. What is still to be done behind a month that readers see makes it ``unfinished``.
     """
     file = _close_file(settings, stream, month)
-    content = {"stream": stream, "month": months.label(month), "as_of": as_of, "datasets": dict(sorted(hashes.items()))}
-    content["signed"] = dict(sorted(signed.items()))
+    content: dict[str, Any] = {"stream": stream, "month": months.label(month), "as_of": as_of}
+    content |= {"datasets": dict(sorted(hashes.items())), "signed": dict(sorted(signed.items()))}
+    if parts:
+        content["parts"] = {name: dict(sorted(each.hashes.items())) for name, each in sorted(parts.items())}
+        content["slices"] = {name: dict(sorted(each.slices.items())) for name, each in sorted(parts.items()) if each.slices}
+    if unfinished:
+        content["unfinished"] = True
     held = _read_json(file)
-    if held.get("datasets") == content["datasets"] and held.get("signed") == content["signed"]:
+    compared = ("datasets", "signed", "parts", "slices", "unfinished")
+    if held and all(held.get(name) == content.get(name) for name in compared):
         return
-    content["published_at"] = f"{clock.now():%Y-%m-%dT%H:%M:%S.%fZ}"
+    same = held and all(held.get(name) == content.get(name) for name in compared[:-1])
+    content["published_at"] = held["published_at"] if same else timestamp()
     try:
         write_if_changed(file, json.dumps(content, indent=1) + "\n")
     except OSError as error:
@@ -187,6 +286,18 @@ def _read_json(file: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     return found
+
+
+def is_finished(settings: Settings, stream: str, month: date) -> bool:
+    """Return whether nothing is left to do behind the published month."""
+    return not _read_json(_close_file(settings, stream, month)).get("unfinished", False)
+
+
+def closed_parts(settings: Settings, stream: str, month: date) -> dict[str, Parts]:
+    """Return what the month's ``close.json`` says of each dataset that is published in parts."""
+    content = _read_json(_close_file(settings, stream, month))
+    slices = content.get("slices", {})
+    return {name: Parts(hashes, slices.get(name, {})) for name, hashes in content.get("parts", {}).items()}
 
 
 def closed_hashes(settings: Settings, stream: str, month: date) -> dict[str, str]:
@@ -211,47 +322,127 @@ def read_together(settings: Settings, stream: str, month: date, datasets: Iterab
         PublishError: the month is not published, or a file is not the one that ``close.json`` names (a publication is under
             way, or was interrupted).
     """
+    files = files_together(settings, stream, month, datasets)
+    return {name: exact_frame(_concatenated(settings, name, found)) for name, found in files.items()}
+
+
+def files_together(settings: Settings, stream: str, month: date, datasets: Iterable[str]) -> dict[str, list[Path]]:
+    """Return the files of several datasets of a month that belong together; several for a dataset in parts, or none.
+
+    Raises:
+        PublishError: as ``read_together``.
+    """
     hashes = closed_hashes(settings, stream, month)
     if not hashes:
         raise PublishError(f"{months.label(month)} of {stream} is not published", "Run the month, and look at its failed checks")
-    frames = {}
+    parts = closed_parts(settings, stream, month)
+    found: dict[str, list[Path]] = {}
     for dataset in datasets:
-        file = file_of(settings, dataset, month)
-        facts = _facts_of(file)
-        if facts is None or facts.content_hash != hashes.get(dataset):
-            raise PublishError(
-                f"{dataset} {months.label(month)} is not the one that belongs to the published month",
-                "Run the month again: its publication was interrupted",
-            )
-        frames[dataset] = exact_frame(pq.read_table(file))
-    return frames
+        if dataset in parts:
+            expected = {
+                settings.published_path / dataset / part / "data.parquet": (part, recorded)
+                for part, recorded in parts[dataset].hashes.items()
+            }
+        else:
+            expected = {file_of(settings, dataset, month): (months.label(month), hashes.get(dataset, ""))}
+        for file, named in expected.items():
+            facts = facts_of(file)
+            if facts is None or (facts.slice, facts.content_hash) != named:
+                raise PublishError(
+                    f"{dataset} {months.label(month)} is not the one that belongs to the published month",
+                    "Run the month again: its publication was interrupted",
+                )
+        found[dataset] = list(expected)
+    return found
 
 
-def read_published(settings: Settings, dataset: str, wanted: Sequence[date] | None) -> pd.DataFrame:
+def write_whole(settings: Settings, dataset: str, files: Sequence[Path], to: Path) -> None:
+    """Write all rows of a dataset's month into one file."""
+    pq.write_table(_concatenated(settings, dataset, files).replace_schema_metadata(None), to, compression="zstd")
+
+
+def _concatenated(settings: Settings, dataset: str, files: Sequence[Path]) -> pa.Table:
+    read = files or [columns_file(settings, dataset)]
+    return pa.concat_tables([pq.ParquetFile(file).read() for file in read], promote_options="permissive")
+
+
+def read_published(settings: Settings, dataset: str, wanted: Sequence[date] | None, *, tenant: str | None = None) -> pd.DataFrame:
     """Return a dataset as published, in order of months; a manifest that does not match its file is healed from the file.
 
+    With a ``tenant``, nothing outside the tenant's own directory is looked at.
+
     Raises:
-        PublishError: nothing of the dataset is published for any of the months.
+        PublishError: nothing of the dataset is published for any of the months (and the tenant), or a part is missing or
+            stands where another belongs.
     """
     place = settings.published_path / dataset
+    labels = None if wanted is None else {months.label(month) for month in wanted}
+    if tenant is not None:
+        tenants = [place / tenant_directory(tenant)]
+    else:
+        tenants = sorted(place.glob("tenant=*")) if place.is_dir() else []
+    files = [file for _, _, file in sorted(each for found in tenants for each in _files_of_tenant(found, labels))]
+    if tenant is None and not tenants:
+        files = _files_of_months(place, labels)
+    if not files and not _is_truly_empty(settings, dataset, wanted, tenant):
+        if tenant is not None:
+            # The same words whether the tenant is unknown or has nothing in these months: who asks learns of no other.
+            raise PublishError(
+                f"nothing of '{dataset}' is published for this tenant and these months", "See the spelling of the tenant"
+            )
+        raise PublishError(f"nothing of '{dataset}' is published for these months", "Run the months, or use --live")
+    return exact_frame(_concatenated(settings, dataset, files))
+
+
+def _is_truly_empty(settings: Settings, dataset: str, wanted: Sequence[date] | None, tenant: str | None) -> bool:
+    """Return whether a dataset in parts is published for some of the months and has no rows (for a tenant that has others)."""
+    if not columns_file(settings, dataset).exists():
+        return False
+    if tenant is not None and not any(settings.published_path.glob(f"*/{glob.escape(tenant_directory(tenant))}")):
+        return False
+    leaves = ["month=*"] if wanted is None else [f"month={months.label(month)}" for month in wanted]
+    closed = [file for leaf in leaves for file in settings.published_path.glob(f"_close/*/{leaf}/close.json")]
+    return any(dataset in _read_json(file).get("parts", {}) for file in closed)
+
+
+def _files_of_months(place: Path, labels: Collection[str] | None) -> list[Path]:
     leaves = sorted(place.glob("*=*")) if place.is_dir() else []
-    if wanted is not None:
-        names = {f"month={months.label(month)}" for month in wanted}
+    if labels is not None:
+        names = {f"month={label}" for label in labels}
         leaves = [leaf for leaf in leaves if leaf.name in names or leaf.name.startswith("stream=")]
     files = [leaf / "data.parquet" for leaf in leaves if (leaf / "data.parquet").exists()]
-    if not files:
-        raise PublishError(f"nothing of '{dataset}' is published for these months", "Run the months, or use --live")
     for file in files:
         _heal(file)
-    return exact_frame(pa.concat_tables([pq.read_table(file, partitioning=None) for file in files], promote_options="permissive"))
+    return files
+
+
+def _files_of_tenant(directory: Path, labels: Collection[str] | None) -> Iterator[tuple[str, str, Path]]:
+    """Yield month, part and file of each part of a tenant, as the manifests list them: what they do not list is no part yet."""
+    if not directory.is_dir():
+        return
+    standing: dict[str, list[str]] = defaultdict(list)
+    for leaf in sorted(each.name for each in directory.iterdir() if "=" in each.name):
+        standing[month_of_part(leaf)].append(leaf)
+    listed = {file.stem.removeprefix("manifest-"): file for file in directory.glob("manifest-*.json")}
+    for label in sorted((set(standing) | set(listed)) if labels is None else set(labels) & (set(standing) | set(listed))):
+        manifest = manifest_in(directory / f"manifest-{label}.json")
+        leaves = [part["slice"] for part in manifest["parts"]] if "parts" in manifest else standing[label]
+        for leaf in leaves:
+            part, file = f"{directory.name}/{leaf}", directory / leaf / "data.parquet"
+            facts = facts_of(file)
+            if facts is None or facts.slice != part:
+                raise PublishError(
+                    f"{leaf} of {directory.parent.name} is missing, or another stands in its place",
+                    f"Run {label} again: it is published anew from the warehouse",
+                )
+            yield label, part, file
 
 
 def _heal(file: Path) -> None:
-    facts = _facts_of(file)
+    facts = facts_of(file)
     manifest = _manifest(file.parent)
     if facts is not None and any(manifest.get(name) != value for name, value in asdict(facts).items()):
-        healed = {**manifest, **asdict(facts)}
-        write_if_changed(file.parent / "manifest.json", json.dumps(healed, indent=1, ensure_ascii=False) + "\n")
+        write_manifest(file.parent / "manifest.json", {**manifest, **asdict(facts)})
 
 
 def verify_file(table: Table, file: Path) -> str:

@@ -4,8 +4,9 @@ Belongs here: DDL, replacing a partition, reading partitions back with exact typ
 (``io_manager``), what is published.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 
 import duckdb
@@ -13,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from revenue_integrity.errors import WarehouseError
-from revenue_integrity.warehouse.hashing import content_hash
+from revenue_integrity.warehouse.hashing import canonical_digests, content_hash
 from revenue_integrity.warehouse.query import Query
 from revenue_integrity.warehouse.table import Table
 from revenue_integrity.warehouse.validation import validate_frame, validate_rows
@@ -23,10 +24,24 @@ Value = pd.DataFrame | Query
 
 @dataclass(frozen=True)
 class Written:
-    """What a write left: rows and content hash of the partition."""
+    """What a write left: rows and content hash of the partition, and of each slice where it is kept in slices."""
 
     rows: int
     content_hash: str
+    slices: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sliced:
+    """Which slices of a partition are written, where a table is kept in slices.
+
+    Attributes:
+        days: the days whose rows are replaced.
+        kept: the hash of every slice as it is on record.
+    """
+
+    days: Sequence[date]
+    kept: Mapping[str, str]
 
 
 def ensure_table(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
@@ -77,8 +92,12 @@ def _arrow_type(sql_type: str) -> pa.DataType:
     }[sql_type]
 
 
-def write_partition(connection: duckdb.DuckDBPyConnection, table: Table, partition: date, value: Value) -> Written:
+def write_partition(
+    connection: duckdb.DuckDBPyConnection, table: Table, partition: date, value: Value, sliced: Sliced | None = None
+) -> Written:
     """Replace one partition inside the caller's transaction: delete, insert by name, judge, count, hash.
+
+    With ``sliced``, only the rows of some days are replaced, and ``value`` holds rows of these days alone.
 
     Raises:
         SchemaViolation: a row does not fit the declaration.
@@ -95,14 +114,41 @@ def write_partition(connection: duckdb.DuckDBPyConnection, table: Table, partiti
         described = connection.execute(f"describe {value.sql}", value.bound).fetchall()
         _refuse_other_columns(table, [row[0] for row in described])
         source, parameters = value.sql, value.bound
-    connection.execute(f'delete from {table.qualified} where "{table.partition}" = $partition', {"partition": partition})
+    where = f'"{table.partition}" = $partition'
+    given: dict[str, object] = {"partition": partition}
+    if sliced is not None:
+        where, given = f'{where} and list_contains($days, "{table.slice_column}")', {**given, "days": list(sliced.days)}
+    connection.execute(f"delete from {table.qualified} where {where}", given)
     ((inserted,),) = connection.execute(f"insert into {table.qualified} by name {source}", parameters).fetchall()
     if isinstance(value, pd.DataFrame):
         connection.unregister("incoming_rows")
-    _refuse_rows_outside(connection, table, partition, inserted)
+    _refuse_rows_outside(connection, table, where, given, partition, inserted)
     if isinstance(value, Query):
         validate_rows(connection, table, partition)
-    return Written(inserted, content_hash(connection, table, partition))
+    if sliced is None:
+        return Written(inserted, content_hash(connection, table, partition))
+    return _sliced(connection, table, partition, sliced)
+
+
+def _sliced(connection: duckdb.DuckDBPyConnection, table: Table, partition: date, sliced: Sliced) -> Written:
+    """Return what a write of slices left: only what was written is hashed."""
+    of_month = f'{table.qualified} where "{table.partition}" = $partition'
+    touched = {f"{day}" for day in sliced.days}
+    hashes = {day: found for day, found in sliced.kept.items() if day not in touched}
+    if touched:
+        of_days = f'{of_month} and list_contains($days, "{table.slice_column}")'
+        digests = canonical_digests(connection, table, of_days, [table.slice_column], partition=partition, days=list(sliced.days))
+        hashes |= {f"{day}": found for (day,), _, found in digests}
+    counted = f'select "{table.slice_column}"::varchar, count(*) from {of_month} group by all'
+    rows = dict(connection.execute(counted, {"partition": partition}).fetchall())
+    # A day without any row is no slice: whether it ever had one makes no difference.
+    hashes = {day: found for day, found in sorted(hashes.items()) if day in rows}
+    return Written(sum(rows.values()), hash_of_slices(hashes), hashes)
+
+
+def hash_of_slices(slices: Mapping[str, str]) -> str:
+    """Return the content hash of a partition from those of its slices."""
+    return hashlib.sha256("".join(f"{day} {found}\n" for day, found in sorted(slices.items())).encode()).hexdigest()
 
 
 def _refuse_other_columns(table: Table, found: list[str]) -> None:
@@ -112,12 +158,15 @@ def _refuse_other_columns(table: Table, found: list[str]) -> None:
         raise WarehouseError(f"{table.qualified} got other columns than declared: missing {missing}, unknown {unknown}")
 
 
-def _refuse_rows_outside(connection: duckdb.DuckDBPyConnection, table: Table, partition: date, inserted: int) -> None:
-    ((inside,),) = connection.execute(
-        f'select count(*) from {table.qualified} where "{table.partition}" = $partition', {"partition": partition}
-    ).fetchall()
+def _refuse_rows_outside(
+    connection: duckdb.DuckDBPyConnection, table: Table, where: str, given: Mapping[str, object], partition: date, inserted: int
+) -> None:
+    ((inside,),) = connection.execute(f"select count(*) from {table.qualified} where {where}", dict(given)).fetchall()
     if inside != inserted:
-        raise WarehouseError(f"{table.qualified} {partition:%Y-%m}: {inserted - inside} rows belong to another {table.partition}")
+        raise WarehouseError(
+            f"{table.qualified} {partition:%Y-%m}: {inserted - inside} rows belong to another"
+            f" {table.slice_column or table.partition}"
+        )
 
 
 def has_table(connection: duckdb.DuckDBPyConnection, table: Table) -> bool:
@@ -170,7 +219,7 @@ def _dtype(sql_type: str, *, nullable: bool) -> str:
 def exact_frame(rows: pa.Table) -> pd.DataFrame:
     """Return any Arrow rows as a frame without loss: decimals as ``Decimal``, integers with nulls as ``Int64``."""
     frame = rows.to_pandas(integer_object_nulls=True, date_as_object=False)
-    for field in rows.schema:
-        if pa.types.is_integer(field.type):
-            frame[field.name] = frame[field.name].astype("Int64" if frame[field.name].isna().any() else "int64")
+    for column in rows.schema:
+        if pa.types.is_integer(column.type):
+            frame[column.name] = frame[column.name].astype("Int64" if frame[column.name].isna().any() else "int64")
     return frame

@@ -114,8 +114,12 @@ class Table:
         key: the columns that name a row; never null, unique together.
         schema: the pandera schema of the columns, in order.
         owner: who answers for it (a team, for the UI and the dictionary).
-        partition: the DATE column that slices it by month (``month``) or day (``usage_date``).
+        partition: the DATE column that slices it by month (``month``).
         content_excludes: run-time columns, which are no content and never hashed.
+        slice_column: for a table that is kept in slices of its months, the DATE column that names the slice (``usage_date``);
+            each slice has a hash of its own, and only slices that differ are written.
+        published_slices: whether each slice is published as a file of its own instead of one file a month. (A table with a
+            ``tenant_id`` is published in parts, one per tenant.)
     """
 
     stream: str
@@ -127,6 +131,15 @@ class Table:
     owner: str = "team:finance-operations"
     partition: str = "month"
     content_excludes: tuple[str, ...] = ()
+    slice_column: str = ""
+    published_slices: bool = False
+
+    @property
+    def part_columns(self) -> tuple[str, ...]:
+        """The columns that name a part of its published month; empty where a month is one file."""
+        if "tenant_id" not in self.schema.columns:
+            return ()
+        return ("tenant_id", self.slice_column) if self.published_slices else ("tenant_id",)
 
     @property
     def qualified(self) -> str:

@@ -5,10 +5,10 @@ from datetime import date
 from pathlib import Path
 
 from revenue_integrity import months
-from revenue_integrity.orchestration.staleness import inputs_of, present_fingerprint, stale_partitions
+from revenue_integrity.orchestration.staleness import inputs_of, present_fingerprint, stale_days, stale_partitions
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.registry import STREAMS
-from revenue_integrity.streams.rules import Rule, raw, raw_before, same_month, window
+from revenue_integrity.streams.rules import Rule, days_of, raw, raw_before, same_month, window
 from revenue_integrity.streams.stream import Stream
 from revenue_integrity.warehouse.catalog import ABSENT, Catalog, PartitionRecord, version_of_rule
 from revenue_integrity_tests.support import APRIL, MARCH, home_settings
@@ -79,3 +79,71 @@ def test_a_month_is_stale_until_it_was_made_from_what_there_is() -> None:
         reason for _, reason in stale(made, Catalog(inputs | own, {}), SETTINGS.model_copy(update={"lookback_days": 30}))
     ] == ["code or settings changed"] * 2
     assert stale(made, Catalog(inputs | own, {}), SETTINGS.model_copy(update={"accrual_months": 9})) == []
+
+
+# --- Tables that are kept in days. ---
+
+USED = {"setting": "1"}
+
+
+def recorded_with(inputs: dict[str, str], slices: dict[str, str] | None = None) -> PartitionRecord:
+    """Return the record of a month that is kept in days."""
+    return PartitionRecord("", "", 1, "code", USED, inputs, "", slices or {})
+
+
+def stale_of(recorded: PartitionRecord | None, inputs: dict[str, str], code: str = "code", used: str = "1") -> list[str]:
+    """Return the days that are stale."""
+    return [str(day) for day in stale_days(recorded, code, {"setting": used}, inputs)]
+
+
+def test_days_are_read_one_by_one() -> None:
+    known = Catalog(
+        {"mart.t@2025-03": PartitionRecord("", "whole", 1, "", {}, {}, "", {"2025-03-01": "t1", "2025-03-31": "t31"})},
+        {
+            "events/2025-03-01@2025-03": "e1",
+            "events/2025-03-02@2025-03": "e2",
+            "events/2025-04-01@2025-04": "other month",
+            "events2/2025-03-03@2025-03": "other source",
+            "events@2025-03": "no day",
+        },
+    )
+    read = inputs_of(rule(days_of("raw", "events"), days_of("mart", "t")), MARCH, known, SETTINGS)
+    assert read == {
+        "raw.events/2025-03-01": "e1",
+        "raw.events/2025-03-02": "e2",
+        "mart.t/2025-03-01": "t1",
+        "mart.t/2025-03-31": "t31",
+    }
+    assert inputs_of(rule(days_of("raw", "events"), days_of("mart", "t")), MAY, known, SETTINGS) == {}
+
+
+def test_days_that_differ_are_stale_and_no_other() -> None:
+    inputs = {"raw.e/2025-03-01": "a", "raw.e/2025-03-02": "b", "mart.t/2025-03-02": "x", "mart.t/2025-03-03": "y"}
+    before = recorded_with(inputs)
+    assert stale_of(before, inputs) == []
+    assert stale_of(before, inputs | {"raw.e/2025-03-01": "other"}) == ["2025-03-01"]
+    # Either of two inputs makes the day stale, once.
+    assert stale_of(before, inputs | {"raw.e/2025-03-02": "1", "mart.t/2025-03-02": "2"}) == ["2025-03-02"]
+    assert stale_of(before, inputs | {"raw.e/2025-03-30": "new"}) == ["2025-03-30"]
+    gone = {name: found for name, found in inputs.items() if name != "mart.t/2025-03-03"}
+    assert stale_of(before, gone) == ["2025-03-03"], "a day that nothing is read for any more"
+
+
+def test_what_concerns_the_whole_month_makes_every_day_stale() -> None:
+    inputs = {"raw.e/2025-03-01": "a", "raw.e/2025-03-02": "b", "raw.names@2025-03": "n"}
+    every = ["2025-03-01", "2025-03-02"]
+    before = recorded_with(inputs)
+    assert stale_of(None, inputs) == every
+    assert stale_of(before, inputs, code="other") == every
+    assert stale_of(before, inputs, used="2") == every
+    assert stale_of(before, inputs | {"raw.names@2025-03": "other"}) == every
+    assert stale_of(before, {name: found for name, found in inputs.items() if "/" in name}) == every
+    # A day that is kept although nothing is read for it: it must go.
+    with_more = recorded_with(inputs, {"2025-03-09": "kept"})
+    assert stale_of(with_more, inputs) == []
+    assert stale_of(with_more, inputs, code="other") == [*every, "2025-03-09"]
+
+
+def test_nothing_read_and_nothing_kept_is_nothing_stale() -> None:
+    assert stale_of(None, {}) == []
+    assert stale_of(recorded_with({}), {}, code="other") == []

@@ -414,7 +414,7 @@ def preliminary() -> PackData:
     ]
     return PackData(
         month=MONTH,
-        stream="colocation",
+        streams=("colocation",),
         months=[months.add(MONTH, -back) for back in range(6, -1, -1)],
         tables=tables(),
         history=history(),
@@ -459,7 +459,7 @@ def signed() -> PackData:
     base = preliminary()
     return PackData(
         month=base.month,
-        stream=base.stream,
+        streams=base.streams,
         months=base.months,
         tables=base.tables,
         history=base.history,
@@ -484,4 +484,4 @@ def signed() -> PackData:
 
 def empty() -> PackData:
     """Return a month of which nothing is available yet."""
-    return PackData(month=MONTH, stream="colocation", months=[MONTH], tables={})
+    return PackData(month=MONTH, streams=("colocation",), months=[MONTH], tables={})

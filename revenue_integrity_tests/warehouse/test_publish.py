@@ -216,3 +216,49 @@ def test_what_is_not_published_is_told(tmp_path: Path) -> None:
     put(settings, content_hash="h1")
     with pytest.raises(PublishError, match=r"nothing of 'sample' is published for these months"):
         publish.read_published(settings, "sample", [APRIL])
+
+
+def test_the_digests_of_parts_are_those_of_each_part_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    import duckdb
+
+    from revenue_integrity.warehouse import hashing
+    from revenue_integrity.warehouse.storage import write_partition
+
+    # Batches smaller than a part, and parts that begin inside one.
+    monkeypatch.setattr(hashing, "_ROWS_PER_BATCH", 2)
+    ids = tuple(f"A-{number}" for number in range(9))
+    rows = sample_rows(ids=ids, kind=["b", "a", "a", "b", "a", "a", "a", "b", "a"])
+    with duckdb.connect() as connection:
+        write_partition(connection, SAMPLE, MARCH, rows)
+        found = hashing.canonical_digests(connection, SAMPLE, SAMPLE.qualified, ["kind"])
+        alone = [
+            ((kind,), count, hashing.canonical_digest(connection, SAMPLE, f"{SAMPLE.qualified} where kind = $kind", kind=kind))
+            for kind, count in (("a", 6), ("b", 3))
+        ]
+        assert found == alone
+        assert hashing.canonical_digests(connection, SAMPLE, f"{SAMPLE.qualified} where false", ["kind"]) == []
+        assert hashing.empty_digest(SAMPLE) == hashing.canonical_digest(connection, SAMPLE, f"{SAMPLE.qualified} where false")
+
+
+def test_close_json_of_a_month_without_parts_says_nothing_of_them(tmp_path: Path) -> None:
+    settings = home_settings(tmp_path)
+    publish.close_month(settings, "colocation", MARCH, {"a": "1"}, {}, as_of="x")
+    file = settings.published_path / "_close" / "colocation" / "month=2025-03" / "close.json"
+    assert list(json.loads(file.read_text(encoding="utf-8"))) == [
+        "stream", "month", "as_of", "datasets", "signed", "published_at",
+    ]  # fmt: skip
+    assert publish.is_finished(settings, "colocation", MARCH)
+
+
+def test_a_month_stays_unfinished_until_it_is_said_to_be_done_and_keeps_its_date(tmp_path: Path) -> None:
+    settings = home_settings(tmp_path)
+    parts = {"a": publish.Parts({"tenant=T/month=2025-03": "h"}, {})}
+    with clock.held_at(datetime(2025, 5, 2, tzinfo=UTC)):
+        publish.close_month(settings, "cloud", MARCH, {"a": "1"}, {}, as_of="x", parts=parts, unfinished=True)
+    assert not publish.is_finished(settings, "cloud", MARCH)
+    with clock.held_at(datetime(2025, 5, 3, tzinfo=UTC)):
+        publish.close_month(settings, "cloud", MARCH, {"a": "1"}, {}, as_of="x", parts=parts)
+    assert publish.is_finished(settings, "cloud", MARCH)
+    assert publish.closed_parts(settings, "cloud", MARCH) == parts
+    file = settings.published_path / "_close" / "cloud" / "month=2025-03" / "close.json"
+    assert json.loads(file.read_text(encoding="utf-8"))["published_at"] == "2025-05-02T00:00:00.000000Z"

@@ -15,7 +15,7 @@ from revenue_integrity.warehouse import catalog, database
 from revenue_integrity.warehouse import table as column
 from revenue_integrity.warehouse.io_manager import Computed, replace_month
 from revenue_integrity.warehouse.query import Query
-from revenue_integrity.warehouse.storage import Written, ensure_table, read_partitions
+from revenue_integrity.warehouse.storage import Sliced, Written, ensure_table, hash_of_slices, read_partitions, write_partition
 from revenue_integrity.warehouse.table import table
 from revenue_integrity.warehouse.validation import SchemaViolation
 from revenue_integrity_tests.support import APRIL, MARCH, SAMPLE, home_settings, sample_rows
@@ -25,7 +25,7 @@ def write(home: Path, value: pd.DataFrame | Query, month: date = MARCH, made_fro
     """Write a month as the IO manager does."""
     settings = home_settings(home)
     with database.connect(settings) as connection:
-        written = replace_month(connection, SAMPLE, month, Computed(value, made_from, "v", {}, {}))
+        written = replace_month(connection, settings, SAMPLE, month, Computed(value, made_from, "v", {}, {}))
         catalog.refresh(connection, settings, month)
     return written
 
@@ -172,3 +172,152 @@ def test_a_declaration_that_cannot_hold_is_refused() -> None:
         table("s", "mart", "t", "d", ("month",), [column.month(), column.month()])
     with pytest.raises(ValueError, match=r"key columns \['id', 'note'\] are missing or nullable"):
         table("s", "mart", "t", "d", ("month", "id", "note"), [column.month(), column.text("note", "n", null=True)])
+
+
+# --- A month that is kept in slices: only some days are replaced. ---
+
+SLICED = table(
+    "cloud",
+    "mart",
+    "sliced",
+    "A table that is kept in days, for tests.",
+    ("month", "day", "id"),
+    [
+        column.month(),
+        column.day("day", "A day."),
+        column.text("id", "Identifier."),
+        column.integer("amount", "Amount.", unit="rows", ge=0),
+        column.text("note", "Free text that is no content.", null=True),
+    ],
+    slice_column="day",
+    content_excludes=("note",),
+)
+
+Days = dict[int, list[tuple[str, int]]]
+"""Identifiers and amounts by day of March."""
+
+
+def of_days(days: Days, note: str = "") -> Query:
+    """Return rows of some days of March as a query, in the order in which they are given."""
+    rows = [
+        f"(date '2025-03-01', date '2025-03-{day:02}', '{key}', {amount}::bigint, '{note}')"
+        for day, found in days.items()
+        for key, amount in found
+    ]
+    selected = f"select * from (values {', '.join(rows)}) as t(month, day, id, amount, note)"
+    nothing = "select date '2025-03-01' as month, date '2025-03-01' as day, '' as id, 0::bigint as amount, '' as note where false"
+    return Query(selected if rows else nothing, {})
+
+
+def days_of_march(*days: int) -> list[date]:
+    """Return days of March 2025."""
+    return [date(2025, 3, day) for day in days]
+
+
+class Slices:
+    """A warehouse in memory with the table, written as the IO manager writes it."""
+
+    def __init__(self) -> None:
+        self.connection = duckdb.connect()
+        self.kept: dict[str, str] = {}
+
+    def write(self, replaced: list[date], days: Days, note: str = "") -> Written:
+        """Replace some days."""
+        self.connection.begin()
+        try:
+            sliced = Sliced(replaced, self.kept)
+            written = write_partition(self.connection, SLICED, MARCH, of_days(days, note), sliced)
+            self.connection.commit()
+        except BaseException:
+            self.connection.rollback()
+            raise
+        self.kept = dict(written.slices)
+        return written
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Return day of month, identifier and amount of all rows."""
+        return self.connection.execute("select day(day), id, amount from mart.sliced order by all").fetchall()
+
+
+def test_only_the_days_named_are_replaced() -> None:
+    slices = Slices()
+    first = slices.write(days_of_march(1, 2, 3), {1: [("A", 1)], 2: [("A", 2), ("B", 3)], 3: [("A", 4)]})
+    assert (first.rows, list(first.slices)) == (4, ["2025-03-01", "2025-03-02", "2025-03-03"])
+    second = slices.write(days_of_march(2), {2: [("A", 20)]})
+    assert slices.rows() == [(1, "A", 1), (2, "A", 20), (3, "A", 4)]
+    assert second.rows == 3, "rows of the whole month"
+    assert {day for day in first.slices if first.slices[day] != second.slices[day]} == {"2025-03-02"}
+    assert second.content_hash != first.content_hash
+    # Back to what it was: the hashes are, too.
+    third = slices.write(days_of_march(2), {2: [("B", 3), ("A", 2)]})
+    assert (third.slices, third.content_hash) == (first.slices, first.content_hash)
+
+
+def test_day_that_is_emptied_is_no_slice() -> None:
+    slices = Slices()
+    alone = slices.write(days_of_march(1), {1: [("A", 1)]})
+    slices.write(days_of_march(2), {2: [("A", 2)]})
+    emptied = slices.write(days_of_march(2), {})
+    assert slices.rows() == [(1, "A", 1)]
+    assert (dict(emptied.slices), emptied.content_hash) == (dict(alone.slices), alone.content_hash)
+    # A day that never had a row leaves no trace either.
+    never = slices.write(days_of_march(9), {})
+    assert never == emptied
+    nothing = slices.write(days_of_march(1), {})
+    assert (nothing.rows, nothing.slices) == (0, {})
+
+
+def test_slices_do_not_depend_on_how_the_month_was_written() -> None:
+    days: Days = {day: [(key, day * 10 + len(key)) for key in ("A", "BB")] for day in (1, 2, 3)}
+    at_once, one_by_one = Slices(), Slices()
+    at_once.write(days_of_march(1, 2, 3), days)
+    for day in (3, 1, 2):
+        one_by_one.write(days_of_march(day), {day: days[day][::-1]})
+    assert at_once.kept == one_by_one.kept
+    assert at_once.write([], {}).content_hash == one_by_one.write([], {}).content_hash
+
+
+def test_what_is_no_content_does_not_change_a_slice() -> None:
+    slices = Slices()
+    first = slices.write(days_of_march(1), {1: [("A", 1)]}, note="a")
+    second = slices.write(days_of_march(1), {1: [("A", 1)]}, note="b")
+    assert second == first
+    assert slices.connection.execute("select note from mart.sliced").fetchall() == [("b",)]
+
+
+def test_equal_days_have_other_hashes_than_each_other() -> None:
+    # The day is content: two days with the same rows cannot change places unseen.
+    slices = Slices()
+    written = slices.write(days_of_march(1, 2), {1: [("A", 1)], 2: [("A", 1)]})
+    assert len(set(written.slices.values())) == 2
+
+
+@pytest.mark.parametrize("day", [2, 31])
+def test_rows_of_a_day_that_is_not_replaced_are_refused(day: int) -> None:
+    slices = Slices()
+    slices.write(days_of_march(1, 2), {1: [("A", 1)], 2: [("A", 2)]})
+    with pytest.raises(WarehouseError, match="1 rows belong to another day"):
+        slices.write(days_of_march(1), {1: [("A", 5)], day: [("Z", 6)]})
+    assert slices.rows() == [(1, "A", 1), (2, "A", 2)], "what stood there stays"
+
+
+def test_row_that_breaks_the_declaration_keeps_all_days() -> None:
+    slices = Slices()
+    slices.write(days_of_march(1, 2), {1: [("A", 1)], 2: [("A", 2)]})
+    for broken in ([("A", -1)], [("A", 1), ("A", 1)]):
+        with pytest.raises(SchemaViolation):
+            slices.write(days_of_march(2), {2: broken})
+    assert slices.rows() == [(1, "A", 1), (2, "A", 2)]
+
+
+def test_record_of_a_sliced_month_tells_its_days(tmp_path: Path) -> None:
+    settings = home_settings(tmp_path)
+    with database.connect(settings) as connection:
+        sliced = Sliced(days_of_march(1, 2), {})
+        computed = Computed(of_days({1: [("A", 1)], 2: [("A", 2)]}), "f", "v", {}, {}, sliced)
+        written = replace_month(connection, settings, SLICED, MARCH, computed)
+        catalog.refresh(connection, settings, MARCH)
+    recorded = catalog.read_catalog(settings).partition(SLICED.qualified, MARCH)
+    assert recorded is not None
+    assert (dict(recorded.slices), recorded.content_hash) == (dict(written.slices), written.content_hash)
+    assert hash_of_slices(recorded.slices) == recorded.content_hash

@@ -15,6 +15,7 @@ import pandas as pd
 from revenue_integrity import months
 from revenue_integrity.close.calendar import cutoff
 from revenue_integrity.close.causes import FAMILY_OF, LATE_POSTING, Claim, Explained, Variance, evidence_json, explain, money
+from revenue_integrity.close.evidence import evidence_slice
 from revenue_integrity.close.schemas import AS_OF_CLOSE, CURRENT, recon_tables
 from revenue_integrity.exact import named_rows
 from revenue_integrity.settings import Settings
@@ -415,7 +416,7 @@ RULES = (
             same_month("curated", "power_bills"),
             raw("erp_control_totals"),
             raw("erp_power_costs"),
-            raw("close_evidence"),
+            raw(evidence_slice("colocation")),
         ),
         sql=("recon/recon_summary",),
     ),

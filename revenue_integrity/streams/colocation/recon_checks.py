@@ -4,18 +4,11 @@ Belongs here: what must be true of results, causes and totals, and of the delive
 how variances are explained (``causes``), who may sign (``close.sign_off``).
 """
 
-from datetime import date
 from functools import partial
 
-import pandas as pd
-
-from revenue_integrity.close.calendar import cutoff
-from revenue_integrity.close.evidence import DELIVERIES, Delivery, extracts_short_of, in_the_way
-from revenue_integrity.close.judgement import Check, Figure, Gate, Judgement, Reader, sql_check
-from revenue_integrity.exact import named_rows
-from revenue_integrity.settings import Settings
+from revenue_integrity.close.evidence import Extracts, extracts_cover_cutoff, no_batch_is_rejected
+from revenue_integrity.close.judgement import Check, Gate, sql_check
 from revenue_integrity.streams.colocation.recon import TABLES
-from revenue_integrity.warehouse.query import Query
 
 _check = partial(sql_check, "revenue_integrity.streams.colocation")
 
@@ -23,41 +16,8 @@ _PROGRAM_ERROR = "This is an error of the program or of its tables: do not publi
 _MATERIALITY = ("materiality_cents", "materiality_share")
 
 
-def _deliveries(reader: Reader) -> list[Delivery]:
-    rows = reader.rows(Query(DELIVERIES, {"stream": "colocation"}))
-    return [
-        Delivery(row.batch_id, row.source, row.arrival.to_pydatetime(), row.status, row.rows_without_month)
-        for row in named_rows(rows)
-    ]
-
-
-def _extract_covers_cutoff(reader: Reader, month: date, settings: Settings) -> Judgement:
-    limit = cutoff(month, settings)
-    short = extracts_short_of(_deliveries(reader), limit)
-    rows = pd.DataFrame(
-        [{"source": name, "latest_arrival": None if at is None else f"{at:%Y-%m-%dT%H:%M:%SZ}"} for name, at in short.items()]
-    )
-    step = f"Land an extract of {', '.join(short)} taken at or after the cutoff {limit:%Y-%m-%dT%H:%M:%SZ}."
-    figures: dict[str, Figure] = {"sources_short_of_cutoff": len(short), "cutoff": f"{limit:%Y-%m-%dT%H:%M:%S.%fZ}"}
-    return Judgement(not short, figures, rows if short else None, step if short else "")
-
-
-def _no_batch_is_rejected(reader: Reader, month: date, settings: Settings) -> Judgement:
-    standing = in_the_way(_deliveries(reader), month, cutoff(month, settings))
-    rows = pd.DataFrame(
-        [{"batch_id": each.batch_id, "status": each.status, "rows": each.rows_without_month} for each in standing]
-    )
-    step = "See `revenue-integrity quarantine` for the reasons; correct the files and land them as a new batch of the source."
-    return Judgement(
-        not standing,
-        {
-            "rejected_batches": sum(each.status == "rejected" for each in standing),
-            "rows_without_month": sum(each.rows_without_month for each in standing),
-        },
-        rows if standing else None,
-        step if standing else "",
-    )
-
+EXTRACTS = Extracts(prefix="erp_", always="erp_invoices")
+"""Extracts of the ERP must reach the cutoff; without invoices nothing was billed at all."""
 
 RECON_CHECKS: tuple[Check, ...] = (
     _check(
@@ -138,7 +98,7 @@ RECON_CHECKS: tuple[Check, ...] = (
         TABLES.summary,
         Gate.SIGN_OFF,
         "Every ERP source has delivered a batch at or after the cutoff.",
-        _extract_covers_cutoff,
+        extracts_cover_cutoff("colocation", EXTRACTS),
     ),
     _check(
         "erp_control_totals_tie",
@@ -152,7 +112,7 @@ RECON_CHECKS: tuple[Check, ...] = (
         TABLES.summary,
         Gate.SIGN_OFF,
         "No batch between the month's first day and its cutoff is rejected or holds refused rows without a month.",
-        _no_batch_is_rejected,
+        no_batch_is_rejected("colocation"),
     ),
     _check(
         "late_postings_are_within_materiality",

@@ -1,34 +1,19 @@
-"""What the headline metrics mean, and how much rests on assumptions: as tables, so that they can be checked and published.
+"""What the headline metrics of the stream mean, and how much rests on assumptions.
 
-Belongs here: ``metric_register`` and ``assumptions``. Does not belong here: the metrics themselves (``mart``).
+Belongs here: ``metric_register`` and ``assumptions``. Does not belong here: the metrics themselves (``mart``), what such
+tables look like (``close.register``).
 """
 
-from dataclasses import astuple, dataclass
 from datetime import date
 from decimal import Decimal
 
 import pandas as pd
 
+from revenue_integrity.close.register import Assumption, Metric, assumption_rows, register_rows
 from revenue_integrity.exact import divide
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.colocation import schemas
 from revenue_integrity.streams.rules import Rule, same_month
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A headline metric, as the register holds it."""
-
-    metric: str
-    definition: str
-    formula: str
-    grain: str
-    assumptions: str
-    validating_checks: str
-    reconciliations: str
-    risk_if_wrong: str
-    owner: str = "team:finance-operations"
-
 
 METRICS = (
     Metric(
@@ -121,20 +106,7 @@ METRICS = (
 
 def metric_register(month: date, settings: Settings) -> pd.DataFrame:
     """Return the register of headline metrics, one row per metric."""
-    rows = pd.DataFrame([astuple(metric) for metric in METRICS], columns=schemas.METRIC_REGISTER.columns[1:], dtype=object)
-    rows.insert(0, "month", pd.Timestamp(month).as_unit("us"))
-    return rows
-
-
-@dataclass(frozen=True)
-class _Assumption:
-    """A setting that figures rest on: its unit, what it drives, and how much of the month, if it can be said."""
-
-    name: str
-    unit: str
-    drives: str
-    rows: int | None = None
-    share: Decimal | None = None
+    return register_rows(month, schemas.METRIC_REGISTER, METRICS)
 
 
 def assumptions(
@@ -148,56 +120,45 @@ def assumptions(
     estimated = (int(usage["estimated_days"]), divide(usage["estimated_kwh"], kwh, 6))
     every_contract = (len(contract_month), Decimal(1) if len(contract_month) else None)
     listed = [
-        _Assumption(
+        Assumption(
             "late_after_days", "days", "contracted vs used power", int(usage["late_days"]), divide(usage["late_kwh"], kwh, 6)
         ),
-        _Assumption("lookback_days", "days", "contracted vs used power, margin by customer", *estimated),
-        _Assumption("min_same_weekday_readings", "readings", "contracted vs used power, margin by customer", *estimated),
-        _Assumption(
+        Assumption("lookback_days", "days", "contracted vs used power, margin by customer", *estimated),
+        Assumption("min_same_weekday_readings", "readings", "contracted vs used power, margin by customer", *estimated),
+        Assumption(
             "default_load_factor", "fraction of the reservation", "contracted vs used power, margin by customer", *estimated
         ),
-        _Assumption(
+        Assumption(
             "suspect_factor",
             "medians",
             "contracted vs used power",
             int(usage["suspect_days"]),
             divide(usage["suspect_kwh"], kwh, 6),
         ),
-        _Assumption(
+        Assumption(
             "suspect_min_readings",
             "readings",
             "contracted vs used power",
             int(usage["suspect_days"]),
             divide(usage["suspect_kwh"], kwh, 6),
         ),
-        _Assumption("allocation_method", "method", "power cost allocation, margin by customer", *every_contract),
-        _Assumption("accrual_months", "months", "power cost allocation, margin by customer", len(accrued), accrued_share),
-        _Assumption("risk_history_months", "months", "margin by customer", *every_contract),
-        _Assumption("risk_percentile", "fraction of months", "margin by customer", *every_contract),
-        _Assumption("risk_aversion", "factor", "margin by customer", *every_contract),
-        _Assumption("stress_price_factor", "factor", "margin by customer", *every_contract),
-        _Assumption("stress_full_utilization", "fraction of the reservation", "margin by customer", *every_contract),
-        _Assumption("cutoff_business_day", "business day", "revenue as-of close"),
-        _Assumption("close_timezone", "time zone", "revenue as-of close"),
-        _Assumption("tolerance_cents", "cents", "ERP variance"),
-        _Assumption("tolerance_share", "fraction of the right side", "ERP variance"),
-        _Assumption("kwh_tolerance_share", "fraction of the right side", "contracted vs used power"),
-        _Assumption("materiality_cents", "cents", "ERP variance"),
-        _Assumption("materiality_share", "fraction of expected revenue or power cost", "ERP variance"),
+        Assumption("allocation_method", "method", "power cost allocation, margin by customer", *every_contract),
+        Assumption("accrual_months", "months", "power cost allocation, margin by customer", len(accrued), accrued_share),
+        Assumption("risk_history_months", "months", "margin by customer", *every_contract),
+        Assumption("risk_percentile", "fraction of months", "margin by customer", *every_contract),
+        Assumption("risk_aversion", "factor", "margin by customer", *every_contract),
+        Assumption("stress_price_factor", "factor", "margin by customer", *every_contract),
+        Assumption("stress_full_utilization", "fraction of the reservation", "margin by customer", *every_contract),
+        Assumption("cutoff_business_day", "business day", "revenue as-of close"),
+        Assumption("close_timezone", "time zone", "revenue as-of close"),
+        Assumption("tolerance_cents", "cents", "ERP variance"),
+        Assumption("tolerance_share", "fraction of the right side", "ERP variance"),
+        Assumption("kwh_tolerance_share", "fraction of the right side", "contracted vs used power"),
+        Assumption("materiality_cents", "cents", "ERP variance"),
+        Assumption("materiality_share", "fraction of expected revenue or power cost", "ERP variance"),
     ]
     values = settings.values(*(each.name for each in listed))
-    rows = pd.DataFrame(
-        {
-            "month": pd.Timestamp(month).as_unit("us"),
-            "assumption": [each.name for each in listed],
-            "value": [values[each.name] for each in listed],
-            "unit": [each.unit for each in listed],
-            "drives": [each.drives for each in listed],
-            "affected_rows": pd.array([each.rows for each in listed], dtype="Int64"),
-            "affected_share": pd.Series([each.share for each in listed], dtype=object),
-        }
-    )
-    return rows[schemas.ASSUMPTIONS.columns]
+    return assumption_rows(month, schemas.ASSUMPTIONS, listed, values)
 
 
 _ASSUMED = (

@@ -8,6 +8,7 @@ from functools import partial
 
 import pandera.pandas as pa
 
+from revenue_integrity.close.register import assumptions_table, register_table
 from revenue_integrity.warehouse import table as column
 from revenue_integrity.warehouse.table import table
 
@@ -427,40 +428,6 @@ CONTRACT_RISK = _mart(
     ],
 )
 
-METRIC_REGISTER = _mart(
-    "metric_register",
-    "Headline metrics, one row per metric: what each means, rests on, is checked by, and costs if wrong.",
-    ("month", "metric"),
-    [
-        column.month(),
-        *(
-            column.text(name, text)
-            for name, text in {
-                "metric": "Name of the metric.",
-                "definition": "What it says.",
-                "formula": "How it is computed.",
-                "grain": "Per what.",
-                "assumptions": "What it takes for granted.",
-                "validating_checks": "Checks that would notice, by name.",
-                "reconciliations": "Reconciliations that tie it, by name.",
-                "risk_if_wrong": "What goes wrong if it is.",
-                "owner": "Who answers for it.",
-            }.items()
-        ),
-    ],
-)
+METRIC_REGISTER = register_table("colocation")
 
-ASSUMPTIONS = _mart(
-    "assumptions",
-    "Estimator assumptions and tolerances in force, one row per month and assumption, with how much rests on each.",
-    ("month", "assumption"),
-    [
-        column.month(),
-        column.text("assumption", "Name of the setting."),
-        column.text("value", "Value in force."),
-        column.text("unit", "Its unit."),
-        column.text("drives", "Metrics that rest on it."),
-        column.integer("affected_rows", "Rows that rest on it this month.", unit="rows", null=True),
-        column.ratio("affected_share", "Share of kWh or cents that rests on it."),
-    ],
-)
+ASSUMPTIONS = assumptions_table("colocation")

@@ -4,7 +4,7 @@ from revenue_integrity.close.signed import signed_table
 from revenue_integrity.landing.checks import landing_checks
 from revenue_integrity.streams.colocation import curated, mart, recon, register, risk, schemas
 from revenue_integrity.streams.colocation.checks import CHECKS
-from revenue_integrity.streams.colocation.recon_checks import RECON_CHECKS
+from revenue_integrity.streams.colocation.recon_checks import EXTRACTS, RECON_CHECKS
 from revenue_integrity.streams.colocation.sources import SOURCES
 from revenue_integrity.streams.stream import Stream
 
@@ -22,4 +22,5 @@ COLOCATION = Stream(
         signed_table(recon.TABLES.bridge, "as_of_close_cents", "late_cents", "current_cents"),
         signed_table(recon.TABLES.results, "left_cents", "right_cents", "variance_cents", only=("unit", "cents")),
     ),
+    extracts=EXTRACTS,
 )

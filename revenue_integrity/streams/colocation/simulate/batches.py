@@ -57,9 +57,9 @@ def arrival_text(arrival: datetime) -> str:
     return arrival.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
-def batch_id(source: str, arrival: datetime) -> str:
+def batch_id(source: str, arrival: datetime, stream: str = STREAM) -> str:
     """Return the id of the batch that a source delivers at an instant."""
-    return f"{STREAM}/{source}/{arrival_text(arrival)}"
+    return f"{stream}/{source}/{arrival_text(arrival)}"
 
 
 def exact_decimals(units: "np.ndarray[Any, np.dtype[np.int64]]", places: int) -> pa.Array:
@@ -95,20 +95,22 @@ class Zone:
         landing: its root.
         batches: batches written.
         rows: rows written.
+        stream: the stream that the sources belong to.
     """
 
     landing: Path
     batches: int = 0
     rows: int = 0
+    stream: str = STREAM
     _taken: set[str] = field(default_factory=set)
 
     def write(self, source: str, arrival: datetime, name: str, table: pa.Table, form: str = CSV) -> str:
         """Write one batch of one file, so that it appears at once, and return its id."""
-        found = batch_id(source, arrival)
+        found = batch_id(source, arrival, self.stream)
         if found in self._taken:
             raise ValueError(f"batch {found} is written twice")
         self._taken.add(found)
-        parent = self.landing / STREAM / source
+        parent = self.landing / self.stream / source
         prepared = parent / f".{arrival_text(arrival)}"
         prepared.mkdir(parents=True)
         (prepared / f"{name}.{form}").write_bytes(_bytes(table, form))

@@ -1,0 +1,1 @@
+"""Stream 2: billing events and FOCUS exports to canonical daily account cost."""

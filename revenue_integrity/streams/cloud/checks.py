@@ -1,0 +1,128 @@
+"""Checks of the cloud stream, each with the gate that its failure closes.
+
+Belongs here: what must be true of its tables and of the deliveries that they rest on. Does not belong here: schema checks
+(every table has one: types, keys that are null or not unique), how a check becomes a Dagster check
+(``orchestration.check_factory``).
+"""
+
+from functools import partial
+
+from revenue_integrity.close.evidence import Extracts, extracts_cover_cutoff, no_batch_is_rejected
+from revenue_integrity.close.judgement import Check, Gate, sql_check
+from revenue_integrity.streams.cloud import recon, schemas
+from revenue_integrity.streams.cloud.sources import CLOUD_INVOICES, STREAM
+
+_check = partial(sql_check, "revenue_integrity.streams.cloud")
+
+_PROGRAM_ERROR = "This is an error of the program or of its tables: do not publish, report it with the month."
+
+EXTRACTS = Extracts(prefix=CLOUD_INVOICES.name)
+"""Invoices must reach the cutoff where they are delivered at all; a deployment may do without them."""
+
+CHECKS: tuple[Check, ...] = (
+    _check(
+        "nothing_is_set_aside",
+        schemas.CLOUD_EVENT_OUTCOMES,
+        Gate.WARN,
+        "No row lies so far before the arrival of its batch that it is kept aside instead of recomputing its day.",
+        "Look at the batches listed; to let them count, run `revenue-integrity run --months` with this month and `--all`, or"
+        " backfill the month in the UI.",
+        lists=True,
+    ),
+    _check(
+        "versions_do_not_conflict",
+        schemas.CLOUD_EVENT_OUTCOMES,
+        Gate.WARN,
+        "No two versions of an event have the same ingested_at and another content; where they do, the later arrival counts.",
+        "Ask the sending system which version of the events listed holds, and land it with a later ingested_at.",
+        lists=True,
+    ),
+    _check(
+        "stages_agree",
+        schemas.DAILY_ACCOUNT_COST,
+        Gate.PUBLISH,
+        "On every day the events that count, account_service_day and daily_account_cost have the same rows and cost, exactly.",
+        _PROGRAM_ERROR,
+        lists=True,
+    ),
+    _check(
+        "events_are_conserved",
+        schemas.DAILY_ACCOUNT_COST,
+        Gate.PUBLISH,
+        "Every row that was read survives, or is superseded, a duplicate, deleted, quarantined or set aside, in rows and cost.",
+        _PROGRAM_ERROR,
+        lists=True,
+    ),
+    _check(
+        "costs_have_their_sign",
+        schemas.DAILY_ACCOUNT_COST,
+        Gate.PUBLISH,
+        "No billing event has a negative cost, unless the setting billing_events_cost_sign says that they may.",
+        "If credits come as events, set billing_events_cost_sign to signed; otherwise report the batches listed.",
+        lists=True,
+        settings=("billing_events_cost_sign",),
+    ),
+    _check(
+        "delivered_days_are_not_empty",
+        schemas.DAILY_ACCOUNT_COST,
+        Gate.PUBLISH,
+        "A day for which rows were delivered has costs, unless good rows of it were withdrawn, moved, overwritten or set aside.",
+        "See `revenue-integrity quarantine` for the reasons; correct the rows of the days listed and land them again.",
+        lists=True,
+    ),
+    _check(
+        "costs_move_believably",
+        schemas.DAILY_ACCOUNT_COST,
+        Gate.WARN,
+        "No tenant's day costs more than the set factor of its trailing median, or less than its reciprocal.",
+        "Compare the days listed with what the tenant used: a delivery may be missing, doubled or in another unit.",
+        lists=True,
+        settings=("cost_jump_factor", "cost_jump_days", "cost_jump_min_days"),
+    ),
+    _check(
+        "days_are_complete",
+        schemas.DAILY_ACCOUNT_COST,
+        Gate.WARN,
+        "For every tenant and day with costs, all expected sources have delivered since the end of the day.",
+        "Wait for the sources that are late, or ask for them; the setting expected_sources says who is expected.",
+        lists=True,
+    ),
+    _check(
+        "look_ups_are_complete",
+        schemas.CLOUD_MONTH,
+        Gate.WARN,
+        "Every account and service of the month is in the look-ups; what is not stands under unknown.",
+        "Land accounts and services with the names listed; the month recomputes without touching a day.",
+        lists=True,
+    ),
+    _check(
+        "invoices_tie",
+        recon.RESULTS,
+        Gate.SIGN_OFF,
+        "Every invoice equals the charges that name it, within the tolerance (reconciliation cloud_invoices).",
+        "Settle the invoices listed with the provider, or land what is missing; the month recomputes.",
+        lists=True,
+    ),
+    _check(
+        "charges_are_invoiced",
+        recon.SUMMARY,
+        Gate.WARN,
+        "No charge of the billing period waits for its invoice.",
+        "Wait for the invoices, or for the export that names them; nothing is lost meanwhile.",
+        lists=True,
+    ),
+    Check(
+        "cloud_invoices_cover_cutoff",
+        recon.SUMMARY,
+        Gate.SIGN_OFF,
+        "Invoices have been delivered at or after the cutoff, where they are delivered at all.",
+        extracts_cover_cutoff(STREAM, EXTRACTS),
+    ),
+    Check(
+        "no_batch_is_rejected",
+        recon.SUMMARY,
+        Gate.SIGN_OFF,
+        "No batch between the month's first day and its cutoff is rejected or holds refused rows without a month.",
+        no_batch_is_rejected(STREAM),
+    ),
+)

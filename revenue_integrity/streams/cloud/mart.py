@@ -1,0 +1,60 @@
+"""Stages 2 and 3 of the cloud stream: costs by day.
+
+Belongs here: their rules and what they read. Does not belong here: which events count (``curated``), months (``month``).
+"""
+
+from collections.abc import Sequence
+from datetime import date
+
+import duckdb
+
+from revenue_integrity.settings import Settings
+from revenue_integrity.streams.cloud import schemas
+from revenue_integrity.streams.cloud.completeness import COMPLETENESS
+from revenue_integrity.streams.cloud.curated import EVENTS, event_inputs, listed
+from revenue_integrity.streams.cloud.sources import EVENT_SOURCES
+from revenue_integrity.streams.rules import Rule, days_of
+from revenue_integrity.warehouse.engine import StageInputs
+from revenue_integrity.warehouse.query import Query, load_query
+
+_PACKAGE = "revenue_integrity.streams.cloud"
+
+
+def account_service_day(month: date, settings: Settings) -> Query:
+    """Return cost by tenant, account, service and day, from the events that count (30-cloud, *Stages* 2)."""
+    return load_query(_PACKAGE, "mart/account_service_day")
+
+
+def daily_account_cost(month: date, settings: Settings) -> Query:
+    """Return cost by tenant, account and day, and whether the day is complete (30-cloud, *Stages* 3)."""
+    return load_query(_PACKAGE, "mart/daily_account_cost")
+
+
+def daily_inputs(connection: duckdb.DuckDBPyConnection, settings: Settings, days: Sequence[date]) -> StageInputs:
+    """Return what stage 3 reads: stage 2 of the days, and the tenants' days that are complete."""
+    return StageInputs(
+        tables={
+            "services_of_days": f"select * from mart.account_service_day where usage_date in ({listed(days)})",
+            "complete_days": f"""
+                select tenant_id, usage_date from meta.event_completeness where usage_date in ({listed(days)})
+            """,
+        }
+    )
+
+
+RULES = (
+    Rule(
+        schemas.ACCOUNT_SERVICE_DAY,
+        account_service_day,
+        (days_of("raw", EVENTS, *(source.name for source in EVENT_SOURCES)), days_of("curated", "cloud_event_outcomes")),
+        sql=("mart/account_service_day",),
+        stage=event_inputs,
+    ),
+    Rule(
+        schemas.DAILY_ACCOUNT_COST,
+        daily_account_cost,
+        (days_of("mart", "account_service_day"), days_of("raw", COMPLETENESS, *(source.name for source in EVENT_SOURCES))),
+        sql=("mart/daily_account_cost",),
+        stage=daily_inputs,
+    ),
+)

@@ -1,0 +1,89 @@
+"""Reconciliation of the stream: what the providers charged against what they invoiced.
+
+Belongs here: the rules of its tables, what each reads, and what of the stream a sign-off attests. Does not belong here: the
+engine that compares (``close/sql/reconcile.sql.j2``), what a check demands of the results (``checks``).
+
+The grain is provider, billing period and invoice. Charges that name an invoice which was not delivered, and invoices without
+charges, are rows in breach. Charges that name no invoice wait for theirs and form no row, unless their provider names none in
+the whole period: then its charges are compared with its invoices in total.
+"""
+
+from datetime import date
+
+from revenue_integrity.close.evidence import evidence_slice
+from revenue_integrity.close.schemas import results_table, summary_table
+from revenue_integrity.close.signed import signed_table
+from revenue_integrity.settings import Settings
+from revenue_integrity.streams.cloud import schemas
+from revenue_integrity.streams.cloud.sources import CLOUD_INVOICES, STREAM
+from revenue_integrity.streams.rules import Rule, raw, same_month
+from revenue_integrity.warehouse import table as column
+from revenue_integrity.warehouse.query import Query, load_query
+
+_PACKAGE = "revenue_integrity.streams.cloud"
+
+INVOICES = "cloud_invoices"
+"""The reconciliation of the stream (30-cloud, *Month close*)."""
+
+_PREFIX = "cloud_"
+
+RESULTS = results_table(
+    STREAM,
+    (INVOICES,),
+    prefix=_PREFIX,
+    exact_values=True,
+    grain=(
+        column.text("provider", "The provider."),
+        column.day("billing_period", "First day of the billing period."),
+        column.text("invoice_id", "The invoice; empty where the provider's charges name none and it sent several.", null=True),
+    ),
+    explained=True,
+)
+
+SUMMARY = summary_table(
+    STREAM,
+    (INVOICES,),
+    prefix=_PREFIX,
+    exact_values=True,
+    more=(
+        schemas.cost("not_invoiced_value", "Charges of the period that name no invoice yet; they form no row."),
+        column.integer("not_invoiced_rows", "Charge rows that name no invoice yet.", unit="rows"),
+    ),
+)
+
+
+def cloud_recon_results(month: date, settings: Settings) -> Query:
+    """Return charges against invoices of the billing period, row by row, in currency units."""
+    return load_query(_PACKAGE, "recon/cloud_recon_results", month=month, invoice_tolerance=settings.invoice_tolerance)
+
+
+def cloud_recon_summary(month: date, settings: Settings) -> Query:
+    """Return charges against invoices of the billing period in total, in currency units."""
+    return load_query(_PACKAGE, "recon/cloud_recon_summary", month=month)
+
+
+_CHARGES_AND_INVOICES = (raw("invoices"), raw(CLOUD_INVOICES.name), raw(f"delivered_{CLOUD_INVOICES.name}"))
+
+RULES = (
+    Rule(
+        RESULTS,
+        cloud_recon_results,
+        _CHARGES_AND_INVOICES,
+        ("invoice_tolerance",),
+        ("recon/cloud_recon_results",),
+    ),
+    Rule(
+        SUMMARY,
+        cloud_recon_summary,
+        # The evidence has no part in the figures; it makes the checks of deliveries, which judge this table, be made again.
+        (same_month("recon", RESULTS.name), *_CHARGES_AND_INVOICES, raw(evidence_slice(STREAM))),
+        sql=("recon/cloud_recon_summary",),
+    ),
+)
+
+SIGNED = (
+    signed_table(schemas.ACCOUNT_SERVICE_DAY, "total_cost_usd", "effective_cost_usd"),
+    signed_table(schemas.DAILY_ACCOUNT_COST, "total_cost"),
+    signed_table(RESULTS, "left_value", "right_value", "variance_value"),
+)
+"""What of the stream's month a sign-off attests: costs, and what they were compared with."""

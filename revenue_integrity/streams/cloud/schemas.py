@@ -1,0 +1,177 @@
+"""Tables of the cloud stream: event outcomes, costs by day, their month, the ledger of restatements.
+
+Belongs here: what each table is, its key, columns, units. Does not belong here: how it is made (``curated``, ``mart``,
+``recon``), raw tables (they follow from ``sources``).
+"""
+
+from functools import partial
+
+import pandera.pandas as pa
+
+from revenue_integrity.streams.cloud.sources import EVENT_SOURCES, PRICING_MODELS
+from revenue_integrity.warehouse import table as column
+from revenue_integrity.warehouse.table import table
+
+_SOURCE_NAMES = tuple(source.name for source in EVENT_SOURCES)
+
+_DAY = "usage_date"
+_curated = partial(table, "cloud", "curated", slice_column=_DAY)
+_mart = partial(table, "cloud", "mart")
+
+OUTCOMES = ("superseded", "duplicate", "deleted")
+"""What becomes of a row that does not count: a later version replaced it, it repeats another, its event was withdrawn."""
+
+RESTATEMENT_CAUSES = ("late", "correction", "duplicate_removed", "deletion", "moved", "omission")
+"""Why a published account-day changed (30-cloud, *Restatement ledger*)."""
+
+
+def cost(name: str, description: str, *, null: bool = False) -> pa.Column:
+    """Return a column of an exact cost: 12 places, never rounded."""
+    return column.decimal(name, description, unit="currency units", places=12, digits=38, null=null)
+
+
+def _tenant() -> pa.Column:
+    return column.text("tenant_id", "The tenant.")
+
+
+def _account() -> pa.Column:
+    return column.text("account_id", "The account; UNKNOWN for what names none.")
+
+
+def _usage_date() -> pa.Column:
+    return column.day("usage_date", "Day of the usage (UTC).")
+
+
+CLOUD_EVENT_OUTCOMES = _curated(
+    "cloud_event_outcomes",
+    "Stage 1: rows that do not count, one row per version of an event that is superseded, an exact duplicate or deleted.",
+    ("month", "batch_id", "file_name", "row_number"),
+    [
+        column.month(),
+        _usage_date(),
+        column.text("batch_id", "The batch that brought it."),
+        column.text("file_name", "File of the batch."),
+        column.integer("row_number", "Data row in the file; 1 is the first.", unit="rows", ge=1),
+        column.integer("file_no", "Number of the file in the store.", ge=0),
+        _tenant(),
+        column.text("event_id", "The event."),
+        _account(),
+        cost("cost", "What the version said that the event costs."),
+        column.text("outcome", "What became of it.", isin=OUTCOMES),
+        column.text("by_batch_id", "The batch of the version that counts now, or of the tombstone."),
+        column.day("by_usage_date", "Day of the version that counts now, or of the tombstone."),
+        column.integer("versions", "Versions that the event has, exact duplicates left out.", unit="versions", ge=1),
+    ],
+    # Numbers of files follow the order in which they were read; batch and file name say the same for ever.
+    content_excludes=("file_no",),
+)
+
+CLOUD_EVENTS = _curated(
+    "cloud_events",
+    "Stage 1: events and charges that count, one row per surviving event (billing_events) or charge row (FOCUS).",
+    ("source", "batch_id", "file_name", "row_number"),
+    [
+        column.month(),
+        _usage_date(),
+        column.text("source", "The source of the row.", isin=_SOURCE_NAMES),
+        _tenant(),
+        column.text("event_id", "The event; empty for FOCUS rows, which have no id.", null=True),
+        _account(),
+        column.text("service_name", "The service; UNKNOWN for what names none."),
+        column.text("region", "The region.", null=True),
+        column.text("pricing_model", "How it is priced.", isin=PRICING_MODELS),
+        cost("cost", "What it costs (FOCUS: BilledCost)."),
+        cost("effective_cost", "Amortised cost (FOCUS); empty for billing events.", null=True),
+        column.text("currency", "Its currency."),
+        column.text("provider", "The provider (FOCUS).", null=True),
+        column.text("billing_account_id", "The account that the provider bills (FOCUS).", null=True),
+        column.day("billing_period", "First day of the billing period (FOCUS).", null=True),
+        column.text("charge_category", "Usage, purchase, tax, credit, adjustment (FOCUS).", null=True),
+        column.text("charge_class", "Whether it corrects an earlier period (FOCUS).", null=True),
+        column.text("invoice_id", "The invoice that carries it (FOCUS).", null=True),
+        column.text("resource_id", "The resource that was used (FOCUS).", null=True),
+        column.instant("ingested_at", "When the sending system took the event in.", null=True),
+        column.integer("versions", "Versions that the event has, exact duplicates left out.", unit="versions", ge=1),
+        column.text("batch_id", "The batch that brought it."),
+        column.instant("arrival", "When the batch became visible."),
+        column.text("file_name", "File of the batch."),
+        column.integer("row_number", "Data row in the file; 1 is the first.", unit="rows", ge=1),
+    ],
+)
+
+ACCOUNT_SERVICE_DAY = _mart(
+    "account_service_day",
+    "Stage 2: cost by day, one row per tenant, account, service and day.",
+    ("month", "tenant_id", "account_id", "service_name", "usage_date"),
+    [
+        column.month(),
+        _tenant(),
+        _account(),
+        column.text("service_name", "The service; UNKNOWN for what names none."),
+        _usage_date(),
+        cost("total_cost_usd", "Cost of its events, exact."),
+        cost("effective_cost_usd", "Amortised cost of the rows that say one; empty where none does.", null=True),
+        column.integer("event_count", "Events and charge rows that count.", unit="rows", ge=1),
+    ],
+    slice_column=_DAY,
+)
+
+DAILY_ACCOUNT_COST = _mart(
+    "daily_account_cost",
+    "Stage 3, the published contract: cost by day, one row per tenant, account and day.",
+    ("month", "tenant_id", "account_id", "usage_date"),
+    [
+        column.month(),
+        _tenant(),
+        _account(),
+        _usage_date(),
+        cost("total_cost", "Cost of its events, exact."),
+        column.integer("event_count", "Events and charge rows that count.", unit="rows", ge=1),
+        column.flag(
+            "data_complete", "Whether the day's cutoff has passed and every expected source has delivered since its end."
+        ),
+        column.instant("published_at", "When this content was published first; set on publishing.", null=True),
+    ],
+    content_excludes=("published_at",),
+    published_slices=True,
+    slice_column=_DAY,
+)
+
+CLOUD_MONTH = _mart(
+    "cloud_month",
+    "The month with the names that the look-ups give at present, one row per tenant, account and service.",
+    ("month", "tenant_id", "account_id", "service_name"),
+    [
+        column.month(),
+        _tenant(),
+        _account(),
+        column.text("service_name", "The service; UNKNOWN for what names none."),
+        column.text("account_name", "Name of the account; unknown where the look-up lacks it."),
+        column.text("billing_owner", "Who answers for its cost; unknown where the look-up lacks it."),
+        column.text("service_category", "Category of the service; unknown where the look-up lacks it."),
+        cost("total_cost_usd", "Cost of its events, exact."),
+        cost("effective_cost_usd", "Amortised cost of the rows that say one; empty where none does.", null=True),
+        column.integer("event_count", "Events and charge rows that count.", unit="rows", ge=1),
+        column.integer("days", "Days with any.", unit="days", ge=1, le=31),
+    ],
+)
+
+CLOUD_RESTATEMENT = _mart(
+    "cloud_restatement",
+    "Changes of published account-days, one row per publication, account-day, cause and batch; the deltas add up to the change.",
+    ("month", "usage_date", "publication", "tenant_id", "account_id", "step"),
+    [
+        column.month(),
+        _usage_date(),
+        column.integer("publication", "Number of the day's publication that changed it; 2 is the first change.", ge=2),
+        _tenant(),
+        _account(),
+        column.integer("step", "Order of the changes of one account-day in one publication.", ge=1),
+        cost("old_cost", "Cost of the account-day before this change."),
+        cost("new_cost", "Cost of the account-day after it."),
+        cost("delta", "The change."),
+        column.text("cause", "Why it changed.", isin=RESTATEMENT_CAUSES),
+        column.text("batch_id", "The batch that changed it."),
+        column.integer("rows", "Rows behind the change.", unit="rows", ge=1),
+    ],
+)

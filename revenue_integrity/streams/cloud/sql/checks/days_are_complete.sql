@@ -1,0 +1,24 @@
+-- Every tenant's day with costs is complete: all that is expected for it has delivered since its end; one row.
+with tenant_days as (
+    select
+        tenant_id,
+        usage_date,
+        bool_and(data_complete) as is_complete,
+        sum(total_cost)::decimal(38, 12) as cost
+    from mart.daily_account_cost
+    where month = $month
+    group by tenant_id, usage_date
+)
+
+select
+    count(*) filter (where not is_complete) = 0 as passed,
+    count(*) as tenant_days,
+    count(*) filter (where not is_complete) as incomplete_days,
+    coalesce(sum(cost) filter (where not is_complete), 0)::decimal(38, 12) as incomplete_cost,
+    case when count(*) > 0
+        -- Rounded down: only what is whole says 1.
+        then (
+            ((count(*) filter (where is_complete) * 1000000) // count(*))::decimal(18, 0) * 0.000001::decimal(7, 6)
+        )::decimal(18, 6)
+    end as complete_share
+from tenant_days

@@ -1,0 +1,12 @@
+-- Accounts and services that the look-ups lack, the dearest first.
+with
+{% include 'checks/unknown_names.sql.j2' %}
+
+select
+    look_up,
+    missing,
+    sum(event_count)::bigint as events,
+    sum(total_cost_usd)::decimal(38, 12) as cost
+from unknown_names
+group by look_up, missing
+order by abs(sum(total_cost_usd)) desc, look_up, missing

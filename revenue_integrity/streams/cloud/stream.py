@@ -1,0 +1,22 @@
+"""The cloud stream, put together."""
+
+from revenue_integrity.landing.checks import landing_checks
+from revenue_integrity.streams.cloud import completeness, curated, mart, month, recon, register, restatement, schemas
+from revenue_integrity.streams.cloud.checks import CHECKS, EXTRACTS
+from revenue_integrity.streams.cloud.sources import SOURCES, STREAM
+from revenue_integrity.streams.stream import Stream
+
+CLOUD = Stream(
+    STREAM,
+    SOURCES,
+    (*curated.RULES, *mart.RULES, *month.RULES, *recon.RULES, *register.RULES),
+    (*landing_checks(STREAM, SOURCES), *CHECKS),
+    recon.SIGNED,
+    EXTRACTS,
+    refresh=completeness.refresh,
+    refresh_settings=completeness.SETTINGS,
+    ledgers=(schemas.CLOUD_RESTATEMENT,),
+    before_publish=restatement.before_publish,
+    after_publish=restatement.after_publish,
+)
+"""Stream 2: billing events and FOCUS exports to daily account cost."""

@@ -1,0 +1,138 @@
+"""Two streams are signed off together; a month that was signed before the second one came into use stays signed.
+
+The home is that of ``scenarios.story``: two months of colocation, signed, before the first cloud batch arrives.
+"""
+
+import csv
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pyarrow.parquet as pq
+import pytest
+
+from revenue_integrity import clock
+from revenue_integrity.close import freeze
+from revenue_integrity.close.ledger import signed_path
+from revenue_integrity.errors import Refusal
+from revenue_integrity.orchestration import close, exports
+from revenue_integrity.settings import Settings
+from revenue_integrity.streams.cloud.schemas import DAILY_ACCOUNT_COST
+from revenue_integrity.warehouse import publish
+from revenue_integrity_tests.cloud.world import DEFAULTS
+from revenue_integrity_tests.landing.support import csv_text
+from revenue_integrity_tests.scenarios import story
+from revenue_integrity_tests.scenarios.story import FEBRUARY, JANUARY, NOW, restated, row_of, statuses
+from revenue_integrity_tests.support import command
+
+
+@pytest.fixture(autouse=True)
+def _present() -> Iterator[None]:
+    """Hold the clock at the present of the stories."""
+    with clock.held_at(NOW):
+        yield
+
+
+def deliver(settings: Settings, arrival: str, *events: tuple[str, str, str]) -> None:
+    """Land billing events: id, day, cost."""
+    taken_in = f"{arrival[:4]}-{arrival[4:6]}-{arrival[6:8]}T00:00:00Z"
+    rows = [
+        DEFAULTS["billing_events"] | {"event_id": event, "usage_date": day, "cost": cost, "ingested_at": taken_in}
+        for event, day, cost in events
+    ]
+    directory = settings.landing_path / "cloud" / "billing_events" / arrival
+    directory.mkdir(parents=True)
+    (directory / "events.csv").write_text(csv_text(rows), encoding="utf-8")
+
+
+def test_a_second_stream_is_signed_with_the_first(signed_home: Settings) -> None:
+    before = {name: row_of(signed_home, month)["content_hash"] for name, month in (("jan", JANUARY), ("feb", FEBRUARY))}
+    alone = exports.read(signed_home, "recon_results", None, tenant=None, live=False, as_of=None, say=lambda _: None)
+
+    deliver(signed_home, "20250310T000000Z", ("E-1", "2025-02-03", "10.25"), ("E-2", "2025-02-27", "0.000000000001"))
+    assert story.run(signed_home).failures == []
+
+    # January has no cloud row: what was signed of it stands, although the stream's (empty) tables are published for it now.
+    assert statuses(signed_home) == ["signed_off", "reopened"]
+    assert publish.closed_hashes(signed_home, "cloud", JANUARY)
+    assert row_of(signed_home, JANUARY)["content_hash"] == before["jan"]
+    assert restated(signed_home, JANUARY).empty
+
+    changed = restated(signed_home, FEBRUARY)
+    days = changed[(changed["dataset"] == "daily_account_cost") & (changed["measure"] == "total_cost")]
+    assert [(json.loads(row.key)["usage_date"], row.old, row.delta) for row in days.itertuples()] == [
+        ("2025-02-03", Decimal(0), Decimal("10.25")), ("2025-02-27", Decimal(0), Decimal("0.000000000001")),
+    ]  # fmt: skip
+    assert set(changed["cause"]) == {"data"}
+    assert set(changed["dataset"]) <= {"daily_account_cost", "account_service_day", "cloud_recon_results"}
+
+    story.sign(signed_home, FEBRUARY)
+    assert statuses(signed_home) == ["signed_off", "signed_off"]
+    frozen = freeze.read_frozen(signed_home, FEBRUARY, 2, "daily_account_cost")
+    assert frozen["total_cost"].tolist() == [Decimal("10.250000000000"), Decimal("0.000000000001")]
+    assert list(frozen) == DAILY_ACCOUNT_COST.columns
+    assert frozen["published_at"].notna().all()
+    whole = freeze.frozen_path(signed_home, FEBRUARY, 2) / "account_service_day.parquet"
+    assert pq.read_metadata(whole).num_rows == 2
+    assert not (signed_path(signed_home) / ".whole").exists()
+    assert close.verify(signed_home) == []
+    assert restated(signed_home, FEBRUARY, 1, 2)["delta"].sum() == changed["delta"].sum()
+
+    united = exports.read(signed_home, "recon_results", None, tenant=None, live=False, as_of=None, say=lambda _: None)
+    assert list(united)[: len(alone.columns)] == list(alone.columns)
+    assert set(alone["recon"]) <= set(united["recon"])
+
+    # A correction of one day: only that day is restated.
+    deliver(signed_home, "20250311T000000Z", ("E-1", "2025-02-03", "11"))
+    assert story.run(signed_home).failures == []
+    assert statuses(signed_home) == ["signed_off", "reopened"]
+    again = restated(signed_home, FEBRUARY)
+    assert [(row.old, row.new) for row in again[again["dataset"] == "daily_account_cost"].itertuples()] == [
+        (Decimal("10.25"), Decimal(11)),
+    ]  # fmt: skip
+
+
+def test_events_are_exported_and_a_published_part_that_was_changed_is_found(ready_home: Settings) -> None:
+    deliver(ready_home, "20250310T000000Z", ("E-1", "2025-02-03", "10.25"))
+    assert story.run(ready_home).failures == []
+    assert close.verify(ready_home) == []
+
+    # The events behind it, read from the store: of all, of the tenant, of another.
+    folder = ready_home.home
+    for name in ("events.csv", "events.json", "events.parquet"):
+        done = command(ready_home, "export", "cloud_events", "-o", str(folder / name), "--tenant", "t-1")
+        assert done.returncode == 0, done.stderr
+        assert "this waits for its turn" in done.stderr
+        assert "1 rows written" in done.stderr
+    (event,) = csv.DictReader((folder / "events.csv").open(encoding="utf-8"))
+    assert (event["event_id"], event["tenant_id"], event["usage_date"], event["cost"]) == ("E-1", "T-1", "2025-02-03", "10.25")
+    assert json.loads((folder / "events.json").read_text(encoding="utf-8"))[0]["event_id"] == "E-1"
+    assert pq.read_table(folder / "events.parquet")["cost"].to_pylist() == [Decimal("10.25")]
+    for tenant, rows in (("t-1", 1), ("other", 0), (None, 1)):
+        found = exports.read(ready_home, "cloud_events", None, tenant=tenant, live=False, as_of=None, say=lambda _: None)
+        assert len(found) == rows
+    nowhere = command(ready_home, "export", "cloud_events", "-o", str(folder / "no" / "events.parquet"))
+    assert (nowhere.returncode, nowhere.stderr.count("Traceback")) == (2, 0), nowhere.stderr
+
+    (file,) = (ready_home.published_path / "daily_account_cost").glob("tenant=*/usage_date=*/data.parquet")
+    rows = pq.read_table(file, partitioning=None)
+    position = rows.schema.get_field_index("event_count")
+    pq.write_table(rows.set_column(position, rows.schema.field(position), [[2]]), file)
+    (finding,) = close.verify(ready_home)
+    assert finding.subject == str(file)
+    assert "close.json names" in finding.problem
+
+
+def test_a_due_month_of_the_second_stream_that_is_not_published_cannot_be_signed(ready_home: Settings) -> None:
+    deliver(ready_home, "20250310T000000Z", ("E-1", "2025-02-03", "10.25"))
+    assert story.run(ready_home).failures == []
+    (ready_home.published_path / "_close" / "cloud" / "month=2025-01" / "close.json").unlink()
+    with pytest.raises(Refusal):
+        story.prepare(ready_home, JANUARY)
+
+
+def test_a_month_after_the_last_of_the_second_stream_is_signed_without_it(ready_home: Settings) -> None:
+    deliver(ready_home, "20250210T000000Z", ("E-1", "2025-01-03", "10.25"))
+    assert story.run(ready_home, JANUARY).failures == []
+    assert not publish.closed_hashes(ready_home, "cloud", FEBRUARY)
+    assert statuses(ready_home)[1] == "ready"
