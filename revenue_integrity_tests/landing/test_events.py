@@ -301,6 +301,16 @@ def test_setting_that_files_are_kept_by_builds_the_store_again(tmp_path: Path) -
     assert (other.days("DEFAULT"), other.days("ACME")) == ({}, {("B-1", "2025-03-05"): 5})
 
 
+def test_names_in_the_setting_of_tenants_are_read_as_identifiers_are(tmp_path: Path) -> None:
+    cloud = Cloud(tmp_path, tenant_of_billing_account={" b_1 ": "acme"})
+    cloud.focus(
+        FIRST,
+        {"BilledCost": "5", "BillingPeriodStart": "2025-03-01", "ChargePeriodStart": "2025-03-05", "BillingAccountId": "B-1"},
+    )
+    cloud.run()
+    assert cloud.days("ACME") == {("B-1", "2025-03-05"): 5}
+
+
 def test_rebuild_is_refused_where_a_landed_file_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cloud = Cloud(tmp_path)
     landed = cloud.put("billing_events", FIRST, parquet_bytes(ROWS), "a.parquet")

@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 from revenue_integrity import months
-from revenue_integrity.orchestration.staleness import inputs_of, present_fingerprint, stale_days, stale_partitions
+from revenue_integrity.orchestration.staleness import behind, inputs_of, present_fingerprint, stale_days, stale_partitions
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.registry import STREAMS
 from revenue_integrity.streams.rules import Rule, days_of, raw, raw_before, same_month, window
@@ -147,3 +147,12 @@ def test_what_concerns_the_whole_month_makes_every_day_stale() -> None:
 def test_nothing_read_and_nothing_kept_is_nothing_stale() -> None:
     assert stale_of(None, {}) == []
     assert stale_of(recorded_with({}), {}, code="other") == []
+
+
+def test_what_reads_a_slice_of_the_store_is_behind_the_sources_of_the_slice() -> None:
+    # A delivery of which every row is set aside changes no slice; that it is set aside must be told all the same.
+    (cloud,) = [stream for stream in STREAMS if stream.name == "cloud"]
+    found = behind(cloud, {"raw.billing_events"})
+    assert {"curated.cloud_event_outcomes", "mart.account_service_day", "mart.daily_account_cost", "mart.cloud_month"} <= found
+    assert "curated.cloud_event_outcomes" not in behind(cloud, {"raw.focus"}), "its slice is made from billing events alone"
+    assert "mart.account_service_day" not in behind(cloud, {"raw.accounts"})

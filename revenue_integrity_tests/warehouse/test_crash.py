@@ -32,7 +32,7 @@ settings = home_settings(pathlib.Path({home!r}), memory_limit="256MB")
 {before}
 with database.connect(settings) as connection:
     print("open", flush=True)
-    replace_month(connection, SAMPLE, MARCH, Computed(Query({sql!r}), "new", "v", {{}}, {{}}))
+    replace_month(connection, settings, SAMPLE, MARCH, Computed(Query({sql!r}), "new", "v", {{}}, {{}}))
 print("written", flush=True)
 """
 
@@ -41,7 +41,7 @@ def write_first(home: Path) -> str:
     """Write a good month; return its content hash."""
     settings = home_settings(home)
     with database.connect(settings) as connection:
-        written = replace_month(connection, SAMPLE, MARCH, Computed(sample_rows(), "old", "v", {}, {}))
+        written = replace_month(connection, settings, SAMPLE, MARCH, Computed(sample_rows(), "old", "v", {}, {}))
         catalog.refresh(connection, settings, MARCH)
     return written.content_hash
 
@@ -55,7 +55,7 @@ def assert_old_state(home: Path, content_hash: str) -> None:
         record = catalog.read_catalog(settings).partition(SAMPLE.qualified, MARCH)
         assert record is not None
         assert (record.fingerprint, record.content_hash) == ("old", content_hash)
-        replace_month(connection, SAMPLE, MARCH, Computed(sample_rows(ids=("C-3",)), "next", "v", {}, {}))
+        replace_month(connection, settings, SAMPLE, MARCH, Computed(sample_rows(ids=("C-3",)), "next", "v", {}, {}))
         assert read_partitions(connection, SAMPLE, [MARCH])["id"].tolist() == ["C-3"]
 
 
