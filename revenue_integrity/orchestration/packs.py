@@ -57,7 +57,7 @@ DATASETS = (
     "site_month",
     "sites",
 )
-"""Datasets of a month of colocation that its pack shows, and holds as CSV. Daily tables and racks are read from what is published."""
+"""Datasets of colocation that a month's pack shows, and holds as CSV. Daily tables and racks are read from what is published."""
 
 CLOUD_DATASETS = (
     "cloud_assumptions",
@@ -68,7 +68,7 @@ CLOUD_DATASETS = (
     "cloud_restatement",
     "daily_account_cost",
 )
-"""Datasets of a month of cloud costs that its pack shows, and holds as CSV. Events and what does not count of them, and days by
+"""Datasets of cloud costs that a month's pack shows, and holds as CSV. Events and what does not count of them, and days by
 service, are read from what is published."""
 
 TRENDS = {"colocation": ("contract_month", "recon_summary"), "cloud": ("cloud_month",)}
@@ -216,7 +216,7 @@ class Packs:
     def streams_of(self, month: date) -> list[Stream]:
         """Return the streams that a pack of a month shows; none where nothing is published.
 
-        A stream that is published without any row that is signed or was restated has nothing to show, unless that is all there is.
+        A stream without any row that is signed or was restated has nothing to show, unless no stream has any.
         """
         published = [stream for stream in self._desk.streams if publish.closed_hashes(self._settings, stream.name, month)]
         return [stream for stream in published if self._has_rows(stream, month)] or published

@@ -5,6 +5,7 @@ Belongs here: putting together what close desk, publication and quarantine say. 
 
 from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pandas as pd
@@ -28,7 +29,7 @@ _CENTS = (
     "late_cents",
 )
 
-COLUMNS = ("month", "status", "version", *_CENTS, "quarantined", "checks_failed", "why")
+COLUMNS = ("month", "status", "version", *_CENTS, "cloud_cost", "quarantined", "checks_failed", "why")
 
 SHORT = (
     "month",
@@ -48,11 +49,12 @@ def status_frame(settings: Settings, wanted: Sequence[date]) -> pd.DataFrame:
     """Return a row per month: status, figures in cents, quarantined rows, failed checks, and why it stands where it stands.
 
     Variance is that of ``erp_vs_mart`` over all postings, signed and gross; explained is its gross part that causes other than
-    ``unexplained`` make up; late is signed.
+    ``unexplained`` make up; late is signed; cloud_cost is in currency units, exact.
     """
     figures = _sums(settings, "contract_month", wanted, ("revenue_cents", "margin_cents", "mrr_cents"))
     recon = _variances(settings, wanted)
     late = _sums(settings, "close_bridge", wanted, ("late_cents",))
+    cloud = _cloud_costs(settings, wanted)
     refused = _quarantined(settings)
     rows = [
         {
@@ -62,6 +64,7 @@ def status_frame(settings: Settings, wanted: Sequence[date]) -> pd.DataFrame:
             **figures.get(row.facts.month, {}),
             **recon.get(row.facts.month, {}),
             **late.get(row.facts.month, {}),
+            "cloud_cost": cloud.get(row.facts.month),
             "quarantined": refused.get(row.facts.month, 0),
             "checks_failed": sum(check.state in ("failed", "outdated") for check in row.facts.checks),
             "why": _why(row),
@@ -121,6 +124,16 @@ def _variances(settings: Settings, wanted: Sequence[date]) -> dict[date, dict[st
         }
         for row in current.to_dict("records")
     }
+
+
+def _cloud_costs(settings: Settings, wanted: Sequence[date]) -> dict[date, Decimal]:
+    rows = _published(settings, "cloud_month", wanted)
+    if rows is None:
+        return {}
+    # The reports are heavy to import, and few commands show costs.
+    from revenue_integrity.reports.cloud_figures import added_up
+
+    return {month: cost for (month,), cost in added_up(rows, ("month",), "total_cost_usd").items()}
 
 
 def _quarantined(settings: Settings) -> dict[date, int]:

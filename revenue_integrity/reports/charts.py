@@ -366,7 +366,7 @@ def daily_costs(costs: DailyCosts, identifier: str) -> str:
     layers = [
         alt.Chart(alt.Data(values=shaded)).mark_rect(color="#e3e8ec", width=_DAY_WIDTH).encode(x=x),
         alt.Chart(alt.Data(values=lines))
-        .mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=14))
+        .mark_line(strokeWidth=2, strokeJoin="round", point=alt.OverlayMarkDef(size=14))
         .encode(
             x=x,
             y=y,

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from revenue_integrity import months
 from revenue_integrity.exact import divide
+from revenue_integrity.output import decimal_text
 from revenue_integrity.reports import figures
 from revenue_integrity.reports.pack_data import PackData
 
@@ -30,11 +31,15 @@ NAMED_ACCOUNTS = 8
 NAMED_TENANTS = 6
 """Tenants with a chart of their own; where there are more, the smallest share the last one."""
 
+ACCOUNT = ("tenant_id", "account_id")
+"""What names an account: tenants may use the same ids."""
+
 UNKNOWN = "unknown"
 """What the look-ups say where they lack a name."""
 
 _COST = pa.decimal128(38, 12)
-_ZERO = Decimal(0)
+NOTHING = Decimal(0)
+"""No cost."""
 
 
 def added_up(frame: pd.DataFrame, keys: Sequence[str], column: str) -> dict[tuple[Any, ...], Any]:
@@ -57,7 +62,7 @@ def total_cost(frame: pd.DataFrame | None, column: str) -> Decimal | None:
     """Return the exact sum of a column of costs; ``None`` where the table is not available, or has rows and none says one."""
     if frame is None or column not in frame:
         return None
-    return _ZERO if frame.empty else added_up(frame.assign(all="all"), ("all",), column)["all",]
+    return NOTHING if frame.empty else added_up(frame.assign(all="all"), ("all",), column)["all",]
 
 
 @dataclass(frozen=True)
@@ -95,25 +100,45 @@ def cost_lines(data: PackData, keys: Sequence[str]) -> list[CostLine]:
     effective = added_up(frame, keys, "effective_cost_usd")
     rows = added_up(frame, keys, "event_count")
     before = {} if previous is None else added_up(previous, keys, "total_cost_usd")
-    gross = sum((abs(cost) for cost in costs.values()), _ZERO)
+    gross = sum((abs(cost) for cost in costs.values()), NOTHING)
     names = account_names(data)
     lines = [
         CostLine(
             key,
             names.get(key, "") if tuple(keys) == ACCOUNT else "",
-            costs.get(key, _ZERO),
+            costs.get(key, NOTHING),
             effective.get(key),
             int(rows.get(key, 0)),
-            divide(costs.get(key, _ZERO), gross, 6),
-            None if previous is None else before.get(key, _ZERO),
+            divide(costs.get(key, NOTHING), gross, 6),
+            None if previous is None else before.get(key, NOTHING),
         )
         for key in {**costs, **before}
     ]
-    return sorted(lines, key=lambda line: (-line.cost, -abs(line.before or _ZERO), line.key))
+    return sorted(lines, key=lambda line: (-line.cost, -abs(line.before or NOTHING), line.key))
 
 
-ACCOUNT = ("tenant_id", "account_id")
-"""What names an account: tenants may use the same ids."""
+def month_total(lines: Sequence[CostLine]) -> CostLine | None:
+    """Return the sum of some lines, ``None`` where there are none."""
+    if not lines:
+        return None
+    effective = [line.effective for line in lines if line.effective is not None]
+    before = [line.before for line in lines if line.before is not None]
+    shares = [line.share for line in lines if line.share is not None]
+    return CostLine(
+        (),
+        "",
+        sum((line.cost for line in lines), NOTHING),
+        sum(effective, NOTHING) if effective else None,
+        sum(line.rows for line in lines),
+        sum(shares, NOTHING) if shares else None,
+        sum(before, NOTHING) if before else None,
+    )
+
+
+def account_count(data: PackData) -> int:
+    """Return how many accounts have costs in the month."""
+    frame = data.table("cloud_month")
+    return 0 if frame is None else len(frame[list(ACCOUNT)].drop_duplicates())
 
 
 def account_names(data: PackData) -> dict[tuple[str, ...], str]:
@@ -141,11 +166,11 @@ def cost_by_month(data: PackData) -> dict[str, list[tuple[date, Decimal]]]:
         return {}
     costs = added_up(frame, ("tenant_id", "month"), "total_cost")
     shown = sorted({month for _, month in costs})
-    tenants = sorted({tenant for tenant, _ in costs}, key=lambda tenant: (-costs.get((tenant, shown[-1]), _ZERO), tenant))
+    tenants = sorted({tenant for tenant, _ in costs}, key=lambda tenant: (-costs.get((tenant, shown[-1]), NOTHING), tenant))
     named, rest = _cut(tenants, NAMED_TENANTS)
-    series = {tenant: [(month, costs.get((tenant, month), _ZERO)) for month in shown] for tenant in named}
+    series = {tenant: [(month, costs.get((tenant, month), NOTHING)) for month in shown] for tenant in named}
     if rest:
-        sums = [(month, sum((costs.get((tenant, month), _ZERO) for tenant in rest), _ZERO)) for month in shown]
+        sums = [(month, sum((costs.get((tenant, month), NOTHING) for tenant in rest), NOTHING)) for month in shown]
         series[f"{len(rest)} other tenants"] = sums
     return series
 
@@ -167,7 +192,7 @@ class RestatedDay:
     @property
     def delta(self) -> Decimal:
         """The whole change."""
-        return sum(self.by_cause.values(), _ZERO)
+        return sum(self.by_cause.values(), NOTHING)
 
 
 @dataclass(frozen=True)
@@ -235,7 +260,7 @@ def _of_tenants(
     frame = data.tables["daily_account_cost"]
     mine = frame[frame["tenant_id"].isin(tenants)]
     ids = {key: cost for key, cost in accounts.items() if key[0] in tenants}
-    ids |= {key[:2]: _ZERO for key in changed if key[0] in tenants and key[:2] not in ids}
+    ids |= {key[:2]: NOTHING for key in changed if key[0] in tenants and key[:2] not in ids}
     ranked = sorted(ids, key=lambda key: (-abs(ids[key]), key))
     named, rest = _cut(ranked, NAMED_ACCOUNTS)
     names = account_names(data)
@@ -251,13 +276,13 @@ def _of_tenants(
         if tenant in tenants:
             mark = restated[label_of.get((tenant, account), other), day]
             for cause, delta in by_cause.items():
-                mark[cause] = mark.get(cause, _ZERO) + delta
+                mark[cause] = mark.get(cause, NOTHING) + delta
     days = pd.date_range(data.month, months.last_day(data.month)).date
     return DailyCosts(
         title,
         list(days),
-        [(label, {day: costs.get((label, day), _ZERO) for day in with_rows}) for label in order],
-        sum(ids.values(), _ZERO),
+        [(label, {day: costs.get((label, day), NOTHING) for day in with_rows}) for label in order],
+        sum(ids.values(), NOTHING),
         len(rest),
         _days_of(mine[~mine["data_complete"].astype(bool)]),
         [
@@ -300,7 +325,7 @@ def completeness(data: PackData) -> list[Completeness]:
             str(tenant),
             int(mine["usage_date"].nunique()),
             _days_of(mine[~mine["data_complete"].astype(bool)]),
-            costs.get((tenant,), _ZERO),
+            costs.get((tenant,), NOTHING),
         )
         for tenant, mine in days.groupby("tenant_id", sort=True)
     ]
@@ -350,6 +375,25 @@ def invoice_total(data: PackData) -> figures.ReconTotal | None:
     return next((each for each in figures.recon_totals(data.table("cloud_recon_results")) if each.recon == RECON), None)
 
 
+@dataclass(frozen=True)
+class Conserved:
+    """Rows and cost of what was read of the month, or of what became of it."""
+
+    name: str
+    rows: int
+    cost: Decimal
+    is_total: bool = False
+
+
+def not_invoiced(data: PackData) -> Conserved | None:
+    """Return the charges that name no invoice yet; ``None`` where none wait."""
+    frame = data.table("cloud_recon_summary")
+    if frame is None or not frame["not_invoiced_rows"].sum():
+        return None
+    cost = total_cost(frame, "not_invoiced_value") or NOTHING
+    return Conserved("not_invoiced", int(frame["not_invoiced_rows"].sum()), cost)
+
+
 def check_figures(data: PackData, check: str) -> dict[str, Any]:
     """Return the figures of a check of the stream, empty where it has no result; costs in them are for the eye."""
     frame = data.checks
@@ -360,16 +404,6 @@ def check_figures(data: PackData, check: str) -> dict[str, Any]:
 
 CONSERVED = ("surviving", "superseded", "duplicate", "deleted", "quarantined", "set_aside")
 """What becomes of the rows that were read (30-cloud, *Guarantees*)."""
-
-
-@dataclass(frozen=True)
-class Conserved:
-    """Rows and cost of what was read of the month, or of what became of it."""
-
-    name: str
-    rows: int
-    cost: Decimal
-    is_total: bool = False
 
 
 def conservation(data: PackData) -> list[Conserved]:
@@ -393,6 +427,6 @@ def headline(data: PackData) -> dict[str, str | None]:
     """Return the figures by which the index of all packs compares months, exact, as text."""
     cost, total = total_cost(data.table("cloud_month"), "total_cost_usd"), invoice_total(data)
     return {
-        "cloud_cost": None if cost is None else f"{cost:f}",
-        "invoice_variance": None if total is None else f"{total.signed:f}",
+        "cloud_cost": None if cost is None else decimal_text(cost),
+        "invoice_variance": None if total is None else decimal_text(total.signed),
     }

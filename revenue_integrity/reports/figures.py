@@ -106,6 +106,11 @@ def recon_totals(results: pd.DataFrame | None) -> list[ReconTotal]:
     return sorted(found, key=lambda each: (_position(RECONS, each.recon), each.recon, each.view))
 
 
+def all_recon_totals(data: PackData) -> list[ReconTotal]:
+    """Return the totals of the reconciliations of all streams."""
+    return [each for name in ("recon_results", "cloud_recon_results") for each in recon_totals(data.table(name))]
+
+
 def _position(order: Sequence[str], name: str) -> int:
     return order.index(name) if name in order else len(order)
 

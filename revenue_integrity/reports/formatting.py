@@ -6,7 +6,8 @@ figures are shown. Amounts come in integer cents, costs in exact decimals, and n
 
 import datetime
 import json
-from decimal import ROUND_HALF_UP, Decimal
+import re
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
 import pandas as pd
@@ -17,6 +18,8 @@ from revenue_integrity.output import decimal_text
 
 MISSING = "–"
 _ABBREVIATIONS = {"erp": "ERP", "mrr": "MRR", "kwh": "kWh"}
+_COST_FIGURE = re.compile(r"^cost_|_cost$|^(breach_signed|breach_gross|charged|invoiced)$")
+"""Names of a check's figures that are costs in dollars."""
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -164,9 +167,19 @@ def _figure(name: str, value: Any) -> str:
         return "none" if value is None else "yes" if value else "no"
     if name.endswith("_cents") and isinstance(value, int):
         return dollars(value)
+    if _COST_FIGURE.search(name):
+        return _cost_text(value)
     if name.endswith("_share") and isinstance(value, int | Decimal):
         return percent(value)
     return decimal_text(value) if isinstance(value, Decimal) else str(value)
+
+
+def _cost_text(value: Any) -> str:
+    """Write a cost, which JSON may hold as text, as dollars to the cent; what is no number stays as it is."""
+    try:
+        return dollars(exactly.cents(Decimal(str(value))))
+    except InvalidOperation:
+        return str(value)
 
 
 def _pairs(value: Any) -> list[tuple[str, Any]]:

@@ -18,7 +18,7 @@ import pandas as pd
 
 from revenue_integrity import months, output
 from revenue_integrity.errors import PublishError
-from revenue_integrity.reports import figures, formatting, page, workbook
+from revenue_integrity.reports import cloud_figures, figures, formatting, page, workbook
 from revenue_integrity.reports.pack_data import PackData
 
 MANIFEST = "manifest.json"
@@ -107,7 +107,8 @@ def index_rows(folder: Path) -> list[page.IndexRow]:
         manifest = read_manifest(place)
         if "headline" in manifest:
             facts = {"status": manifest["status"], "version": manifest["version"], **manifest["headline"]}
-            rows.append(page.IndexRow(month=months.parse(place.name), page=f"{place.name}/close-pack-{place.name}.html", **facts))
+            link = f"{place.name}/close-pack-{place.name}.html"
+            rows.append(page.IndexRow.of(months.parse(place.name), link, facts))
     return rows
 
 
@@ -153,13 +154,20 @@ def _manifest(data: PackData, files: Mapping[str, bytes]) -> bytes:
         "as_of": None if as_of is None else output.plain(as_of),
         "ledger_head": data.ledger_head or None,
         "made_from": data.made_from or None,
-        "headline": figures.headline(data),
+        "headline": _headline(data),
         "files": [
             {"path": path, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
             for path, content in sorted(files.items())
         ],
     }
     return (json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _headline(data: PackData) -> dict[str, Any]:
+    """Return the figures by which the index compares months, of the streams that the pack shows."""
+    revenue = figures.headline(data) if data.has_colocation else {}
+    cloud = cloud_figures.headline(data) if data.has_cloud else {}
+    return {**revenue, **cloud, "failed_checks": len(figures.failing_checks(data))}
 
 
 def _write(stream: Any, content: bytes) -> None:

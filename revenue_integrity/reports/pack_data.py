@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from revenue_integrity import months
+from revenue_integrity.reports import formatting
 
 COLOCATION, CLOUD = "colocation", "cloud"
 """Names of the streams that have views of their own."""
@@ -145,3 +146,11 @@ def instant_of(value: Any) -> datetime | None:
     stamp = pd.Timestamp(value)
     stamp = stamp.tz_localize(UTC) if stamp.tzinfo is None else stamp.tz_convert(UTC)
     return stamp.to_pydatetime()
+
+
+def plain_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return rows whose missing values are ``None``, whatever the column's type."""
+    return [
+        {str(name): None if formatting.is_missing(value) else value for name, value in row.items()}
+        for row in frame.astype(object).to_dict("records")
+    ]

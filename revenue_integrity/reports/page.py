@@ -1,12 +1,12 @@
 """The HTML page of a close pack: *Revenue & Margin Overview* and *Revenue Controls & Reconciliation*, and the index of months.
 
 Belongs here: which tiles, charts and tables a page has. Does not belong here: figures (``figures``), drawing (``charts``), the
-wording and layout (``templates``). A page is one file without a script; it asks the network for nothing, and says
-so to the browser.
+wording and layout (``templates``), the view of cloud costs (``cloud_page``). A page is one file without a script; it asks the
+network for nothing, and says so to the browser.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
 from functools import cache
@@ -17,26 +17,17 @@ import pandas as pd
 
 from revenue_integrity.close.schemas import AS_OF_CLOSE, CURRENT
 from revenue_integrity.exact import divide
-from revenue_integrity.reports import charts, figures, formatting
-from revenue_integrity.reports.pack_data import PackData
+from revenue_integrity.reports import charts, cloud_figures, cloud_page, figures, formatting
+from revenue_integrity.reports.pack_data import PackData, plain_records
+from revenue_integrity.reports.tile import Tile
 
 _LISTED = 15
 """Rows of a table on the page; the workbook and the CSVs hold all of them."""
 
 
 @dataclass(frozen=True)
-class Tile:
-    """A headline figure: what it is, its value, its exact value or context, and whether it is good, bad or neither."""
-
-    label: str
-    value: str
-    note: str
-    tone: str = ""
-
-
-@dataclass(frozen=True)
 class IndexRow:
-    """A month on the index: status and headline figures in cents, ``None`` where there is none, and the pack's page."""
+    """A month on the index: status, headline figures in cents and exact costs, ``None`` where there is none, the pack's page."""
 
     month: date
     status: str
@@ -51,6 +42,15 @@ class IndexRow:
     late_cents: int | None
     failed_checks: int
     page: str
+    cloud_cost: Decimal | None = None
+    invoice_variance: Decimal | None = None
+
+    @classmethod
+    def of(cls, month: date, link: str, facts: Mapping[str, Any]) -> "IndexRow":
+        """Return the row that a pack's manifest tells of; figures of a stream that it does not show are ``None``."""
+        values: dict[str, Any] = {each.name: facts.get(each.name) for each in fields(cls)}
+        costs = {name: Decimal(values[name]) for name in ("cloud_cost", "invoice_variance") if values[name] is not None}
+        return cls(**{**values, **costs, "month": month, "page": link})
 
 
 @cache
@@ -65,6 +65,7 @@ def _environment() -> jinja2.Environment:
     for function in (
         formatting.money,
         formatting.compact_money,
+        formatting.cost,
         formatting.percent,
         formatting.quantity,
         formatting.exact,
@@ -79,14 +80,15 @@ def _environment() -> jinja2.Environment:
 
 def page(data: PackData) -> str:
     """Return the page of a month: the same data give the same text."""
-    totals = figures.recon_totals(data.table("recon_results"))
+    totals = figures.all_recon_totals(data)
     return (
         _environment()
         .get_template("close_pack.html.j2")
         .render(
             data=data,
             blocking=[{**each, "figures": formatting.figures_of(each.get("figures"))} for each in data.blocking],
-            overview=_overview(data),
+            overview=_overview(data) if data.has_colocation else {},
+            cloud=cloud_page.view(data),
             controls=_controls(data, totals),
             workbook=f"close-pack-{data.label}.xlsx",
         )
@@ -122,7 +124,7 @@ def _overview(data: PackData) -> dict[str, Any]:
         "risk": at_risk,
         "risk_chart": charts.risk_bars(at_risk, "risk"),
         "most_at_risk": _most_at_risk(data),
-        "sites": [] if sites is None else _records(sites.sort_values("site_id", kind="stable")),
+        "sites": [] if sites is None else plain_records(sites.sort_values("site_id", kind="stable")),
         "site_names": data.names("sites", "site_id", "site_name"),
         "bridge": _margin_bridge(data),
     }
@@ -171,14 +173,6 @@ def _overview_tiles(
     return tiles
 
 
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return rows whose missing values are ``None``, whatever the column's type."""
-    return [
-        {str(name): None if formatting.is_missing(value) else value for name, value in row.items()}
-        for row in frame.astype(object).to_dict("records")
-    ]
-
-
 def _most_at_risk(data: PackData) -> list[dict[str, Any]]:
     frame, contracts = data.table("contract_risk"), data.table("contract_month")
     if frame is None or contracts is None:
@@ -187,7 +181,7 @@ def _most_at_risk(data: PackData) -> list[dict[str, Any]]:
     ranked = known.sort_values(["margin_p5_cents", "contract_id"], kind="stable").head(_LISTED)
     owners = dict(zip(contracts["contract_id"], contracts["customer_id"], strict=True))
     names = data.names("customers", "customer_id", "customer_name")
-    rows = _records(ranked)
+    rows = plain_records(ranked)
     for row in rows:
         owner = str(owners.get(row["contract_id"], formatting.MISSING))
         row["customer"] = names.get(owner, owner)
@@ -228,14 +222,14 @@ def _controls(data: PackData, totals: Sequence[figures.ReconTotal]) -> dict[str,
         "cause_chart": charts.waterfall(figures.cause_steps(totals, found, view), "causes", "From expected to billed, by cause"),
         "cause_view": view,
         "largest_causes": _largest_causes(data, view),
-        "late": None if late is None else _records(late.head(_LISTED)),
+        "late": None if late is None else plain_records(late.head(_LISTED)),
         "late_count": 0 if late is None else len(late),
-        "close_bridge": None if bridge is None or bridge.empty else _records(bridge)[0],
+        "close_bridge": None if bridge is None or bridge.empty else plain_records(bridge)[0],
         "restated": figures.restated(data),
-        "failing": [{**row, "figures": formatting.figures_of(row.get("figures"))} for row in _records(failing)],
+        "failing": [{**row, "figures": formatting.figures_of(row.get("figures"))} for row in plain_records(failing)],
         "check_count": len(data.checks),
-        "waivers": _records(data.waivers),
-        "ledger": _records(data.ledger),
+        "waivers": plain_records(data.waivers),
+        "ledger": plain_records(data.ledger),
         "trend_chart": _variance_trend(data, view),
         "names": names,
     }
@@ -268,6 +262,9 @@ def _control_tiles(
                 tone,
             )
         )
+    invoiced = cloud_figures.invoice_total(data)
+    if invoiced is not None:
+        tiles.append(cloud_page.invoice_tile(invoiced))
     if late is not None:
         amount = figures.total(late, "amount_cents") or 0
         tiles.append(Tile("Posted late", formatting.compact_money(amount), f"after the cutoff, lines: {len(late):,}"))
@@ -290,7 +287,7 @@ def _largest_causes(data: PackData, view: str) -> list[dict[str, Any]]:
     if frame is None:
         return []
     rows = frame[(frame["recon"] == figures.REVENUE_RECON) & (frame["view"] == view)]
-    largest = _records(figures.largest(rows, "cause_cents", _LISTED))
+    largest = plain_records(figures.largest(rows, "cause_cents", _LISTED))
     return [{**row, "evidence": formatting.evidence(row.get("evidence"))} for row in largest]
 
 
@@ -326,6 +323,11 @@ def index_page(rows: Sequence[IndexRow]) -> str:
             power_chart=charts.revenue_and_power(points, "power"),
             margin_chart=charts.margin_by_month(points, "margin"),
             trend_chart=charts.lines_by_month(variances, "trend", "ERP less contracts by month", "Variance, US dollars"),
+            has_revenue=any(row.revenue_cents is not None for row in rows) or all(row.cloud_cost is None for row in rows),
+            has_cloud=any(row.cloud_cost is not None for row in rows),
+            cloud_chart=charts.cost_by_month(
+                {"Cloud cost": [(row.month, row.cloud_cost) for row in ordered if row.cloud_cost is not None]}, "cloud"
+            ),
             signed=sum(row.status == "signed_off" for row in rows),
         )
     )

@@ -1,239 +1,48 @@
 """The workbook of a close pack: what finance works in.
 
-Belongs here: sheets, their columns, totals as live formulas. Does not belong here: figures (``figures``), the page (``page``).
-
-Amounts are stored as dollars that stand for exact cents (Excel's numbers hold them exactly to display up to 2^53 cents); every
-total is a formula with the published total as its value, so a reader that recalculates and one that does not show the same.
-Text is always written as text: nothing that came from outside can run as a formula.
+Belongs here: sheets, their columns, totals as live formulas. Does not belong here: how values are written (``book``), figures
+(``figures``), the sheets of cloud costs (``cloud_sheets``), the page (``page``).
 """
 
-import datetime
-import io
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
-import xlsxwriter
-from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
 
 from revenue_integrity import months
 from revenue_integrity.close.schemas import AS_OF_CLOSE, CURRENT
 from revenue_integrity.exact import divide
-from revenue_integrity.output import plain
-from revenue_integrity.reports import figures, formatting
+from revenue_integrity.reports import cloud_sheets, figures, formatting
+from revenue_integrity.reports.book import Book, Cell, Column, block
 from revenue_integrity.reports.pack_data import PackData, instant_of
 from revenue_integrity.streams.colocation.schemas import STRANDED
-
-Kind = Literal["text", "wide", "cents", "integer", "decimal", "share", "date", "instant", "month", "flag"]
-
-_MAX_ROWS = 1_048_000
-"""Excel ends at 1,048,576 rows; what lies beyond stands in the CSV, and the sheet says so."""
-_MAX_TEXT = 32_767
-"""Excel's longest text in a cell."""
-_EXACT_CENTS = 2**53
-"""Beyond this a double no longer holds every cent; such an amount is written as text."""
-_SHORTENED = " … (shortened; the whole text stands in the CSV)"
-
-_FORMATS: dict[str, dict[str, Any]] = {
-    "text": {"indent": 1},
-    "wide": {"text_wrap": True, "indent": 1},
-    "cents": {"num_format": "#,##0.00_);(#,##0.00);0.00_)", "align": "right"},
-    "integer": {"num_format": "#,##0_);(#,##0);0_)", "align": "right"},
-    "decimal": {"num_format": "#,##0.00####_);(#,##0.00####)", "align": "right"},
-    "share": {"num_format": "0.0%_);(0.0%)", "align": "right"},
-    "date": {"num_format": "yyyy-mm-dd", "align": "left", "indent": 1},
-    "month": {"num_format": "yyyy-mm", "align": "left", "indent": 1},
-    "instant": {"num_format": "yyyy-mm-dd hh:mm:ss", "align": "left", "indent": 1},
-    "flag": {"align": "center"},
-}
-_WIDTHS = {"text": 20, "wide": 60, "cents": 16, "integer": 12, "decimal": 15, "share": 11, "date": 12, "month": 10, "instant": 20}
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a sheet: the field of the frame, its heading, how it is written, and whether it is added up."""
-
-    field: str
-    heading: str
-    kind: Kind = "text"
-    added: bool = False
-    width: int = 0
-
-
-@dataclass(frozen=True)
-class _Cell:
-    row: int
-    column: int
-
-    @property
-    def name(self) -> str:
-        return str(xl_rowcol_to_cell(self.row, self.column))
-
-
-class _Book:
-    """A workbook under construction: its formats, and writing values of each kind."""
-
-    def __init__(self, data: PackData) -> None:
-        self.data = data
-        self.buffer = io.BytesIO()
-        # Every switch that lets text become anything else is off.
-        options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-        self.book = xlsxwriter.Workbook(self.buffer, {**options, "nan_inf_to_errors": False, "default_date_format": "yyyy-mm-dd"})
-        self.book.set_size(2400, 1400)
-        self.book.set_properties(
-            {
-                "title": f"Close pack {data.label}",
-                "subject": f"Revenue Integrity, stream {data.stream}",
-                "author": "Revenue Integrity",
-                "comments": "PRELIMINARY" if data.preliminary else f"Signed off, version {data.version}",
-                "created": (data.as_of or datetime.datetime.combine(data.month, datetime.time(), datetime.UTC)).replace(
-                    tzinfo=None
-                ),
-            }
-        )
-        base = {"font_name": "Calibri", "font_size": 10, "valign": "top"}
-        self.formats = {kind: self.book.add_format({**base, **extra}) for kind, extra in _FORMATS.items()}
-        total = {"bold": True, "top": 1, "bottom": 6, "bg_color": "#EEF3F7"}
-        self.totals = {kind: self.book.add_format({**base, **extra, **total}) for kind, extra in _FORMATS.items()}
-        self.title = self.book.add_format({**base, "bold": True, "font_size": 14, "font_color": "#12344D"})
-        self.section = self.book.add_format({**base, "bold": True, "font_size": 11, "font_color": "#12344D", "bottom": 1})
-        self.note = self.book.add_format({**base, "italic": True, "font_color": "#4A5B68"})
-        heading = {**base, "bold": True, "font_color": "#FFFFFF", "bg_color": "#12344D", "text_wrap": True, "valign": "vcenter"}
-        self.heading = self.book.add_format({**heading, "align": "left", "indent": 1})
-        self.number_heading = self.book.add_format({**heading, "align": "right"})
-        self.warning = self.book.add_format({**base, "bold": True, "font_color": "#7A1F12", "bg_color": "#FBE9E5"})
-        self.signed = self.book.add_format({**base, "bold": True, "font_color": "#12502E", "bg_color": "#E4F3EA"})
-
-    def finish(self) -> bytes:
-        self.book.close()
-        return self.buffer.getvalue()
-
-    def sheet(self, name: str, explanation: str) -> Any:
-        """Add a sheet with its title, what it shows, and, if nobody signed, that it is preliminary; data begin in row 4."""
-        sheet = self.book.add_worksheet(name)
-        sheet.hide_gridlines(2)
-        sheet.set_landscape()
-        sheet.set_paper(9)
-        sheet.fit_to_pages(1, 0)
-        sheet.set_footer("&L&F&C&A&RPage &P of &N")
-        sheet.write_string(0, 0, f"{name} – {formatting.month_name(self.data.month)}", self.title)
-        sheet.write_string(1, 0, explanation, self.note)
-        if self.data.preliminary:
-            sheet.write_string(
-                2, 0, f"PRELIMINARY – the month is {self.data.state}, nobody has signed these figures", self.warning
-            )
-        else:
-            sheet.write_string(2, 0, f"Signed off, version {self.data.version}", self.signed)
-        return sheet
-
-    def write(self, sheet: Any, row: int, column: int, value: Any, kind: Kind, style: Any = None) -> None:
-        """Write one value as what it is; text only ever as text."""
-        style = style or self.formats[kind]
-        if formatting.is_missing(value):
-            sheet.write_blank(row, column, None, style)
-        elif kind == "cents" and abs(int(value)) <= _EXACT_CENTS:
-            sheet.write_number(row, column, int(value) / 100, style)
-        elif kind == "cents":
-            sheet.write_string(row, column, formatting.money(value), style)
-        elif kind in ("integer", "decimal", "share"):
-            sheet.write_number(row, column, float(value), style)
-        elif kind in ("date", "month"):
-            sheet.write_datetime(row, column, pd.Timestamp(value).to_pydatetime().replace(tzinfo=None), style)
-        elif kind == "instant":
-            stamp = instant_of(value)
-            # Excel's clock has milliseconds and no zone.
-            shown = stamp and stamp.replace(tzinfo=None, microsecond=stamp.microsecond // 1000 * 1000)
-            sheet.write_datetime(row, column, shown, style) if shown else sheet.write_blank(row, column, None, style)
-        else:
-            self._write_text(sheet, row, column, _text(value), style)
-
-    @staticmethod
-    def _write_text(sheet: Any, row: int, column: int, text: str, style: Any) -> None:
-        if len(text) > _MAX_TEXT:
-            text = text[: _MAX_TEXT - len(_SHORTENED)] + _SHORTENED
-        sheet.write_string(row, column, text, style)
-
-    def header(self, sheet: Any, row: int, columns: Sequence[Column], left: int = 0) -> None:
-        for position, column in enumerate(columns, left):
-            text = column.kind in ("text", "wide", "flag", "date", "instant", "month")
-            sheet.write_string(row, position, column.heading, self.heading if text else self.number_heading)
-            sheet.set_column(position, position, column.width or _WIDTHS.get(column.kind, 12))
-        sheet.set_row(row, 28)
-
-    def grid(self, sheet: Any, frame: pd.DataFrame, columns: Sequence[Column], top: int = 4) -> tuple[int, int]:
-        """Write a frame with frozen, filtered headings; return its first and last row.
-
-        Totals stand right under the headings, where neither a filter nor sorting moves them, and freeze with them.
-        """
-        added = any(column.added for column in columns)
-        first = top + (2 if added else 1)
-        shown = frame.head(_MAX_ROWS)
-        last = first + max(len(shown), 1) - 1
-        # The filter takes the row right above the data as its headings.
-        self.header(sheet, first - 1, columns)
-        for position, column in enumerate(columns):
-            values = shown[column.field].astype(object).tolist() if column.field in shown else [None] * len(shown)
-            for offset, value in enumerate(values):
-                self.write(sheet, first + offset, position, value, column.kind)
-            if added:
-                self._total(sheet, top, position, column, (first, last), frame)
-        sheet.autofilter(first - 1, 0, last, len(columns) - 1)
-        sheet.freeze_panes(first, 1)
-        sheet.repeat_rows(0, first - 1)
-        if frame.empty:
-            sheet.write_string(first, 0, "No rows in this month", self.note)
-        if len(frame) > len(shown):
-            note = f"{len(frame) - len(shown):,} more rows stand in the CSV"
-            sheet.write_string(last + 1, 0, note, self.warning)
-        return first, last
-
-    def _total(self, sheet: Any, row: int, position: int, column: Column, span: tuple[int, int], frame: pd.DataFrame) -> None:
-        if not column.added:
-            sheet.write_string(row, position, "Total" if position == 0 else "", self.totals["text"])
-            return
-        letter = xl_col_to_name(position)
-        sum_of = f"SUM({letter}{span[0] + 1}:{letter}{span[1] + 1})"
-        if column.kind == "cents":
-            cents = figures.total(frame, column.field) or 0
-            # Rounding undoes what adding binary fractions may leave beyond the cent.
-            sheet.write_formula(row, position, f"=ROUND({sum_of},2)", self.totals["cents"], cents / 100)
-        else:
-            value = sum((Decimal(str(each)) for each in figures.exact_values(frame[column.field])), Decimal(0))
-            sheet.write_formula(row, position, f"=ROUND({sum_of},6)", self.totals[column.kind], float(value))
-
-    def absent(self, sheet: Any, dataset: str) -> None:
-        sheet.write_string(4, 0, f"{dataset} is not available: a source that it needs has never delivered", self.note)
-        sheet.set_column(0, 0, 60)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    shown = plain(value)
-    return "" if shown is None else str(shown)
 
 
 def workbook_bytes(data: PackData) -> bytes:
     """Return the workbook of a month: the same data give the same bytes."""
-    book = _Book(data)
+    book = Book(data)
     # The first tab reads from the others, so its place is kept while they are written.
     summary = book.sheet("Summary", f"Stream {data.stream}; amounts in US dollars; every total is a live formula")
-    spans = {
-        "Reconciliations": _reconciliations(book),
-        "Causes": _causes(book),
-    }
-    _late_postings(book)
+    spans: dict[str, tuple[int, int] | None] = {}
+    totals: dict[str, Cell | None] = {}
+    if data.has_colocation:
+        spans = {"Reconciliations": _reconciliations(book), "Causes": _causes(book)}
+        _late_postings(book)
+    if data.has_cloud and not data.has_colocation:
+        cloud_sheets.write(book)
     _restatement(book)
-    margins = _margins(book)
-    bridge = _mrr_bridge(book)
-    allocation = _allocation(book)
+    if data.has_colocation:
+        totals = {"Margin by customer": _margins(book), "MRR bridge": _mrr_bridge(book), "Power allocation": _allocation(book)}
     _checks(book)
-    _assumptions(book)
+    if data.has_colocation:
+        _assumptions(book)
     _sign_off(book)
+    if data.has_cloud and data.has_colocation:
+        cloud_sheets.write(book)
+    if data.has_cloud:
+        _assumptions(book, "Cloud assumptions", "cloud_assumptions")
     _more(book)
-    _summary(book, summary, spans, {"Margin by customer": margins, "MRR bridge": bridge, "Power allocation": allocation})
+    _summary(book, summary, spans, totals)
     return book.finish()
 
 
@@ -269,7 +78,7 @@ _RECON_COLUMNS = (
 )
 
 
-def _reconciliations(book: _Book) -> tuple[int, int] | None:
+def _reconciliations(book: Book) -> tuple[int, int] | None:
     sheet = book.sheet(
         "Reconciliations", "Left less right, row by row; filter by reconciliation and view. Totals stand on the Summary"
     )
@@ -293,7 +102,7 @@ _CAUSE_COLUMNS = (
 )
 
 
-def _causes(book: _Book) -> tuple[int, int] | None:
+def _causes(book: Book) -> tuple[int, int] | None:
     sheet = book.sheet(
         "Causes", "Why each variance stands; the causes of a row add up to its variance exactly. Totals stand on the Summary"
     )
@@ -304,7 +113,7 @@ def _causes(book: _Book) -> tuple[int, int] | None:
     return book.grid(sheet, _named(book.data, frame), _CAUSE_COLUMNS)
 
 
-def _late_postings(book: _Book) -> None:
+def _late_postings(book: Book) -> None:
     sheet = book.sheet("Late postings", "ERP lines of this service month that were posted after its cutoff")
     late = figures.late_lines(book.data)
     if late is None:
@@ -324,7 +133,7 @@ def _late_postings(book: _Book) -> None:
     book.grid(sheet, _named(book.data, late), columns)
 
 
-def _restatement(book: _Book) -> None:
+def _restatement(book: Book) -> None:
     sheet = book.sheet("Restatement", "What changed since a signed version; measures in cents are shown in dollars")
     frame = book.data.restatement
     in_cents = [str(measure).endswith("_cents") for measure in frame["measure"]]
@@ -353,7 +162,7 @@ def _restatement(book: _Book) -> None:
     book.grid(sheet, shown, columns)
 
 
-def _margins(book: _Book) -> _Cell | None:
+def _margins(book: Book) -> Cell | None:
     sheet = book.sheet("Margin by customer", "Contractual revenue less allocated power cost; the largest margin first")
     frame = book.data.table("customer_month")
     if frame is None:
@@ -377,10 +186,10 @@ def _margins(book: _Book) -> _Cell | None:
     share = divide(margin, abs(revenue), 6)
     formula = '=IF(F5=0,"",ROUND(H5/ABS(F5),6))'
     sheet.write_formula(4, 8, formula, book.totals["share"], "" if share is None else float(share))
-    return _Cell(4, 7)
+    return Cell(4, 7)
 
 
-def _mrr_bridge(book: _Book) -> _Cell | None:
+def _mrr_bridge(book: Book) -> Cell | None:
     sheet = book.sheet(
         "MRR bridge", "Opening + new + reactivation + expansion − contraction − churn = closing, per customer and in total"
     )
@@ -397,10 +206,10 @@ def _mrr_bridge(book: _Book) -> _Cell | None:
     measure = {name: figures.total(frame, f"{name}_cents") or 0 for name in measures}
     difference = measure["opening"] + sum(sign * measure[name] for name, sign in figures.MOVEMENTS) - measure["closing"]
     sheet.write_formula(4, 9, "=ROUND(C5+D5+E5+F5-G5-H5-I5,2)", book.totals["cents"], difference / 100)
-    return _Cell(4, 8)
+    return Cell(4, 8)
 
 
-def _allocation(book: _Book) -> _Cell | None:
+def _allocation(book: Book) -> Cell | None:
     sheet = book.sheet("Power allocation", "Each site's power bill over its contracts; STRANDED is capacity that nobody reserved")
     frame = book.data.table("power_allocation")
     if frame is None:
@@ -417,10 +226,10 @@ def _allocation(book: _Book) -> _Cell | None:
         Column("amount_cents", "Amount, $", "cents", added=True),
     )
     book.grid(sheet, shown, columns)
-    return _Cell(4, 5)
+    return Cell(4, 5)
 
 
-def _checks(book: _Book) -> None:
+def _checks(book: Book) -> None:
     sheet = book.sheet("Checks", "Every check of the month with its figures, then the waivers in force")
     frame = book.data.checks
     shown = frame.assign(
@@ -441,36 +250,18 @@ def _checks(book: _Book) -> None:
         Column("actor", "Waived by"),
         Column("at", "At (UTC)"),
     )
-    _block(book, sheet, last + 2, "Waivers", waivers, _with_instants(book.data.waivers))
+    block(book, sheet, last + 2, "Waivers", waivers, _with_instants(book.data.waivers))
 
 
 def _with_instants(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(at=[formatting.instant(value) for value in frame["at"].astype(object).tolist()])
 
 
-def _block(book: _Book, sheet: Any, row: int, title: str, columns: Sequence[Column], frame: pd.DataFrame, left: int = 0) -> int:
-    """Write a small table below or beside another; return the row after it. Widths stay those of the sheet's table."""
-    sheet.write_string(row, left, title, book.section)
-    for position, column in enumerate(columns, left):
-        sheet.write_string(row + 1, position, column.heading, book.heading if column.kind == "text" else book.number_heading)
-    for offset, values in enumerate(_rows(frame, columns)):
-        for position, (column, value) in enumerate(zip(columns, values, strict=True), left):
-            book.write(sheet, row + 2 + offset, position, value, column.kind)
-    if frame.empty:
-        sheet.write_string(row + 2, left, "None", book.note)
-    return row + 3 + max(len(frame), 1)
-
-
-def _rows(frame: pd.DataFrame, columns: Sequence[Column]) -> Iterable[tuple[Any, ...]]:
-    values = [frame[column.field].astype(object).tolist() if column.field in frame else [None] * len(frame) for column in columns]
-    return zip(*values, strict=True)
-
-
-def _assumptions(book: _Book) -> None:
-    sheet = book.sheet("Assumptions", "Estimator assumptions and tolerances in force, and how much of the month rests on each")
-    frame = book.data.table("assumptions")
+def _assumptions(book: Book, name: str = "Assumptions", dataset: str = "assumptions") -> None:
+    sheet = book.sheet(name, "Estimator assumptions and tolerances in force, and how much of the month rests on each")
+    frame = book.data.table(dataset)
     if frame is None:
-        book.absent(sheet, "assumptions")
+        book.absent(sheet, dataset)
         return
     columns = (
         Column("assumption", "Assumption", width=30),
@@ -483,7 +274,7 @@ def _assumptions(book: _Book) -> None:
     book.grid(sheet, frame, columns)
 
 
-def _sign_off(book: _Book) -> None:
+def _sign_off(book: Book) -> None:
     sheet = book.sheet(
         "Sign-off", f"The month's entries of the ledger. Head of the ledger: {book.data.ledger_head or 'no entry yet'}"
     )
@@ -506,6 +297,18 @@ def _sign_off(book: _Book) -> None:
     instants = {name: ledger[name].map(instant_of) for name in ("at", "as_of") if name in ledger}
     book.grid(sheet, ledger.assign(**instants), columns)
 
+
+_REGISTER: tuple[Column, ...] = (
+    Column("metric", "Metric", width=26),
+    Column("definition", "Definition", "wide", width=40),
+    Column("formula", "Formula", "wide", width=40),
+    Column("grain", "Grain", width=20),
+    Column("assumptions", "Assumptions", "wide", width=30),
+    Column("validating_checks", "Validating checks", "wide", width=36),
+    Column("reconciliations", "Reconciliations", "wide", width=28),
+    Column("risk_if_wrong", "Risk if wrong", "wide", width=40),
+    Column("owner", "Owner", width=24),
+)
 
 _EXTRA: tuple[tuple[str, str, str, tuple[Column, ...]], ...] = (
     (
@@ -547,22 +350,18 @@ _EXTRA: tuple[tuple[str, str, str, tuple[Column, ...]], ...] = (
         "Metric register",
         "metric_register",
         "What each headline metric means, what proves it, and what happens if it is wrong",
-        (
-            Column("metric", "Metric", width=26),
-            Column("definition", "Definition", "wide", width=40),
-            Column("formula", "Formula", "wide", width=40),
-            Column("grain", "Grain", width=20),
-            Column("assumptions", "Assumptions", "wide", width=30),
-            Column("validating_checks", "Validating checks", "wide", width=36),
-            Column("reconciliations", "Reconciliations", "wide", width=28),
-            Column("risk_if_wrong", "Risk if wrong", "wide", width=40),
-            Column("owner", "Owner", width=24),
-        ),
+        _REGISTER,
+    ),
+    (
+        "Cloud metric register",
+        "cloud_metric_register",
+        "What each headline metric of cloud costs means, what proves it, and what happens if it is wrong",
+        _REGISTER,
     ),
 )
 
 
-def _more(book: _Book) -> None:
+def _more(book: Book) -> None:
     """Write the sheets that support the others, where their tables are available."""
     for name, dataset, explanation, columns in _EXTRA:
         frame = book.data.table(dataset)
@@ -570,14 +369,17 @@ def _more(book: _Book) -> None:
             book.grid(book.sheet(name, explanation), _named(book.data, frame) if "customer_id" in frame else frame, columns)
 
 
-def _summary(book: _Book, sheet: Any, spans: dict[str, tuple[int, int] | None], totals: dict[str, _Cell | None]) -> None:
+def _summary(book: Book, sheet: Any, spans: dict[str, tuple[int, int] | None], totals: dict[str, Cell | None]) -> None:
     sheet.set_column(0, 0, 34)
     sheet.set_column(1, 10, 16)
     row = _identity(book, sheet, 4)
-    row = _headlines(book, sheet, row, totals)
-    row = _recon_totals(book, sheet, row, spans["Reconciliations"])
-    row = _cause_totals(book, sheet, row, spans["Causes"])
-    row = _close_bridge(book, sheet, row)
+    if book.data.has_colocation:
+        row = _headlines(book, sheet, row, totals)
+        row = _recon_totals(book, sheet, row, spans["Reconciliations"])
+        row = _cause_totals(book, sheet, row, spans["Causes"])
+        row = _close_bridge(book, sheet, row)
+    if book.data.has_cloud:
+        row = cloud_sheets.summary(book, sheet, row)
     blocking = pd.DataFrame(
         [
             {
@@ -590,12 +392,12 @@ def _summary(book: _Book, sheet: Any, spans: dict[str, tuple[int, int] | None], 
         columns=["check", "figure", "next_step"],
     )
     columns = (Column("check", "Check"), Column("figure", "Figure"), Column("next_step", "What to do"))
-    _block(book, sheet, row, "What blocks sign-off", columns, blocking)
+    block(book, sheet, row, "What blocks sign-off", columns, blocking)
     sheet.freeze_panes(3, 0)
     sheet.activate()
 
 
-def _identity(book: _Book, sheet: Any, row: int) -> int:
+def _identity(book: Book, sheet: Any, row: int) -> int:
     data, status = book.data, book.data.status
     facts = (
         ("Month", data.month, "month"),
@@ -615,7 +417,7 @@ def _identity(book: _Book, sheet: Any, row: int) -> int:
     return row + len(facts) + 2
 
 
-def _headlines(book: _Book, sheet: Any, row: int, totals: dict[str, _Cell | None]) -> int:
+def _headlines(book: Book, sheet: Any, row: int, totals: dict[str, Cell | None]) -> int:
     data = book.data
     margins = totals["Margin by customer"]
     allocation = totals["Power allocation"]
@@ -662,7 +464,7 @@ _RECON_TOTALS = (
 )
 
 
-def _recon_totals(book: _Book, sheet: Any, row: int, span: tuple[int, int] | None) -> int:
+def _recon_totals(book: Book, sheet: Any, row: int, span: tuple[int, int] | None) -> int:
     sheet.write_string(row, 0, "Reconciliations (amounts in $ where the unit is cents)", book.section)
     if span is None:
         sheet.write_string(row + 1, 0, "Not available", book.note)
@@ -691,7 +493,7 @@ def _recon_totals(book: _Book, sheet: Any, row: int, span: tuple[int, int] | Non
     return row + 3 + len(found)
 
 
-def _cause_totals(book: _Book, sheet: Any, row: int, span: tuple[int, int] | None) -> int:
+def _cause_totals(book: Book, sheet: Any, row: int, span: tuple[int, int] | None) -> int:
     sheet.write_string(row, 0, "Causes, $", book.section)
     if span is None:
         sheet.write_string(row + 1, 0, "Not available", book.note)
@@ -714,7 +516,7 @@ def _cause_totals(book: _Book, sheet: Any, row: int, span: tuple[int, int] | Non
     return row + 3 + max(len(found), 1)
 
 
-def _close_bridge(book: _Book, sheet: Any, row: int) -> int:
+def _close_bridge(book: Book, sheet: Any, row: int) -> int:
     frame = book.data.table("close_bridge")
     sheet.write_string(row, 0, "Close bridge, $", book.section)
     if frame is None or frame.empty:

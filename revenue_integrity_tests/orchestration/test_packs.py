@@ -13,14 +13,18 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from revenue_integrity import clock
 from revenue_integrity.close import freeze
 from revenue_integrity.errors import PublishError, UsageError
 from revenue_integrity.orchestration import close, exports, packs, runner
 from revenue_integrity.orchestration.instance import open_instance
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import publish
+from revenue_integrity_tests.cloud.world import DEFAULTS
 from revenue_integrity_tests.conftest import golden_settings
-from revenue_integrity_tests.support import APRIL, command
+from revenue_integrity_tests.landing.support import csv_text
+from revenue_integrity_tests.scenarios import story
+from revenue_integrity_tests.support import APRIL, command, home_settings
 
 BLOCKED_BY = {"erp_extract_covers_cutoff", "power_bills_are_final_or_booked"}
 """Checks that fail in the golden case: no mapping extract reaches the cutoff, and a site has no final bill."""
@@ -225,3 +229,67 @@ def test_results_of_checks_are_published_also_of_a_month_that_is_not(packed_home
 def test_checks_stand_in_no_warehouse(packed_home: Settings) -> None:
     with pytest.raises(UsageError, match="'checks' stands in no warehouse"):
         exports.read(packed_home, "checks", None, tenant=None, live=True, as_of=None, say=quiet)
+
+
+def deliver(settings: Settings, arrival: str, *events: tuple[str, str, str]) -> None:
+    """Land billing events: id, day, cost."""
+    taken_in = f"{arrival[:4]}-{arrival[4:6]}-{arrival[6:8]}T00:00:00Z"
+    rows = [
+        DEFAULTS["billing_events"] | {"event_id": event, "usage_date": day, "cost": cost, "ingested_at": taken_in}
+        for event, day, cost in events
+    ]
+    directory = settings.landing_path / "cloud" / "billing_events" / arrival
+    directory.mkdir(parents=True)
+    (directory / "events.csv").write_text(csv_text(rows), encoding="utf-8")
+
+
+def test_a_pack_shows_both_streams_and_what_was_restated(signed_home: Settings) -> None:
+    with clock.held_at(story.NOW):
+        renew(signed_home)
+        january = files_of(packs.folder_of(signed_home, story.JANUARY))
+        deliver(signed_home, "20250310T000000Z", ("E-1", "2025-02-03", "10.25"), ("E-2", "2025-02-27", "0.000000000001"))
+        assert story.run(signed_home).failures == []
+        renewed = renew(signed_home)
+
+        # January has no cloud row: its signed pack stays. February is reopened by its cloud costs, and shows them.
+        assert story.FEBRUARY in renewed
+        assert files_of(packs.folder_of(signed_home, story.JANUARY)) == january
+        data = packs.pack_of(signed_home, story.FEBRUARY)
+        assert data.streams == ["colocation", "cloud"]
+        daily = publish.read_published(signed_home, "daily_account_cost", [story.FEBRUARY])
+        pd.testing.assert_frame_equal(data.tables["daily_account_cost"], daily.drop(columns="published_at"))
+        folder = packs.folder_of(signed_home, story.FEBRUARY)
+        assert manifest_of(folder)["stream"] == "colocation and cloud"
+        assert "10.250000000001" in str(manifest_of(folder)["headline"])
+        page = (folder / "close-pack-2025-02.html").read_text()
+        assert "Cloud Cost" in page
+        assert "No published day of this month has changed" in page
+        with open_instance(signed_home) as instance:
+            for stream in ("colocation", "cloud"):
+                assert "2025-02" in instance.get_materialized_partitions(dg.AssetKey([stream, "close", packs.PACK]))
+            assert packs.renew(signed_home, instance, say=quiet) == []
+
+        deliver(signed_home, "20250311T000000Z", ("E-1", "2025-02-03", "12.25"))
+        assert story.run(signed_home).failures == []
+        assert renew(signed_home) == [story.FEBRUARY]
+        page = (folder / "close-pack-2025-02.html").read_text()
+        assert "Restated by 2.00 in all on 2025-02-03." in page
+
+
+def test_a_home_with_cloud_costs_alone_has_packs_of_them_alone(tmp_path: Path) -> None:
+    settings = home_settings(tmp_path / "home", first_month="2025-01", last_month="2025-02")
+    with clock.held_at(story.NOW):
+        deliver(settings, "20250203T000000Z", ("E-1", "2025-01-03", "7"), ("E-2", "2025-02-01", "1.5"))
+        assert runner.run(settings, say=quiet).failures == []
+        assert renew(settings) == [story.JANUARY, story.FEBRUARY]
+        data = packs.pack_of(settings, story.FEBRUARY)
+    assert data.streams == ["cloud"]
+    assert set(data.tables) <= set(packs.CLOUD_DATASETS)
+    assert data.months == [story.JANUARY, story.FEBRUARY]
+    page = (packs.folder_of(settings, story.FEBRUARY) / "close-pack-2025-02.html").read_text()
+    assert "Margin Overview" not in page
+    # 1.50 after 7.00
+    assert "($5.50) (-78.6 %) on the month before" in page
+    index = (settings.packs_path / "index.html").read_text()
+    assert "Cloud cost, $" in index
+    assert "Revenue, $" not in index

@@ -143,11 +143,7 @@ def test_equal_results_stop_the_cascade(golden_home: Settings) -> None:
     assert run(changed).failures == []
     after = records(changed)
     recomputed = {name for name in before if after[name].computed_at != before[name].computed_at and not name.startswith("raw.")}
-    resting = {
-        f"{rule.table.qualified}@2025-04"
-        for rule in COLOCATION.rules
-        if "suspect_min_readings" in rule.settings
-    }
+    resting = {f"{rule.table.qualified}@2025-04" for rule in COLOCATION.rules if "suspect_min_readings" in rule.settings}
     assert "curated.meter_daily@2025-04" in recomputed
     assert "mart.contract_usage@2025-04" in before, "it stands behind meter_daily"
     assert recomputed == resting

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import zipfile
+from collections.abc import Callable
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ import openpyxl
 import pytest
 
 from revenue_integrity.reports import pack
-from revenue_integrity_tests.reports import sample
+from revenue_integrity.reports.pack_data import PackData
+from revenue_integrity_tests.reports import sample, sample_cloud
 
 _SECONDS = 120
 
@@ -24,13 +26,15 @@ _PROBE = """<!DOCTYPE html><title>probe</title><pre id="found"></pre>
 frame.addEventListener("load", () => {{
   const inner = frame.contentDocument;
   const style = id => frame.contentWindow.getComputedStyle(inner.getElementById(id));
-  const shown = () => ["overview", "controls"].filter(id => style(id).display !== "none");
+  const views = [...inner.querySelectorAll("section.view")].map(view => view.id);
+  const shown = () => views.filter(id => style(id).display !== "none");
   const before = shown();
-  inner.querySelector('label[for="view-controls"]').click();
+  const opened = views.map(id => {{ inner.querySelector(`label[for="view-${{id}}"]`).click(); return shown(); }});
+  inner.querySelector('label[for="view-{view}"]').click();
   found.textContent = JSON.stringify({{
-    before, after: shown(), width: inner.documentElement.scrollWidth, client: inner.documentElement.clientWidth,
+    before, opened, width: inner.documentElement.scrollWidth, client: inner.documentElement.clientWidth,
     requests: frame.contentWindow.performance.getEntriesByType("resource").map(entry => entry.name),
-    charts: [...inner.querySelectorAll("#controls svg")].map(svg => svg.getBoundingClientRect().height > 100),
+    charts: [...inner.querySelectorAll("#{view} svg")].map(svg => svg.getBoundingClientRect().height > 100),
   }});
 }});
 </script>
@@ -70,20 +74,31 @@ def _browse(address: str, profile: Path) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("width", [1400, 420])
-def test_browser_shows_both_views_without_errors_requests_or_overflow(tmp_path: Path, width: int) -> None:
-    written = pack.write_pack(sample.signed(), tmp_path / "2025-06")
+@pytest.mark.parametrize(
+    ("make", "views", "looked_at", "charts"),
+    [
+        (sample.signed, ["overview", "controls"], "controls", 2),
+        # Two tenants a day each, and the cost by month.
+        (sample_cloud.cloud, ["cloud", "controls"], "cloud", 3),
+        (sample_cloud.both, ["overview", "cloud", "controls"], "cloud", 3),
+    ],
+)
+def test_browser_shows_the_views_without_errors_requests_or_overflow(
+    tmp_path: Path, make: Callable[[], PackData], views: list[str], looked_at: str, charts: int, width: int
+) -> None:
+    written = pack.write_pack(make(), tmp_path / "2025-06")
     probe = tmp_path / "probe.html"
-    probe.write_text(_PROBE.format(page=written.as_uri(), width=width))
+    probe.write_text(_PROBE.format(page=written.as_uri(), width=width, view=looked_at))
     document, console = _browse(probe.as_uri(), tmp_path / "profile")
     assert console == ""
     text = re.search(r'<pre id="found">(.*?)</pre>', document, re.DOTALL)
     assert text, document[:500]
     found = json.loads(unescape(text[1]))
-    assert found["before"] == ["overview"]
-    assert found["after"] == ["controls"]
+    assert found["before"] == views[:1]
+    assert found["opened"] == [[view] for view in views]
     assert found["width"] <= found["client"]
     assert found["requests"] == []
-    assert found["charts"] == [True, True]
+    assert found["charts"] == [True] * charts
 
 
 def _without_cached_values(content: bytes) -> bytes:
@@ -112,13 +127,16 @@ def _formula_values(content: bytes, recalculated: bytes) -> list[tuple[str, Any,
     ]
 
 
-def test_libreoffice_calculates_the_totals_that_are_published(tmp_path: Path) -> None:
-    content = pack.pack_files(sample.signed())["close-pack-2025-06.xlsx"]
+@pytest.mark.parametrize(("make", "formulas"), [(sample.signed, 60), (sample_cloud.cloud, 40)])
+def test_libreoffice_calculates_the_totals_that_are_published(
+    tmp_path: Path, make: Callable[[], PackData], formulas: int
+) -> None:
+    content = pack.pack_files(make())["close-pack-2025-06.xlsx"]
     (tmp_path / "pack.xlsx").write_bytes(_without_cached_values(content))
     profile = f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}"
     target = tmp_path / "calculated"
     command = [_program("soffice", "libreoffice"), profile, "--headless", "--convert-to", "xlsx", "--outdir", str(target)]
     _run([*command, str(tmp_path / "pack.xlsx")])
     values = _formula_values(content, (target / "pack.xlsx").read_bytes())
-    assert len(values) > 60
+    assert len(values) > formulas
     assert [each for each in values if each[1] != each[2]] == []

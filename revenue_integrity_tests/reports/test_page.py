@@ -42,7 +42,8 @@ class _Structure(HTMLParser):
         self.text.append(data)
 
 
-def _parsed(html: str) -> _Structure:
+def parsed(html: str) -> _Structure:
+    """Return the page's structure; every tag must be closed by its own end."""
     structure = _Structure()
     structure.feed(html)
     structure.close()
@@ -57,12 +58,12 @@ def html() -> str:
 
 @pytest.fixture(scope="module")
 def structure(html: str) -> _Structure:
-    return _parsed(html)
+    return parsed(html)
 
 
 @pytest.mark.parametrize("make", [sample.preliminary, sample.signed, sample.empty])
 def test_page_is_well_formed_and_has_both_views(make) -> None:
-    structure = _parsed(page.page(make()))
+    structure = parsed(page.page(make()))
     text = "".join(structure.text)
     assert "Revenue & Margin Overview" in text
     assert "Revenue Controls & Reconciliation" in text
@@ -143,7 +144,7 @@ def test_reopened_month_is_preliminary() -> None:
 
 
 def test_waived_check_does_not_stand_in_the_way() -> None:
-    text = " ".join("".join(_parsed(page.page(sample.signed())).text).split())
+    text = " ".join("".join(parsed(page.page(sample.signed())).text).split())
     assert "Checks in the way0of 3; 1 waived, 1 only warn" in text
 
 
@@ -155,13 +156,13 @@ def test_figures_and_evidence_are_written_by_their_units() -> None:
     data.tables["recon_causes"].loc[0, "evidence"] = (
         '{"lines": [{"document_id": "D1", "amount_cents": 5}, {"document_id": "D2"}]}'
     )
-    text = " ".join("".join(_parsed(page.page(data)).text).split())
+    text = " ".join("".join(parsed(page.page(data)).text).split())
     assert "unexplained: ($100.00); late share: 3.5 %; rows: 1234; seen: yes; rate: 1.5" in text
     assert "lines: document id D1 amount $0.05, document id D2" in text
 
 
 def test_month_without_data_says_so() -> None:
-    text = "".join(_parsed(page.page(sample.empty())).text)
+    text = "".join(parsed(page.page(sample.empty())).text)
     assert "Not available" in text
     assert "No check is on record for this month" in text
 
@@ -249,7 +250,7 @@ def test_index_lists_all_months_the_latest_first(tmp_path: Path) -> None:
     ]
     target = pack.write_index(rows, tmp_path / "packs")
     html = target.read_text()
-    structure = _parsed(html)
+    structure = parsed(html)
     links = [attributes["href"] for tag, attributes in structure.tags if tag == "a"]
     assert links == ["#main", *(f"{month}/close-pack-{month}.html" for month in ("2025-06", "2025-05", "2025-04"))]
     assert "3 months, 1 signed off" in "".join(structure.text)
