@@ -251,6 +251,8 @@ def _of_landing_and_publication(stream: str) -> Iterator[Described]:
     yield Described(refused, PUBLISHED_BY_STREAM.format(name=refused.name), named)
     judged, published = checks_table(stream), publication_table(stream)
     yield Described(judged, PUBLISHED_BY_MONTH.format(name=judged.name), _listed(judged.key))
+    for other in (checks_table(each.name) for each in STREAMS if each.name != stream):
+        yield Described(other, PUBLISHED_BY_MONTH.format(name=other.name), _listed(other.key))
     yield Described(published, "`<published>/_close/STREAM/month=YYYY-MM/close.json`, its `datasets`", _listed(published.key))
 
 

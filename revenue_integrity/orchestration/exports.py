@@ -24,7 +24,7 @@ from revenue_integrity.landing.contracts import SourceColumn
 from revenue_integrity.landing.datasets import read_batches, read_quarantine
 from revenue_integrity.landing.values import parsed
 from revenue_integrity.orchestration import close
-from revenue_integrity.orchestration.publication import CHECKS
+from revenue_integrity.orchestration.publication import CHECKS, checks_table
 from revenue_integrity.output import Format
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.registry import STREAMS
@@ -179,9 +179,27 @@ def read(
 
     if dataset == FOCUS_1_2:
         return _focus(settings, rows_of)
+    if dataset == CHECKS:
+        return _checks(settings, wanted)
     if table is None and not live and as_of is None:
         return _of_months(publish.read_published(settings, dataset, None), wanted)
     return _united(rows_of, dataset)
+
+
+def _checks(settings: Settings, wanted: Sequence[date] | None) -> pd.DataFrame:
+    """Return what the checks of all streams said, month by month; raise ``PublishError`` if none of them has any."""
+    frames = []
+    missing: PublishError | None = None
+    for stream in STREAMS:
+        try:
+            frames.append(publish.read_published(settings, checks_table(stream.name).name, wanted))
+        except PublishError as error:
+            missing = missing or error
+    if missing is not None and not frames:
+        raise missing
+    return pd.concat(frames, ignore_index=True).sort_values(
+        ["month", "table_name", "check_name"], kind="stable", ignore_index=True
+    )
 
 
 def _past(settings: Settings, as_of: datetime) -> Settings:

@@ -27,6 +27,7 @@ from revenue_integrity.orchestration.manifests import publish_frame, publish_man
 from revenue_integrity.orchestration.partitions import month_of
 from revenue_integrity.orchestration.table_assets import asset_key
 from revenue_integrity.settings import Settings
+from revenue_integrity.streams.registry import STREAMS
 from revenue_integrity.streams.stream import Stream
 from revenue_integrity.warehouse import catalog, database, publish
 from revenue_integrity.warehouse import table as column
@@ -42,11 +43,14 @@ CHECKS = "checks"
 
 
 def checks_table(stream: str) -> Table:
-    """Return the declaration of ``checks``: what each check of a month said when its publication was last tried."""
+    """Return the declaration of ``checks``: what each check of a month said when its publication was last tried.
+
+    A further stream's has its name in front, as its reconciliations do; whoever reads ``checks`` gets all of them.
+    """
     return table(
         stream,
         "close",
-        CHECKS,
+        CHECKS if stream == STREAMS[0].name else f"{stream}_{CHECKS}",
         "What each check of the month said when its publication was last tried, one row per month, table and check.",
         ("month", "table_name", "check_name"),
         [

@@ -58,6 +58,10 @@ def test_a_second_stream_is_signed_with_the_first(signed_home: Settings) -> None
     assert row_of(signed_home, JANUARY)["content_hash"] == before["jan"]
     assert restated(signed_home, JANUARY).empty
 
+    # What the checks of one stream say does not take the place of what those of the other say.
+    judged = exports.read(signed_home, "checks", [FEBRUARY], tenant=None, live=False, as_of=None, say=lambda _: None)
+    assert {"daily_account_cost", "contract_month"} <= set(judged["table_name"])
+
     changed = restated(signed_home, FEBRUARY)
     days = changed[(changed["dataset"] == "daily_account_cost") & (changed["measure"] == "total_cost")]
     assert [(json.loads(row.key)["usage_date"], row.old, row.delta) for row in days.itertuples()] == [

@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Callable
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import dagster as dg
@@ -18,6 +19,7 @@ from revenue_integrity.close import freeze
 from revenue_integrity.errors import PublishError, UsageError
 from revenue_integrity.orchestration import close, exports, packs, runner
 from revenue_integrity.orchestration.instance import open_instance
+from revenue_integrity.orchestration.status import status_frame
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import publish
 from revenue_integrity_tests.cloud.world import DEFAULTS
@@ -280,9 +282,10 @@ def test_a_home_with_cloud_costs_alone_has_packs_of_them_alone(tmp_path: Path) -
     settings = home_settings(tmp_path / "home", first_month="2025-01", last_month="2025-02")
     with clock.held_at(story.NOW):
         deliver(settings, "20250203T000000Z", ("E-1", "2025-01-03", "7"), ("E-2", "2025-02-01", "1.5"))
-        assert runner.run(settings, say=quiet).failures == []
+        assert runner.run(settings, settings.months, say=quiet).failures == []
         assert renew(settings) == [story.JANUARY, story.FEBRUARY]
         data = packs.pack_of(settings, story.FEBRUARY)
+        assert status_frame(settings, settings.months)["cloud_cost"].tolist() == [Decimal(7), Decimal("1.5")]
     assert data.streams == ["cloud"]
     assert set(data.tables) <= set(packs.CLOUD_DATASETS)
     assert data.months == [story.JANUARY, story.FEBRUARY]
