@@ -261,7 +261,6 @@ class Source:
         delivery: how its deliveries relate.
         facts: for a source whose rows are costs of a day: SQL over the stored columns for each column of a cost (``events``);
             ``{tenant}`` and ``{currency}`` stand for what the settings say.
-        cost: the stored column whose sum is conserved, for such a source.
     """
 
     stream: str
@@ -284,7 +283,6 @@ class Source:
     nulls: tuple[str, ...] = ()
     delivery: Delivery = "versions"
     facts: Mapping[str, str] = field(default_factory=dict)
-    cost: str = ""
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]

@@ -34,6 +34,7 @@ from revenue_integrity.landing.reading import FileFacts, Stager, inspect, sha256
 from revenue_integrity.landing.values import name, quote
 from revenue_integrity.landing.zone import FoundBatch, Scan, digest_of, scan
 from revenue_integrity.settings import Settings
+from revenue_integrity.warehouse.database import transaction
 
 RULES_VERSION = "1"
 """Raise it when reading, judging or resolving changes its results: the store is then built again from the landing zone."""
@@ -169,13 +170,8 @@ def ingest(
     work = _Work(connection, landing, sources, settings, report, known, {batch.batch_id: batch for batch in found.batches})
     try:
         work.stage(news)
-        connection.execute("begin")
-        try:
+        with transaction(connection):
             work.apply(news, looks, rebuild)
-            connection.execute("commit")
-        except BaseException:
-            connection.execute("rollback")
-            raise
     finally:
         work.clear()
     if news or rebuild:
@@ -677,14 +673,8 @@ def admit(connection: duckdb.DuckDBPyConnection, sources: Sequence[Source], sett
         return False
     _prepare(connection)
     store = events.EventStore(connection, kept[0].stream, kept, settings, built_by(sources, settings))
-    connection.execute("begin")
-    try:
-        admitted = store.admit(month)
-        connection.execute("commit")
-    except BaseException:
-        connection.execute("rollback")
-        raise
-    return admitted
+    with transaction(connection):
+        return store.admit(month)
 
 
 def violations(connection: duckdb.DuckDBPyConnection, landing: Path, sources: Sequence[Source]) -> list[Violation]:

@@ -90,6 +90,18 @@ def connect(settings: Settings, *, read_only: bool = False, path: Path | None = 
         connection.close()
 
 
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Do something whole or not at all, whatever ends it."""
+    connection.begin()
+    try:
+        yield
+        connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
+
+
 def _patiently(file: Path, settings: Settings, read_only: bool) -> duckdb.DuckDBPyConnection:
     attempts = int(settings.lock_timeout_seconds / _RETRY_SECONDS)
     for attempt in range(attempts + 1):

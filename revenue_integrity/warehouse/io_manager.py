@@ -122,8 +122,7 @@ def replace_month(
     if computed.stage is not None and computed.sliced is not None and isinstance(value, Query):
         inputs = computed.stage(connection, settings, computed.sliced.days)
         value = engine_of(settings).run(connection, value.sql, inputs)
-    connection.begin()
-    try:
+    with database.transaction(connection):
         written = write_partition(connection, table, month, value, computed.sliced)
         catalog.record(
             connection,
@@ -137,10 +136,6 @@ def replace_month(
             inputs=computed.inputs,
             slices=written.slices,
         )
-        connection.commit()
-    except BaseException:
-        connection.rollback()
-        raise
     return written
 
 

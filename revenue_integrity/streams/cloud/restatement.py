@@ -10,8 +10,7 @@ named by batch and file name, which a rebuilt store keeps. So a restatement read
 withdrawn events the day, to see whether an identical event still counts. Versions of events stand in ``meta.event_claims``.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
@@ -21,6 +20,7 @@ from revenue_integrity import months
 from revenue_integrity.errors import WarehouseError
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud import curated, schemas
+from revenue_integrity.warehouse.database import transaction
 from revenue_integrity.warehouse.query import load_query
 from revenue_integrity.warehouse.storage import ensure_table
 from revenue_integrity.warehouse.validation import validate_rows
@@ -72,7 +72,7 @@ def after_publish(connection: duckdb.DuckDBPyConnection, settings: Settings, mon
 
 def record_changes(connection: duckdb.DuckDBPyConnection, month: date, rows: EventRows) -> None:
     """Do the work of ``before_publish`` over any provider of event rows."""
-    with _transaction(connection):
+    with transaction(connection):
         connection.execute(_STATE)
         ensure_table(connection, _LEDGER)
         _forget_incomplete(connection, month)
@@ -89,7 +89,7 @@ def record_changes(connection: duckdb.DuckDBPyConnection, month: date, rows: Eve
 
 def remember_published(connection: duckdb.DuckDBPyConnection, month: date) -> None:
     """Do the work of ``after_publish``."""
-    with _transaction(connection):
+    with transaction(connection):
         connection.execute(_STATE)
         _make(connection, "changes", month)
         connection.execute("""
@@ -125,17 +125,6 @@ def remember_published(connection: duckdb.DuckDBPyConnection, month: date) -> No
             """,
             _bounds(month),
         )
-
-
-@contextmanager
-def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    connection.begin()
-    try:
-        yield
-        connection.commit()
-    except BaseException:
-        connection.rollback()
-        raise
 
 
 def _bounds(month: date) -> dict[str, Any]:

@@ -54,7 +54,6 @@ BILLING_EVENTS = Source(
         "ingested_at": "ingested_at",
         "is_deleted": "coalesce(is_deleted, false)",
     },
-    cost="cost",
     optional=True,
 )
 
@@ -124,7 +123,6 @@ _focus = partial(
             f"cast(to_json([{_PROVIDER}, coalesce(billing_account_id, ''), cast(billing_period_start as varchar)]) as varchar)"
         ),
     },
-    cost="cost",
     optional=True,
 )
 
