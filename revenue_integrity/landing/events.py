@@ -64,8 +64,11 @@ EVENT_COLUMNS = {
 }
 """Columns of a cost, whatever its source, and their types: what a source does not have is null."""
 
-_CONTENT = ("tenant_id", "event_id", "account_id", "service_name", "region", "pricing_model", "usage_date", "cost", "currency")
+_CONTENT = ("account_id", "service_name", "region", "pricing_model", "usage_date", "cost", "currency")
 """What makes two versions of an event differ, beside when they were taken in and whether they withdraw it."""
+
+_VERSION_COLUMNS = ("tenant_id", "event_id", *(each for each in _CONTENT if each != "currency"), "ingested_at", "is_deleted")
+"""Columns of an event that are kept of each of its versions."""
 
 _DOUBTFUL = "is_doubtful"
 """Column of a file that was typed at once: whether a text of the row is not plainly the value that it was taken for."""
@@ -73,11 +76,8 @@ _DOUBTFUL = "is_doubtful"
 _WORTH_TYPING = 64 << 20
 """Bytes from which a CSV file is typed at once: below it, parsing is quick whatever it takes."""
 
-_IN_MEMORY = 32_000_000
-"""Fingerprints of new files that are held in memory, 256 MB; those of further files wait on disk."""
-
-_LARGE = 200_000
-"""Rows from which a file is worth a query of its own."""
+_LOOKED_AT = 50_000
+"""Identifiers that are looked at together: a megabyte of text, which the processor's cache holds."""
 
 _DICTIONARY_BYTES = 100_000
 """Words of a column beyond which no dictionary of them is tried: nearly every event has another id."""
@@ -95,7 +95,7 @@ _TABLES = """
     );
     create table if not exists meta.event_claims (
         file_no BIGINT not null, row_number BIGINT not null, batch_id VARCHAR not null, arrival TIMESTAMPTZ not null,
-        file_name VARCHAR not null, {columns}, content VARCHAR not null, is_duplicate BOOLEAN not null,
+        file_name VARCHAR not null, {versions}, content VARCHAR not null, is_duplicate BOOLEAN not null,
         is_correction BOOLEAN not null, set_aside BOOLEAN not null
     );
     create table if not exists meta.event_invoice_parts (
@@ -121,8 +121,13 @@ _DATA_TABLES = ("event_files", "event_days", "event_invoice_parts")
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the tables of the store if they are not there."""
-    columns = ", ".join(f"{column} {sql_type}" for column, sql_type in EVENT_COLUMNS.items())
-    connection.execute(_TABLES.format(columns=columns))
+    versions = ", ".join(f"{column} {EVENT_COLUMNS[column]}" for column in _VERSION_COLUMNS)
+    connection.execute(_TABLES.format(versions=versions))
+    named = "select column_name from duckdb_columns() where schema_name = 'meta' and table_name = 'event_claims'"
+    for (column,) in connection.execute(named).fetchall():
+        # A home of an earlier release keeps columns that nothing reads; its store is built again in any case.
+        if column in EVENT_COLUMNS and column not in _VERSION_COLUMNS:
+            connection.execute(f"alter table meta.event_claims drop column {column}")
     connection.execute(_VIEWS)
 
 
@@ -208,9 +213,6 @@ class EventStore:
         # Files of a store that is built by other rules stand apart: until its transaction ends, the old ones are read.
         self._home = store_path(settings) / stream / generation[:12]
         self._kept: list[_Kept] = []
-        self._scratch = self._home / ".unsorted"
-        self._unsorted: dict[Path, key_index.Fingerprints] = {}
-        self._in_memory = 0
 
     def _execute(self, sql: str, **parameters: object) -> duckdb.DuckDBPyConnection:
         return self._connection.execute(sql, parameters or None)
@@ -367,13 +369,13 @@ class EventStore:
         return converted
 
     def _fingerprint(self, file: _Kept) -> bool:
-        """Keep the fingerprints of a file's events, sorted, and as they stand for as long as this lasts.
+        """Keep the fingerprints of a file's events, sorted.
 
         Return whether the id of any event may be bad or untidy: both need to see each of them, so it is one look.
         """
         reader = self._connection.sql(
             f"select hash(event_id) as fingerprint, event_id from (select {file.projection} from {self._parquet(file.path)})"
-        ).to_arrow_reader(1_000_000)
+        ).to_arrow_reader(_LOOKED_AT)
         fingerprints = np.empty(file.rows, np.uint64)
         found, done = False, 0
         for batch in reader:
@@ -381,14 +383,8 @@ class EventStore:
             fingerprints[done : done + len(batch)] = batch.column(0).to_numpy()
             found = found or _may_be_untidy(batch.column(1))
             done += len(batch)
-        if self._in_memory + len(fingerprints) <= _IN_MEMORY:
-            self._in_memory += len(fingerprints)
-            self._unsorted[file.path] = fingerprints
-        else:
-            unsorted = self._scratch / f"{file.batch_id}/{file.facts.name}.npy"
-            key_index.save(fingerprints, unsorted)
-            self._unsorted[file.path] = key_index.load(unsorted)
-        key_index.save(np.sort(fingerprints), _keys_of(file.path))
+        fingerprints.sort()
+        key_index.save(fingerprints, _keys_of(file.path))
         return found
 
     def _any_suspicious(self, files: Sequence[_Kept], predicates: Mapping[str, str]) -> bool:
@@ -555,7 +551,6 @@ class EventStore:
 
     def clean(self) -> None:
         """Remove kept files that nothing refers to: of another generation, or of an ingestion that did not end."""
-        shutil.rmtree(self._scratch, ignore_errors=True)
         referred = {path for (path,) in self._rows("select path from meta.event_files")}
         place = store_path(self._settings) / self._stream
         for file in sorted(place.rglob("*")) if place.is_dir() else []:
@@ -670,39 +665,16 @@ class EventStore:
                 in_older[number] = key_index.union(met)
         contested += in_older.values()
         wanted = key_index.union(contested)
-        large = [file for file in news if file.rows >= _LARGE]
-        small = [file for file in news if file.rows < _LARGE]
-        for files in [*([file] for file in large), *([small] if small else [])]:
-            self._claim(files, wanted)
+        self._connection.register("landing_keys", pa.table({"fingerprint": wanted}))
+        by_key = "landing_keys on hash(event_id) = fingerprint"
+        if len(wanted):
+            self._insert_claims(f"select * from ({self._scan(news)}) semi join {by_key}")
+        self._insert_claims(f"select * from (select * from ({self._scan(news)}) where is_deleted) anti join {by_key}")
         if in_older:
-            keys = pa.table({"fingerprint": key_index.union(in_older.values())})
-            self._connection.register("landing_keys", keys)
-            scanned = scan_sql(tuple(self._older_files(in_older)), EVENT_COLUMNS)
-            self._insert_claims(f"select * from ({scanned}) semi join landing_keys on hash(event_id) = fingerprint")
-            self._connection.unregister("landing_keys")
-
-    def _claim(self, files: Sequence[_Kept], wanted: key_index.Fingerprints) -> None:
-        """Insert the rows of some files whose events have other rows, or that are tombstones."""
-        places = [
-            pa.table({"file_no": np.full(len(rows), file.number, np.int64), "row_number": rows})
-            for file in files
-            if len(wanted) and len(rows := key_index.positions(self._unsorted[file.path], wanted) + 1)
-        ]
-        scanned = self._scan(files)
-        tombstones = f"select file_no, row_number from ({scanned}) where is_deleted"
-        wanted_rows = pa.concat_tables([*places, self._connection.sql(tombstones).to_arrow_table()])
-        self._connection.register("landing_places", wanted_rows)
-        if len(wanted_rows) and len(files) == 1:
-            # By the file's own number of the row the engine skips what it need not read.
-            (file,) = files
-            self._insert_claims(f"""
-                select {file.number}::bigint as file_no, file_row_number + 1 as row_number, {file.projection}
-                from read_parquet({quote(str(file.path))}, file_row_number = true)
-                semi join (select row_number - 1 as place from landing_places) on file_row_number = place
-            """)
-        elif len(wanted_rows):
-            self._insert_claims(f"select * from ({scanned}) semi join landing_places using (file_no, row_number)")
-        self._connection.unregister("landing_places")
+            self._insert_claims(
+                f"select * from ({scan_sql(tuple(self._older_files(in_older)), EVENT_COLUMNS)}) semi join {by_key}"
+            )
+        self._connection.unregister("landing_keys")
 
     def _older(self, news: set[int]) -> dict[int, Path]:
         events = [source.name for source in self._sources.values() if source.delivery == "append_events"]
@@ -719,17 +691,18 @@ class EventStore:
         return [ScannedFile(number, self._settings.home / path, projection) for number, path, projection in rows]
 
     def _insert_claims(self, rows: str) -> None:
-        columns = ", ".join(f"e.{column}" for column in EVENT_COLUMNS)
+        versions = ", ".join(f"e.{column}" for column in _VERSION_COLUMNS)
+        compared = ", ".join(dict.fromkeys((*_VERSION_COLUMNS, *_CONTENT)))
         # Fields one after the other, as no text of them holds the mark between: only to be compared as a whole.
         fields = (*(f"e.{column}" for column in _CONTENT), "epoch_us(e.ingested_at)", "e.is_deleted")
         texts = (f"coalesce(cast({field} as varchar), chr(30))" for field in fields)
         content = f"concat_ws(chr(31), {', '.join(texts)})"
         # On its own, for the optimizer would join every row with its file before it looks which rows are wanted.
-        self._execute(f"create or replace temp table landing_claimed as {rows}")
+        self._execute(f"create or replace temp table landing_claimed as select file_no, row_number, {compared} from ({rows})")
         self._execute(f"""
             insert into meta.event_claims
             select
-                e.file_no, e.row_number, f.batch_id, f.arrival, f.file_name, {columns},
+                e.file_no, e.row_number, f.batch_id, f.arrival, f.file_name, {versions},
                 {content}, false, false, false
             from landing_claimed as e
             inner join meta.event_files as f on e.file_no = f.file_no
@@ -947,7 +920,8 @@ class EventStore:
                 f"""
                 insert into meta.slices
                 select $stream, '{slice_name}/' || usage_date, date_trunc('month', usage_date)::DATE,
-                    sha256(string_agg(line, chr(10) order by line))
+                    -- No two lines are equal, so their digests say without sorting the lines which there are.
+                    count(*) || '-' || bit_xor(md5_number(line))
                 from ({rows}) group by usage_date
                 """,
                 stream=self._stream,
@@ -1012,8 +986,9 @@ class EventStore:
                 from meta.event_claims semi join landing_touched_days using (usage_date)
             ) as x on c.tenant_id = x.tenant_id and c.event_id = x.event_id
             -- A row that stands alone was noted for a bad row's sake or another tenant's, as the reading went.
-            window of_event as (partition by x.usage_date, c.tenant_id, c.event_id)
-            qualify count(*) over of_event > 1 or bool_or(c.is_deleted) over of_event
+            semi join (
+                select tenant_id, event_id from meta.event_claims where is_duplicate or is_correction or is_deleted
+            ) as several on c.tenant_id = several.tenant_id and c.event_id = several.event_id
         """
 
 

@@ -22,9 +22,6 @@ _AT_ONCE = 32_000_000
 _PROBE = 20
 """A set that is this much smaller than the other is looked up one by one; otherwise both are merged."""
 
-_MASK_BITS = 22
-"""Bits of the prefilter of ``positions``: 4 MB, which the processor's cache holds."""
-
 
 def save(fingerprints: Fingerprints, file: Path) -> None:
     """Keep fingerprints as they stand."""
@@ -98,12 +95,3 @@ def _is_in(wanted: Fingerprints, among: Fingerprints) -> npt.NDArray[np.bool_]:
 def union(sets: Iterable[Fingerprints]) -> Fingerprints:
     """Return the fingerprints of some arrays, sorted and each once."""
     return _each_once(np.sort(np.concatenate([np.empty(0, np.uint64), *sets])))
-
-
-def positions(fingerprints: Fingerprints, wanted: Fingerprints) -> npt.NDArray[np.int64]:
-    """Return where in an unsorted array any of the wanted (sorted) fingerprints stands."""
-    mask = np.uint64((1 << _MASK_BITS) - 1)
-    likely = np.zeros(1 << _MASK_BITS, np.bool_)
-    likely[wanted & mask] = True
-    candidates = np.nonzero(likely[fingerprints & mask])[0]
-    return candidates[_is_in(fingerprints[candidates], wanted)]
