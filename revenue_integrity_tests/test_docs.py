@@ -24,8 +24,8 @@ from typer.main import get_command
 
 from revenue_integrity import cli, data_dictionary
 from revenue_integrity.close.judgement import Gate
-from revenue_integrity.definitions import build_definitions
 from revenue_integrity.orchestration import exports, runner
+from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.check_factory import GATE_KEY
 from revenue_integrity.settings import PREFIX, Settings
 from revenue_integrity.streams.registry import STREAMS

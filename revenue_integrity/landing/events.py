@@ -18,12 +18,12 @@ have made, but for the numbers of files.
 """
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +96,7 @@ _TABLES = """
     create table if not exists meta.event_claims (
         file_no BIGINT not null, row_number BIGINT not null, batch_id VARCHAR not null, arrival TIMESTAMPTZ not null,
         file_name VARCHAR not null, {versions}, content VARCHAR not null, is_duplicate BOOLEAN not null,
-        is_correction BOOLEAN not null, set_aside BOOLEAN not null
+        is_correction BOOLEAN not null, set_aside BOOLEAN not null, is_conflict BOOLEAN default false
     );
     create table if not exists meta.event_invoice_parts (
         source VARCHAR not null, file_no BIGINT not null, usage_date DATE not null, tenant_id VARCHAR not null, scope VARCHAR,
@@ -128,6 +128,7 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
         # A home of an earlier release keeps columns that nothing reads; its store is built again in any case.
         if column in EVENT_COLUMNS and column not in _VERSION_COLUMNS:
             connection.execute(f"alter table meta.event_claims drop column {column}")
+    connection.execute("alter table meta.event_claims add column if not exists is_conflict BOOLEAN default false")
     connection.execute(_VIEWS)
 
 
@@ -138,6 +139,14 @@ def store_path(settings: Settings) -> Path:
 
 def facts_of(source: Source, settings: Settings) -> dict[str, str]:
     """Return SQL over the stored columns of a source for each column of a cost, as the settings have it."""
+    return {column: _cast(column, sql) for column, sql in _facts(source, settings).items()}
+
+
+def _cast(column: str, sql: str) -> str:
+    return f"cast({sql} as {EVENT_COLUMNS[column]})"
+
+
+def _facts(source: Source, settings: Settings) -> dict[str, str]:
     tenants = " ".join(
         f"when {_identifier(account)} then {_identifier(tenant)}"
         for account, tenant in sorted(settings.tenant_of_billing_account.items())
@@ -145,7 +154,7 @@ def facts_of(source: Source, settings: Settings) -> dict[str, str]:
     default = quote(_DEFAULT_TENANT)
     tenant = f"case billing_account_id {tenants} else {default} end" if tenants else default
     given = {column: sql.format(tenant=tenant, currency=settings.currency) for column, sql in source.facts.items()}
-    return {column: f"cast({given.get(column, 'null')} as {sql_type})" for column, sql_type in EVENT_COLUMNS.items()}
+    return {column: given.get(column, "null") for column in EVENT_COLUMNS}
 
 
 def _identifier(text: str) -> str:
@@ -328,8 +337,8 @@ class EventStore:
             # A function over a column costs the engine its dictionary, so none stands where it would do nothing.
             defaulted = column.default is not None and as_named not in full
             values[column.stored] = f"coalesce({value}, {quote(column.default or '')})" if defaulted else value
-        pairs = tuple(values.items())
-        return ", ".join(f"{_over(sql, pairs)} as {column}" for column, sql in facts_of(source, self._settings).items())
+        facts = _facts(source, self._settings)
+        return ", ".join(f"{_cast(column, _over(sql, values))} as {column}" for column, sql in facts.items())
 
     @staticmethod
     def _parquet(path: Path) -> str:
@@ -659,7 +668,7 @@ class EventStore:
         older = self._older({file.number for file in news})
         in_older: dict[int, key_index.Fingerprints] = {}
         for number, path in older.items():
-            kept = key_index.load(_keys_of(path))
+            kept = key_index.load(_keys_of(path), lookups=sum(len(each) for each in fresh.values()))
             met = [found for each in fresh.values() if len(found := key_index.shared(each, kept))]
             if met:
                 in_older[number] = key_index.union(met)
@@ -703,7 +712,7 @@ class EventStore:
             insert into meta.event_claims
             select
                 e.file_no, e.row_number, f.batch_id, f.arrival, f.file_name, {versions},
-                {content}, false, false, false
+                {content}, false, false, false, false
             from landing_claimed as e
             inner join meta.event_files as f on e.file_no = f.file_no
             anti join landing_bad_rows as b on e.file_no = b.file_no and e.row_number = b.row_number
@@ -711,7 +720,7 @@ class EventStore:
         """)
 
     def _resolve(self) -> None:
-        """Mark duplicates and corrections among the versions of the events that came up, and note the days they touch."""
+        """Mark duplicates, corrections and conflicts among versions of the events that came up, and note the days they touch."""
         first = self._kept[0].number
         self._execute(f"""
             create or replace temp table landing_events as
@@ -720,18 +729,23 @@ class EventStore:
         self._execute("""
             create or replace temp table landing_versions as
             select
-                file_no, row_number, usage_date, batch_id, is_duplicate as was_duplicate, is_correction as was_correction,
+                file_no, row_number, usage_date,
                 coalesce(lag(content) over each_event = content, false) as is_duplicate,
                 lag(content) over each_event is not null as has_earlier,
-                lag(usage_date) over each_event as earlier_day
+                coalesce(lag(ingested_at) over each_event = ingested_at, false) as is_simultaneous
             from meta.event_claims semi join landing_events using (tenant_id, event_id)
             window each_event as (partition by tenant_id, event_id order by ingested_at, arrival, file_name, row_number)
         """)
         self._execute("""
-            update meta.event_claims as c set is_duplicate = v.is_duplicate, is_correction = v.has_earlier and not v.is_duplicate
+            update meta.event_claims as c set
+                is_duplicate = v.is_duplicate, is_correction = v.has_earlier and not v.is_duplicate,
+                is_conflict = v.is_simultaneous and not v.is_duplicate
             from landing_versions as v
             where c.file_no = v.file_no and c.row_number = v.row_number
-                and (c.is_duplicate <> v.is_duplicate or c.is_correction <> (v.has_earlier and not v.is_duplicate))
+                and (
+                    c.is_duplicate <> v.is_duplicate or c.is_correction <> (v.has_earlier and not v.is_duplicate)
+                    or c.is_conflict <> (v.is_simultaneous and not v.is_duplicate)
+                )
         """)
         self._execute("insert into landing_days select distinct usage_date from landing_versions")
 
@@ -1016,19 +1030,9 @@ def _may_be_untidy(ids: pa.Array) -> bool:
     )
 
 
-@cache
-def _over(sql: str, pairs: tuple[tuple[str, str], ...]) -> str:
+def _over(sql: str, values: Mapping[str, str]) -> str:
     """Return the SQL of a fact over the columns of a file: each stored column in it replaced by what the file calls it."""
-    values = dict(pairs)
-    import sqlglot
-    from sqlglot import exp
-
-    def replaced(node: Any) -> Any:
-        if isinstance(node, exp.Column) and node.name in values:
-            return sqlglot.parse_one(values[node.name], read="duckdb")
-        return node
-
-    return sqlglot.parse_one(sql, read="duckdb").transform(replaced).sql("duckdb")
+    return re.sub(r"'(?:[^']|'')*'|[a-z_][a-z_0-9]*", lambda found: values.get(found[0], found[0]), sql)
 
 
 def _is_canonical(column: SourceColumn, engine_type: str) -> bool:

@@ -8,6 +8,7 @@ fingerprints costs a tenth, and a correction of some thousand events finds them 
 search instead of a scan. Arrays are mapped from disk: what is in memory at once is one file's, or a range of all of them.
 """
 
+import mmap
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -30,10 +31,11 @@ def save(fingerprints: Fingerprints, file: Path) -> None:
         np.save(stream, fingerprints)
 
 
-def load(file: Path) -> Fingerprints:
-    """Return kept fingerprints, mapped from disk."""
-    mapped: Fingerprints = np.load(file, mmap_mode="r")
-    return mapped
+def load(file: Path, lookups: int = 0) -> Fingerprints:
+    """Return kept fingerprints, mapped from disk; read at once where so many lookups would touch every page of them."""
+    touches_all = lookups * mmap.PAGESIZE > file.stat().st_size
+    kept: Fingerprints = np.load(file, mmap_mode=None if touches_all else "r")
+    return kept
 
 
 def repeated(sets: Sequence[Fingerprints]) -> Fingerprints:

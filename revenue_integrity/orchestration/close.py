@@ -246,7 +246,7 @@ _SPECS: dict[tuple[date, date | None], list[dg.AssetCheckSpec]] = {}
 
 def _check_specs(settings: Settings) -> list[dg.AssetCheckSpec]:
     # The front door puts this module's sensor and job together with the rest, so it cannot be imported above.
-    from revenue_integrity.definitions import build_definitions
+    from revenue_integrity.orchestration.assembly import build_definitions
 
     key = (settings.first_month, settings.last_month)
     if key not in _SPECS:

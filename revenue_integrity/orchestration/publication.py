@@ -31,9 +31,9 @@ from revenue_integrity.streams.registry import STREAMS
 from revenue_integrity.streams.stream import Stream
 from revenue_integrity.warehouse import catalog, database, publish
 from revenue_integrity.warehouse import table as column
-from revenue_integrity.warehouse.hashing import canonical_digest, content_hash
+from revenue_integrity.warehouse.hashing import canonical_digest, canonical_digests, content_hash, empty_digest
 from revenue_integrity.warehouse.parts import others, publish_parts, remove_others
-from revenue_integrity.warehouse.storage import arrow_schema, ensure_table
+from revenue_integrity.warehouse.storage import arrow_schema, ensure_table, hash_of_slices
 from revenue_integrity.warehouse.table import Table, table
 
 PUBLISHED_CHECK = "month_may_be_published"
@@ -162,8 +162,26 @@ def publish_month(
                 renewed += new > 0
             else:
                 renewed += publish.publish(settings, each, month, _rows(connection, each, month), **facts)
-        signed = {each.table.name: signed_digest(connection, each, month) for each in stream.signed if each.table.name in hashes}
-        close = partial(publish.close_month, settings, stream.name, month, hashes, signed, as_of=as_of, parts=parts)
+        signed: dict[str, str] = {}
+        signed_slices: dict[str, dict[str, str]] = {}
+        for attested in stream.signed:
+            name = attested.table.name
+            if name in hashes and attested.table.slice_column:
+                signed_slices[name] = _signed_slices(connection, settings, attested, month, parts[name].slices)
+                signed[name] = _digest_of_slices(attested, signed_slices[name])
+            elif name in hashes:
+                signed[name] = signed_digest(connection, attested, month)
+        close = partial(
+            publish.close_month,
+            settings,
+            stream.name,
+            month,
+            hashes,
+            signed,
+            as_of=as_of,
+            parts=parts,
+            signed_slices=signed_slices,
+        )
         left = [each for each in tables if each.name in parts and others(settings, each, month, parts[each.name])]
         if left or stream.after_publish:
             close(unfinished=True)
@@ -198,14 +216,49 @@ def is_published(settings: Settings, stream: Stream, month: date, known: catalog
     return made == present and publish.is_finished(settings, stream.name, month)
 
 
+_SIGNED_COLUMNS = "columns"
+
+
+def _signed_slices(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, signed: SignedTable, month: date, slices: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the digest of what is signed of each slice of a table's month; those of slices that are published are not made anew.
+
+    With them stands the digest of no rows, which names the columns that are signed.
+    """
+    table_, columns = signed.table, empty_digest(signed.projection)
+    held = publish.closed_parts(settings, table_.stream, month).get(table_.name, publish.Parts({}, {})).slices
+    known = publish.signed_slices(settings, table_.stream, month).get(table_.name, {})
+    if known.get(_SIGNED_COLUMNS) != columns:
+        known = {}
+    found = {day: known[day] for day in slices if day in known and held.get(day) == slices[day]}
+    if days := [date.fromisoformat(day) for day in slices if day not in found]:
+        rows, given = _signed_rows(signed, month)
+        of_days = f'{rows} and list_contains($days, "{table_.slice_column}")'
+        digests = canonical_digests(connection, signed.projection, of_days, [table_.slice_column], **given, days=days)
+        found |= {f"{day}": digest for (day,), _, digest in digests}
+    return found | {_SIGNED_COLUMNS: columns}
+
+
+def _digest_of_slices(signed: SignedTable, slices: Mapping[str, str]) -> str:
+    """Return the digest of what is signed of a month from those of its slices."""
+    days = {day: digest for day, digest in slices.items() if day != _SIGNED_COLUMNS}
+    return hash_of_slices(slices) if days else empty_digest(signed.projection)
+
+
 def signed_digest(connection: duckdb.DuckDBPyConnection, signed: SignedTable, month: date) -> str:
     """Return the digest of what is signed of a table's month, as the warehouse holds it."""
+    rows, given = _signed_rows(signed, month)
+    return canonical_digest(connection, signed.projection, rows, **given)
+
+
+def _signed_rows(signed: SignedTable, month: date) -> tuple[str, dict[str, object]]:
     rows = f'{signed.table.qualified} where "{signed.table.partition}" = $month'
     given: dict[str, object] = {"month": month}
     if signed.only is not None:
         column_name, value = signed.only
         rows, given = f'{rows} and "{column_name}" = $value', {**given, "value": value}
-    return canonical_digest(connection, signed.projection, rows, **given)
+    return rows, given
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, table_: Table, month: date) -> pa.Table:

@@ -16,9 +16,9 @@ from typing import Any
 import dagster as dg
 
 from revenue_integrity import logs, months
-from revenue_integrity.definitions import build_definitions
 from revenue_integrity.errors import UsageError
 from revenue_integrity.orchestration import ingestion
+from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.check_results import is_interrupted, results_of_month
 from revenue_integrity.orchestration.instance import PROCESS_TAG, open_instance, process_tag
 from revenue_integrity.orchestration.jobs import MONTH_JOB

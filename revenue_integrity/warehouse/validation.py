@@ -4,7 +4,7 @@ Belongs here: the translator from column rules to SQL, and what a violation look
 meaning (each stream's ``checks``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -93,29 +93,39 @@ def column_rules(table: Table) -> tuple[ColumnRule, ...]:
     return tuple(rules)
 
 
-def validate_rows(connection: duckdb.DuckDBPyConnection, table: Table, partition: date) -> None:
-    """Judge the rows of a partition where they stand; raise ``SchemaViolation`` if a rule is broken or a key stands twice."""
+def validate_rows(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    partition: date,
+    where: str = "",
+    given: Mapping[str, object] | None = None,
+) -> None:
+    """Judge the rows of a partition where they stand; raise ``SchemaViolation`` if a rule is broken or a key stands twice.
+
+    With ``where`` (and its parameters) only rows are judged for which it holds: those of slices that were written.
+    """
     rules = column_rules(table)
-    where = f'from {table.qualified} where "{table.partition}" = $partition'
+    given = dict(given) if given else {"partition": partition}
+    rows = f"from {table.qualified} where {where}" if where else f'from {table.qualified} where "{table.partition}" = $partition'
     counts = ", ".join(f"count(*) filter (where {rule.broken})" for rule in rules)
-    (found,) = connection.execute(f"select {counts} {where}", {"partition": partition}).fetchall()
+    (found,) = connection.execute(f"select {counts} {rows}", given).fetchall()
     violations = [
-        Violation(rule.words, rows, _sample(connection, f"select * {where} and ({rule.broken})", partition))
-        for rule, rows in zip(rules, found, strict=True)
-        if rows
+        Violation(rule.words, broken, _sample(connection, f"select * {rows} and ({rule.broken})", given))
+        for rule, broken in zip(rules, found, strict=True)
+        if broken
     ]
     keys = ", ".join(f'"{column}"' for column in table.key)
-    twice = f"select {keys}, count(*) as rows {where} group by {keys} having count(*) > 1"
-    ((duplicated,),) = connection.execute(f"select count(*) from ({twice})", {"partition": partition}).fetchall()
+    twice = f"select {keys}, count(*) as rows {rows} group by {keys} having count(*) > 1"
+    ((duplicated,),) = connection.execute(f"select count(*) from ({twice})", given).fetchall()
     if duplicated:
         words = f"the key ({', '.join(table.key)}) stands more than once"
-        violations.append(Violation(words, duplicated, _sample(connection, twice, partition)))
+        violations.append(Violation(words, duplicated, _sample(connection, twice, given)))
     if violations:
         raise SchemaViolation(table, partition, violations)
 
 
-def _sample(connection: duckdb.DuckDBPyConnection, sql: str, partition: date) -> pd.DataFrame:
-    return connection.sql(f"select * from ({sql}) order by all limit {SAMPLE_ROWS}", params={"partition": partition}).df()
+def _sample(connection: duckdb.DuckDBPyConnection, sql: str, given: Mapping[str, object]) -> pd.DataFrame:
+    return connection.sql(f"select * from ({sql}) order by all limit {SAMPLE_ROWS}", params=dict(given)).df()
 
 
 def validate_frame(table: Table, partition: date, frame: pd.DataFrame) -> None:

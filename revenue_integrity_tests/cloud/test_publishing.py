@@ -77,8 +77,8 @@ def test_each_tenant_and_day_has_a_file_of_its_own(settings: Settings) -> None:
             ("ACME", "2025-03-01"), ("ACME", "2025-03-02"), ("ZETA", "2025-03-01"), ("ZETA", "2025-03-03"),
         ]
     }  # fmt: skip
-    months = {name for name in files(settings) if name.startswith("account_service_day") and name.endswith("data.parquet")}
-    assert months == {f"account_service_day/tenant={tenant}/month=2025-03/data.parquet" for tenant in ("ACME", "ZETA")}
+    months = {name for name in files(settings) if name.startswith("cloud_month") and name.endswith("data.parquet")}
+    assert months == {f"cloud_month/tenant={tenant}/month=2025-03/data.parquet" for tenant in ("ACME", "ZETA")}
     assert costs(settings) == expected()
     facts = json.loads(pq.read_schema(day(settings, "ACME", "2025-03-01")).metadata[b"revenue_integrity"])
     assert (facts["slice"], facts["row_count"]) == ("tenant=ACME/usage_date=2025-03-01", 2)
@@ -121,8 +121,8 @@ def test_only_the_day_that_changed_is_written_and_only_its_rows_get_a_new_date(s
     assert differing == {
         f"{DAYS}/tenant=ACME/usage_date=2025-03-01/data.parquet",
         f"{DAYS}/tenant=ACME/manifest-2025-03.json",
-        "account_service_day/tenant=ACME/month=2025-03/data.parquet",
-        "account_service_day/tenant=ACME/manifest-2025-03.json",
+        "cloud_month/tenant=ACME/month=2025-03/data.parquet",
+        "cloud_month/tenant=ACME/manifest-2025-03.json",
         "_close/cloud/month=2025-03/close.json",
     }
     assert set(after) == set(before)
@@ -299,7 +299,7 @@ except PublishError as error:
 def test_a_full_disk_leaves_every_old_file_of_the_dataset(settings: Settings) -> None:
     before = {name: held for name, held in files(settings).items() if name.startswith((DAYS, "_close"))}
     fill(settings, new_state())
-    # Two months of account_service_day and one day are written before the disk is full.
+    # Two months of cloud_month and one day are written before the disk is full.
     done = python(DISK_FULL.format(at=4, home=str(settings.home)))
     assert done.stdout.startswith("daily_account_cost 2025-03 cannot be published: No space left on device. Make room"), done
     assert {name: held for name, held in files(settings).items() if name.startswith((DAYS, "_close"))} == before

@@ -91,10 +91,13 @@ class World:
         ensure_table(self.connection, schemas.CLOUD_EVENT_OUTCOMES)
         ensure_table(self.connection, schemas.DAILY_ACCOUNT_COST)
         ensure_table(self.connection, schemas.CLOUD_RESTATEMENT)
+        of_event = ", ".join(f"{column} {sql_type}" for column, sql_type in events.EVENT_COLUMNS.items())
         self.connection.execute(
-            "create table hand_rows as select * exclude (content, is_duplicate, is_correction, set_aside),"
-            " ''::varchar as source from meta.event_claims limit 0"
+            "create table hand_rows (source varchar, file_no bigint, row_number bigint, batch_id varchar, arrival timestamptz,"
+            f" file_name varchar, {of_event})"
         )
+        described = self.connection.execute("describe meta.event_claims").fetchall()
+        self.version_columns = {name for name, *_ in described}
         self.files: list[File] = []
         self.read_files: list[int] = []
 
@@ -184,7 +187,8 @@ class World:
                 parts[row.day, row.tenant].append(Decimal(row.cost))
                 if row.event and (versions[row.tenant, row.event] > 1 or (row.tenant, row.event) in gone):
                     content = repr(replace(row, ingested=None)) + str(ingested)
-                    claims.append({**values, "content": content, "set_aside": row.day in file.set_aside})
+                    of_version = {name: value for name, value in values.items() if name in self.version_columns}
+                    claims.append({**of_version, "content": content, "set_aside": row.day in file.set_aside})
             days += [
                 {
                     **{name: lineage[name] for name in ("file_no", "batch_id", "arrival")},
@@ -213,7 +217,7 @@ class World:
             for file in self.files
         ]
         for claim in claims:
-            claim.update(is_duplicate=False, is_correction=False)
+            claim.update(is_duplicate=False, is_correction=False, is_conflict=False)
         self._insert("meta.event_files", files)
         self._insert("meta.event_days", days)
         self._insert("meta.event_claims", claims)

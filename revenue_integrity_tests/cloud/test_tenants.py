@@ -13,9 +13,9 @@ import pytest
 import typer
 
 from revenue_integrity import cli
-from revenue_integrity.definitions import build_definitions
 from revenue_integrity.errors import PublishError, Refusal, UsageError
 from revenue_integrity.orchestration import exports
+from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud.focus import COLUMNS
 from revenue_integrity.streams.cloud.sources import SOURCES

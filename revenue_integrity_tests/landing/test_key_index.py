@@ -54,23 +54,12 @@ def test_union_is_each_once(sets: list[list[int]]) -> None:
     assert key_index.union([array(each) for each in sets]).tolist() == sorted({value for each in sets for value in each})
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
-@given(fingerprints, fingerprints)
-def test_positions_are_all_places_of_the_wanted(stored: list[int], wanted: list[int]) -> None:
-    # Some that differ from a wanted one only above the bits of the prefilter.
-    stored = [*stored, *((value + 2**24) % 2**64 for value in wanted)]
-    found = key_index.positions(array(stored, in_order=False), array(sorted(set(wanted)))).tolist()
-    assert found == [place for place, value in enumerate(stored) if value in set(wanted)]
-
-
 def test_nothing_wanted_and_nothing_there() -> None:
     nothing, one = array([]), array([7])
     assert key_index.repeated([]).tolist() == []
     assert key_index.shared(nothing, one).tolist() == []
     assert key_index.shared(one, nothing).tolist() == []
     assert key_index.union([]).tolist() == []
-    assert key_index.positions(one, nothing).tolist() == []
-    assert key_index.positions(nothing, one).tolist() == []
 
 
 def test_kept_fingerprints_come_back_as_they_stood(tmp_path: Path) -> None:

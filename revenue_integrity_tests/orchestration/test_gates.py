@@ -184,7 +184,7 @@ def test_edit_changes_exactly_one_place(tmp_path: Path) -> None:
 
 def test_no_publication_without_every_check(golden_home: Settings) -> None:
     """Publishing alone, while a table was materialized without its checks, is refused."""
-    from revenue_integrity.definitions import build_definitions
+    from revenue_integrity.orchestration.assembly import build_definitions
     from revenue_integrity.orchestration.instance import open_instance
 
     key = dg.AssetKey(["colocation", "mart", "contract_month"])

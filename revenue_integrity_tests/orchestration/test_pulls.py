@@ -7,8 +7,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from revenue_integrity.definitions import build_definitions
 from revenue_integrity.errors import SettingsError
+from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.jobs import MONTH_JOB
 from revenue_integrity.orchestration.pulls import pull_assets
 from revenue_integrity.settings import Settings, load_settings

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from revenue_integrity.definitions import build_definitions
 from revenue_integrity.orchestration import runner
+from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.check_results import CheckRecord, results_of_month
 from revenue_integrity.orchestration.instance import open_instance
 from revenue_integrity.orchestration.runner import RunSummary

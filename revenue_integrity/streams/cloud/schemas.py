@@ -113,6 +113,7 @@ ACCOUNT_SERVICE_DAY = _mart(
         cost("effective_cost_usd", "Amortised cost of the rows that say one; empty where none does.", null=True),
         column.integer("event_count", "Events and charge rows that count.", unit="rows", ge=1),
     ],
+    published_slices=True,
     slice_column=_DAY,
 )
 
