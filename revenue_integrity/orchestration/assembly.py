@@ -1,0 +1,72 @@
+"""Puts all parts together for Dagster.
+
+Belongs here: which assets, jobs, sensors and resources a code location has. Does not belong here: any of them, and the code
+location itself (``definitions``), which stands apart so that a command does not build it beside its own.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+
+from revenue_integrity.errors import Refusal
+from revenue_integrity.orchestration.alerting import alerts_sensor
+from revenue_integrity.orchestration.instance import POOL
+from revenue_integrity.orchestration.jobs import month_job
+from revenue_integrity.orchestration.late_data import late_data_sensor
+from revenue_integrity.orchestration.packs import pack_asset
+from revenue_integrity.orchestration.partitions import month_partitions
+from revenue_integrity.orchestration.publication import publication_asset
+from revenue_integrity.orchestration.pulls import pull_assets
+from revenue_integrity.orchestration.sign_off_job import sign_off_job
+from revenue_integrity.orchestration.table_assets import IO_MANAGER, landing_asset, table_assets
+from revenue_integrity.orchestration.violations import ReportingIOManager
+from revenue_integrity.settings import Settings
+from revenue_integrity.streams.registry import STREAMS, all_tables
+
+
+def build_definitions(
+    settings: Settings,
+    *,
+    as_of: datetime | None = None,
+    pool: str | None = POOL,
+    resource_overrides: Mapping[str, Any] | None = None,
+) -> dg.Definitions:
+    """Return all definitions over a home; with ``as_of``, those of a past world, which publishes nothing.
+
+    Steps that open the warehouse take their turn in ``pool``. A process that keeps the warehouse open over many steps passes
+    ``None``: waiting for the pool, it would keep out the very step that holds the pool and waits for the warehouse.
+
+    Raises:
+        Refusal: the settings are those of a process that reads for one tenant.
+    """
+    if settings.tenant is not None:
+        raise Refusal(
+            "the assets of this home are not shown to a process that reads for one tenant",
+            "Read its published data with `revenue-integrity export`, or unset the setting tenant",
+        )
+    partitions = month_partitions(settings)
+    tables = all_tables()
+    assets: list[dg.AssetsDefinition] = []
+    for stream in STREAMS:
+        made = [
+            landing_asset(stream, settings, partitions, as_of, pool),
+            *table_assets(stream, settings, partitions, tables, pool),
+        ]
+        checks = [spec for asset in made for spec in asset.check_specs]
+        if as_of is None:
+            made.append(publication_asset(stream, settings, partitions, checks, pool))
+            made.append(pack_asset(stream, settings, partitions, pool))
+        assets += made
+    pulls, schedules = ([], []) if as_of else pull_assets(settings)
+    job = month_job(partitions)
+    warehouse = ReportingIOManager(settings, {table.asset_key: table for table in tables.values()})
+    return dg.Definitions(
+        assets=[*assets, *pulls],
+        jobs=[job, sign_off_job(settings)],
+        schedules=schedules,
+        sensors=[] if as_of else [late_data_sensor(settings, job), alerts_sensor(settings)],
+        resources={IO_MANAGER: warehouse, **(resource_overrides or {})},
+        executor=dg.in_process_executor,
+    )
