@@ -13,7 +13,7 @@ import pandas as pd
 
 from revenue_integrity.orchestration.publication import publish_month
 from revenue_integrity.settings import Settings
-from revenue_integrity.streams.cloud.schemas import CLOUD_MONTH, DAILY_ACCOUNT_COST
+from revenue_integrity.streams.cloud.schemas import ACCOUNT_SERVICE_DAY, CLOUD_MONTH, DAILY_ACCOUNT_COST
 from revenue_integrity.streams.cloud.stream import CLOUD
 from revenue_integrity.streams.stream import Stream
 from revenue_integrity.warehouse import catalog, database
@@ -22,7 +22,7 @@ from revenue_integrity.warehouse.storage import write_partition
 from revenue_integrity.warehouse.table import Table
 from revenue_integrity_tests.support import MARCH
 
-TABLES = (CLOUD_MONTH, DAILY_ACCOUNT_COST)
+TABLES = (ACCOUNT_SERVICE_DAY, CLOUD_MONTH, DAILY_ACCOUNT_COST)
 
 STREAM: Stream = replace(
     CLOUD,
@@ -32,7 +32,7 @@ STREAM: Stream = replace(
     before_publish=None,
     after_publish=None,
 )
-"""The cloud stream with the two tables that these tests fill, and nothing that happens around a publication."""
+"""The cloud stream with the three tables that these tests fill, and nothing that happens around a publication."""
 
 Costs = Mapping[tuple[str, str, str], str]
 """Cost of each (tenant, account, day)."""
@@ -71,13 +71,14 @@ def fill(settings: Settings, costs: Costs, month: date = MARCH) -> None:
         data_complete=days["data_complete"].astype(bool),
         published_at=pd.to_datetime(days["published_at"], utc=True).dt.as_unit("us"),
     )
+    services = days.rename(columns={"total_cost": "total_cost_usd"}).assign(service_name="Compute", effective_cost_usd=None)
     accounts = days.groupby(["month", "tenant_id", "account_id"], as_index=False).agg(
         total_cost_usd=("total_cost", "sum"), event_count=("event_count", "sum"), days=("usage_date", "count")
     )
     names = {"service_name": "Compute", "account_name": "unknown", "billing_owner": "unknown", "service_category": "unknown"}
     accounts = accounts.assign(**names, effective_cost_usd=None)
     with database.connect(settings) as connection:
-        for table, rows in ((DAILY_ACCOUNT_COST, days), (CLOUD_MONTH, accounts)):
+        for table, rows in ((DAILY_ACCOUNT_COST, days), (ACCOUNT_SERVICE_DAY, services), (CLOUD_MONTH, accounts)):
             connection.begin()
             written = write_partition(connection, table, month, rows[table.columns])
             where = f"{table.qualified} where month = $month"

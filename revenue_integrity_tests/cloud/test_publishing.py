@@ -121,6 +121,8 @@ def test_only_the_day_that_changed_is_written_and_only_its_rows_get_a_new_date(s
     assert differing == {
         f"{DAYS}/tenant=ACME/usage_date=2025-03-01/data.parquet",
         f"{DAYS}/tenant=ACME/manifest-2025-03.json",
+        "account_service_day/tenant=ACME/usage_date=2025-03-01/data.parquet",
+        "account_service_day/tenant=ACME/manifest-2025-03.json",
         "cloud_month/tenant=ACME/month=2025-03/data.parquet",
         "cloud_month/tenant=ACME/manifest-2025-03.json",
         "_close/cloud/month=2025-03/close.json",
@@ -299,8 +301,8 @@ except PublishError as error:
 def test_a_full_disk_leaves_every_old_file_of_the_dataset(settings: Settings) -> None:
     before = {name: held for name, held in files(settings).items() if name.startswith((DAYS, "_close"))}
     fill(settings, new_state())
-    # Two months of cloud_month and one day are written before the disk is full.
-    done = python(DISK_FULL.format(at=4, home=str(settings.home)))
+    # Three days of account_service_day, two months of cloud_month and one day are written before the disk is full.
+    done = python(DISK_FULL.format(at=7, home=str(settings.home)))
     assert done.stdout.startswith("daily_account_cost 2025-03 cannot be published: No space left on device. Make room"), done
     assert {name: held for name, held in files(settings).items() if name.startswith((DAYS, "_close"))} == before
     assert costs(settings) == expected()

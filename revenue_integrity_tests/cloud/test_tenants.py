@@ -90,7 +90,7 @@ def test_no_name_leads_out_of_its_directory(tmp_path: Path, name: str) -> None:
     assert [(row["tenant_id"], row["total_cost"]) for row in read(settings, tenant=name)] == [(name, Decimal(99))]
     assert {row["tenant_id"] for row in read(settings, tenant="ZETA")} == {"ZETA"}
     places = {path.parent for path in settings.published_path.rglob("tenant=*")}
-    assert places == {settings.published_path / dataset for dataset in (DAYS, "account_service_day")}
+    assert places == {settings.published_path / dataset for dataset in (DAYS, "account_service_day", "cloud_month")}
     files = [path for path in tmp_path.rglob("data.parquet") if not path.is_relative_to(settings.published_path)]
     assert not files
 

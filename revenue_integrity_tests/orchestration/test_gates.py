@@ -145,7 +145,7 @@ def test_rows_that_break_their_declaration_are_a_failed_check_and_stop_what_is_b
 ) -> None:
     from dataclasses import replace
 
-    from revenue_integrity import definitions
+    from revenue_integrity.orchestration import assembly
     from revenue_integrity.warehouse.query import Query
 
     before = hashes(golden_home)
@@ -160,7 +160,7 @@ def test_rows_that_break_their_declaration_are_a_failed_check_and_stop_what_is_b
     negative.__module__ = good.function.__module__
     bad = replace(good, function=negative, settings=(*good.settings, "lock_timeout_seconds"))
     broken = replace(colocation, rules=tuple(bad if rule is good else rule for rule in colocation.rules))
-    monkeypatch.setattr(definitions, "STREAMS", (broken,))
+    monkeypatch.setattr(assembly, "STREAMS", (broken,))
     monkeypatch.setattr(runner, "STREAMS", (broken,))
 
     summary = run(golden_home)
