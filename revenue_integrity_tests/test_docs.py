@@ -3,13 +3,11 @@
 Snippets are taken from the documents and run as they stand; what they must give was worked out by hand.
 """
 
-import io
 import json
 import re
 import shlex
 import shutil
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -29,7 +27,7 @@ from revenue_integrity.orchestration import exports, runner
 from revenue_integrity.orchestration.check_factory import GATE_KEY
 from revenue_integrity.settings import PREFIX, Settings
 from revenue_integrity.streams.registry import STREAMS
-from revenue_integrity_tests.support import command, environment_of, home_settings, python
+from revenue_integrity_tests.support import command, home_settings, python
 
 DOCS = Path(__file__).parents[1] / "docs"
 APRIL = date(2025, 4, 1)
@@ -117,18 +115,10 @@ def block(document: str, heading: str) -> list[str]:
 
 
 def ran(settings: Settings, line: str, *more: str) -> str:
-    """Run a command of a document as it stands, in this process; return what it printed."""
-    output, told = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(output), redirect_stderr(told):
-        for name, value in environment_of(settings).items():
-            patch.setenv(name, value)
-        code: object = None
-        try:
-            cli.main([*shlex.split(line)[1:], *more])
-        except SystemExit as ended:
-            code = ended.code
-    assert not code, (line, told.getvalue())
-    return output.getvalue()
+    """Run a command of a document as it stands; return what it printed."""
+    done = command(settings, *shlex.split(line)[1:], *more)
+    assert done.returncode == 0, (line, done.stderr)
+    return done.stdout
 
 
 def write_events(rows: str, file: Path) -> None:
