@@ -397,8 +397,7 @@ def test_other_rules_build_the_store_again(store: Store) -> None:
     put_rows(store.landing, "erp_invoices", FIRST, row("erp_invoices", currency="EUR"))
     with clock.held_at(datetime(2025, 3, 12, tzinfo=UTC)):
         store.ingest()
-    euros = Store(store.landing, currency="EUR")
-    euros.connection = store.connection
+    euros = Store(store.landing, store.connection, currency="EUR")
     report = euros.ingest()
     assert report.rebuilt
     assert store.batches()[f"erp_invoices/{FIRST}"] == (1, 1, 0, 0, 0)
@@ -409,8 +408,7 @@ def test_a_store_is_not_built_again_from_other_bytes(store: Store) -> None:
     file = put_rows(store.landing, "erp_invoices", FIRST, row("erp_invoices"))
     store.ingest()
     file.write_bytes(file.read_bytes().replace(b"10.00", b"99.00"))
-    euros = Store(store.landing, currency="EUR")
-    euros.connection = store.connection
+    euros = Store(store.landing, store.connection, currency="EUR")
     with pytest.raises(LandingError, match="cannot be built again"):
         euros.ingest()
     assert store.rows("select amount_cents from raw.erp_invoices") == [(1000,)]
