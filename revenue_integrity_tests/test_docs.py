@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,6 +28,7 @@ from revenue_integrity.orchestration import exports, runner
 from revenue_integrity.orchestration.check_factory import GATE_KEY
 from revenue_integrity.settings import PREFIX, Settings
 from revenue_integrity.streams.registry import STREAMS
+from revenue_integrity_tests.conftest import made_once
 from revenue_integrity_tests.support import command, home_settings, python
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -130,8 +132,11 @@ def write_events(rows: str, file: Path) -> None:
 @pytest.fixture(scope="session")
 def cloud_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a home into which the cloud was brought by the commands of the runbook, then corrected. Take ``cloud_home``."""
-    home = tmp_path_factory.mktemp("cloud") / "home"
-    files = tmp_path_factory.mktemp("files")
+    return made_once(tmp_path_factory, "cloud", partial(bring_the_cloud, tmp_path_factory.mktemp("files")))
+
+
+def bring_the_cloud(files: Path, home: Path) -> None:
+    """Bring the files of the cloud into a home as the runbook says, then correct them."""
     settings = cloud_settings(home)
     for name, text in CLOUD_FILES.items():
         (files / name).write_text(text, encoding="utf-8")
@@ -144,7 +149,6 @@ def cloud_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_events(LATER_EVENTS, files / "events.parquet")
         ran(settings, lines[0])
     assert runner.run(settings, None, say=lambda _: None).failures == []
-    return home
 
 
 @pytest.fixture
