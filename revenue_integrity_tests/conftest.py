@@ -13,10 +13,15 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import settings as hypothesis_settings
 
 from revenue_integrity.settings import PREFIX, Settings
 from revenue_integrity_tests.scenarios import story
 from revenue_integrity_tests.support import home_settings
+
+# How long an example takes says how busy the machine is, not whether something is wrong.
+hypothesis_settings.register_profile("any_machine", deadline=None)
+hypothesis_settings.load_profile("any_machine")
 
 GOLDEN_LANDING = Path(__file__).parent / "fixtures" / "golden" / "landing"
 
