@@ -3,16 +3,25 @@
 Does not belong here: helpers that are no fixtures (``support``).
 """
 
+import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from hypothesis import settings as hypothesis_settings
 
 from revenue_integrity.settings import PREFIX, Settings
 from revenue_integrity_tests.scenarios import story
 from revenue_integrity_tests.support import home_settings
+
+# How long an example takes says how busy the machine is, not whether something is wrong.
+hypothesis_settings.register_profile("any_machine", deadline=None)
+hypothesis_settings.load_profile("any_machine")
 
 GOLDEN_LANDING = Path(__file__).parent / "fixtures" / "golden" / "landing"
 
@@ -25,6 +34,19 @@ def _nobodys_settings() -> Iterator[None]:
             if name.upper().startswith(PREFIX) or name == "DAGSTER_HOME":
                 patch.delenv(name)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_waiting_for_the_disk() -> Iterator[None]:
+    """Let Dagster's databases not wait until the disk has what they wrote: no test pulls the plug of the machine."""
+
+    def opened(connection: object, _: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("pragma synchronous = off")
+
+    sa.event.listen(sa.Engine, "connect", opened)
+    yield
+    sa.event.remove(sa.Engine, "connect", opened)
 
 
 @pytest.fixture(autouse=True)
@@ -43,17 +65,46 @@ def golden_settings(home: Path, **values: object) -> Settings:
     return home_settings(home, **({"first_month": "2025-04", "last_month": "2025-04"} | values))
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Return a home that the first of all workers to need it makes; the others wait for it."""
+    # Each worker has a folder of its own in the folder of the test run.
+    shared = factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else factory.getbasetemp()
+    home, made = shared / name / "home", shared / name / "made"
+    home.parent.mkdir(exist_ok=True)
+    with (home.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            shutil.rmtree(home, ignore_errors=True)
+            make(home)
+            made.touch()
+    return home
+
+
+def run_golden(home: Path) -> None:
+    """Run the golden case."""
+    from revenue_integrity.orchestration import runner
+
+    shutil.copytree(GOLDEN_LANDING, home / "landing")
+    settings = golden_settings(home)
+    assert runner.run(settings, settings.months, say=lambda _: None).failures == []
+
+
+def run_story(home: Path) -> None:
+    """Run the two months of the stories."""
+    settings = story.story_settings(home)
+    story.build(settings)
+    assert story.run(settings).failures == []
+
+
+def sign_story(ready: Path, home: Path) -> None:
+    """Sign off the two months of the stories."""
+    story.sign(story.copy_home(ready, home), story.JANUARY, story.FEBRUARY)
+
+
 @pytest.fixture(scope="session")
 def golden_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a home in which the golden case was run once. Nobody may change it: take ``golden_home``."""
-    from revenue_integrity.orchestration import runner
-
-    home = tmp_path_factory.mktemp("golden") / "home"
-    shutil.copytree(GOLDEN_LANDING, home / "landing")
-    settings = golden_settings(home)
-    summary = runner.run(settings, settings.months, say=lambda _: None)
-    assert summary.failures == []
-    return home
+    return made_once(tmp_path_factory, "golden", run_golden)
 
 
 @pytest.fixture
@@ -67,19 +118,13 @@ def golden_home(golden_run: Path, tmp_path: Path) -> Settings:
 @pytest.fixture(scope="session")
 def ready_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a home whose two months were run once and are ready. Nobody may change it: take ``ready_home``."""
-    home = tmp_path_factory.mktemp("ready") / "home"
-    settings = story.story_settings(home)
-    story.build(settings)
-    assert story.run(settings).failures == []
-    return home
+    return made_once(tmp_path_factory, "ready", run_story)
 
 
 @pytest.fixture(scope="session")
 def signed_run(ready_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a home whose two months were signed off. Nobody may change it: take ``signed_home``."""
-    home = tmp_path_factory.mktemp("signed") / "home"
-    story.sign(story.copy_home(ready_run, home), story.JANUARY, story.FEBRUARY)
-    return home
+    return made_once(tmp_path_factory, "signed", partial(sign_story, ready_run))
 
 
 @pytest.fixture

@@ -3,10 +3,15 @@
 Does not belong here: landing zones (``landing.support``) and running cases without Dagster (``cases``).
 """
 
+import contextvars
+import io
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import traceback
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -77,14 +82,8 @@ def environment_of(settings: Settings) -> dict[str, str]:
     """Return the environment in which a process has these settings."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX) and name != "DAGSTER_HOME"}
     given = settings.model_dump(mode="json", exclude_unset=True)
-    texts = {name: value if isinstance(value, str) else _json(value) for name, value in given.items()}
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}
     return own | {f"{PREFIX}{name.upper()}": text for name, text in texts.items()}
-
-
-def _json(value: Any) -> str:
-    import json
-
-    return json.dumps(value)
 
 
 def python(code: str, *, environment: Mapping[str, str] | None = None, timeout: int = 120) -> subprocess.CompletedProcess[str]:
@@ -94,12 +93,50 @@ def python(code: str, *, environment: Mapping[str, str] | None = None, timeout: 
     )
 
 
-def command(settings: Settings, *arguments: str, timeout: int = 120) -> subprocess.CompletedProcess[str]:
+def command(settings: Settings, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run ``revenue-integrity`` over a home, with the environment, output and exit code of a process, but in this one.
+
+    Starting Python takes seconds, the commands mostly do not. What is about processes takes ``command_process``.
+    """
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="", write_through=True) for _ in range(2))
+    before = dict(os.environ)
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            _replace_environment(environment_of(settings) | variables)
+            # A context of its own: the clock that a test holds still goes on in another process.
+            code = contextvars.Context().run(_exit_code, arguments)
+        finally:
+            _replace_environment(before)
+    told = [stream.buffer.getvalue().decode("utf-8") for stream in (out, err)]  # type: ignore[attr-defined] # -- bytes in memory
+    return subprocess.CompletedProcess(list(arguments), code, *told)
+
+
+def _exit_code(arguments: Sequence[str]) -> int:
+    from revenue_integrity.cli import main
+
+    try:
+        main(list(arguments))
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except Exception:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def _replace_environment(values: Mapping[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(values)
+
+
+def command_process(
+    settings: Settings, *arguments: str, timeout: int = 120, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Run ``revenue-integrity`` in a process of its own, over a home."""
     code = "import sys; from revenue_integrity.cli import main; main(sys.argv[1:])"
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],
-        env=environment_of(settings),
+        env=environment_of(settings) | variables,
         capture_output=True,
         text=True,
         timeout=timeout,

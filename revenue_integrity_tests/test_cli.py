@@ -13,7 +13,7 @@ import pytest
 
 from revenue_integrity import cli
 from revenue_integrity.settings import PREFIX, Settings
-from revenue_integrity_tests.support import command, environment_of, home_settings
+from revenue_integrity_tests.support import command_process, environment_of, home_settings
 
 Run = Callable[..., "Done"]
 
@@ -89,7 +89,7 @@ def test_data_go_to_stdout_in_the_format_asked_for(golden_home: Settings, run_in
 
 
 def test_a_pipe_gets_csv_and_data_are_not_mixed_with_words(golden_home: Settings) -> None:
-    done = command(golden_home, "export", "site_month", "--live")
+    done = command_process(golden_home, "export", "site_month", "--live")
     assert done.returncode == 0
     assert done.stdout.splitlines()[0].startswith("month,site_id,")
     assert len(list(csv.DictReader(io.StringIO(done.stdout)))) == 2
@@ -229,7 +229,7 @@ def test_a_home_in_which_nothing_was_run_says_so(empty: Settings, run_in: Run, a
 
 def test_a_bad_setting_is_refused_by_every_command(empty: Settings) -> None:
     bad = empty.model_copy(update={"currency": "dollars"})
-    done = command(bad, "status")
+    done = command_process(bad, "status")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: setting currency='dollars'")
     assert "Traceback" not in done.stderr
@@ -249,7 +249,7 @@ def test_doctor_finds_what_is_wrong_and_says_what_to_do(empty: Settings, run_in:
 
 
 def test_doctor_tells_a_bad_setting_instead_of_dying_of_it(empty: Settings) -> None:
-    done = command(empty.model_copy(update={"ui_port": 0}), "doctor", "--format", "csv")
+    done = command_process(empty.model_copy(update={"ui_port": 0}), "doctor", "--format", "csv")
     assert done.returncode == 1
     rows = {row["what"]: row for row in csv.DictReader(io.StringIO(done.stdout))}
     assert rows["settings"]["ok"] == "false"

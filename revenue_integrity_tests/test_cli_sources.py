@@ -1,4 +1,4 @@
-"""Databases, mappings, backups and alerts through the command line, each command in a process of its own.
+"""Databases, mappings, backups and alerts through the command line.
 
 Belongs here: exit codes, the one line that a person reads, and that nothing is half done. Does not belong here: the rules
 behind the commands (``landing.test_pull``, ``landing.test_mapping``, ``test_backup``, ``alerts``).
@@ -10,7 +10,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from revenue_integrity.settings import PREFIX, Settings
 from revenue_integrity_tests.alerts.support import receiving
 from revenue_integrity_tests.postgres import PASSWORD, server
 from revenue_integrity_tests.scenarios.story import ANA, PAT
-from revenue_integrity_tests.support import command, environment_of, home_settings
+from revenue_integrity_tests.support import command, home_settings
 
 TOTALS = ("colocation", "erp_control_totals")
 
@@ -268,11 +267,7 @@ def test_a_restore_that_cannot_be_is_refused_and_changes_nothing(golden_home: Se
 
 def with_channel(settings: Settings, url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command in a deployment whose alerts go to one channel; settings do not hand such secrets on."""
-    environment = environment_of(settings) | {f"{PREFIX}ALERT_CHANNELS": json.dumps({"info": [url]})}
-    code = "import sys; from revenue_integrity.cli import main; main(sys.argv[1:])"
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments], env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
+    return command(settings, *arguments, **{f"{PREFIX}ALERT_CHANNELS": json.dumps({"info": [url]})})
 
 
 def alerts(settings: Settings) -> list[tuple[str, str, str]]:

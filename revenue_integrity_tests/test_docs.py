@@ -3,15 +3,14 @@
 Snippets are taken from the documents and run as they stand; what they must give was worked out by hand.
 """
 
-import io
 import json
 import re
 import shlex
 import shutil
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,7 +28,8 @@ from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.check_factory import GATE_KEY
 from revenue_integrity.settings import PREFIX, Settings
 from revenue_integrity.streams.registry import STREAMS
-from revenue_integrity_tests.support import command, environment_of, home_settings, python
+from revenue_integrity_tests.conftest import made_once
+from revenue_integrity_tests.support import command, home_settings, python
 
 DOCS = Path(__file__).parents[1] / "docs"
 APRIL = date(2025, 4, 1)
@@ -117,18 +117,10 @@ def block(document: str, heading: str) -> list[str]:
 
 
 def ran(settings: Settings, line: str, *more: str) -> str:
-    """Run a command of a document as it stands, in this process; return what it printed."""
-    output, told = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(output), redirect_stderr(told):
-        for name, value in environment_of(settings).items():
-            patch.setenv(name, value)
-        code: object = None
-        try:
-            cli.main([*shlex.split(line)[1:], *more])
-        except SystemExit as ended:
-            code = ended.code
-    assert not code, (line, told.getvalue())
-    return output.getvalue()
+    """Run a command of a document as it stands; return what it printed."""
+    done = command(settings, *shlex.split(line)[1:], *more)
+    assert done.returncode == 0, (line, done.stderr)
+    return done.stdout
 
 
 def write_events(rows: str, file: Path) -> None:
@@ -140,8 +132,11 @@ def write_events(rows: str, file: Path) -> None:
 @pytest.fixture(scope="session")
 def cloud_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a home into which the cloud was brought by the commands of the runbook, then corrected. Take ``cloud_home``."""
-    home = tmp_path_factory.mktemp("cloud") / "home"
-    files = tmp_path_factory.mktemp("files")
+    return made_once(tmp_path_factory, "cloud", partial(bring_the_cloud, tmp_path_factory.mktemp("files")))
+
+
+def bring_the_cloud(files: Path, home: Path) -> None:
+    """Bring the files of the cloud into a home as the runbook says, then correct them."""
     settings = cloud_settings(home)
     for name, text in CLOUD_FILES.items():
         (files / name).write_text(text, encoding="utf-8")
@@ -154,7 +149,6 @@ def cloud_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_events(LATER_EVENTS, files / "events.parquet")
         ran(settings, lines[0])
     assert runner.run(settings, None, say=lambda _: None).failures == []
-    return home
 
 
 @pytest.fixture

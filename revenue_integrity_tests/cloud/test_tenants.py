@@ -21,7 +21,7 @@ from revenue_integrity.streams.cloud.focus import COLUMNS
 from revenue_integrity.streams.cloud.sources import SOURCES
 from revenue_integrity.warehouse import publish as published
 from revenue_integrity_tests.cloud.publishing import COSTS, fill, publish
-from revenue_integrity_tests.support import MARCH, command, home_settings
+from revenue_integrity_tests.support import MARCH, command, command_process, home_settings
 
 DAYS = "daily_account_cost"
 
@@ -175,7 +175,7 @@ def test_every_other_command_is_refused_with_one_line_and_every_help_is_shown(
 
 
 def test_the_program_of_a_tenant_exports_its_own_data(own: Settings) -> None:
-    done = command(own, "export", DAYS, "--format", "json")
+    done = command_process(own, "export", DAYS, "--format", "json")
     assert done.returncode == 0, done.stderr
     assert {row["tenant_id"] for row in json.loads(done.stdout)} == {"ZETA"}
     other = command(own, "export", DAYS, "--tenant", "ACME")

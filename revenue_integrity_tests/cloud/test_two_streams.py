@@ -7,6 +7,7 @@ import csv
 import json
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -20,6 +21,7 @@ from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud.schemas import DAILY_ACCOUNT_COST
 from revenue_integrity.warehouse import publish
 from revenue_integrity_tests.cloud.world import DEFAULTS
+from revenue_integrity_tests.conftest import made_once
 from revenue_integrity_tests.landing.support import csv_text
 from revenue_integrity_tests.scenarios import story
 from revenue_integrity_tests.scenarios.story import FEBRUARY, JANUARY, NOW, restated, row_of, statuses
@@ -96,15 +98,31 @@ def test_a_second_stream_is_signed_with_the_first(signed_home: Settings) -> None
     ]  # fmt: skip
 
 
-def test_events_are_exported_and_a_published_part_that_was_changed_is_found(ready_home: Settings) -> None:
-    deliver(ready_home, "20250310T000000Z", ("E-1", "2025-02-03", "10.25"))
-    assert story.run(ready_home).failures == []
-    assert close.verify(ready_home) == []
+@pytest.fixture(scope="session")
+def united_run(ready_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home whose two months were run with one event of February. Nobody may change it: take ``united_home``."""
+
+    def make(home: Path) -> None:
+        settings = story.copy_home(ready_run, home)
+        deliver(settings, "20250310T000000Z", ("E-1", "2025-02-03", "10.25"))
+        assert story.run(settings).failures == []
+
+    return made_once(tmp_path_factory, "united", make)
+
+
+@pytest.fixture
+def united_home(united_run: Path, tmp_path: Path) -> Settings:
+    """Return the settings of a fresh copy of a home of both streams, of which no month is signed."""
+    return story.copy_home(united_run, tmp_path / "home")
+
+
+def test_events_are_exported_and_a_published_part_that_was_changed_is_found(united_home: Settings) -> None:
+    assert close.verify(united_home) == []
 
     # The events behind it, read from the store: of all, of the tenant, of another.
-    folder = ready_home.home
+    folder = united_home.home
     for name in ("events.csv", "events.json", "events.parquet"):
-        done = command(ready_home, "export", "cloud_events", "-o", str(folder / name), "--tenant", "t-1")
+        done = command(united_home, "export", "cloud_events", "-o", str(folder / name), "--tenant", "t-1")
         assert done.returncode == 0, done.stderr
         assert "this waits for its turn" in done.stderr
         assert "1 rows written" in done.stderr
@@ -113,26 +131,24 @@ def test_events_are_exported_and_a_published_part_that_was_changed_is_found(read
     assert json.loads((folder / "events.json").read_text(encoding="utf-8"))[0]["event_id"] == "E-1"
     assert pq.read_table(folder / "events.parquet")["cost"].to_pylist() == [Decimal("10.25")]
     for tenant, rows in (("t-1", 1), ("other", 0), (None, 1)):
-        found = exports.read(ready_home, "cloud_events", None, tenant=tenant, live=False, as_of=None, say=lambda _: None)
+        found = exports.read(united_home, "cloud_events", None, tenant=tenant, live=False, as_of=None, say=lambda _: None)
         assert len(found) == rows
-    nowhere = command(ready_home, "export", "cloud_events", "-o", str(folder / "no" / "events.parquet"))
+    nowhere = command(united_home, "export", "cloud_events", "-o", str(folder / "no" / "events.parquet"))
     assert (nowhere.returncode, nowhere.stderr.count("Traceback")) == (2, 0), nowhere.stderr
 
-    (file,) = (ready_home.published_path / "daily_account_cost").glob("tenant=*/usage_date=*/data.parquet")
+    (file,) = (united_home.published_path / "daily_account_cost").glob("tenant=*/usage_date=*/data.parquet")
     rows = pq.read_table(file, partitioning=None)
     position = rows.schema.get_field_index("event_count")
     pq.write_table(rows.set_column(position, rows.schema.field(position), [[2]]), file)
-    (finding,) = close.verify(ready_home)
+    (finding,) = close.verify(united_home)
     assert finding.subject == str(file)
     assert "close.json names" in finding.problem
 
 
-def test_a_due_month_of_the_second_stream_that_is_not_published_cannot_be_signed(ready_home: Settings) -> None:
-    deliver(ready_home, "20250310T000000Z", ("E-1", "2025-02-03", "10.25"))
-    assert story.run(ready_home).failures == []
-    (ready_home.published_path / "_close" / "cloud" / "month=2025-01" / "close.json").unlink()
+def test_a_due_month_of_the_second_stream_that_is_not_published_cannot_be_signed(united_home: Settings) -> None:
+    (united_home.published_path / "_close" / "cloud" / "month=2025-01" / "close.json").unlink()
     with pytest.raises(Refusal):
-        story.prepare(ready_home, JANUARY)
+        story.prepare(united_home, JANUARY)
 
 
 def test_a_month_after_the_last_of_the_second_stream_is_signed_without_it(ready_home: Settings) -> None:

@@ -92,10 +92,10 @@ def put_world(landing: Path) -> None:
 class Store:
     """A store in memory over one landing zone."""
 
-    def __init__(self, landing: Path, **settings: Any) -> None:
+    def __init__(self, landing: Path, connection: duckdb.DuckDBPyConnection | None = None, **settings: Any) -> None:
         self.landing = landing
         self.settings = Settings(**({"first_month": "2025-01", "last_month": "2025-06", "home": landing.parent} | settings))
-        self.connection = duckdb.connect()
+        self.connection = connection or duckdb.connect()
 
     def ingest(self, **more: Any) -> IngestReport:
         """Bring the store up to date."""

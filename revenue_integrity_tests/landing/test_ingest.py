@@ -1,7 +1,6 @@
 """What becomes of rows: references, versions, healing, corrections; and of batches: seen, changed, rejected, built again."""
 
 import os
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -14,15 +13,6 @@ from revenue_integrity.streams.colocation.sources import SOURCES
 from revenue_integrity_tests.landing.support import Store, put, put_rows, put_world, row
 
 MARCH = date(2025, 3, 1)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    landing = tmp_path / "landing"
-    put_world(landing)
-    store = Store(landing)
-    yield store
-    store.connection.close()
 
 
 def reading(**changes: str) -> dict[str, str]:
@@ -393,12 +383,13 @@ def test_verifying_finds_a_change_that_size_and_time_do_not_show(store: Store) -
     assert (violation.batch_id, violation.months) == (f"colocation/meter_readings/{FIRST}", (MARCH,))
 
 
-def test_other_rules_build_the_store_again(store: Store) -> None:
+def test_other_rules_build_the_store_again(tmp_path: Path) -> None:
+    store = Store(tmp_path / "landing")
+    put_world(store.landing)
     put_rows(store.landing, "erp_invoices", FIRST, row("erp_invoices", currency="EUR"))
     with clock.held_at(datetime(2025, 3, 12, tzinfo=UTC)):
         store.ingest()
-    euros = Store(store.landing, currency="EUR")
-    euros.connection = store.connection
+    euros = Store(store.landing, store.connection, currency="EUR")
     report = euros.ingest()
     assert report.rebuilt
     assert store.batches()[f"erp_invoices/{FIRST}"] == (1, 1, 0, 0, 0)
@@ -409,8 +400,7 @@ def test_a_store_is_not_built_again_from_other_bytes(store: Store) -> None:
     file = put_rows(store.landing, "erp_invoices", FIRST, row("erp_invoices"))
     store.ingest()
     file.write_bytes(file.read_bytes().replace(b"10.00", b"99.00"))
-    euros = Store(store.landing, currency="EUR")
-    euros.connection = store.connection
+    euros = Store(store.landing, store.connection, currency="EUR")
     with pytest.raises(LandingError, match="cannot be built again"):
         euros.ingest()
     assert store.rows("select amount_cents from raw.erp_invoices") == [(1000,)]

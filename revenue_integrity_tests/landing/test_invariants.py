@@ -129,12 +129,12 @@ def test_what_stands_is_what_a_plain_reading_of_the_rules_says(batches: list[Del
     with tempfile.TemporaryDirectory() as home:
         store = _ingested(Path(home), [batches])
         lines = "select split_part(batch_id, '/', 3), file_name, row_number"
+        fates = _Plain(batches).fates()
         for source in _CHOICES:
             surviving = set(store.rows(f"{lines} from raw.{source} where row_status = 'surviving'"))
             superseded = set(store.rows(f"{lines} from raw.{source} where row_status = 'superseded'"))
             quarantined = set(store.rows(f"{lines} from meta.quarantine where source = '{source}'"))
-            expected = _Plain(batches).fates()[source]
-            assert (surviving, superseded, quarantined) == expected, source
+            assert (surviving, superseded, quarantined) == fates[source], source
 
 
 class _Plain:

@@ -2,16 +2,14 @@
 
 import gzip
 import json
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from revenue_integrity_tests.landing.support import DEFAULTS, Store, csv_text, put, put_rows, put_world, row
+from revenue_integrity_tests.landing.support import DEFAULTS, Store, csv_text, put, put_rows, row
 
 ARRIVAL = "20250310T000000Z"
 BATCH = f"meter_readings/{ARRIVAL}"
@@ -20,15 +18,6 @@ MIDNIGHT = 1_743_552_000_000_000
 """2025-04-02T00:00:00 in microseconds."""
 
 GOOD = "M1,A,S-1,2025-03-05,100,10,actual"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    landing = tmp_path / "landing"
-    put_world(landing)
-    store = Store(landing)
-    yield store
-    store.connection.close()
 
 
 def readings(store: Store) -> list[tuple[object, ...]]:

@@ -1,10 +1,7 @@
 """Slices: what a month sees of a source, and what it does not."""
 
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-
-import pytest
 
 from revenue_integrity.landing.slices import slices, touching_batches
 from revenue_integrity.streams.colocation.sources import SOURCES
@@ -12,16 +9,6 @@ from revenue_integrity_tests.landing.support import Store, put_rows, put_world, 
 
 FIRST, SECOND, THIRD = (f"2025031{number}T000000Z" for number in range(1, 4))
 MONTHS = [date(2025, number, 1) for number in range(1, 7)]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    landing = tmp_path / "landing"
-    put_world(landing)
-    store = Store(landing)
-    store.ingest()
-    yield store
-    store.connection.close()
 
 
 def taken(store: Store) -> dict[tuple[str, date], str]:

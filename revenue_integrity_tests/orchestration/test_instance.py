@@ -27,7 +27,7 @@ from revenue_integrity.orchestration.instance import (
 )
 from revenue_integrity.settings import Settings
 from revenue_integrity_tests.orchestration.test_runner import run
-from revenue_integrity_tests.support import command, environment_of, home_settings
+from revenue_integrity_tests.support import command_process, environment_of, home_settings
 
 
 @pytest.fixture
@@ -152,6 +152,6 @@ def test_a_command_does_not_wait_for_the_step_that_waits_for_its_warehouse(golde
         opened.event_log_storage.initialize_concurrency_limit_to_default(POOL)
         claimed = opened.event_log_storage.claim_concurrency_slot(POOL, other.run_id, "a_step")
         assert claimed.slot_status is ConcurrencySlotStatus.CLAIMED
-        done = command(golden_home, "run", "--all")
+        done = command_process(golden_home, "run", "--all")
         assert done.returncode == 0, done.stderr
         assert "1 months computed" in done.stderr

@@ -23,7 +23,7 @@ from revenue_integrity.orchestration.status import status_frame
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import publish
 from revenue_integrity_tests.cloud.world import DEFAULTS
-from revenue_integrity_tests.conftest import golden_settings
+from revenue_integrity_tests.conftest import golden_settings, made_once
 from revenue_integrity_tests.landing.support import csv_text
 from revenue_integrity_tests.scenarios import story
 from revenue_integrity_tests.support import APRIL, command, home_settings
@@ -53,13 +53,15 @@ def manifest_of(folder: Path) -> dict[str, object]:
     return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def packed_run(golden_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of the golden home with its packs written. Nobody may change it: take ``packed_home``."""
-    home = tmp_path_factory.mktemp("packed") / "home"
-    shutil.copytree(golden_run, home, symlinks=True)
-    assert renew(golden_settings(home)) == [APRIL]
-    return home
+
+    def make(home: Path) -> None:
+        shutil.copytree(golden_run, home, symlinks=True)
+        assert renew(golden_settings(home)) == [APRIL]
+
+    return made_once(tmp_path_factory, "packed", make)
 
 
 @pytest.fixture

@@ -188,15 +188,15 @@ def test_months_run_from_the_ui_and_from_the_command_meet_in_one_instance(golden
 
 
 def test_late_data_touch_exactly_their_month(golden_home: Settings) -> None:
-    wide = golden_home.model_copy(update={"first_month": date(2025, 3, 1), "last_month": date(2025, 6, 1)})
+    wide = golden_home.model_copy(update={"first_month": date(2025, 3, 1), "last_month": date(2025, 5, 1)})
     wide = Settings(**wide.model_dump(include=wide.model_fields_set))
     assert run(wide).failures == []
     before, files = records(wide), published_bytes(wide)
-    # A control total of June touches nothing but June: no rule of another month reads it.
-    batch = wide.landing_path / "colocation" / "erp_control_totals" / "20250705T000000Z"
+    # A control total of May touches nothing but May: no rule of another month reads it.
+    batch = wide.landing_path / "colocation" / "erp_control_totals" / "20250605T000000Z"
     batch.mkdir(parents=True)
     (batch / "totals.csv").write_text(
-        "service_month,extracted_at,lines,amount\n2025-06,2025-07-04T00:00:00Z,0,0\n", encoding="utf-8"
+        "service_month,extracted_at,lines,amount\n2025-05,2025-06-04T00:00:00Z,0,0\n", encoding="utf-8"
     )
     # A late invoice line of March touches March, and later months only where a rule looks back.
     late = wide.landing_path / "colocation" / "erp_invoices" / "20250706T000000Z"
