@@ -57,9 +57,7 @@ def map_rows(function: Callable[..., Any], *columns: "pd.Series[Any]") -> "pd.Se
             None if is_missing else function(*row)
             for is_missing, *row in zip(missing, *(_python_numbers(column) for column in columns), strict=True)
         ]
-    result = np.empty(len(values), dtype=object)
-    result[:] = values
-    return pd.Series(result, index=columns[0].index)
+    return _objects(values, columns[0].index)
 
 
 def _python_numbers(column: "pd.Series[Any]") -> list[Any]:
@@ -68,7 +66,59 @@ def _python_numbers(column: "pd.Series[Any]") -> list[Any]:
 
 def ratio(numerator: "pd.Series[Any]", denominator: "pd.Series[Any]", places: int = RATIO_PLACES) -> "pd.Series[Any]":
     """Divide two exact columns, rounding once; ``None`` where either is missing or the denominator is 0."""
-    return map_rows(lambda n, d: divide(n, d, places), numerator, denominator)
+    unit = _unit(places)
+    with localcontext(_CONTEXT):
+        # The same as ``divide`` for each pair; written out, for a call for each would cost more than the division.
+        values = [
+            None if n is None or not d else (n / d).quantize(unit)
+            for n, d in zip(_decimals(numerator), _decimals(denominator), strict=True)
+        ]
+    return _objects(values, numerator.index)
+
+
+def product(one: "pd.Series[Any]", other: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Multiply two exact columns; ``None`` where either is missing."""
+    with localcontext(_CONTEXT):
+        values = [None if x is None or y is None else x * y for x, y in zip(_decimals(one), _decimals(other), strict=True)]
+    return _objects(values, one.index)
+
+
+def _decimals(column: "pd.Series[Any]") -> list[Decimal | None]:
+    """Return the values of an exact column as decimals, ``None`` where one is missing."""
+    missing = column.isna().to_numpy()
+    values = _python_numbers(column)
+    if not missing.any():
+        return [value if type(value) is Decimal else Decimal(value) for value in values]
+    return [None if is_missing else Decimal(value) for value, is_missing in zip(values, missing.tolist(), strict=True)]
+
+
+def _objects(values: list[Any], index: "pd.Index[Any]") -> "pd.Series[Any]":
+    result = np.empty(len(values), dtype=object)
+    result[:] = values
+    return pd.Series(result, index=index)
+
+
+def whole(column: "pd.Series[Any]", places: int) -> "np.ndarray[Any, Any]":
+    """Return an exact column times ``10 ** places`` as whole Python numbers, for arithmetic on whole columns of them.
+
+    Raises:
+        ValueError: a value is missing or has more places.
+    """
+    if column.isna().any():
+        raise ValueError(f"{column.name} has a missing value")
+    with localcontext(_CONTEXT):
+        factor = Decimal(1).scaleb(places)
+        scaled = _objects([value * factor for value in _decimals(column) if value is not None], column.index).to_numpy()
+    numbers = _objects([int(value) for value in scaled], column.index).to_numpy()
+    if (scaled != numbers).any():
+        raise ValueError(f"{column.name} has more than {places} places")
+    return numbers
+
+
+def rounded(numerator: "np.ndarray[Any, Any]", denominator: "np.ndarray[Any, Any] | int") -> "np.ndarray[Any, Any]":
+    """Round quotients of whole Python numbers, with positive denominators, to whole numbers, half away from zero."""
+    nearest = (np.abs(numerator) * 2 + denominator) // (denominator * 2)
+    return np.where(numerator >= 0, nearest, -nearest)
 
 
 def to_cents(dollars: "pd.Series[Any]") -> "pd.Series[Any]":

@@ -5,10 +5,14 @@ Belongs here: arithmetic on months and reading them from text. Does not belong h
 
 import re
 from datetime import date
+from functools import lru_cache
 
 from dateutil.relativedelta import relativedelta
 
 from revenue_integrity.errors import UsageError
+
+_REMEMBERED = 4096
+"""Results that are kept: rules ask for the neighbours and the ends of the same few months for each of their rows."""
 
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
 
@@ -27,11 +31,13 @@ def label(month: date) -> str:
     return f"{month.year:04d}-{month.month:02d}"
 
 
+@lru_cache(_REMEMBERED)
 def add(month: date, months: int) -> date:
     """Return the first day of the month that lies ``months`` later (earlier if negative)."""
     return month.replace(day=1) + relativedelta(months=months)
 
 
+@lru_cache(_REMEMBERED)
 def last_day(month: date) -> date:
     """Return the last day of the month."""
     return month + relativedelta(day=31)

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from fractions import Fraction
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -56,6 +57,25 @@ def test_columns_keep_missing_values_missing() -> None:
     result = exact.ratio(numerator, denominator)
     assert result.tolist() == [Decimal("0.333333"), None, None]
     assert result.index.tolist() == [7, 3, 5]
+
+
+def test_a_product_is_exact_and_missing_where_a_factor_is() -> None:
+    one = pd.Series([Decimal("123456789012.345678"), None, Decimal(2)], dtype=object)
+    other = pd.Series([987654321, 3, None], dtype="Int64")
+    assert exact.product(one, other).tolist() == [Decimal("121932631124828531222.374638"), None, None]
+
+
+def test_whole_numbers_of_the_last_place_are_exact_or_refused() -> None:
+    column = pd.Series([Decimal("1.5"), Decimal("-123456789012.345678"), Decimal(0)], dtype=object)
+    assert exact.whole(column, 6).tolist() == [1_500_000, -123456789012345678, 0]
+    for wrong in (Decimal("0.0000001"), None):
+        with pytest.raises(ValueError, match=r"places|missing"):
+            exact.whole(pd.Series([Decimal(1), wrong], dtype=object), 6)
+
+
+def test_columns_of_whole_numbers_are_rounded_half_away_from_zero() -> None:
+    numerators = np.array([1, -1, 5, -5, 4, 10**40 + 1], dtype=object)
+    assert exact.rounded(numerators, 2).tolist() == [1, -1, 3, -3, 2, 5 * 10**39 + 1]
 
 
 def test_a_column_of_amounts_becomes_whole_cents() -> None:

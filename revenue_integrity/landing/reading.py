@@ -5,7 +5,8 @@ what a value must be (``values``), judgement that needs other rows (``ingest``).
 
 Files are read twice. ``inspect`` streams the bytes once for the digest, the encoding, the integrity of gzip and the header.
 ``stage`` then lets the engine read all files of one shape with one call, so that thousands of small batches cost what a few
-large ones do. What the engine's reader does not read exactly as RFC 4180 says (rows of another length, stray quotes, mixed line
+large ones do; many small files are first joined into few, for the engine's reader costs as much for each as for a thousand rows
+of it. What the engine's reader does not read exactly as RFC 4180 says (rows of another length, stray quotes, mixed line
 ends) goes through Python's, file by file; JSON always does, for the engine turns long numbers into floating point.
 """
 
@@ -15,8 +16,9 @@ import gzip
 import hashlib
 import io
 import json
+import tempfile
 import zlib
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -40,6 +42,15 @@ _HEAD = 1 << 20
 _LONGEST_LINE = 2_000_000
 _SMALLEST_BUFFER = 1 << 18
 _BOM = "\ufeff"
+
+_MANY = 50
+"""Small files from which joining them pays."""
+
+_JOINED = 8_000_000
+"""Bytes up to which small files are joined: a row that the reader refuses sends all of them to be read one by one."""
+
+_ROUND = 256_000_000
+"""Bytes that are joined before they are read: what is on disk twice for a while."""
 
 csv.field_size_limit(16 << 20)
 
@@ -303,7 +314,7 @@ class Stager:
             else:
                 small = file.length <= _SMALLEST_BUFFER
                 groups[file.format, file.shape, file.irregular, small].append(file)
-        for (kind, _, irregular, _), group in sorted(groups.items()):
+        for (kind, _, irregular, small), group in sorted(groups.items()):
             if kind == "json":
                 self._read_json(group)
                 continue
@@ -316,6 +327,8 @@ class Stager:
                 self._read_parquet(group, layout)
             elif irregular:
                 self._read_exactly(group, layout)
+            elif small and len(group) >= _MANY:
+                self._read_small(group, layout)
             else:
                 self._read_csv(group, layout)
         return self._staged
@@ -381,6 +394,56 @@ class Stager:
             return text
         return f"(case when {text} in ({', '.join(map(quote, self._source.nulls))}) then null else {text} end)"
 
+    def _read_small(self, files: Sequence[FileFacts], layout: Layout) -> None:
+        """Read many small files of one header, joined into few; those that cannot be joined are read as they stand."""
+        alone: list[FileFacts] = []
+        (place,) = self._connection.execute("select current_setting('temp_directory')").fetchall()[0]
+        waiting = deque(files)
+        while waiting:
+            with tempfile.TemporaryDirectory(prefix="joined-", dir=_existing(place)) as directory:
+                joined: dict[FileFacts, list[FileFacts]] = {}
+                while waiting and sum(each.size for each in joined) < _ROUND:
+                    self._join(Path(directory) / f"{len(joined)}.csv", waiting, joined, alone)
+                try:
+                    refused = self._scan_joined(list(joined), layout)
+                except duckdb.Error:
+                    refused = set(joined)
+            for each in refused:
+                for file in joined[each]:
+                    del self._staged.numbers[file.path]
+                alone += joined[each]
+        if alone:
+            self._read_csv(sorted(alone, key=lambda file: file.path), layout)
+
+    def _join(
+        self, path: Path, waiting: deque[FileFacts], joined: dict[FileFacts, list[FileFacts]], alone: list[FileFacts]
+    ) -> None:
+        """Write the rows of the first files that wait into one, each behind the number of its file."""
+        taken = []
+        with path.open("wb") as out:
+            # The reader skips the first line, which is a header elsewhere.
+            out.write(b"number\n")
+            while waiting and out.tell() < _JOINED:
+                file = waiting.popleft()
+                rows = _plain_rows(file)
+                if rows is None:
+                    alone.append(file)
+                    continue
+                number = b"%d," % self._number([file])
+                taken.append(file)
+                if rows:
+                    out.write(number + rows[:-1].replace(b"\n", b"\n" + number) + b"\n")
+            size = out.tell()
+        joined[FileFacts(path, size, 0, "", length=size)] = taken
+
+    def _scan_joined(self, joined: Sequence[FileFacts], layout: Layout) -> set[FileFacts]:
+        """Read joined files; return those with a row that the engine's reader refuses."""
+        columns = ["number", *(f"c{place}" for place in range(len(layout.header)))]
+        relation = self._keeping_rejects(joined, columns)
+        self._insert(f"(select * exclude (number), cast(number as INTEGER) as f from {relation})", layout)
+        refused = self._rejected()
+        return {file for file in joined if file.path in refused}
+
     def _read_csv(self, files: Sequence[FileFacts], layout: Layout) -> None:
         """Read files of one header with one call; what the engine refuses is read exactly."""
         refused: set[Path] = set()
@@ -399,16 +462,23 @@ class Stager:
 
     def _scan_csv(self, files: Sequence[FileFacts], layout: Layout, refused: set[Path]) -> None:
         first = self._number(files)
-        self._connection.execute("drop table if exists reject_errors; drop table if exists reject_scans")
         columns = [f"c{place}" for place in range(len(layout.header))]
-        keeping = "store_rejects = true, rejects_limit = 1"
-        self._insert(f"(select *, {first} + file_index as f from {csv_sql(files, columns, keeping)})", layout)
+        self._insert(f"(select *, {first} + file_index as f from {self._keeping_rejects(files, columns)})", layout)
+        for path in self._rejected():
+            refused.add(path)
+            del self._staged.numbers[path]
+
+    def _keeping_rejects(self, files: Sequence[FileFacts], columns: Sequence[str]) -> str:
+        """Return the engine's reading of CSV files, which notes what it refuses; nothing is noted yet."""
+        self._connection.execute("drop table if exists reject_errors; drop table if exists reject_scans")
+        return csv_sql(files, columns, "store_rejects = true, rejects_limit = 1")
+
+    def _rejected(self) -> set[Path]:
+        """Return the files with a row that the engine's reader refused."""
         rejects = self._connection.execute(
             "select distinct file_path from reject_errors inner join reject_scans using (scan_id, file_id)"
         ).fetchall()
-        for (path,) in rejects:
-            refused.add(Path(path))
-            del self._staged.numbers[Path(path)]
+        return {Path(path) for (path,) in rejects}
 
     def _read_parquet(self, files: Sequence[FileFacts], layout: Layout) -> None:
         relation = f"read_parquet([{', '.join(quote(str(file.path)) for file in files)}], binary_as_string = true)"
@@ -490,6 +560,23 @@ class Stager:
             self._insert("exact_rows", layout, exact=True)
         finally:
             self._connection.unregister("exact_rows")
+
+
+def _existing(place: str) -> Path | None:
+    """Return the engine's directory for what does not fit into memory, made if need be; none if it has no file of its own."""
+    if not Path(place).is_absolute():
+        return None
+    Path(place).mkdir(parents=True, exist_ok=True)
+    return Path(place)
+
+
+def _plain_rows(file: FileFacts) -> bytes | None:
+    """Return the data rows of a small regular CSV file, each a line of its own; nothing if a line might not be a row."""
+    with gzip.open(file.path) if file.compressed else file.path.open("rb") as stream:
+        _, _, rows = stream.read().replace(b"\r\n", b"\n").partition(b"\n")
+    if b'"' in rows or b"\n\n" in rows or rows.startswith(b"\n"):
+        return None
+    return rows if not rows or rows.endswith(b"\n") else rows + b"\n"
 
 
 def csv_sql(files: Sequence[FileFacts], columns: Sequence[str], more: str = "") -> str:

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from revenue_integrity_tests.landing.support import DEFAULTS, Store, csv_text, put, put_rows, row
+from revenue_integrity.landing import reading
+from revenue_integrity_tests.landing.support import DEFAULTS, Store, csv_text, put, put_rows, put_world, row
 
 ARRIVAL = "20250310T000000Z"
 BATCH = f"meter_readings/{ARRIVAL}"
@@ -95,6 +96,45 @@ def test_rows_are_numbered_in_large_files_too(store: Store) -> None:
     number = "case file_name when 'a.csv' then row_number else 300001 - row_number end"
     assert store.rows(f"select count(*) from raw.meter_readings where meter_id <> 'M' || {number}") == [(0,)]
     assert store.batches()[BATCH] == (600_000, 300_000, 0, 300_000, 0)
+
+
+QUIRKS = {
+    "plain": "{header}\n{one}\n{two}\n",
+    "without a last line end": "{header}\n{one}\n{two}",
+    "carriage returns": "{header}\r\n{one}\r\n{two}\r\n",
+    "byte order mark": "\ufeff{header}\n{one}\n{two}\n",
+    "quotes": '{header}\n"Q\n1",A,S-1,2025-03-05,100,10,actual\n{one}\n',
+    "blank lines": "{header}\n\n{one}\n\n{two}\n\n",
+    "blanks alone": "{header}\n   \n{one}\n",
+    "no rows": "{header}\n",
+    "no rows, no line end": "{header}",
+    "a short row": "{header}\nM1,A\n{one}\n",
+    "a long row": "{header}\n{one},more\n{two}\n",
+    "one field more, empty": "{header}\n{one},\n{two},\n",
+    "an empty row": "{header}\n,,,,,,\n{one}\n",
+    "a bad value": "{header}\n{one}\nM9,A,S-1,2025-03-05,many,10,actual\n",
+    "a line that is long": "{header}\n{one}\nM" + "9" * 140_000 + ",A,S-1,2025-03-05,100,10,actual\n",
+}
+
+
+@pytest.mark.parametrize("together", [list(QUIRKS), ["plain"], *([quirk] for quirk in QUIRKS if quirk != "plain")])
+def test_many_small_files_are_read_as_each_would_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, together: list[str]) -> None:
+    put_world(tmp_path)
+    for number in range(60):
+        one, two = (GOOD.replace("M1", f"M{number}-{meter}") for meter in (1, 2))
+        text = QUIRKS[together[number % len(together)]].format(header=HEADER, one=one, two=two)
+        content = gzip.compress(text.encode()) if number % 7 == 3 else text.encode()
+        arrival = f"202503{10 + number // 24}T{number % 24:02d}0000Z"
+        put(tmp_path, "meter_readings", arrival, content, "data.csv.gz" if number % 7 == 3 else "data.csv")
+    found = []
+    for many in (reading._MANY, 1_000):
+        monkeypatch.setattr(reading, "_MANY", many)
+        store = Store(tmp_path)
+        store.ingest()
+        found.append(store.state())
+        store.connection.close()
+    assert found[0] == found[1]
+    assert found[0]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from revenue_integrity import months
-from revenue_integrity.exact import divide, map_rows, ratio
+from revenue_integrity.exact import divide, map_rows, product, ratio
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.colocation import schemas
 from revenue_integrity.streams.rules import Rule, raw, same_month, window
@@ -95,9 +95,9 @@ def contract_month(
         assigned_racks=ratio(rows["assigned_rack_days"], rows["active_days"]),
         rack_utilization=ratio(rows["assigned_rack_days"], rows["rack_days"]),
         avg_kw=ratio(rows["used_kwh"], hours),
-        load_factor=map_rows(lambda kwh, hour, peak: divide(kwh, hour * peak, 6), rows["used_kwh"], hours, rows["peak_kw"]),
+        load_factor=ratio(rows["used_kwh"], product(hours, rows["peak_kw"])),
         usage_cv=map_rows(_usage_volatility, rows["used_kwh"], rows["squared_kwh"], rows["active_days"]),
-        power_utilization=map_rows(lambda kwh, kw: divide(kwh, kw * _HOURS, 6), rows["used_kwh"], rows["reserved_kw_days"]),
+        power_utilization=ratio(rows["used_kwh"], rows["reserved_kw_days"] * _HOURS),
         estimated_share=ratio(rows["estimated_kwh"], rows["used_kwh"]),
         revenue_cents=rows[list(revenue.columns)].sum(axis=1).astype("int64"),
         power_cost_cents=rows[list(cost.columns)].sum(axis=1).astype("int64"),

@@ -24,3 +24,5 @@ select
     is_late,
     is_suspect
 from usage
+-- Stored in key order: whoever hashes or publishes the month then finds nothing left to sort.
+order by contract_id, reading_date

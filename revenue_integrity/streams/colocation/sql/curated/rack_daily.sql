@@ -53,3 +53,5 @@ select
     coalesce(l.rated_kw, 0)::decimal(18, 6) as rated_kw
 from days as d
 left join levels as l on d.contract_id = l.contract_id and d.date >= l.day and d.date < l.next_day
+-- Stored in key order: whoever hashes or publishes the month then finds nothing left to sort.
+order by d.contract_id, d.date
