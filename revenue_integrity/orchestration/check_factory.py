@@ -19,6 +19,12 @@ from revenue_integrity.warehouse.table import Table
 GATE_KEY = "gate"
 """Metadata key under which a check names its gate; the sign-off gate reads it from the definition, never from a run."""
 
+LARGEST = "largest"
+"""Metadata key of the offenders."""
+
+EXACT = "exact"
+"""Metadata key of the figures that are no whole numbers, as exact text: Dagster plots floats, and a float is no money."""
+
 SCHEMA_CHECK = "schema_holds"
 """Name of the check that every table has: types, nulls, ranges, closed sets, unique key."""
 
@@ -73,14 +79,17 @@ def result(table: Table, name: str, gate: Gate, judgement: Judgement) -> dg.Asse
 def figures_metadata(judgement: Judgement) -> dict[str, Any]:
     """Return the figures and offenders of a judgement as Dagster metadata."""
     metadata: dict[str, Any] = {name: _figure(value) for name, value in judgement.figures.items()}
+    exact = {name: f"{value:f}" for name, value in judgement.figures.items() if isinstance(value, Decimal)}
+    if exact:
+        metadata[EXACT] = dg.MetadataValue.json(exact)
     if judgement.rows is not None and not judgement.rows.empty:
-        metadata["largest"] = table_metadata(judgement.rows)
+        metadata[LARGEST] = table_metadata(judgement.rows)
     return metadata
 
 
 def _figure(value: Figure) -> Any:
     if isinstance(value, Decimal):
-        # Dagster plots floats; the exact figure is in the table, this one is for the eye.
+        # For the eye: the exact one stands beside it.
         return dg.MetadataValue.float(float(value))
     if value is None:
         return dg.MetadataValue.null()

@@ -14,7 +14,7 @@ from dagster._core.event_api import PartitionKeyFilter
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord, AssetCheckExecutionRecordStatus
 
 from revenue_integrity.close.judgement import Gate
-from revenue_integrity.orchestration.check_factory import GATE_KEY
+from revenue_integrity.orchestration.check_factory import EXACT, GATE_KEY, LARGEST
 
 State = Literal["passed", "failed", "missing", "planned", "outdated"]
 STATES: tuple[str, ...] = get_args(State)
@@ -29,7 +29,7 @@ class CheckRecord:
         name: its name.
         gate: what its failure stops.
         state: passed or failed; missing (never evaluated), planned (started, no result) or outdated (of an older table).
-        figures: the numbers that it reported, plain.
+        figures: the numbers that it reported, plain; one that is no whole number as exact text.
         next_step: what it said to do.
     """
 
@@ -88,7 +88,10 @@ def _record(spec: dg.AssetCheckSpec, found: AssetCheckExecutionRecord | None, ne
     if found.status is AssetCheckExecutionRecordStatus.PLANNED or event is None:
         return CheckRecord(spec.asset_key, spec.name, gate, "planned")
     evaluation = event.asset_check_evaluation_data
-    figures = {name: value.value for name, value in evaluation.metadata.items() if name != "largest"}
+    figures = {name: value.value for name, value in evaluation.metadata.items() if name not in (EXACT, LARGEST)}
+    exact = evaluation.metadata.get(EXACT)
+    if isinstance(exact, dg.JsonMetadataValue) and isinstance(exact.value, dict):
+        figures |= exact.value
     next_step = evaluation.description or ""
     if not evaluation.passed:
         return CheckRecord(spec.asset_key, spec.name, gate, "failed", figures, next_step)

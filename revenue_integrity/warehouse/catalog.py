@@ -11,6 +11,7 @@ import inspect
 import json
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from functools import cache, lru_cache
@@ -166,32 +167,26 @@ def record(
     )
 
 
-def _has(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
-    return bool(
-        connection.execute("select 1 from duckdb_tables() where schema_name = 'meta' and table_name = ?", [name]).fetchall()
-    )
-
-
 def refresh(connection: duckdb.DuckDBPyConnection, settings: Settings, month: date | None = None) -> None:
     """Copy the records of a month (or of all months) into files beside the warehouse, where they differ; after commit."""
     only = "" if month is None else " where month = $month"
     given = {} if month is None else {"month": month}
     by_month: dict[str, dict[str, Any]] = defaultdict(lambda: {"partitions": {}, "slices": {}})
-    if _has(connection, "partitions"):
-        connection.execute(_DDL)
-        rows = connection.execute(
-            "select table_name, month, fingerprint, content_hash, row_count, code_version, settings, inputs,"
-            f" strftime(computed_at, '%Y-%m-%dT%H:%M:%S.%fZ'), slices from meta.partitions{only} order by table_name, month",
-            given,
-        ).fetchall()
-        for name, held_month, made_from, content, count, version, used_settings, inputs, computed_at, kept in rows:
-            held = PartitionRecord(
-                made_from, content, count, version, json.loads(used_settings), json.loads(inputs), computed_at, json.loads(kept)
-            )
-            by_month[months.label(held_month)]["partitions"][name] = asdict(held)
-    if _has(connection, "slices"):
-        rows = connection.execute(f"select source, month, hash from meta.slices{only} order by source, month", given).fetchall()
-        for name, held_month, slice_hash in rows:
+    connection.execute(_DDL)
+    rows = connection.execute(
+        "select table_name, month, fingerprint, content_hash, row_count, code_version, settings, inputs,"
+        f" strftime(computed_at, '%Y-%m-%dT%H:%M:%S.%fZ'), slices from meta.partitions{only} order by table_name, month",
+        given,
+    ).fetchall()
+    for name, held_month, made_from, content, count, version, used_settings, inputs, computed_at, kept in rows:
+        held = PartitionRecord(
+            made_from, content, count, version, json.loads(used_settings), json.loads(inputs), computed_at, json.loads(kept)
+        )
+        by_month[months.label(held_month)]["partitions"][name] = asdict(held)
+    slices = f"select source, month, hash from meta.slices{only} order by source, month"
+    # Asking whether there are any slices yet would list all tables, at each step of each run.
+    with suppress(duckdb.CatalogException):
+        for name, held_month, slice_hash in connection.execute(slices, given).fetchall():
             by_month[months.label(held_month)]["slices"][name] = slice_hash
     for label, records in by_month.items():
         write_if_changed(settings.catalog_path / f"{label}.json", json.dumps(records, indent=1, sort_keys=True) + "\n")

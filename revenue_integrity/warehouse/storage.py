@@ -52,15 +52,10 @@ def ensure_table(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     """
     connection.execute(f"create schema if not exists {table.layer}")
     wanted = {name: table.sql_type(name) for name in table.columns}
-    found = dict(
-        connection.execute(
-            "select column_name, data_type from duckdb_columns() where schema_name = ? and table_name = ? order by column_index",
-            [table.layer, table.name],
-        ).fetchall()
-    )
-    if not found:
-        connection.execute(_create(table, table.qualified))
-    elif found != wanted:
+    connection.execute(_create(table, table.qualified).replace("create table", "create table if not exists", 1))
+    described = connection.execute(f"select name, type from pragma_table_info('{table.qualified}') order by cid")
+    found = dict(described.fetchall())
+    if found != wanted:
         kept = ", ".join(f'"{name}"' for name in wanted if name in found)
         connection.execute(_create(table, f"{table.layer}.{table.name}__new"))
         connection.execute(f"insert into {table.layer}.{table.name}__new by name select {kept} from {table.qualified}")
