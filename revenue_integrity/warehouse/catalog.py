@@ -183,10 +183,10 @@ def refresh(connection: duckdb.DuckDBPyConnection, settings: Settings, month: da
             made_from, content, count, version, json.loads(used_settings), json.loads(inputs), computed_at, json.loads(kept)
         )
         by_month[months.label(held_month)]["partitions"][name] = asdict(held)
-    slices = f"select source, month, hash from meta.slices{only} order by source, month"
+    of_slices = f"select source, month, hash from meta.slices{only} order by source, month"
     # Asking whether there are any slices yet would list all tables, at each step of each run.
     with suppress(duckdb.CatalogException):
-        for name, held_month, slice_hash in connection.execute(slices, given).fetchall():
+        for name, held_month, slice_hash in connection.execute(of_slices, given).fetchall():
             by_month[months.label(held_month)]["slices"][name] = slice_hash
     for label, records in by_month.items():
         write_if_changed(settings.catalog_path / f"{label}.json", json.dumps(records, indent=1, sort_keys=True) + "\n")
