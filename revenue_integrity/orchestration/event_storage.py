@@ -12,16 +12,21 @@ reads.
 
 import os
 import shutil
+import sqlite3
 import tempfile
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from dagster import EventLogEntry
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SQLITE_BUSY_TIMEOUT_SECONDS, SqliteEventLogStorage
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
+    INDEX_SHARD_NAME,
+    SQLITE_BUSY_TIMEOUT_SECONDS,
+    SqliteEventLogStorage,
+)
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.event import listen
@@ -67,13 +72,14 @@ class KeptEngineEventLogStorage(SqliteEventLogStorage):
                 self.conn_string_for_shard(shard),
                 poolclass=QueuePool,
                 pool_size=1,
-                max_overflow=0,
+                max_overflow=1,
                 connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
             )
             listen(engine, "connect", _wait_for_no_disk)
             if _inode(file) or not self._copy_empty(file):
                 self._initdb(engine)
-                self._keep_empty(engine)
+                if shard != INDEX_SHARD_NAME:
+                    self._keep_empty(engine)
             self._engines[shard] = (engine, _inode(file))
         self._engines.move_to_end(shard)
         while len(self._engines) > _ENGINES_KEPT:
@@ -102,9 +108,14 @@ class KeptEngineEventLogStorage(SqliteEventLogStorage):
             return False
         with tempfile.TemporaryDirectory(dir=self._base_dir) as scratch:
             copied = Path(shutil.copyfile(self._empty, Path(scratch, "copied")))
-            # Another process may have made it meanwhile: then that one is used.
-            with suppress(FileExistsError):
+            try:
                 os.link(copied, file)
+            except FileExistsError:
+                # Another process has made it meanwhile, and that one is used.
+                pass
+            except OSError:
+                # A file system without links.
+                copied.replace(file)
         return True
 
     def _keep_empty(self, engine: Engine) -> None:
@@ -117,8 +128,8 @@ class KeptEngineEventLogStorage(SqliteEventLogStorage):
                 if connection.execute(text("select count(*) from event_logs")).scalar():
                     return
                 connection.execute(text("vacuum into :file"), {"file": str(kept)})
-            with create_engine(f"sqlite:///{kept}").connect() as connection:
-                connection.execute(text("pragma journal_mode = wal"))
+            with closing(sqlite3.connect(kept)) as copied:
+                copied.execute("pragma journal_mode = wal")
             kept.replace(self._empty)
 
     def dispose(self) -> None:

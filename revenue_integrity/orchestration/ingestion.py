@@ -8,6 +8,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -64,7 +66,17 @@ def _file(settings: Settings, stream: Stream) -> Any:
 def read_manifest(settings: Settings, stream: Stream) -> Manifest:
     """Return what was ingested, without opening the warehouse."""
     file = _file(settings, stream)
-    return Manifest(**json.loads(file.read_text(encoding="utf-8"))) if file.exists() else Manifest()
+    try:
+        stat = file.stat()
+    except FileNotFoundError:
+        return Manifest()
+    return _parsed(file, stat.st_mtime_ns, stat.st_ino)
+
+
+@lru_cache(maxsize=8)
+def _parsed(file: Path, modified: int, inode: int) -> Manifest:
+    """Parse a manifest; each replacement has another time and inode, so what is kept is never old."""
+    return Manifest(**json.loads(file.read_text(encoding="utf-8")))
 
 
 def in_use(settings: Settings, streams: Sequence[Stream]) -> list[Stream]:
