@@ -108,11 +108,13 @@ def golden_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def golden_home(golden_run: Path, tmp_path: Path) -> Settings:
-    """Return the settings of a fresh copy of a home in which the golden case has been run."""
+def golden_home(golden_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Return the settings of a fresh copy of a home in which the golden case has been run; its Dagster instance may be opened."""
     # Times are copied too, so that no batch looks new.
     shutil.copytree(golden_run, tmp_path / "home", symlinks=True)
-    return golden_settings(tmp_path / "home")
+    settings = golden_settings(tmp_path / "home")
+    monkeypatch.setenv("DAGSTER_HOME", str(settings.dagster_path))
+    return settings
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from typing import Any
 import pandas as pd
 
 from revenue_integrity.settings import PREFIX, Settings
+from revenue_integrity.warehouse import publish
 from revenue_integrity.warehouse import table as column
 from revenue_integrity.warehouse.table import Table, table
 
@@ -142,3 +143,11 @@ def command_process(
         timeout=timeout,
         check=False,
     )
+
+
+def hash_of(declared: Table, file: Path) -> str:
+    """Return the content hash of a published file, computed from its rows."""
+    with publish.verifying() as connection:
+        found = publish.verify_files(connection, declared, [file])[file]
+    assert isinstance(found, str), found
+    return found

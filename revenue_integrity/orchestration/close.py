@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import duckdb
 import pandas as pd
 
 from revenue_integrity import clock, logs, months
@@ -459,31 +460,36 @@ def verify(settings: Settings) -> list[Finding]:
 
 
 def _verify_published(settings: Settings) -> Iterator[Finding]:
-    for stream in STREAMS:
-        tables = {table.name: table for table in stream.published_tables}
-        for month in settings.months:
-            parts = publish.closed_parts(settings, stream.name, month)
-            for dataset, recorded in publish.closed_hashes(settings, stream.name, month).items():
-                if dataset in parts:
-                    place = settings.published_path / dataset
-                    for part, of_part in parts[dataset].hashes.items():
-                        yield from _verify_file(tables, dataset, month, place / part / "data.parquet", of_part)
-                else:
-                    yield from _verify_file(tables, dataset, month, publish.file_of(settings, dataset, month), recorded)
+    with publish.verifying() as connection:
+        for stream in STREAMS:
+            tables = {table.name: table for table in stream.published_tables}
+            for month in settings.months:
+                parts = publish.closed_parts(settings, stream.name, month)
+                for dataset, recorded in publish.closed_hashes(settings, stream.name, month).items():
+                    named = {publish.file_of(settings, dataset, month): recorded}
+                    if dataset in parts:
+                        place = settings.published_path / dataset
+                        named = {place / part / "data.parquet": of_part for part, of_part in parts[dataset].hashes.items()}
+                    if dataset not in tables:
+                        words = f"close.json of {months.label(month)} names a dataset that is none"
+                        yield Finding(dataset, words, f"Run {months.label(month)} again")
+                        continue
+                    yield from _verify_files(connection, tables[dataset], month, named)
 
 
-def _verify_file(tables: Mapping[str, Table], dataset: str, month: date, file: Path, recorded: str) -> Iterator[Finding]:
-    try:
-        found = publish.verify_file(tables[dataset], file)
-    except (OSError, PublishError, KeyError, ValueError) as error:
-        yield Finding(str(file), f"it cannot be read: {error}", f"Run {months.label(month)} again")
-        return
-    if found != recorded:
-        yield Finding(
-            str(file),
-            f"its rows have the hash {found}, close.json names {recorded}",
-            f"Delete the file and run {months.label(month)} again: it is published anew from the warehouse",
-        )
+def _verify_files(
+    connection: duckdb.DuckDBPyConnection, table: Table, month: date, named: Mapping[Path, str]
+) -> Iterator[Finding]:
+    """Compare files with the hashes that ``close.json`` names."""
+    for file, found in publish.verify_files(connection, table, list(named)).items():
+        if isinstance(found, Exception):
+            yield Finding(str(file), f"it cannot be read: {found}", f"Run {months.label(month)} again")
+        elif found != named[file]:
+            yield Finding(
+                str(file),
+                f"its rows have the hash {found}, close.json names {named[file]}",
+                f"Delete the file and run {months.label(month)} again: it is published anew from the warehouse",
+            )
 
 
 def restatement(settings: Settings, month: date, from_version: int | None = None, to_version: int | None = None) -> pd.DataFrame:

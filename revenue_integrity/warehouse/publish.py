@@ -18,6 +18,7 @@ import os
 import tempfile
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -33,7 +34,7 @@ from revenue_integrity import clock, months
 from revenue_integrity.errors import PublishError
 from revenue_integrity.files import sync, write_if_changed
 from revenue_integrity.settings import Settings
-from revenue_integrity.warehouse.hashing import canonical_digest
+from revenue_integrity.warehouse.hashing import canonical_digests, empty_digest
 from revenue_integrity.warehouse.storage import arrow_schema, exact_frame
 from revenue_integrity.warehouse.table import Table
 
@@ -454,10 +455,30 @@ def _heal(file: Path) -> None:
         write_manifest(file.parent / "manifest.json", {**manifest, **asdict(facts)})
 
 
-def verify_file(table: Table, file: Path) -> str:
-    """Return the content hash of a published file, computed from its rows; compare it with what its facts say."""
-    rows = pq.read_table(file, partitioning=None).cast(arrow_schema(table))
+@contextmanager
+def verifying() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open an engine without a warehouse, to hash the rows of files."""
     with duckdb.connect(config={"python_enable_replacements": False}) as connection:
         connection.execute("set timezone = 'UTC'")
-        connection.register("published_rows", rows)
-        return canonical_digest(connection, table, "published_rows")
+        yield connection
+
+
+def verify_files(connection: duckdb.DuckDBPyConnection, table: Table, files: Sequence[Path]) -> dict[Path, str | Exception]:
+    """Return the content hash of each published file, computed from its rows with one query, or why it cannot be read."""
+    found: dict[Path, str | Exception] = {}
+    read: list[pa.Table] = []
+    types = arrow_schema(table)
+    for number, file in enumerate(files):
+        try:
+            rows = pq.read_table(file, partitioning=None).cast(types)
+        except (OSError, PublishError, KeyError, ValueError) as error:
+            found[file] = error
+            continue
+        found[file] = empty_digest(table)
+        read.append(rows.append_column("file_place", pa.repeat(pa.scalar(number, pa.int64()), len(rows))))
+    if read:
+        connection.register("published_rows", pa.concat_tables(read))
+        for (number,), _, digest in canonical_digests(connection, table, "published_rows", ["file_place"]):
+            found[files[number]] = digest
+        connection.unregister("published_rows")
+    return found

@@ -20,7 +20,7 @@ from revenue_integrity.warehouse import catalog
 from revenue_integrity.warehouse import publish as published
 from revenue_integrity.warehouse.storage import ensure_table
 from revenue_integrity_tests.cloud.publishing import COSTS, STREAM, fill, publish
-from revenue_integrity_tests.support import APRIL, MARCH, home_settings, python
+from revenue_integrity_tests.support import APRIL, MARCH, hash_of, home_settings, python
 
 DAYS = "daily_account_cost"
 
@@ -97,7 +97,7 @@ def test_close_json_and_the_manifests_name_the_parts(settings: Settings) -> None
         name = f"tenant=ZETA/{part['slice']}"
         assert parts[DAYS].hashes[name] == part["content_hash"]
         file = settings.published_path / DAYS / name / "data.parquet"
-        assert published.verify_file(DAILY_ACCOUNT_COST, file) == part["content_hash"]
+        assert hash_of(DAILY_ACCOUNT_COST, file) == part["content_hash"]
     assert set(parts[DAYS].slices) == {"2025-03-01", "2025-03-02", "2025-03-03"}
     assert "ACME" not in json.dumps(manifest)
 

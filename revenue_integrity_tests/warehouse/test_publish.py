@@ -16,7 +16,7 @@ from revenue_integrity.errors import PublishError
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import publish
 from revenue_integrity.warehouse.storage import arrow_schema
-from revenue_integrity_tests.support import APRIL, MARCH, SAMPLE, home_settings, python, sample_rows
+from revenue_integrity_tests.support import APRIL, MARCH, SAMPLE, hash_of, home_settings, python, sample_rows
 
 DISK_FULL = """
 import pathlib, resource
@@ -202,11 +202,11 @@ def test_the_hash_of_a_file_is_computed_from_its_rows(tmp_path: Path) -> None:
         written = write_partition(connection, SAMPLE, MARCH, sample_rows())
     put(settings, content_hash=written.content_hash)
     file = place(settings) / "data.parquet"
-    assert publish.verify_file(SAMPLE, file) == written.content_hash
+    assert hash_of(SAMPLE, file) == written.content_hash
     rows = pq.read_table(file, partitioning=None)
     changed = rows.set_column(4, rows.schema.field(4), pa.array([100, 102], pa.int64()))
     pq.write_table(changed, file)
-    assert publish.verify_file(SAMPLE, file) != written.content_hash
+    assert hash_of(SAMPLE, file) != written.content_hash
 
 
 def test_what_is_not_published_is_told(tmp_path: Path) -> None:
