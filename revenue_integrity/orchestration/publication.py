@@ -59,7 +59,7 @@ def checks_table(stream: str) -> Table:
             column.text("check_name", "What must be true."),
             column.text("gate", "What its failure stops.", isin=[gate.value for gate in Gate]),
             column.text("state", "Passed or failed; or why there is no result on what stands now.", isin=STATES),
-            column.json_text("figures", "The figures that it reported, as JSON."),
+            column.json_text("figures", "The figures that it reported, as JSON; one that is no whole number as exact text."),
             column.text("next_step", "What to do about it; empty for a check that passed."),
         ],
     )
