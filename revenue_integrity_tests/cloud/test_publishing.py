@@ -12,12 +12,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from revenue_integrity import clock
+from revenue_integrity.close.signed import signed_table
 from revenue_integrity.errors import PublishError
+from revenue_integrity.orchestration import publication
 from revenue_integrity.orchestration.publication import is_published
 from revenue_integrity.settings import Settings
-from revenue_integrity.streams.cloud.schemas import CLOUD_RESTATEMENT, DAILY_ACCOUNT_COST
+from revenue_integrity.streams.cloud.schemas import ACCOUNT_SERVICE_DAY, CLOUD_RESTATEMENT, DAILY_ACCOUNT_COST
 from revenue_integrity.warehouse import catalog
 from revenue_integrity.warehouse import publish as published
+from revenue_integrity.warehouse.hashing import canonical_digests, empty_digest
 from revenue_integrity.warehouse.storage import ensure_table
 from revenue_integrity_tests.cloud.publishing import COSTS, STREAM, fill, publish
 from revenue_integrity_tests.support import APRIL, MARCH, hash_of, home_settings, python
@@ -357,3 +360,41 @@ def test_ninety_days_of_three_tenants_are_published_quickly(tmp_path: Path) -> N
     publish(made)
     assert time.process_time() - begin < 5, "90 small files"
     assert len(costs(made)) == 1800
+
+
+def test_what_is_signed_of_a_day_is_hashed_anew_only_if_the_day_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = replace(STREAM, signed=(signed_table(ACCOUNT_SERVICE_DAY, "total_cost_usd"),))
+    hashed: list[str] = []
+
+    def digests(connection: Any, table: Any, rows: str, by: Any, **given: Any) -> Any:
+        hashed.extend(f"{day}" for day in given["days"])
+        return canonical_digests(connection, table, rows, by, **given)
+
+    monkeypatch.setattr(publication, "canonical_digests", digests)
+    changing, fresh = home_settings(tmp_path / "changing"), home_settings(tmp_path / "fresh")
+    fill(changing, COSTS)
+    publish(changing, stream)
+    assert hashed == ["2025-03-01", "2025-03-02", "2025-03-03"]
+    before = published.signed_digests(changing, "cloud", MARCH)
+    hashed.clear()
+    fill(changing, dict(COSTS) | {("ACME", "A-1", "2025-03-02"): "4"})
+    publish(changing, stream)
+    assert hashed == ["2025-03-02"]
+    after = published.signed_digests(changing, "cloud", MARCH)
+    assert after != before
+    fill(fresh, dict(COSTS) | {("ACME", "A-1", "2025-03-02"): "4"})
+    publish(fresh, stream)
+    assert published.signed_digests(fresh, "cloud", MARCH) == after
+    # Other columns are signed: nothing that was hashed before is of use.
+    hashed.clear()
+    publish(changing, replace(stream, signed=(signed_table(ACCOUNT_SERVICE_DAY, "effective_cost_usd"),)))
+    assert hashed == ["2025-03-01", "2025-03-02", "2025-03-03"]
+    assert published.signed_digests(changing, "cloud", MARCH) != after
+
+
+def test_a_month_without_rows_is_signed_as_nothing(tmp_path: Path) -> None:
+    signed = signed_table(ACCOUNT_SERVICE_DAY, "total_cost_usd")
+    settings = home_settings(tmp_path)
+    fill(settings, {})
+    publish(settings, replace(STREAM, signed=(signed,)))
+    assert published.signed_digests(settings, "cloud", MARCH) == {"account_service_day": empty_digest(signed.projection)}

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pytest
 
@@ -502,3 +503,18 @@ def test_bad_version_leaves_no_trace_in_what_the_stages_read(tmp_path: Path) -> 
         found.append((cloud.raw_slices(), cloud.hashes()))
     assert found[0] == found[1] == found[2]
     assert not any(slice_name.startswith("claims/") for slice_name in found[0][0])
+
+
+def test_a_store_of_an_earlier_release_gets_the_columns_of_this_one() -> None:
+    def columns(connection: duckdb.DuckDBPyConnection) -> set[str]:
+        return {name for name, *_ in connection.execute("describe meta.event_claims").fetchall()}
+
+    with duckdb.connect() as new, duckdb.connect() as old:
+        for connection in (new, old):
+            connection.execute("create schema meta")
+            events.prepare(connection)
+        old.execute("alter table meta.event_claims drop column is_conflict")
+        old.execute("alter table meta.event_claims add column resource_id varchar")
+        events.prepare(old)
+        assert columns(old) == columns(new)
+        assert "is_conflict" in columns(old)

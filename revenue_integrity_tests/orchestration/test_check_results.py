@@ -1,11 +1,13 @@
 """Reading check results per month: what is unclear does not hold. Also the contract of the one Dagster call that is no API."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 import dagster as dg
+import pandas as pd
 import pytest
 
-from revenue_integrity.close.judgement import Gate
+from revenue_integrity.close.judgement import Gate, Judgement
 from revenue_integrity.orchestration import check_factory
 from revenue_integrity.orchestration.check_results import CheckRecord, results_of_month
 from revenue_integrity_tests.support import SAMPLE
@@ -99,3 +101,18 @@ def test_results_come_in_the_order_of_the_specs(instance: dg.DagsterInstance) ->
     assert [each.name for each in results_of_month(instance, [PUBLISH, WRITE], "2025-03")] == ["adds_up", "holds"]
     assert [each.name for each in results_of_month(instance, [WRITE, PUBLISH], "2025-03")] == ["holds", "adds_up"]
     assert all(each.holds for each in results_of_month(instance, [WRITE, PUBLISH], "2025-03"))
+
+
+def test_a_figure_that_is_no_whole_number_is_read_as_it_was_judged(instance: dg.DagsterInstance) -> None:
+    # A float holds some 16 digits of it.
+    cost = Decimal("123456789012345678.000000000001")
+
+    @dg.asset(key=KEY, partitions_def=PARTITIONS, check_specs=[PUBLISH])
+    def sample() -> Iterator[object]:
+        yield dg.MaterializeResult()
+        judged = Judgement(True, {"cost": cost, "rows": 3}, pd.DataFrame({"largest": [cost]}))
+        yield check_factory.result(SAMPLE, "adds_up", Gate.PUBLISH, judged)
+
+    dg.materialize([sample], instance=instance, partition_key="2025-03")
+    (found,) = results_of_month(instance, [PUBLISH], "2025-03")
+    assert found.figures == {"cost": "123456789012345678.000000000001", "rows": 3}

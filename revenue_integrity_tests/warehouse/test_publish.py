@@ -15,6 +15,7 @@ from revenue_integrity import clock
 from revenue_integrity.errors import PublishError
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import publish
+from revenue_integrity.warehouse.hashing import empty_digest
 from revenue_integrity.warehouse.storage import arrow_schema
 from revenue_integrity_tests.support import APRIL, MARCH, SAMPLE, hash_of, home_settings, python, sample_rows
 
@@ -207,6 +208,22 @@ def test_the_hash_of_a_file_is_computed_from_its_rows(tmp_path: Path) -> None:
     changed = rows.set_column(4, rows.schema.field(4), pa.array([100, 102], pa.int64()))
     pq.write_table(changed, file)
     assert hash_of(SAMPLE, file) != written.content_hash
+
+
+def test_files_are_hashed_together_and_each_has_its_own_verdict(tmp_path: Path) -> None:
+    types = arrow_schema(SAMPLE)
+    rows = pa.Table.from_pandas(sample_rows()[SAMPLE.columns], schema=types, preserve_index=False)
+    good, twin, empty, torn, missing = (tmp_path / f"{name}.parquet" for name in ("good", "twin", "empty", "torn", "missing"))
+    for file, held in ((good, rows), (twin, rows.slice(0, 1)), (empty, rows.slice(0, 0)), (torn, rows)):
+        pq.write_table(held, file)
+    torn.write_bytes(torn.read_bytes()[:-20])
+    with publish.verifying() as connection:
+        found = publish.verify_files(connection, SAMPLE, [missing, good, torn, empty, twin])
+    assert found[good] == hash_of(SAMPLE, good)
+    assert found[twin] == hash_of(SAMPLE, twin) != found[good]
+    assert found[empty] == empty_digest(SAMPLE)
+    assert isinstance(found[missing], FileNotFoundError)
+    assert isinstance(found[torn], (OSError, ValueError))
 
 
 def test_what_is_not_published_is_told(tmp_path: Path) -> None:
