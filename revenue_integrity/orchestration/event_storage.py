@@ -5,9 +5,9 @@ decides.
 
 A month's run makes some thousand statements. Dagster builds an engine and opens a file for each, so that each statement is
 compiled again and each commit makes and removes a write-ahead log; and it works out the tables of each run's log from its
-migrations. Keeping the engine and the connection of the index and of the runs in hand, and copying an empty log, takes a
-quarter off the time of a run. Dagster's version is pinned, and a test compares what is stored with what Dagster's own class
-reads.
+migrations. Keeping the engine and the connection of the index and of the runs in hand, and copying an empty log, took a small
+run with its imports from 11.5 to between 9 and 10 CPU seconds. Dagster's version is pinned, and a test compares what is stored
+with what Dagster's own class reads.
 """
 
 import os
