@@ -20,9 +20,8 @@ from revenue_integrity.orchestration import close, exports
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud.schemas import DAILY_ACCOUNT_COST
 from revenue_integrity.warehouse import publish
-from revenue_integrity_tests.cloud.world import DEFAULTS
+from revenue_integrity_tests.cloud.world import deliver
 from revenue_integrity_tests.conftest import made_once
-from revenue_integrity_tests.landing.support import csv_text
 from revenue_integrity_tests.scenarios import story
 from revenue_integrity_tests.scenarios.story import FEBRUARY, JANUARY, NOW, restated, row_of, statuses
 from revenue_integrity_tests.support import command
@@ -33,18 +32,6 @@ def _present() -> Iterator[None]:
     """Hold the clock at the present of the stories."""
     with clock.held_at(NOW):
         yield
-
-
-def deliver(settings: Settings, arrival: str, *events: tuple[str, str, str]) -> None:
-    """Land billing events: id, day, cost."""
-    taken_in = f"{arrival[:4]}-{arrival[4:6]}-{arrival[6:8]}T00:00:00Z"
-    rows = [
-        DEFAULTS["billing_events"] | {"event_id": event, "usage_date": day, "cost": cost, "ingested_at": taken_in}
-        for event, day, cost in events
-    ]
-    directory = settings.landing_path / "cloud" / "billing_events" / arrival
-    directory.mkdir(parents=True)
-    (directory / "events.csv").write_text(csv_text(rows), encoding="utf-8")
 
 
 def test_a_second_stream_is_signed_with_the_first(signed_home: Settings) -> None:

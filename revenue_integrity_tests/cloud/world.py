@@ -17,7 +17,7 @@ import pandas as pd
 from revenue_integrity import months, output
 from revenue_integrity.close.judgement import Judgement
 from revenue_integrity.landing.ingest import ingest
-from revenue_integrity.settings import load_settings
+from revenue_integrity.settings import Settings, load_settings
 from revenue_integrity.streams.cloud import completeness, curated, mart, month, recon, register
 from revenue_integrity.streams.cloud.checks import CHECKS
 from revenue_integrity.streams.cloud.sources import SOURCES, STREAM
@@ -50,6 +50,19 @@ DEFAULTS: dict[str, dict[str, str]] = {
     "services": {"service_name": "Compute", "service_category": "compute"},
 }  # fmt: skip
 DEFAULTS["focus_delta"] = DEFAULTS["focus"]
+
+
+def deliver(settings: Settings, arrival: str, *events: tuple[str, str, str]) -> None:
+    """Land billing events: id, day, cost."""
+    taken_in = f"{arrival[:4]}-{arrival[4:6]}-{arrival[6:8]}T00:00:00Z"
+    rows = [
+        DEFAULTS["billing_events"] | {"event_id": event, "usage_date": day, "cost": cost, "ingested_at": taken_in}
+        for event, day, cost in events
+    ]
+    directory = settings.landing_path / "cloud" / "billing_events" / arrival
+    directory.mkdir(parents=True)
+    (directory / "events.csv").write_text(csv_text(rows), encoding="utf-8")
+
 
 IN_TIME = "20250310T000000Z"
 """An arrival within the month."""

@@ -22,9 +22,8 @@ from revenue_integrity.orchestration.instance import open_instance
 from revenue_integrity.orchestration.status import status_frame
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import publish
-from revenue_integrity_tests.cloud.world import DEFAULTS
+from revenue_integrity_tests.cloud.world import deliver
 from revenue_integrity_tests.conftest import golden_settings, made_once
-from revenue_integrity_tests.landing.support import csv_text
 from revenue_integrity_tests.scenarios import story
 from revenue_integrity_tests.support import APRIL, command, home_settings
 
@@ -233,18 +232,6 @@ def test_results_of_checks_are_published_also_of_a_month_that_is_not(packed_home
 def test_checks_stand_in_no_warehouse(packed_home: Settings) -> None:
     with pytest.raises(UsageError, match="'checks' stands in no warehouse"):
         exports.read(packed_home, "checks", None, tenant=None, live=True, as_of=None, say=quiet)
-
-
-def deliver(settings: Settings, arrival: str, *events: tuple[str, str, str]) -> None:
-    """Land billing events: id, day, cost."""
-    taken_in = f"{arrival[:4]}-{arrival[4:6]}-{arrival[6:8]}T00:00:00Z"
-    rows = [
-        DEFAULTS["billing_events"] | {"event_id": event, "usage_date": day, "cost": cost, "ingested_at": taken_in}
-        for event, day, cost in events
-    ]
-    directory = settings.landing_path / "cloud" / "billing_events" / arrival
-    directory.mkdir(parents=True)
-    (directory / "events.csv").write_text(csv_text(rows), encoding="utf-8")
 
 
 def test_a_pack_shows_both_streams_and_what_was_restated(signed_home: Settings) -> None:
