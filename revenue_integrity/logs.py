@@ -212,7 +212,11 @@ class _File(RotatingFileHandler):
             os.close(folder)
 
     def _is_full(self, path: Path) -> bool:
-        return path.exists() and path.stat().st_size >= self.maxBytes
+        try:
+            return path.stat().st_size >= self.maxBytes
+        except FileNotFoundError:
+            # Not begun, or another process has just renamed it: asking first whether it exists would lose a line between.
+            return False
 
 
 _current: ContextVar[_File | None] = ContextVar("log_file", default=None)

@@ -176,22 +176,23 @@ def test_files_are_put_aside_at_their_size_and_only_so_many_are_kept(tmp_path: P
 
 
 def test_processes_that_write_and_rotate_at_once_lose_no_line(tmp_path: Path) -> None:
-    settings = home_settings(tmp_path / "home", log_file_mib=1, log_files=50)
+    # Long lines from many writers, so that one often looks at the file while another one renames it.
+    settings = home_settings(tmp_path / "home", log_file_mib=1, log_files=100)
     settings.landing_path.mkdir(parents=True)
     code = (
         "import sys\n"
         "from revenue_integrity import logs\n"
         "from revenue_integrity.settings import load_settings\n"
         "with logs.writing(load_settings(), sys.argv[1]):\n"
-        "    for number in range(300):\n"
-        "        logs.event('line', number=number, padding='x' * 9000)\n"
+        "    for number in range(100):\n"
+        "        logs.event('line', number=number, padding='x' * 60_000)\n"
     )
-    writers = [subprocess.Popen([sys.executable, "-c", code, name], env=environment_of(settings)) for name in "abc"]
-    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    writers = [subprocess.Popen([sys.executable, "-c", code, name], env=environment_of(settings)) for name in "abcdef"]
+    assert [writer.wait(60) for writer in writers] == [0] * 6
     written = [line for path in settings.logs_path.iterdir() for line in lines(settings, path.name)]
-    assert sorted((line["command"], line["number"]) for line in written) == [(name, n) for name in "abc" for n in range(300)]
-    # 8.1 MB of lines went into files of one MiB and what was written while somebody rotated.
-    assert 5 <= len(list(settings.logs_path.iterdir())) <= 9
+    assert sorted((line["command"], line["number"]) for line in written) == [(name, n) for name in "abcdef" for n in range(100)]
+    # 36 MB of lines went into files of one MiB and what was written while somebody rotated.
+    assert 17 <= len(list(settings.logs_path.iterdir())) <= 36
 
 
 def test_a_run_leaves_its_months_run_ids_and_end(golden_home: Settings) -> None:
