@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks import cloud_data
 from benchmarks.measure import PieceError, run_named
+from revenue_integrity import process
 
 
 def cloud_day_file(data: str, rows: str, form: str) -> dict[str, Any]:
@@ -97,6 +98,7 @@ def cloud_run(home: str, first: str, last: str, **more: str) -> dict[str, Any]:
     Raises:
         PieceError: a run failed.
     """
+    process.collect_garbage_rarely()
     from revenue_integrity.orchestration import runner
     from revenue_integrity.settings import load_settings
 

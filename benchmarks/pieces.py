@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.measure import run_named
 from benchmarks.operator_data import MONTH, write_month
-from revenue_integrity import months
+from revenue_integrity import months, process
 from revenue_integrity.settings import Settings, load_settings
 
 Facts = dict[str, Any]
@@ -40,6 +40,7 @@ def month_files(landing: str, contracts: str, form: str) -> Facts:
 
 def month(home: str, landing: str) -> Facts:
     """Run the month from landing to published, as the command does."""
+    process.collect_garbage_rarely()
     from revenue_integrity.orchestration import runner
 
     settings = _month_settings(home, landing)

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from revenue_integrity import logs, months, output
+from revenue_integrity import logs, months, output, process
 from revenue_integrity.errors import RevenueIntegrityError, SettingsError, UsageError
 from revenue_integrity.output import Format
 from revenue_integrity.settings import Settings, load_settings
@@ -513,6 +513,7 @@ def _logged(arguments: Sequence[str]) -> Iterator[None]:
 
 def main(arguments: list[str] | None = None, run_app: Callable[..., Any] = app) -> None:
     """Run a command; what a user can cause becomes one line on stderr and an exit code."""
+    process.collect_garbage_rarely()
     try:
         with _logged(sys.argv[1:] if arguments is None else arguments):
             run_app(args=arguments, prog_name="revenue-integrity")

@@ -1,6 +1,8 @@
 """The front door: what Dagster loads as the code location of the home that the settings name."""
 
+from revenue_integrity import process
 from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.settings import load_settings
 
+process.collect_garbage_rarely()
 defs = build_definitions(load_settings())

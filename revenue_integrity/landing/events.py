@@ -2,7 +2,7 @@
 
 Belongs here: keeping their files, what they hold per day, versions of events, which deliveries of a scope stand, what is set
 aside, and the slices that follow. Does not belong here: reading and judging text (``reading``, ``values``), what is computed
-from events (each stream), fingerprints of keys (``key_index``).
+from events (each stream), the index of a file's keys (``key_index``).
 
 A landed Parquet file whose columns have the types of the contract is kept as it is, by a link; every other file is judged as
 all sources are and written as Parquet once. In the warehouse stand
@@ -72,6 +72,9 @@ _VERSION_COLUMNS = ("tenant_id", "event_id", *(each for each in _CONTENT if each
 
 _DOUBTFUL = "is_doubtful"
 """Column of a file that was typed at once: whether a text of the row is not plainly the value that it was taken for."""
+
+_LONG = 1_000_000
+"""Rows from which a Parquet file is read on its own for some of them."""
 
 _WORTH_TYPING = 64 << 20
 """Bytes from which a CSV file is typed at once: below it, parsing is quick whatever it takes."""
@@ -368,7 +371,7 @@ class EventStore:
         converted = []
         for group in alike.values():
             # Small files are looked at together: a call costs more than their rows.
-            suspicious = [file for file in group if self._fingerprint(file)]
+            suspicious = [file for file in group if self._index(file)]
             if self._any_suspicious(group, predicates):
                 suspicious = self._all_suspicious(group, [of_key, *predicates.values()])
             suspicious += [file for file in group if file not in suspicious and self._has_doubts(file)]
@@ -377,23 +380,23 @@ class EventStore:
             file.path.unlink()
         return converted
 
-    def _fingerprint(self, file: _Kept) -> bool:
-        """Keep the fingerprints of a file's events, sorted.
+    def _index(self, file: _Kept) -> bool:
+        """Keep the index of a file's events; return whether the id of any event may be bad or untidy.
 
-        Return whether the id of any event may be bad or untidy: both need to see each of them, so it is one look.
+        Both need to see each of them, so it is one look.
         """
-        reader = self._connection.sql(
-            f"select hash(event_id) as fingerprint, event_id from (select {file.projection} from {self._parquet(file.path)})"
-        ).to_arrow_reader(_LOOKED_AT)
-        fingerprints = np.empty(file.rows, np.uint64)
+        rows = f"select {file.projection}, file_row_number from read_parquet({quote(str(file.path))}, file_row_number = true)"
+        reader = self._connection.sql(f"select hash(event_id), file_row_number, event_id from ({rows})").to_arrow_reader(
+            _LOOKED_AT
+        )
+        entries = np.empty(file.rows, np.uint64)
         found, done = False, 0
         for batch in reader:
-            # Copied out at once: a view would keep the batch with all its text.
-            fingerprints[done : done + len(batch)] = batch.column(0).to_numpy()
-            found = found or _may_be_untidy(batch.column(1))
+            hashes, rows_of_batch, ids = batch.columns
+            entries[done : done + len(batch)] = key_index.entries_of(hashes.to_numpy(), rows_of_batch.to_numpy(), file.rows)
+            found = found or _may_be_untidy(ids)
             done += len(batch)
-        fingerprints.sort()
-        key_index.save(fingerprints, _keys_of(file.path))
+        key_index.save(entries, _keys_of(file.path))
         return found
 
     def _any_suspicious(self, files: Sequence[_Kept], predicates: Mapping[str, str]) -> bool:
@@ -490,7 +493,7 @@ class EventStore:
             kept = _Kept(source, batch.batch_id, batch.arrival, file, target, ", ".join(EVENT_COLUMNS))
             kept.rows = pq.read_metadata(target).num_rows
             if source.delivery == "append_events":
-                self._fingerprint(kept)
+                self._index(kept)
             written.append((kept, number))
         bad = {f for (f,) in self._rows(f"select distinct f from {staged.table} where static_errors is not null")}
         numbered = f"select *, rowid - min(rowid) over (partition by f) + 1 as row_number from {staged.table}"
@@ -519,6 +522,7 @@ class EventStore:
     def apply(self) -> dict[str, set[date]]:
         """Put what was staged on record; return the months that are touched, by source."""
         self._execute("create or replace temp table landing_days (usage_date DATE)")
+        self._execute("create or replace temp table landing_versions (file_no BIGINT)")
         self._store_bad()
         if self._kept:
             self._number()
@@ -663,43 +667,60 @@ class EventStore:
         self._resolve()
 
     def _find_claims(self, news: Sequence[_Kept]) -> None:
-        fresh = {file.number: key_index.load(_keys_of(file.path)) for file in news}
-        contested = [key_index.repeated(list(fresh.values()))]
-        older = self._older({file.number for file in news})
-        in_older: dict[int, key_index.Fingerprints] = {}
-        for number, path in older.items():
-            kept = key_index.load(_keys_of(path), lookups=sum(len(each) for each in fresh.values()))
-            met = [found for each in fresh.values() if len(found := key_index.shared(each, kept))]
-            if met:
-                in_older[number] = key_index.union(met)
-        contested += in_older.values()
-        wanted = key_index.union(contested)
-        self._connection.register("landing_keys", pa.table({"fingerprint": wanted}))
-        by_key = "landing_keys on hash(event_id) = fingerprint"
-        if len(wanted):
-            self._insert_claims(f"select * from ({self._scan(news)}) semi join {by_key}")
-        self._insert_claims(f"select * from (select * from ({self._scan(news)}) where is_deleted) anti join {by_key}")
-        if in_older:
-            self._insert_claims(
-                f"select * from ({scan_sql(tuple(self._older_files(in_older)), EVENT_COLUMNS)}) semi join {by_key}"
-            )
-        self._connection.unregister("landing_keys")
+        fresh = {file.number: _keys_of(file.path) for file in news}
+        others = self._events_of_before(set(fresh))
+        rows = key_index.contested(fresh, {file.file_no: _keys_of(file.path) for file in others})
+        wanted = pa.table(
+            {
+                "file_no": np.repeat(np.array(list(rows), np.int64), [len(each) for each in rows.values()]),
+                "row_number": np.concatenate([np.empty(0, np.int64), *rows.values()]) + 1,
+            }
+        )
+        self._connection.register("landing_found", wanted)
+        self._execute(f"""
+            create or replace temp table landing_wanted as
+            select file_no, row_number from landing_found
+            union
+            select file_no, row_number from ({self._scan(news)}) where is_deleted
+        """)
+        self._connection.unregister("landing_found")
+        concerned = {number for (number,) in self._rows("select distinct file_no from landing_wanted")}
+        files = [file for file in (*(each.scanned() for each in news), *others) if file.file_no in concerned]
+        if files:
+            self._insert_claims(self._wanted_rows(files))
 
-    def _older(self, news: set[int]) -> dict[int, Path]:
+    def _wanted_rows(self, files: Sequence[ScannedFile]) -> str:
+        """Return SQL for the wanted rows of some files.
+
+        A long file is read on its own: the numbers of its rows then fit the processor's cache, which halves the work.
+        """
+        long = [file for file in files if pq.read_metadata(file.path).num_rows >= _LONG]
+        short = tuple(file for file in files if file not in long)
+        parts = [
+            f"""
+            select ({file.file_no})::bigint as file_no, file_row_number + 1 as row_number, {file.projection}
+            from read_parquet({quote(str(file.path))}, file_row_number = true)
+            semi join (
+                select row_number - 1 as file_row_number from landing_wanted where file_no = {file.file_no}
+            ) as wanted using (file_row_number)
+            """
+            for file in long
+        ]
+        if short:
+            parts.append(f"select * from ({scan_sql(short, EVENT_COLUMNS)}) semi join landing_wanted using (file_no, row_number)")
+        return " union all ".join(parts)
+
+    def _events_of_before(self, news: set[int]) -> list[ScannedFile]:
+        """Return the files of events that are on record and not among the new ones."""
         events = [source.name for source in self._sources.values() if source.delivery == "append_events"]
         found = self._rows(
-            "select file_no, path from meta.event_files where list_contains($events, source) order by file_no", events=events
+            "select file_no, path, projection from meta.event_files where list_contains($events, source) order by file_no",
+            events=events,
         )
-        return {number: self._settings.home / path for number, path in found if number not in news}
-
-    def _older_files(self, numbers: Mapping[int, Any]) -> list[ScannedFile]:
-        rows = self._rows(
-            "select file_no, path, projection from meta.event_files where list_contains($numbers, file_no) order by file_no",
-            numbers=sorted(numbers),
-        )
-        return [ScannedFile(number, self._settings.home / path, projection) for number, path, projection in rows]
+        return [ScannedFile(number, self._settings.home / path, sql) for number, path, sql in found if number not in news]
 
     def _insert_claims(self, rows: str) -> None:
+        """Note versions, but bad rows and what is on record."""
         versions = ", ".join(f"e.{column}" for column in _VERSION_COLUMNS)
         compared = ", ".join(dict.fromkeys((*_VERSION_COLUMNS, *_CONTENT)))
         # Fields one after the other, as no text of them holds the mark between: only to be compared as a whole.
@@ -707,7 +728,10 @@ class EventStore:
         texts = (f"coalesce(cast({field} as varchar), chr(30))" for field in fields)
         content = f"concat_ws(chr(31), {', '.join(texts)})"
         # On its own, for the optimizer would join every row with its file before it looks which rows are wanted.
-        self._execute(f"create or replace temp table landing_claimed as select file_no, row_number, {compared} from ({rows})")
+        self._execute(f"""
+            create or replace temp table landing_claimed as
+            select file_no, row_number, {compared} from ({rows})
+        """)
         self._execute(f"""
             insert into meta.event_claims
             select
@@ -716,7 +740,9 @@ class EventStore:
             from landing_claimed as e
             inner join meta.event_files as f on e.file_no = f.file_no
             anti join landing_bad_rows as b on e.file_no = b.file_no and e.row_number = b.row_number
-            anti join meta.event_claims as c on e.file_no = c.file_no and e.row_number = c.row_number
+            anti join (
+                select file_no, row_number from meta.event_claims where file_no in (select file_no from landing_wanted)
+            ) as c on e.file_no = c.file_no and e.row_number = c.row_number
         """)
 
     def _resolve(self) -> None:
@@ -852,7 +878,6 @@ class EventStore:
 
     def _count_batches(self) -> None:
         """Count what became of each batch's rows, and the months that it touches."""
-        prefixes = " or ".join(f"starts_with(batch_id, {quote(source.prefix)})" for source in self._sources.values()) or "false"
         held = " union all ".join(
             f"select batch_id, month from meta.held_{source} where not is_duplicate" for source in sorted(self._sources)
         )
@@ -881,7 +906,15 @@ class EventStore:
                 b.rows_in_file, b.rows_quarantined, b.exact_duplicates, b.corrections
             ) <> (c.in_file, c.quarantined, c.duplicates, c.corrections)
         """)
-        self._execute(f"delete from meta.batch_months where {prefixes}")
+        # Of other batches neither the rows nor what became of them is another than before.
+        self._execute(f"""
+            create or replace temp table landing_batches as
+            select distinct batch_id from meta.event_files
+            where file_no >= {self._kept[0].number if self._kept else "null"}
+                or file_no in (select file_no from landing_versions)
+                or source in ({self._overwriting()})
+        """)
+        self._execute("delete from meta.batch_months where batch_id in (select batch_id from landing_batches)")
         self._execute(f"""
             insert into meta.batch_months
             select batch_id, month, sum(loaded), sum(quarantined), sum(duplicates), sum(replaced)
@@ -899,6 +932,7 @@ class EventStore:
                 union all
                 select later.batch_id, date_trunc('month', earlier.usage_date)::DATE, 0, 0, 0, count(*)
                 from meta.event_claims as later
+                semi join landing_batches using (batch_id)
                 inner join meta.event_claims as earlier using (tenant_id, event_id)
                 where later.is_correction
                     and (later.ingested_at, later.arrival, later.file_name, later.row_number)
@@ -912,6 +946,7 @@ class EventStore:
                 inner join meta.event_days as earlier on later.scope = earlier.scope and earlier.arrival < later.arrival
                 group by all
             )
+            semi join landing_batches using (batch_id)
             group by all
         """)
 
@@ -1007,7 +1042,7 @@ class EventStore:
 
 
 def _keys_of(path: Path) -> Path:
-    """Return where the fingerprints of a kept file stand."""
+    """Return where the index of a kept file stands."""
     return path.with_name(f"{path.name}.keys")
 
 

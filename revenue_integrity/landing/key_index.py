@@ -1,58 +1,114 @@
-"""Which events have more than one row, found without grouping all of them: sorted fingerprints of keys, a file of them per file.
+"""Which rows share their key with another row, found without grouping all of them: a sorted index per file, in a file beside it.
 
-Belongs here: making, keeping and comparing arrays of 64-bit fingerprints. Does not belong here: what is done with keys that
-stand more than once (``events``): equal fingerprints are candidates, the keys themselves decide.
+Belongs here: making, keeping and comparing indexes. Does not belong here: what is done with rows whose key stands more than once
+(``events``): rows that are found here are candidates, the keys themselves decide.
+
+An index has an entry of 64 bits per row, in order: the upper bits are those of the hash of the row's key, the lower ones, as many
+as the file's rows need, the number of the row. So what shares a key lies side by side, and an entry says where its row stands:
+nobody scans a file for the rows of a key. Between files, as many upper bits are compared as all of them have.
 
 Why not in the engine: grouping 30 million identifiers costs as much as everything else of a day together. Sorting their
-fingerprints costs a tenth, and a correction of some thousand events finds them among the fingerprints of a quarter by binary
-search instead of a scan. Arrays are mapped from disk: what is in memory at once is one file's, or a range of all of them.
+hashes costs a tenth, and a correction of some thousand events finds them among those of a quarter by binary search instead of a
+scan. Indexes are mapped from disk: what is in memory at once is one file's, or a range of all of them.
 """
 
 import mmap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-Fingerprints = npt.NDArray[np.uint64]
+Entries = npt.NDArray[np.uint64]
+"""An index, or the hashes of some keys."""
+
+Rows = npt.NDArray[np.int64]
+"""Numbers of rows, from 0."""
+
+_AT_ONE_GO = getattr(mmap, "MAP_POPULATE", 0)
+"""Asks Linux for all pages of a file in one call; where it is unknown, they come one by one."""
 
 _AT_ONCE = 32_000_000
-"""Fingerprints that are compared at once: 256 MB."""
+"""Entries that are compared at once: 256 MB."""
 
-_PROBE = 20
-"""A set that is this much smaller than the other is looked up one by one; otherwise both are merged."""
+_PROBE = 5
+"""Keys that are this much fewer than the entries of an index are looked up in it one by one; otherwise both are merged."""
 
 
-def save(fingerprints: Fingerprints, file: Path) -> None:
-    """Keep fingerprints as they stand."""
+def entries_of(hashes: Entries, rows: Rows, file_rows: int) -> Entries:
+    """Return the entries of some rows of a file, given the hashes of their keys and how many rows the file has."""
+    bits = _row_bits(file_rows)
+    return hashes >> bits << bits | rows.view(np.uint64)
+
+
+def save(entries: Entries, file: Path) -> None:
+    """Keep the entries of all rows of a file as its index; they are sorted in place."""
+    entries.sort()
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("wb") as stream:
-        np.save(stream, fingerprints)
+    entries.tofile(file)
 
 
-def load(file: Path, lookups: int = 0) -> Fingerprints:
-    """Return kept fingerprints, mapped from disk; read at once where so many lookups would touch every page of them."""
-    touches_all = lookups * mmap.PAGESIZE > file.stat().st_size
-    kept: Fingerprints = np.load(file, mmap_mode=None if touches_all else "r")
-    return kept
+def contested(fresh: Mapping[int, Path], held: Mapping[int, Path]) -> dict[int, Rows]:
+    """Return, by file, the rows whose key may stand in another row, and in at least one row of a fresh file.
+
+    Args:
+        fresh: indexes of files that are new, by the numbers of their files.
+        held: indexes of those that were there.
+    """
+    news = {number: _load(file) for number, file in fresh.items()}
+    # As many upper bits as all have; mapped, an index costs nothing before it is looked at.
+    bits = _row_bits(max((len(_load(file)) for file in (*fresh.values(), *held.values())), default=0))
+    own = {number: _each_once(entries >> bits) for number, entries in news.items()} if held else {}
+    wanted = [_repeated(list(news.values()), bits)]
+    rows: dict[int, Rows] = {}
+    for number, file in held.items():
+        # One at a time: together they are as long as everything that ever came.
+        entries = _load(file, sum(map(len, own.values())))
+        met = _union(_shared(keys, entries, bits) for keys in own.values())
+        wanted.append(met)
+        rows[number] = _rows(entries, met, bits)
+    keys = _union(wanted)
+    rows |= {number: _rows(entries, keys, bits) for number, entries in news.items()}
+    return {number: each for number, each in rows.items() if len(each)}
 
 
-def repeated(sets: Sequence[Fingerprints]) -> Fingerprints:
-    """Return the fingerprints that stand more than once in some sorted arrays together, sorted and each once."""
-    if len(sets) == 1:
-        return _repeated_in(sets[0])
-    total = sum(len(each) for each in sets)
-    found = [_repeated(np.concatenate(part)) for part in _ranges(sets, max(1, -(-total // _AT_ONCE))) if part]
+def _load(file: Path, lookups: int = 0) -> Entries:
+    """Return a kept index, mapped from disk: all of it at once where so many lookups touch every page."""
+    size = file.stat().st_size
+    if not size:
+        return np.empty(0, np.uint64)
+    flags = mmap.MAP_SHARED | (_AT_ONE_GO if lookups * mmap.PAGESIZE > size else 0)
+    with file.open("rb") as stream:
+        return np.frombuffer(mmap.mmap(stream.fileno(), 0, flags=flags, prot=mmap.PROT_READ), np.uint64)
+
+
+def _row_bits(rows: int) -> np.uint64:
+    """Return how many lower bits of an entry hold the number of its row."""
+    return np.uint64(max(rows - 1, 0).bit_length())
+
+
+def _repeated(indexes: Sequence[Entries], bits: np.uint64) -> Entries:
+    """Return the keys that stand more than once in some indexes together, without their lower bits, sorted and each once."""
+    if len(indexes) == 1:
+        (entries,) = indexes
+        # An entry more than a part has: the last of one and the first of the next may be alike.
+        starts = range(0, len(entries), _AT_ONCE)
+        return _each_once(
+            np.concatenate([np.empty(0, np.uint64), *(_alike(entries[at : at + _AT_ONCE + 1], bits) for at in starts)])
+        )
+    total = sum(map(len, indexes))
+    parts = _ranges(indexes, max(1, -(-total // _AT_ONCE)), bits)
+    # Sorted runs one after the other: a stable sort would merge them, which for many runs takes four times as long.
+    found = [_alike(np.sort(np.concatenate(part)), bits) for part in parts if part]
     return np.concatenate(found) if found else np.empty(0, np.uint64)
 
 
-def _ranges(sets: Sequence[Fingerprints], parts: int) -> Iterator[list[Fingerprints]]:
-    """Cut the range of all fingerprints into parts, and yield what each array holds of each: hashes spread evenly."""
-    bounds = [np.uint64(part * 2**64 // parts) for part in range(parts)]
+def _ranges(indexes: Sequence[Entries], parts: int, bits: np.uint64) -> Iterator[list[Entries]]:
+    """Cut the range of all keys into parts, and yield what each index holds of each: hashes spread evenly."""
+    bounds = [np.uint64(part * 2**64 // parts) >> bits << bits for part in range(parts)]
     for part, low in enumerate(bounds):
         cut = []
-        for each in sets:
+        for each in indexes:
             begin = np.searchsorted(each, low)
             end = len(each) if part + 1 == parts else np.searchsorted(each, bounds[part + 1])
             if end > begin:
@@ -60,40 +116,53 @@ def _ranges(sets: Sequence[Fingerprints], parts: int) -> Iterator[list[Fingerpri
         yield cut
 
 
-def _repeated(fingerprints: Fingerprints) -> Fingerprints:
-    # Sorted runs one after the other: a stable sort merges them.
-    fingerprints.sort(kind="stable")
-    return _repeated_in(fingerprints)
+def _alike(ordered: Entries, bits: np.uint64) -> Entries:
+    """Return the keys that stand more than once in sorted entries, without their lower bits."""
+    same = ordered[1:] ^ ordered[:-1] <= _low_bits(bits)
+    return _each_once(ordered[1:][same] >> bits)
 
 
-def _repeated_in(ordered: Fingerprints) -> Fingerprints:
-    return _each_once(ordered[1:][ordered[1:] == ordered[:-1]])
-
-
-def _each_once(ordered: Fingerprints) -> Fingerprints:
+def _each_once(ordered: Entries) -> Entries:
     """Return what a sorted array holds, each once; the library's own way sorts (or hashes) again."""
     if not len(ordered):
         return ordered
     return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])]
 
 
-def shared(some: Fingerprints, others: Fingerprints) -> Fingerprints:
-    """Return the fingerprints that stand in both of two sorted arrays, sorted and each once."""
-    few, many = sorted((some, others), key=len)
-    if len(few) * _PROBE > len(many):
-        return _repeated(np.concatenate([_each_once(few), _each_once(many)]))
-    return _each_once(few[_is_in(few, many)])
+def _shared(keys: Entries, entries: Entries, bits: np.uint64) -> Entries:
+    """Return those of some keys (without their lower bits, sorted and each once) that stand in an index."""
+    if len(keys) * _PROBE > len(entries):
+        both = np.concatenate([keys, _each_once(entries >> bits)])
+        return _alike(np.sort(both, kind="stable"), np.uint64(0))
+    return keys[_begins(entries, keys, bits)[1]]
 
 
-def _is_in(wanted: Fingerprints, among: Fingerprints) -> npt.NDArray[np.bool_]:
-    if not len(among):
-        return np.zeros(len(wanted), np.bool_)
-    places = np.searchsorted(among, wanted)
-    places[places == len(among)] = 0
-    found: npt.NDArray[np.bool_] = among[places] == wanted
+def _rows(entries: Entries, keys: Entries, bits: np.uint64) -> Rows:
+    """Return the rows of an index that have one of some keys (without their lower bits, sorted)."""
+    begins, there = _begins(entries, keys, bits)
+    begins, lows = begins[there], keys[there] << bits
+    counts = np.searchsorted(entries, lows | _low_bits(bits), side="right") - begins
+    # The places from each begin to its end, one after the other.
+    places = np.arange(counts.sum()) + np.repeat(begins - (np.cumsum(counts) - counts), counts)
+    found: Rows = (entries[places] & _low_bits(_row_bits(len(entries)))).view(np.int64)
     return found
 
 
-def union(sets: Iterable[Fingerprints]) -> Fingerprints:
-    """Return the fingerprints of some arrays, sorted and each once."""
-    return _each_once(np.sort(np.concatenate([np.empty(0, np.uint64), *sets])))
+def _begins(entries: Entries, keys: Entries, bits: np.uint64) -> tuple[Rows, npt.NDArray[np.bool_]]:
+    """Return where in an index the entries of some keys (without their lower bits, sorted) would begin, and which are there."""
+    if not len(entries):
+        return np.zeros(len(keys), np.int64), np.zeros(len(keys), np.bool_)
+    lows = keys << bits
+    begins = np.searchsorted(entries, lows)
+    there = entries[np.minimum(begins, len(entries) - 1)] ^ lows <= _low_bits(bits)
+    return begins, there
+
+
+def _low_bits(bits: np.uint64) -> np.uint64:
+    """Return the number whose so many lower bits are set."""
+    return (np.uint64(1) << bits) - np.uint64(1)
+
+
+def _union(keys: Iterable[Entries]) -> Entries:
+    """Return some keys, sorted and each once."""
+    return _each_once(np.sort(np.concatenate([np.empty(0, np.uint64), *keys])))

@@ -1,4 +1,4 @@
-"""Fingerprints of keys, against sets and counters of plain Python."""
+"""The index of keys, against counters of plain Python."""
 
 from collections import Counter
 from pathlib import Path
@@ -10,75 +10,90 @@ from hypothesis import strategies as st
 
 from revenue_integrity.landing import key_index
 
-EDGES = (0, 1, 2**63 - 1, 2**63, 2**64 - 2, 2**64 - 1)
-"""Fingerprints where a signed comparison, or a range that leaves its end out, goes wrong."""
+EDGES = (0, 1, 2**63 - 1, 2**63, 2**64 - 2**20, 2**64 - 1)
+"""Hashes where a signed comparison, or a range that leaves its end out, goes wrong."""
 
-fingerprints = st.lists(st.sampled_from(EDGES) | st.integers(0, 2**64 - 1) | st.integers(0, 40), max_size=40)
+SPREAD = 2**40
+"""Hashes this far apart differ in the upper bits that an index of the few rows here compares."""
 
-
-def array(values: list[int], *, in_order: bool = True) -> key_index.Fingerprints:
-    """Return fingerprints as they are kept: sorted, unless said otherwise."""
-    return np.array(sorted(values) if in_order else values, np.uint64)
-
-
-@settings(max_examples=60, deadline=None, derandomize=True)
-@given(st.lists(fingerprints, max_size=5))
-def test_repeated_are_those_that_stand_more_than_once(sets: list[list[int]]) -> None:
-    counted = Counter(value for each in sets for value in each)
-    assert key_index.repeated([array(each) for each in sets]).tolist() == sorted(key for key, n in counted.items() if n > 1)
+hashes = (
+    st.sampled_from(EDGES) | st.integers(0, 2**24 - 1).map(lambda number: number * SPREAD) | st.integers(0, 8).map(SPREAD.__mul__)
+)
+files = st.lists(st.lists(hashes, max_size=40), max_size=5)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
-@given(st.lists(fingerprints, max_size=4), st.integers(1, 7))
-def test_comparing_in_ranges_changes_nothing(sets: list[list[int]], at_once: int) -> None:
-    arrays = [array(each) for each in sets]
-    whole = key_index.repeated(arrays).tolist()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(key_index, "_AT_ONCE", at_once)
-        assert key_index.repeated(arrays).tolist() == whole
+def kept(folder: Path, of_files: list[list[int]]) -> dict[int, Path]:
+    """Keep an index of each file, given the hashes of its rows in their order."""
+    paths = {}
+    for number, each in enumerate(of_files):
+        paths[number] = folder / "made" / f"{number}.keys"
+        rows = np.arange(len(each), dtype=np.int64)
+        key_index.save(key_index.entries_of(np.array(each, np.uint64), rows, len(each)), paths[number])
+    return paths
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
-@given(fingerprints, fingerprints, st.sampled_from([0, 1, 20, 10_000]))
-def test_shared_are_those_in_both(some: list[int], others: list[int], probe: int) -> None:
-    # Both ways of comparing, whichever is smaller, and whether it is looked up or merged.
+def found(fresh: dict[int, Path], held: dict[int, Path]) -> set[tuple[int, int]]:
+    return {(number, row) for number, rows in key_index.contested(fresh, held).items() for row in rows.tolist()}
+
+
+def expected(of_files: list[list[int]], fresh: set[int], bits: int) -> set[tuple[int, int]]:
+    """Return rows whose key stands more than once, once of them in a fresh file; keys are told apart by their upper bits."""
+    rows = [(number, row, value >> bits) for number, each in enumerate(of_files) for row, value in enumerate(each)]
+    counted = Counter(key for _, _, key in rows)
+    in_fresh = {key for number, _, key in rows if number in fresh}
+    return {(number, row) for number, row, key in rows if counted[key] > 1 and key in in_fresh}
+
+
+def row_bits(of_files: list[list[int]]) -> int:
+    """Return how many lower bits the longest file needs to number its rows."""
+    return max((len(f"{len(each) - 1:b}") if len(each) > 1 else 0 for each in of_files), default=0)
+
+
+@settings(max_examples=120, deadline=None, derandomize=True)
+@given(files, st.integers(0, 5), st.sampled_from([0, 1, 20, 10_000]), st.sampled_from([1, 2, 7, 1_000]))
+def test_contested_are_the_rows_that_share_their_key(
+    tmp_path_factory: pytest.TempPathFactory, of_files: list[list[int]], news: int, probe: int, at_once: int
+) -> None:
+    paths = kept(tmp_path_factory.mktemp("index"), of_files)
+    fresh = {number: path for number, path in paths.items() if number < news}
+    held = {number: path for number, path in paths.items() if number >= news}
+    # All ways of comparing, whichever file is longer, whether it is looked up or merged, at once or in ranges.
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(key_index, "_PROBE", probe)
-        found = key_index.shared(array(some), array(others)).tolist()
-    assert found == sorted(set(some) & set(others))
+        patch.setattr(key_index, "_AT_ONCE", at_once)
+        assert found(fresh, held) == expected(of_files, set(fresh), row_bits(of_files))
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
-@given(st.lists(fingerprints, max_size=4))
-def test_union_is_each_once(sets: list[list[int]]) -> None:
-    assert key_index.union([array(each) for each in sets]).tolist() == sorted({value for each in sets for value in each})
+def test_worked_by_hand(tmp_path: Path) -> None:
+    a, b, c, d = (number * SPREAD for number in (9, 4, 7, 2**23))
+    paths = kept(tmp_path, [[a, b, a, d], [c, b, c]])
+    assert found(paths, {}) == {(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)}
+    # What is contested among files of before is no news.
+    assert found({0: paths[0]}, {1: paths[1]}) == {(0, 0), (0, 1), (0, 2), (1, 1)}
+    assert found({1: paths[1]}, {0: paths[0]}) == {(1, 0), (1, 1), (1, 2), (0, 1)}
 
 
-def test_nothing_wanted_and_nothing_there() -> None:
-    nothing, one = array([]), array([7])
-    assert key_index.repeated([]).tolist() == []
-    assert key_index.shared(nothing, one).tolist() == []
-    assert key_index.shared(one, nothing).tolist() == []
-    assert key_index.union([]).tolist() == []
+def test_nothing_new_and_nothing_there(tmp_path: Path) -> None:
+    paths = kept(tmp_path, [[], [7 * SPREAD], [7 * SPREAD]])
+    assert found({}, {}) == set()
+    assert found({}, paths) == set()
+    assert found({0: paths[0]}, {1: paths[1]}) == set()
+    assert found({1: paths[1]}, {0: paths[0], 2: paths[2]}) == {(1, 0), (2, 0)}
 
 
-def test_kept_fingerprints_come_back_as_they_stood(tmp_path: Path) -> None:
-    file = tmp_path / "made" / "x.keys"
-    stored = [5, 2**64 - 1, 0, 5]
-    key_index.save(array(stored, in_order=False), file)
-    kept = key_index.load(file)
-    assert isinstance(kept, np.memmap), "mapped, not read"
-    assert kept.tolist() == stored
-    key_index.save(array([]), tmp_path / "none.keys")
-    assert key_index.load(tmp_path / "none.keys").tolist() == []
+def test_a_long_file_tells_its_rows_beside_a_short_one(tmp_path: Path) -> None:
+    # 100,000 rows need 17 bits, three need two: each is told by its own, and both are compared by what they share.
+    long = [number * 2**44 for number in range(100_000)]
+    paths = kept(tmp_path, [long, [long[99_999], 2**63 + 2**43, long[70_001]]])
+    assert found({1: paths[1]}, {0: paths[0]}) == {(0, 99_999), (0, 70_001), (1, 0), (1, 2)}
 
 
 def test_what_is_kept_is_never_changed_by_comparing(tmp_path: Path) -> None:
-    stored = [[0, 5, 5, 9], [5, 7]]
-    for number, each in enumerate(stored):
-        key_index.save(array(each), tmp_path / str(number))
-    kept = [key_index.load(tmp_path / str(number)) for number in range(2)]
-    assert key_index.repeated(kept).tolist() == [5]
-    assert key_index.repeated(kept[:1]).tolist() == [5]
-    assert key_index.shared(*kept).tolist() == [5]
-    assert [each.tolist() for each in kept] == stored
+    paths = kept(tmp_path, [[0, 5 * SPREAD, 5 * SPREAD, 9 * SPREAD], [5 * SPREAD, 7 * SPREAD]])
+    before = [path.read_bytes() for path in paths.values()]
+    for probe in (0, 10_000):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(key_index, "_PROBE", probe)
+            found(paths, {})
+            found({1: paths[1]}, {0: paths[0]})
+    assert [path.read_bytes() for path in paths.values()] == before

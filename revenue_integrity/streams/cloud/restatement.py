@@ -212,13 +212,23 @@ def _refuse_unexplained(connection: duckdb.DuckDBPyConnection, month: date) -> N
 
 
 def _keep(connection: duckdb.DuckDBPyConnection, kept: str, present: str, month: date) -> None:
-    """Make the month's rows of a kept table those of a relation, touching only rows that differ."""
-    inside = "usage_date between $first and $last"
+    """Make the month's rows of a kept table those of a relation, touching only rows that differ, on days that differ."""
+    columns = [name for (name, *_) in connection.execute(f"describe {kept}").fetchall()]
+    summed = f"select usage_date, count(*) as rows, bit_xor(hash({', '.join(columns)})) as digest from"
+    # No row stands twice, so a day is told by the sum of its rows: comparing them one by one is for days where it differs.
     connection.execute(
-        f"create or replace temp table restatement_gone as select * from {kept} where {inside} except from {present}",
+        f"""
+        create or replace temp table restatement_days as
+        select usage_date
+        from ({summed} {kept} where usage_date between $first and $last group by all) as was
+        full join ({summed} {present} group by all) as now using (usage_date)
+        where was.rows is distinct from now.rows or was.digest is distinct from now.digest
+        """,
         _bounds(month),
     )
-    columns = [name for (name, *_) in connection.execute(f"describe {kept}").fetchall()]
+    old = f"select * from {kept} where usage_date in (from restatement_days)"
+    new = f"select {', '.join(columns)} from {present} where usage_date in (from restatement_days)"
+    connection.execute(f"create or replace temp table restatement_gone as {old} except {new}")
     same = " and ".join(f"kept.{name} = gone.{name}" for name in columns)
     connection.execute(f"delete from {kept} as kept using restatement_gone as gone where {same}")
-    connection.execute(f"insert into {kept} by name (from {present} except select * from {kept} where {inside})", _bounds(month))
+    connection.execute(f"insert into {kept} {new} except {old}")

@@ -64,6 +64,7 @@ CLOUD_EVENT_OUTCOMES = _curated(
     ],
     # Numbers of files follow the order in which they were read; batch and file name say the same for ever.
     content_excludes=("file_no",),
+    published_slices=True,
 )
 
 CLOUD_EVENTS = _curated(

@@ -4,6 +4,17 @@ with days as (
     select distinct usage_date from restatement_changes
 ),
 
+-- Of the days alone: the joins below would otherwise look at a month of them.
+outcomes as (
+    select batch_id, file_name, row_number
+    from curated.cloud_event_outcomes
+    where month = $first and usage_date in (select usage_date from days)
+),
+
+excluded as (
+    select * from meta.cloud_published_excluded where usage_date in (select usage_date from days)
+),
+
 judged as (
     select
         c.*,
@@ -14,12 +25,11 @@ judged as (
     left join restatement_live as l
         on c.usage_date = l.usage_date and l.source = 'billing_events' and c.batch_id = l.batch_id
         and c.file_name = l.file_name and c.tenant_id = l.tenant_id
-    left join curated.cloud_event_outcomes as o
-        on o.month = $first and c.batch_id = o.batch_id and c.file_name = o.file_name and c.row_number = o.row_number
+    left join outcomes as o on c.batch_id = o.batch_id and c.file_name = o.file_name and c.row_number = o.row_number
     left join meta.cloud_published_live as p
         on c.usage_date = p.usage_date and p.source = 'billing_events' and c.batch_id = p.batch_id
         and c.file_name = p.file_name and c.tenant_id = p.tenant_id
-    left join meta.cloud_published_excluded as x
+    left join excluded as x
         on c.usage_date = x.usage_date and c.batch_id = x.batch_id and c.file_name = x.file_name
         and c.row_number = x.row_number
 )
