@@ -138,7 +138,7 @@ def land(
 
 def _tell_landed(landed: Any) -> None:
     print(f"{landed.batch_id} {landed.digest}")
-    say(f"{landed.rows} rows landed; `revenue-integrity run` computes what they touch")
+    say(f"{landed.rows} {'row' if landed.rows == 1 else 'rows'} landed; `revenue-integrity run` computes what they touch")
     for reason in landed.reasons:
         say(f"will be quarantined: {reason}")
     if landed.quarantined > len(landed.reasons):
@@ -511,11 +511,27 @@ def _logged(arguments: Sequence[str]) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def _quiet_if_unread() -> Iterator[None]:
+    """End a command well whose reader went away (`| head`): it has seen what it wanted."""
+    try:
+        yield
+        # What is still in the buffer would be written when nobody catches the error any more.
+        sys.stdout.flush()
+    except (BrokenPipeError, SystemExit) as ended:
+        # The library behind the commands turns a reader that is gone into an exit of its own.
+        if isinstance(ended, SystemExit) and not isinstance(ended.__context__, BrokenPipeError):
+            raise
+        # Pointing stdout elsewhere keeps the interpreter's exit quiet.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
 def main(arguments: list[str] | None = None, run_app: Callable[..., Any] = app) -> None:
     """Run a command; what a user can cause becomes one line on stderr and an exit code."""
     process.collect_garbage_rarely()
     try:
-        with _logged(sys.argv[1:] if arguments is None else arguments):
+        with _logged(sys.argv[1:] if arguments is None else arguments), _quiet_if_unread():
             run_app(args=arguments, prog_name="revenue-integrity")
     except UsageError as error:
         say(f"error: {error}")
@@ -526,7 +542,3 @@ def main(arguments: list[str] | None = None, run_app: Callable[..., Any] = app) 
     except KeyboardInterrupt:
         say("stopped")
         sys.exit(1)
-    except BrokenPipeError:
-        # The reader of our output went away (`| head`); pointing stdout elsewhere keeps the interpreter's exit quiet.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)

@@ -246,9 +246,7 @@ def _of_landing_and_publication(stream: str) -> Iterator[Described]:
     """Yield what every stream has alike, once."""
     manifest, refused = batches_table(stream), quarantine_table(stream)
     yield Described(manifest, PUBLISHED_BY_STREAM.format(name=manifest.name), _listed(manifest.key))
-    # File and row are empty for a batch that was refused whole, so they are no key for the warehouse, but they name the row.
-    named = _listed(("batch_id", "file_name", "row_number"))
-    yield Described(refused, PUBLISHED_BY_STREAM.format(name=refused.name), named)
+    yield Described(refused, PUBLISHED_BY_STREAM.format(name=refused.name), _listed(refused.identity))
     judged, published = checks_table(stream), publication_table(stream)
     yield Described(judged, PUBLISHED_BY_MONTH.format(name=judged.name), _listed(judged.key))
     for other in (checks_table(each.name) for each in STREAMS if each.name != stream):

@@ -121,11 +121,6 @@ def rounded(numerator: "np.ndarray[Any, Any]", denominator: "np.ndarray[Any, Any
     return np.where(numerator >= 0, nearest, -nearest)
 
 
-def to_cents(dollars: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Round a column of exact currency amounts to whole cents (``int64``); the column must have no missing value."""
-    return map_rows(cents, dollars).astype("int64")
-
-
 def largest_remainder(amount: int, weights: Sequence[int | Decimal], identifiers: Sequence[str]) -> list[int]:
     """Split whole cents by weights so that the parts add up to the whole.
 

@@ -5,6 +5,7 @@ Values come from the environment (``REVENUE_INTEGRITY_FIRST_MONTH=2024-01``, lis
 ``REVENUE_INTEGRITY_CONFIG`` names, then from the defaults below.
 """
 
+import json
 import re
 import zoneinfo
 from datetime import date
@@ -329,12 +330,17 @@ class Settings(BaseSettings):
         return months.between(self.first_month, self.last_month or months.add(clock.now().date(), 1))
 
     def values(self, *names: str) -> dict[str, str]:
-        """Return some settings as canonical text: what a fingerprint holds of them."""
+        """Return some settings as canonical text, lists and tables as JSON: what a fingerprint holds of them, and people read."""
         dumped = self.model_dump(mode="json", include=set(names))
         missing = set(names) - set(dumped)
         if missing:
             raise KeyError(f"no such setting: {sorted(missing)}")
-        return {name: str(dumped[name]) for name in sorted(names)}
+        return {
+            name: json.dumps(dumped[name], ensure_ascii=False, sort_keys=True)
+            if isinstance(dumped[name], dict | list)
+            else str(dumped[name])
+            for name in sorted(names)
+        }
 
 
 def load_settings(**overrides: Any) -> Settings:

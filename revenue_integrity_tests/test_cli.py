@@ -141,7 +141,7 @@ def test_landing_prints_batch_and_digest(empty: Settings, run_in: Run, tmp_path:
     batch, digest = done.out.split()
     assert batch == "colocation/sites/20250401T000000Z"
     assert len(digest) == 64
-    assert "1 rows landed" in done.err
+    assert "1 row landed" in done.err
     assert "not modelled and ignored: extra" in done.err
     assert (empty.landing_path / batch / "sites.csv").is_file()
 
@@ -272,7 +272,10 @@ def test_a_reader_that_goes_away_is_no_crash(golden_home: Settings) -> None:
         assert writer.stderr is not None
         subprocess.run([sys.executable, "-c", reader], stdin=writer.stdout, check=True)
         writer.stdout.close()
-        assert b"Traceback" not in writer.stderr.read()
+        assert writer.stderr.read() == b""
+    assert writer.returncode == 0
+    told = (golden_home.logs_path / "revenue-integrity.jsonl").read_text(encoding="utf-8").splitlines()[-1]
+    assert json.loads(told)["exit_code"] == 0
 
 
 def test_a_past_world_that_was_not_computed_is_told(golden_home: Settings, run_in: Run) -> None:

@@ -78,13 +78,6 @@ def test_columns_of_whole_numbers_are_rounded_half_away_from_zero() -> None:
     assert exact.rounded(numerators, 2).tolist() == [1, -1, 3, -3, 2, 5 * 10**39 + 1]
 
 
-def test_a_column_of_amounts_becomes_whole_cents() -> None:
-    column = pd.Series([Decimal("12.345"), Decimal("-12.345"), Decimal(0)], dtype=object)
-    result = exact.to_cents(column)
-    assert result.dtype == "int64"
-    assert result.tolist() == [1235, -1235, 0]
-
-
 @pytest.mark.parametrize(
     ("amount", "weights", "identifiers", "parts"),
     [

@@ -127,6 +127,9 @@ def test_a_share_is_exact_and_fingerprints_see_each_change() -> None:
     settings = load_settings(tolerance_share="0.1", holidays=["2025-01-01"])
     assert settings.tolerance_share == Decimal("0.1")
     told = settings.values("tolerance_share", "holidays", "first_month")
-    assert told == {"first_month": "2024-01", "holidays": "['2025-01-01']", "tolerance_share": "0.1"}
+    assert told == {"first_month": "2024-01", "holidays": '["2025-01-01"]', "tolerance_share": "0.1"}
+    tenants = {"B": "T-2", "A": "Zürich"}
+    told = load_settings(tenant_of_billing_account=tenants).values("tenant_of_billing_account")
+    assert told == {"tenant_of_billing_account": '{"A": "Zürich", "B": "T-2"}'}
     with pytest.raises(KeyError, match="no such setting"):
         settings.values("tolerance")

@@ -61,6 +61,8 @@ def quarantine_table(stream: str) -> Table:
             column.json_text("raw", "The row as it came.", null=True),
         ],
         partition="",
+        # Empty for a batch that was refused whole.
+        also_named_by=("file_name", "row_number"),
     )
 
 

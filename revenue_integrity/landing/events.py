@@ -21,7 +21,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -138,6 +138,21 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
 def store_path(settings: Settings) -> Path:
     """Return where the kept files stand."""
     return settings.home / "events"
+
+
+def kept_files(connection: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[str]:
+    """Return the files that the store of some sources rests on, relative to the home: rows, and indexes of events."""
+    indexed = [source.name for source in sources if source.delivery == "append_events"]
+    found = connection.execute(
+        "select path, list_contains($indexed, source) from meta.event_files where list_contains($names, source) order by path",
+        {"indexed": indexed, "names": [source.name for source in sources if source.is_kept_in_files]},
+    ).fetchall()
+    return [file for path, has_index in found for file in ([path, str(_keys_of(Path(path)))] if has_index else [path])]
+
+
+def lost_files(files: Iterable[str], settings: Settings) -> list[str]:
+    """Return those of some kept files that are gone."""
+    return [file for file in files if not (settings.home / file).is_file()]
 
 
 def facts_of(source: Source, settings: Settings) -> dict[str, str]:
@@ -303,7 +318,8 @@ class EventStore:
         try:
             self._execute(f"""
                 copy (select {", ".join(typed)}, {" or ".join(f"({doubt})" for doubt in doubts)} as {_DOUBTFUL} from {text})
-                to {quote(str(unfinished))} (format parquet, string_dictionary_page_size_limit {_DICTIONARY_BYTES})
+                to {quote(str(unfinished))}
+                (format parquet, compression lz4_raw, string_dictionary_page_size_limit {_DICTIONARY_BYTES})
             """)
         except duckdb.Error:
             # Not as regular as it looked: it is read record by record, which tells what is wrong with which.

@@ -228,7 +228,10 @@ def _must_rebuild(connection: duckdb.DuckDBPyConnection, sources: Sequence[Sourc
     built = connection.execute(
         "select built_by from meta.ingestion where list_contains(?, stream)", [sorted({source.stream for source in sources})]
     ).fetchall()
-    return {each for (each,) in built} != {built_by(sources, settings)}
+    if {each for (each,) in built} != {built_by(sources, settings)}:
+        return True
+    # They are links or copies of what was landed: whatever is lost of them can be made again.
+    return bool(events.lost_files(events.kept_files(connection, sources), settings))
 
 
 def _refuse_later(connection: duckdb.DuckDBPyConnection, sources: Sequence[Source], as_of: datetime | None) -> None:
@@ -253,8 +256,8 @@ def _refuse_unfaithful(found: Scan, known: Mapping[str, _Known]) -> None:
         digest = _digest(batch) if batch else "nothing"
         if digest != recorded.digest:
             raise LandingError(
-                f"the rules of ingestion have changed, and the store cannot be built again: batch {batch_id} was recorded with"
-                f" digest {recorded.digest}, {digest} is found",
+                "the store must be built again, for the rules of ingestion have changed or files of it are gone, and cannot be:"
+                f" batch {batch_id} was recorded with digest {recorded.digest}, {digest} is found",
                 "Put the original files of the batch back",
             )
 

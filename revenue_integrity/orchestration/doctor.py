@@ -76,6 +76,7 @@ def _examine_home(settings: Settings) -> Iterator[Finding]:
         _disk,
         _landing,
         _warehouse,
+        _event_store,
         _ledger,
         _people,
         _instance,
@@ -206,6 +207,27 @@ def _warehouse(settings: Settings) -> Finding:
         step = "Give this user the right to read and write it; if it is damaged, restore a backup, or delete it and run again"
         return Finding("warehouse", False, f"{settings.warehouse_path} cannot be opened: {error}", step)
     return Finding("warehouse", True, f"{tables[0][0]} tables, {settings.warehouse_path.stat().st_size / 1024**2:.0f} MiB")
+
+
+def _event_store(settings: Settings) -> Finding:
+    from revenue_integrity.landing.events import lost_files
+    from revenue_integrity.orchestration.ingestion import read_manifest
+    from revenue_integrity.streams.registry import STREAMS
+
+    try:
+        kept = [file for stream in STREAMS for file in read_manifest(settings, stream).kept]
+    except NotADirectoryError:
+        # The home is a file, which is told elsewhere.
+        kept = []
+    except OSError as error:
+        step = "Give this user the right to read the home with all its directories"
+        return Finding("event store", False, f"{error.filename} cannot be read: {error.strerror}", step)
+    if not kept:
+        return Finding("event store", True, "not there yet", "It is made by the first run that reads billing events")
+    if lost := lost_files(kept, settings):
+        step = "Run `revenue-integrity run`: they are made again from the landing zone, and the months stay as they are"
+        return Finding("event store", False, f"{len(lost)} of its {len(kept)} files are gone, first {lost[0]}", step)
+    return Finding("event store", True, f"{len(kept)} files")
 
 
 def _ledger(settings: Settings) -> Finding:

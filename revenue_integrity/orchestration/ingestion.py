@@ -18,6 +18,7 @@ from revenue_integrity import months
 from revenue_integrity.close.calendar import cutoff
 from revenue_integrity.close.evidence import DELIVERIES, Delivery, evidence, evidence_slice
 from revenue_integrity.files import write_if_changed
+from revenue_integrity.landing import events
 from revenue_integrity.landing import ingest as landing
 from revenue_integrity.landing.slices import touching_batches
 from revenue_integrity.landing.zone import FoundBatch, scan
@@ -37,6 +38,7 @@ class Manifest:
         touching: for each source's month, the (batch, digest) set that touches it.
         changed: for each batch that has changed since first sight, the months that it touches and both digests.
         rejected: for each batch that was rejected as a whole, why.
+        kept: the files that the event store rests on, relative to the home.
     """
 
     built_by: str = ""
@@ -44,6 +46,7 @@ class Manifest:
     touching: Mapping[str, list[list[str]]] = field(default_factory=dict)
     changed: Mapping[str, Any] = field(default_factory=dict)
     rejected: Mapping[str, str] = field(default_factory=dict)
+    kept: Sequence[str] = ()
 
     def fingerprint(self, source: str, month: date) -> str:
         """Return the fingerprint of a raw partition: a hash of the (batch, digest) set that touches it."""
@@ -103,10 +106,10 @@ def _built_by(stream: Stream, settings: Settings) -> str:
 
 
 def pending(settings: Settings, stream: Stream, as_of: datetime | None = None) -> list[str]:
-    """Return the batches that differ from what was ingested: new ones, changed ones, or all if the rules have changed."""
+    """Return the batches that differ from what was ingested: new ones, changed ones, or all if the store must be built again."""
     manifest = read_manifest(settings, stream)
     found = [each for each in scan(settings.landing_path, stream.sources).batches if as_of is None or each.arrival <= as_of]
-    if manifest.built_by != _built_by(stream, settings):
+    if manifest.built_by != _built_by(stream, settings) or events.lost_files(manifest.kept, settings):
         return [batch.batch_id for batch in found]
     return [batch.batch_id for batch in found if manifest.seen.get(batch.batch_id) != _look(batch)]
 
@@ -184,5 +187,6 @@ def _write_manifest(connection: duckdb.DuckDBPyConnection, settings: Settings, s
             if found
         },
         "rejected": dict(refused),
+        "kept": events.kept_files(connection, stream.sources),
     }
     write_if_changed(_file(settings, stream), json.dumps(manifest, sort_keys=True) + "\n")

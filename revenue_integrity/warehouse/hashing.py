@@ -44,7 +44,7 @@ def canonical_select(table: Table, rows: str) -> str:
     """Return the ``select`` of the canonical line of each row of ``rows`` (a table, or a filtered one), in key order."""
     # Joined at once: a chain of || would build a longer text for each column. No field is null.
     fields = ", ".join(_field(column, table.sql_type(column)) for column in content_columns(table))
-    order = ", ".join(f'"{column}"' for column in table.key)
+    order = ", ".join(f'"{column}"' for column in table.identity)
     return f"select concat_ws(chr(9), {fields}) || chr(10) as line from {rows} order by {order}"
 
 
@@ -83,7 +83,7 @@ def canonical_digests(
     """
     names = ", ".join(f'"{column}"' for column in by)
     counts = connection.execute(f"select {names}, count(*) from {rows} group by {names} order by {names}", parameters).fetchall()
-    key = ", ".join(f'"{column}"' for column in table.key)
+    key = ", ".join(f'"{column}"' for column in table.identity)
     text = canonical_select(table, rows).removesuffix(f" order by {key}")
     lines = connection.sql(f"{text} order by {names}, {key}", params=parameters).to_arrow_reader(_ROWS_PER_BATCH)
     found = []

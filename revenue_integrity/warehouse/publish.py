@@ -163,7 +163,7 @@ def described(table: Table, batches: Sequence[Sequence[str]]) -> dict[str, Any]:
     return {
         "description": table.description,
         "owner": table.owner,
-        "key": list(table.key),
+        "key": list(table.identity),
         "columns": _columns(table),
         "batches": [{"batch_id": batch, "digest": digest} for batch, digest in batches],
     }

@@ -113,6 +113,7 @@ class Table:
         description: grain and purpose, one or two sentences.
         key: the columns that name a row; never null, unique together.
         schema: the pandera schema of the columns, in order.
+        also_named_by: columns that may be empty and name a row together with the key, where the key alone does not.
         owner: who answers for it (a team, for the UI and the dictionary).
         partition: the DATE column that slices it by month (``month``).
         content_excludes: run-time columns, which are no content and never hashed.
@@ -133,6 +134,12 @@ class Table:
     content_excludes: tuple[str, ...] = ()
     slice_column: str = ""
     published_slices: bool = False
+    also_named_by: tuple[str, ...] = ()
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The columns by which a row is told from all others, and by which rows are ordered."""
+        return self.key + self.also_named_by
 
     @property
     def part_columns(self) -> tuple[str, ...]:

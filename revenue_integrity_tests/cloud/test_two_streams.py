@@ -5,10 +5,12 @@ The home is that of ``scenarios.story``: two months of colocation, signed, befor
 
 import csv
 import json
+import shutil
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
@@ -16,7 +18,7 @@ from revenue_integrity import clock
 from revenue_integrity.close import freeze
 from revenue_integrity.close.ledger import signed_path
 from revenue_integrity.errors import Refusal
-from revenue_integrity.orchestration import close, exports
+from revenue_integrity.orchestration import close, doctor, exports
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud.schemas import DAILY_ACCOUNT_COST
 from revenue_integrity.warehouse import publish
@@ -24,7 +26,7 @@ from revenue_integrity_tests.cloud.world import deliver
 from revenue_integrity_tests.conftest import made_once
 from revenue_integrity_tests.scenarios import story
 from revenue_integrity_tests.scenarios.story import FEBRUARY, JANUARY, NOW, restated, row_of, statuses
-from revenue_integrity_tests.support import command
+from revenue_integrity_tests.support import command, environment_of
 
 
 @pytest.fixture(autouse=True)
@@ -101,6 +103,26 @@ def united_run(ready_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 def united_home(united_run: Path, tmp_path: Path) -> Settings:
     """Return the settings of a fresh copy of a home of both streams, of which no month is signed."""
     return story.copy_home(united_run, tmp_path / "home")
+
+
+def test_a_lost_event_store_is_found_and_made_again(united_home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment_of(united_home).items():
+        monkeypatch.setenv(name, value)
+
+    def found() -> pd.Series:
+        return doctor.examine().set_index("what").loc["event store"]
+
+    assert (found()["ok"], found()["found"]) == (True, "2 files")
+    published = {file: file.read_bytes() for file in united_home.published_path.rglob("*.parquet")}
+    shutil.rmtree(united_home.home / "events")
+    assert not found()["ok"]
+    assert found()["found"].startswith("2 of its 2 files are gone, first events/cloud/")
+    assert "revenue-integrity run" in found()["next_step"]
+    assert story.run(united_home).failures == []
+    assert found()["ok"]
+    done = command(united_home, "export", "cloud_events", "--format", "csv")
+    assert [row["event_id"] for row in csv.DictReader(done.stdout.splitlines())] == ["E-1"]
+    assert {file: file.read_bytes() for file in united_home.published_path.rglob("*.parquet")} == published
 
 
 def test_events_are_exported_and_a_published_part_that_was_changed_is_found(united_home: Settings) -> None:

@@ -19,6 +19,7 @@ from revenue_integrity_tests.cloud.support import (
     EVENT_TYPES,
     Cloud,
     Rows,
+    charge,
     csv_bytes,
     event,
     gz_bytes,
@@ -467,6 +468,22 @@ def test_batches_count_what_became_of_their_rows(tmp_path: Path) -> None:
     other.events(SECOND, event("E-1", 32, ingested_at="2025-03-06T11:00:00Z"), ROWS[1]).run()
     other.events(FIRST, *ROWS, event("BAD", "-1")).run()
     assert other.rows(f"select {counts} from meta.batches order by batch_id") == [(6, 4, 1, 1, 1), (2, 1, 0, 1, 1)]
+
+
+@pytest.mark.parametrize("lost", ["*.parquet", "*.keys", "*"])
+def test_files_that_are_lost_are_made_again(tmp_path: Path, lost: str) -> None:
+    cloud = Cloud(tmp_path)
+    cloud.put("billing_events", FIRST, parquet_bytes(ROWS), "a.parquet")
+    cloud.events(SECOND, event("E-1", 32, ingested_at="2025-03-06T11:00:00Z"), event("BAD", "-1")).focus(THIRD, charge("7"))
+    cloud.run()
+    before = cloud.hashes(), cloud.survivors(), cloud.raw_slices()
+    for file in (tmp_path / "events").rglob(lost):
+        if file.is_file():
+            file.unlink()
+    assert cloud.ingest().rebuilt
+    assert cloud.compute() == {}, "nothing that was computed rests on anything else than before"
+    assert (cloud.hashes(), cloud.survivors(), cloud.raw_slices()) == before
+    assert not cloud.ingest().rebuilt
 
 
 def test_equal_hashes_make_only_candidates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

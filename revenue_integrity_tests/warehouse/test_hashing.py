@@ -2,6 +2,7 @@
 
 import hashlib
 from decimal import Decimal
+from itertools import permutations
 
 import duckdb
 import pandas as pd
@@ -10,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from revenue_integrity.landing.datasets import quarantine_table
 from revenue_integrity.warehouse import table as column
 from revenue_integrity.warehouse.hashing import canonical_digest, content_hash
-from revenue_integrity.warehouse.storage import write_partition
+from revenue_integrity.warehouse.storage import arrow_schema, write_partition
 from revenue_integrity.warehouse.table import table
 from revenue_integrity_tests.support import MARCH, SAMPLE, sample_rows
 
@@ -62,6 +64,29 @@ def test_the_order_of_rows_does_not_matter() -> None:
     ids = tuple(f"A-{number}" for number in range(50))
     rows = sample_rows(ids=ids)
     assert hash_of(rows.sample(frac=1, random_state=4).reset_index(drop=True)) == hash_of(rows)
+
+
+def test_rows_of_one_key_are_ordered_by_what_else_names_them() -> None:
+    refused = pd.DataFrame(
+        {
+            "stream": "colocation",
+            "source": "sites",
+            "batch_id": "colocation/sites/20250306T000000Z",
+            "file_name": ["a.csv", "a.csv", "b.csv", None],
+            "row_number": pd.array([2, 10, 1, None], "Int64"),
+            "month": pd.Series([None] * 4, dtype="datetime64[us]"),
+            "dq_errors": ["one", "two", "three", "whole"],
+            "raw": None,
+        }
+    )
+    declared = quarantine_table("colocation")
+    found = set()
+    for order in permutations(range(4)):
+        rows = pa.Table.from_pandas(refused.iloc[list(order)], schema=arrow_schema(declared), preserve_index=False)
+        with duckdb.connect() as connection:
+            connection.register("given_rows", rows)
+            found.add(canonical_digest(connection, declared, "given_rows"))
+    assert len(found) == 1
 
 
 def test_text_is_ordered_by_its_bytes() -> None:
