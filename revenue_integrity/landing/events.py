@@ -150,6 +150,22 @@ def kept_files(connection: duckdb.DuckDBPyConnection, sources: Sequence[Source])
     return [file for path, has_index in found for file in ([path, str(_keys_of(Path(path)))] if has_index else [path])]
 
 
+def batches_set_aside(connection: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> dict[str, list[date]]:
+    """Return the batches all of whose rows of some month are set aside, with these months."""
+    found = connection.execute(
+        """
+        select batch_id, list(month order by month)
+        from (
+            select batch_id, date_trunc('month', usage_date)::date as month
+            from meta.event_days where list_contains($names, source) group by all having bool_and(set_aside)
+        )
+        group by batch_id order by batch_id
+        """,
+        {"names": [source.name for source in sources if source.is_kept_in_files]},
+    ).fetchall()
+    return dict(found)
+
+
 def lost_files(files: Iterable[str], settings: Settings) -> list[str]:
     """Return those of some kept files that are gone."""
     return [file for file in files if not (settings.home / file).is_file()]

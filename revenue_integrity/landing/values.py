@@ -247,7 +247,7 @@ def judged(column: SourceColumn, text: str, currency: str) -> Judgement:
         )
         suspicious += f" or {value} not in ({allowed})"
     elif column.kind == "currency":
-        problems.append((f"{value} <> {quote(currency)}", f"'currency is ' || {shown} || ', not {currency}'"))
+        problems.append((f"{value} <> {quote(currency)}", f"'{column.name} is ' || {shown} || ', not {currency}'"))
         suspicious += f" or {value} <> {quote(currency)}"
     elif column.kind == "timezone":
         zones = ", ".join(map(quote, sorted(zoneinfo.available_timezones())))

@@ -154,13 +154,16 @@ class Desk:
         return any(entry.month == label and entry.action == Action.APPROVE for entry in self._entries)
 
     def _batches(self, month: date) -> list[dict[str, str]]:
+        """Return the batches that a month rests on; one whose rows of the month are set aside is news once they count."""
         label = months.label(month)
+        manifests = [ingestion.read_manifest(self.settings, stream) for stream in self._streams]
         found = {
             (batch_id, digest)
-            for stream in self._streams
-            for name, touching in ingestion.read_manifest(self.settings, stream).touching.items()
+            for manifest in manifests
+            for name, touching in manifest.touching.items()
             if name.endswith(f"@{label}")
             for batch_id, digest in touching
+            if label not in manifest.aside.get(batch_id, ())
         }
         return [{"id": batch_id, "digest": digest} for batch_id, digest in sorted(found)]
 

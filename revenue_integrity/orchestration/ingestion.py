@@ -39,6 +39,7 @@ class Manifest:
         changed: for each batch that has changed since first sight, the months that it touches and both digests.
         rejected: for each batch that was rejected as a whole, why.
         kept: the files that the event store rests on, relative to the home.
+        aside: for each batch all of whose rows of some month are set aside, these months.
     """
 
     built_by: str = ""
@@ -47,6 +48,7 @@ class Manifest:
     changed: Mapping[str, Any] = field(default_factory=dict)
     rejected: Mapping[str, str] = field(default_factory=dict)
     kept: Sequence[str] = ()
+    aside: Mapping[str, list[str]] = field(default_factory=dict)
 
     def fingerprint(self, source: str, month: date) -> str:
         """Return the fingerprint of a raw partition: a hash of the (batch, digest) set that touches it."""
@@ -140,6 +142,7 @@ def admit(settings: Settings, stream: Stream, month: date) -> bool:
         admitted = landing.admit(connection, stream.sources, settings, month)
         if admitted:
             catalog.refresh(connection, settings)
+            _write_manifest(connection, settings, stream)
     return admitted
 
 
@@ -188,5 +191,9 @@ def _write_manifest(connection: duckdb.DuckDBPyConnection, settings: Settings, s
         },
         "rejected": dict(refused),
         "kept": events.kept_files(connection, stream.sources),
+        "aside": {
+            batch_id: [months.label(month) for month in of_batch]
+            for batch_id, of_batch in events.batches_set_aside(connection, stream.sources).items()
+        },
     }
     write_if_changed(_file(settings, stream), json.dumps(manifest, sort_keys=True) + "\n")

@@ -154,6 +154,29 @@ def test_events_are_exported_and_a_published_part_that_was_changed_is_found(unit
     assert "close.json names" in finding.problem
 
 
+def test_rows_beyond_the_lookback_that_are_let_in_after_the_signature_are_new_data(ready_home: Settings) -> None:
+    home = ready_home.model_copy(update={"cloud_lookback_days": 20})
+    deliver(home, "20250210T000000Z", ("E-1", "2025-02-03", "10.25"))
+    assert story.run(home).failures == []
+    story.sign(home, JANUARY, FEBRUARY)
+
+    # 34 days after its day: kept aside, so nothing of what was signed is another.
+    deliver(home, "20250310T000000Z", ("E-2", "2025-02-04", "7"))
+    assert story.run(home).failures == []
+    assert statuses(home) == ["signed_off", "signed_off"]
+    late = "cloud/billing_events/20250310T000000Z"
+
+    # Somebody runs the month deliberately: its content differs because of this batch, not because of the program.
+    assert story.run(home, FEBRUARY, everything=True).failures == []
+    assert statuses(home) == ["signed_off", "reopened"]
+    changed = restated(home, FEBRUARY)
+    days = changed[(changed["dataset"] == "daily_account_cost") & (changed["measure"] == "total_cost")]
+    assert [row.delta for row in days.itertuples()] == [Decimal(7)]
+    assert set(changed["cause"]) == {"data"}
+    assert {*map(tuple, map(json.loads, changed["batches"]))} == {(late,)}
+    assert row_of(home, FEBRUARY)["reopened_because"] == "data"
+
+
 def test_a_due_month_of_the_second_stream_that_is_not_published_cannot_be_signed(united_home: Settings) -> None:
     (united_home.published_path / "_close" / "cloud" / "month=2025-01" / "close.json").unlink()
     with pytest.raises(Refusal):

@@ -215,6 +215,7 @@ def test_another_currency_is_refused() -> None:
     column = SourceColumn("currency", "currency", "")
     assert read(column, "usd") == ("USD", None)
     assert read(column, "EUR")[1] == "currency is EUR, not USD"
+    assert read(SourceColumn("billingcurrency", "currency", ""), "EUR")[1] == "billingcurrency is EUR, not USD"
 
 
 def test_text_keeps_its_inside() -> None:
