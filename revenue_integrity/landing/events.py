@@ -699,9 +699,10 @@ class EventStore:
         self._resolve()
 
     def _find_claims(self, news: Sequence[_Kept]) -> None:
-        fresh = {file.number: _keys_of(file.path) for file in news}
-        others = self._events_of_before(set(fresh))
-        rows = key_index.contested(fresh, {file.file_no: _keys_of(file.path) for file in others})
+        fresh = {file.number: key_index.Index(_keys_of(file.path), file.rows) for file in news}
+        before = self._events_of_before(set(fresh))
+        others = [file for file, _ in before]
+        rows = key_index.contested(fresh, {file.file_no: key_index.Index(_keys_of(file.path), count) for file, count in before})
         wanted = pa.table(
             {
                 "file_no": np.repeat(np.array(list(rows), np.int64), [len(each) for each in rows.values()]),
@@ -742,14 +743,21 @@ class EventStore:
             parts.append(f"select * from ({scan_sql(short, EVENT_COLUMNS)}) semi join landing_wanted using (file_no, row_number)")
         return " union all ".join(parts)
 
-    def _events_of_before(self, news: set[int]) -> list[ScannedFile]:
-        """Return the files of events that are on record and not among the new ones."""
+    def _events_of_before(self, news: set[int]) -> list[tuple[ScannedFile, int]]:
+        """Return the files of events that are on record and not among the new ones, each with its rows."""
         events = [source.name for source in self._sources.values() if source.delivery == "append_events"]
         found = self._rows(
-            "select file_no, path, projection from meta.event_files where list_contains($events, source) order by file_no",
+            """
+            select file_no, path, projection, row_count from meta.event_files
+            where list_contains($events, source) order by file_no
+            """,
             events=events,
         )
-        return [ScannedFile(number, self._settings.home / path, sql) for number, path, sql in found if number not in news]
+        return [
+            (ScannedFile(number, self._settings.home / path, sql), rows)
+            for number, path, sql, rows in found
+            if number not in news
+        ]
 
     def _insert_claims(self, rows: str) -> None:
         """Note versions, but bad rows and what is on record."""

@@ -14,10 +14,14 @@ scan. Indexes are mapped from disk: what is in memory at once is one file's, or 
 
 import mmap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+from revenue_integrity.errors import WarehouseError
+from revenue_integrity.files import sync
 
 Entries = npt.NDArray[np.uint64]
 """An index, or the hashes of some keys."""
@@ -46,40 +50,76 @@ def save(entries: Entries, file: Path) -> None:
     entries.sort()
     file.parent.mkdir(parents=True, exist_ok=True)
     entries.tofile(file)
+    # Half an index would hide rows that share their key: it must be whole before anything refers to it.
+    sync(file)
 
 
-def contested(fresh: Mapping[int, Path], held: Mapping[int, Path]) -> dict[int, Rows]:
+@dataclass(frozen=True)
+class Index:
+    """A kept index.
+
+    Attributes:
+        file: where it stands.
+        rows: rows of the file that it is of.
+    """
+
+    file: Path
+    rows: int
+
+    def entries(self, lookups: int = 0) -> Entries:
+        """Return its entries, mapped from disk: all at once where so many lookups touch every page.
+
+        Raises:
+            WarehouseError: it is not whole.
+        """
+        size = self.file.stat().st_size
+        if size != self.rows * np.dtype(np.uint64).itemsize:
+            raise WarehouseError(
+                f"{self.file} is damaged: it has {size} bytes, for {self.rows} rows", "Delete it and run again: it is made anew"
+            )
+        if not size:
+            return np.empty(0, np.uint64)
+        flags = mmap.MAP_SHARED | (_AT_ONE_GO if lookups * mmap.PAGESIZE > size else 0)
+        with self.file.open("rb") as stream:
+            return np.frombuffer(mmap.mmap(stream.fileno(), 0, flags=flags, prot=mmap.PROT_READ), np.uint64)
+
+
+def contested(fresh: Mapping[int, Index], held: Mapping[int, Index]) -> dict[int, Rows]:
     """Return, by file, the rows whose key may stand in another row, and in at least one row of a fresh file.
 
     Args:
         fresh: indexes of files that are new, by the numbers of their files.
         held: indexes of those that were there.
+
+    Raises:
+        WarehouseError: an index is not whole.
     """
-    news = {number: _load(file) for number, file in fresh.items()}
-    # As many upper bits as all have; mapped, an index costs nothing before it is looked at.
-    bits = _row_bits(max((len(_load(file)) for file in (*fresh.values(), *held.values())), default=0))
-    own = {number: _each_once(entries >> bits) for number, entries in news.items()} if held else {}
-    wanted = [_repeated(list(news.values()), bits)]
-    rows: dict[int, Rows] = {}
-    for number, file in held.items():
-        # One at a time: together they are as long as everything that ever came.
-        entries = _load(file, sum(map(len, own.values())))
-        met = _union(_shared(keys, entries, bits) for keys in own.values())
-        wanted.append(met)
-        rows[number] = _rows(entries, met, bits)
-    keys = _union(wanted)
-    rows |= {number: _rows(entries, keys, bits) for number, entries in news.items()}
+    # As many upper bits as all have.
+    bits = _row_bits(max((each.rows for each in (*fresh.values(), *held.values())), default=0))
+    wanted = [_repeated(list(fresh.values()), bits)]
+    met: dict[int, list[Entries]] = {number: [] for number in held}
+    for group in _groups(list(fresh.values())) if held else ():
+        keys = _union(each.entries() >> bits for each in group)
+        for number, index in held.items():
+            # One at a time: a mapped file stays open, and together they are as long as everything that ever came.
+            met[number].append(_shared(keys, index.entries(len(keys)), bits))
+    in_held = {number: _union(each) for number, each in met.items()}
+    keys = _union([*wanted, *in_held.values()])
+    rows = {number: _rows(index.entries(len(in_held[number])), in_held[number], bits) for number, index in held.items()}
+    rows |= {number: _rows(index.entries(len(keys)), keys, bits) for number, index in fresh.items()}
     return {number: each for number, each in rows.items() if len(each)}
 
 
-def _load(file: Path, lookups: int = 0) -> Entries:
-    """Return a kept index, mapped from disk: all of it at once where so many lookups touch every page."""
-    size = file.stat().st_size
-    if not size:
-        return np.empty(0, np.uint64)
-    flags = mmap.MAP_SHARED | (_AT_ONE_GO if lookups * mmap.PAGESIZE > size else 0)
-    with file.open("rb") as stream:
-        return np.frombuffer(mmap.mmap(stream.fileno(), 0, flags=flags, prot=mmap.PROT_READ), np.uint64)
+def _groups(indexes: Sequence[Index]) -> Iterator[list[Index]]:
+    """Put indexes together as far as they may be compared at once."""
+    group: list[Index] = []
+    for each in indexes:
+        if group and sum(index.rows for index in group) + each.rows > _AT_ONCE:
+            yield group
+            group = []
+        group.append(each)
+    if group:
+        yield group
 
 
 def _row_bits(rows: int) -> np.uint64:
@@ -87,32 +127,34 @@ def _row_bits(rows: int) -> np.uint64:
     return np.uint64(max(rows - 1, 0).bit_length())
 
 
-def _repeated(indexes: Sequence[Entries], bits: np.uint64) -> Entries:
+def _repeated(indexes: Sequence[Index], bits: np.uint64) -> Entries:
     """Return the keys that stand more than once in some indexes together, without their lower bits, sorted and each once."""
     if len(indexes) == 1:
-        (entries,) = indexes
+        entries = indexes[0].entries()
         # An entry more than a part has: the last of one and the first of the next may be alike.
         starts = range(0, len(entries), _AT_ONCE)
         return _each_once(
             np.concatenate([np.empty(0, np.uint64), *(_alike(entries[at : at + _AT_ONCE + 1], bits) for at in starts)])
         )
-    total = sum(map(len, indexes))
+    total = sum(each.rows for each in indexes)
     parts = _ranges(indexes, max(1, -(-total // _AT_ONCE)), bits)
     # Sorted runs one after the other: a stable sort would merge them, which for many runs takes four times as long.
     found = [_alike(np.sort(np.concatenate(part)), bits) for part in parts if part]
     return np.concatenate(found) if found else np.empty(0, np.uint64)
 
 
-def _ranges(indexes: Sequence[Entries], parts: int, bits: np.uint64) -> Iterator[list[Entries]]:
+def _ranges(indexes: Sequence[Index], parts: int, bits: np.uint64) -> Iterator[list[Entries]]:
     """Cut the range of all keys into parts, and yield what each index holds of each: hashes spread evenly."""
     bounds = [np.uint64(part * 2**64 // parts) >> bits << bits for part in range(parts)]
     for part, low in enumerate(bounds):
         cut = []
-        for each in indexes:
-            begin = np.searchsorted(each, low)
-            end = len(each) if part + 1 == parts else np.searchsorted(each, bounds[part + 1])
+        for index in indexes:
+            entries = index.entries()
+            begin = np.searchsorted(entries, low)
+            end = len(entries) if part + 1 == parts else np.searchsorted(entries, bounds[part + 1])
             if end > begin:
-                cut.append(np.asarray(each[begin:end]))
+                # A copy, or its file would stay open: of thousands of files not all can be.
+                cut.append(entries[begin:end].copy())
         yield cut
 
 

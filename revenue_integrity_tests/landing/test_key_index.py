@@ -1,5 +1,6 @@
 """The index of keys, against counters of plain Python."""
 
+import resource
 from collections import Counter
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from revenue_integrity.errors import WarehouseError
 from revenue_integrity.landing import key_index
 
 EDGES = (0, 1, 2**63 - 1, 2**63, 2**64 - 2**20, 2**64 - 1)
@@ -22,17 +24,17 @@ hashes = (
 files = st.lists(st.lists(hashes, max_size=40), max_size=5)
 
 
-def kept(folder: Path, of_files: list[list[int]]) -> dict[int, Path]:
+def kept(folder: Path, of_files: list[list[int]]) -> dict[int, key_index.Index]:
     """Keep an index of each file, given the hashes of its rows in their order."""
-    paths = {}
+    indexes = {}
     for number, each in enumerate(of_files):
-        paths[number] = folder / "made" / f"{number}.keys"
+        indexes[number] = key_index.Index(folder / "made" / f"{number}.keys", len(each))
         rows = np.arange(len(each), dtype=np.int64)
-        key_index.save(key_index.entries_of(np.array(each, np.uint64), rows, len(each)), paths[number])
-    return paths
+        key_index.save(key_index.entries_of(np.array(each, np.uint64), rows, len(each)), indexes[number].file)
+    return indexes
 
 
-def found(fresh: dict[int, Path], held: dict[int, Path]) -> set[tuple[int, int]]:
+def found(fresh: dict[int, key_index.Index], held: dict[int, key_index.Index]) -> set[tuple[int, int]]:
     return {(number, row) for number, rows in key_index.contested(fresh, held).items() for row in rows.tolist()}
 
 
@@ -54,9 +56,9 @@ def row_bits(of_files: list[list[int]]) -> int:
 def test_contested_are_the_rows_that_share_their_key(
     tmp_path_factory: pytest.TempPathFactory, of_files: list[list[int]], news: int, probe: int, at_once: int
 ) -> None:
-    paths = kept(tmp_path_factory.mktemp("index"), of_files)
-    fresh = {number: path for number, path in paths.items() if number < news}
-    held = {number: path for number, path in paths.items() if number >= news}
+    indexes = kept(tmp_path_factory.mktemp("index"), of_files)
+    fresh = {number: index for number, index in indexes.items() if number < news}
+    held = {number: index for number, index in indexes.items() if number >= news}
     # All ways of comparing, whichever file is longer, whether it is looked up or merged, at once or in ranges.
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(key_index, "_PROBE", probe)
@@ -66,34 +68,55 @@ def test_contested_are_the_rows_that_share_their_key(
 
 def test_worked_by_hand(tmp_path: Path) -> None:
     a, b, c, d = (number * SPREAD for number in (9, 4, 7, 2**23))
-    paths = kept(tmp_path, [[a, b, a, d], [c, b, c]])
-    assert found(paths, {}) == {(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)}
+    indexes = kept(tmp_path, [[a, b, a, d], [c, b, c]])
+    assert found(indexes, {}) == {(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)}
     # What is contested among files of before is no news.
-    assert found({0: paths[0]}, {1: paths[1]}) == {(0, 0), (0, 1), (0, 2), (1, 1)}
-    assert found({1: paths[1]}, {0: paths[0]}) == {(1, 0), (1, 1), (1, 2), (0, 1)}
+    assert found({0: indexes[0]}, {1: indexes[1]}) == {(0, 0), (0, 1), (0, 2), (1, 1)}
+    assert found({1: indexes[1]}, {0: indexes[0]}) == {(1, 0), (1, 1), (1, 2), (0, 1)}
 
 
 def test_nothing_new_and_nothing_there(tmp_path: Path) -> None:
-    paths = kept(tmp_path, [[], [7 * SPREAD], [7 * SPREAD]])
+    indexes = kept(tmp_path, [[], [7 * SPREAD], [7 * SPREAD]])
     assert found({}, {}) == set()
-    assert found({}, paths) == set()
-    assert found({0: paths[0]}, {1: paths[1]}) == set()
-    assert found({1: paths[1]}, {0: paths[0], 2: paths[2]}) == {(1, 0), (2, 0)}
+    assert found({}, indexes) == set()
+    assert found({0: indexes[0]}, {1: indexes[1]}) == set()
+    assert found({1: indexes[1]}, {0: indexes[0], 2: indexes[2]}) == {(1, 0), (2, 0)}
 
 
 def test_a_long_file_tells_its_rows_beside_a_short_one(tmp_path: Path) -> None:
     # 100,000 rows need 17 bits, three need two: each is told by its own, and both are compared by what they share.
     long = [number * 2**44 for number in range(100_000)]
-    paths = kept(tmp_path, [long, [long[99_999], 2**63 + 2**43, long[70_001]]])
-    assert found({1: paths[1]}, {0: paths[0]}) == {(0, 99_999), (0, 70_001), (1, 0), (1, 2)}
+    indexes = kept(tmp_path, [long, [long[99_999], 2**63 + 2**43, long[70_001]]])
+    assert found({1: indexes[1]}, {0: indexes[0]}) == {(0, 99_999), (0, 70_001), (1, 0), (1, 2)}
 
 
 def test_what_is_kept_is_never_changed_by_comparing(tmp_path: Path) -> None:
-    paths = kept(tmp_path, [[0, 5 * SPREAD, 5 * SPREAD, 9 * SPREAD], [5 * SPREAD, 7 * SPREAD]])
-    before = [path.read_bytes() for path in paths.values()]
+    indexes = kept(tmp_path, [[0, 5 * SPREAD, 5 * SPREAD, 9 * SPREAD], [5 * SPREAD, 7 * SPREAD]])
+    before = [index.file.read_bytes() for index in indexes.values()]
     for probe in (0, 10_000):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(key_index, "_PROBE", probe)
-            found(paths, {})
-            found({1: paths[1]}, {0: paths[0]})
-    assert [path.read_bytes() for path in paths.values()] == before
+            found(indexes, {})
+            found({1: indexes[1]}, {0: indexes[0]})
+    assert [index.file.read_bytes() for index in indexes.values()] == before
+
+
+def test_half_an_index_is_refused(tmp_path: Path) -> None:
+    whole, half = kept(tmp_path, [[SPREAD, 2 * SPREAD], [SPREAD, 3 * SPREAD]]).values()
+    half.file.write_bytes(half.file.read_bytes()[:8])
+    for fresh, held in (({0: whole}, {1: half}), ({1: half}, {}), ({0: whole, 1: half}, {})):
+        with pytest.raises(WarehouseError, match=r"1\.keys is damaged: it has 8 bytes, for 2 rows"):
+            key_index.contested(fresh, held)
+
+
+def test_more_files_than_a_process_may_open(tmp_path: Path) -> None:
+    indexes = kept(tmp_path, [[number * SPREAD, 10**6 * SPREAD] for number in range(120)])
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) + 20, hard))
+    try:
+        assert found(indexes, {}) == {(number, 1) for number in range(120)}
+        fresh = {number: index for number, index in indexes.items() if number < 60}
+        held = {number: index for number, index in indexes.items() if number >= 60}
+        assert found(fresh, held) == {(number, 1) for number in range(120)}
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
