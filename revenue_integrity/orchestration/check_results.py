@@ -51,13 +51,23 @@ class CheckRecord:
         return {"check": self.name, "gate": self.gate.value, "state": self.state, "figures": dict(self.figures)}
 
 
-def results_of_month(instance: dg.DagsterInstance, specs: Sequence[dg.AssetCheckSpec], partition: str) -> list[CheckRecord]:
-    """Return the latest result of each check for a month, in the order of the specs. Whatever is unclear does not hold."""
+Materialized = Mapping[dg.AssetKey, Mapping[str, int]]
+"""By asset and month, the event id of the latest materialization."""
+
+
+def results_of_month(
+    instance: dg.DagsterInstance, specs: Sequence[dg.AssetCheckSpec], partition: str, newest: Materialized | None = None
+) -> list[CheckRecord]:
+    """Return the latest result of each check for a month, in the order of the specs. Whatever is unclear does not hold.
+
+    Who asks for many months gives ``newest``, which is as cheap to get for all of them as for one.
+    """
+    if newest is None:
+        newest = newest_materializations(instance, {spec.asset_key for spec in specs}, [partition])
     found = instance.event_log_storage.get_latest_asset_check_execution_by_key(
         [spec.key for spec in specs], partition_filter=PartitionKeyFilter(key=partition)
     )
-    newest = _newest_materializations(instance, {spec.asset_key for spec in specs}, partition)
-    return [_record(spec, found.get(spec.key), newest.get(spec.asset_key)) for spec in specs]
+    return [_record(spec, found.get(spec.key), newest.get(spec.asset_key, {}).get(partition)) for spec in specs]
 
 
 def is_interrupted(instance: dg.DagsterInstance, specs: Sequence[dg.AssetCheckSpec], partition: str) -> bool:
@@ -68,16 +78,14 @@ def is_interrupted(instance: dg.DagsterInstance, specs: Sequence[dg.AssetCheckSp
     return any(each.status is AssetCheckExecutionRecordStatus.PLANNED for each in found.values())
 
 
-def _newest_materializations(instance: dg.DagsterInstance, keys: set[dg.AssetKey], partition: str) -> dict[dg.AssetKey, int]:
-    """Return the event id of the latest materialization of each asset's month."""
-    newest: dict[dg.AssetKey, int] = {}
-    for key in sorted(keys):
-        ids = instance.event_log_storage.get_latest_storage_id_by_partition(
-            key, dg.DagsterEventType.ASSET_MATERIALIZATION, {partition}
+def newest_materializations(instance: dg.DagsterInstance, keys: set[dg.AssetKey], partitions: Sequence[str]) -> Materialized:
+    """Return the event ids of the latest materializations of some assets' months."""
+    return {
+        key: instance.event_log_storage.get_latest_storage_id_by_partition(
+            key, dg.DagsterEventType.ASSET_MATERIALIZATION, set(partitions)
         )
-        if partition in ids:
-            newest[key] = ids[partition]
-    return newest
+        for key in sorted(keys)
+    }
 
 
 def _record(spec: dg.AssetCheckSpec, found: AssetCheckExecutionRecord | None, newest: int | None) -> CheckRecord:

@@ -31,7 +31,7 @@ from revenue_integrity.close.sign_off import CheckFact, MonthFacts, Status
 from revenue_integrity.close.signed import SignedTable, content_hash
 from revenue_integrity.errors import IntegrityError, LedgerError, PublishError, Refusal
 from revenue_integrity.orchestration import ingestion
-from revenue_integrity.orchestration.check_results import results_of_month
+from revenue_integrity.orchestration.check_results import Materialized, newest_materializations, results_of_month
 from revenue_integrity.orchestration.instance import open_instance
 from revenue_integrity.orchestration.late_data import busy_months
 from revenue_integrity.orchestration.publication import is_published
@@ -142,10 +142,16 @@ class Desk:
     def _is_published(self, month: date) -> bool:
         return all(is_published(self.settings, stream, month, self._catalog) for stream in self._attested(month))
 
+    @cached_property
+    def _newest(self) -> Materialized:
+        keys = {spec.asset_key for spec in self._specs}
+        return newest_materializations(self.instance, keys, [months.label(month) for month in self.settings.months])
+
     def _checks(self, month: date) -> list[CheckFact]:
+        newest = self._newest if month in self.settings.months else None
         return [
             CheckFact(each.name, each.asset_key.path[-1], each.gate, each.state, each.figures, each.next_step)
-            for each in results_of_month(self.instance, self._specs, months.label(month))
+            for each in results_of_month(self.instance, self._specs, months.label(month), newest)
             if each.asset_key.path[0] in {stream.name for stream in self._attested(month)}
         ]
 

@@ -433,7 +433,7 @@ def test_effective_cost_is_carried_and_never_mixed_in(exported: Cloud) -> None:
 
 def test_bad_rows_of_an_export_are_quarantined_with_their_reasons(exported: Cloud) -> None:
     found = {row: reasons for _, row, reasons in exported.quarantine()}
-    named = {2: "chargeperiodstart", 3: "billedcost", 4: "billingperiodstart", 5: "currency"}
+    named = {2: "chargeperiodstart", 3: "billedcost", 4: "billingperiodstart", 5: "billingcurrency"}
     assert {row: reasons.split()[0] for row, reasons in found.items()} == named
     assert "2025-02-30" in found[2]
 
