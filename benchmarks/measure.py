@@ -53,8 +53,8 @@ def run_piece_of(module: str, name: str, arguments: Mapping[str, object]) -> Fig
         PieceError: it ended with an error.
     """
     command = [sys.executable, "-m", module, name, *(f"{key}={value}" for key, value in arguments.items())]
-    # A setting of the caller's would change what is measured.
-    # Where bytecode may not be written, each measurement would compile the sources first: what is installed has been compiled.
+    # A setting of the caller's would change what is measured; and where bytecode may not be written, each measurement would
+    # compile the sources first, which whoever has the program installed does once.
     left_out = ("REVENUE_INTEGRITY_", "PYTHONDONTWRITEBYTECODE")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(left_out)}
     begin = time.perf_counter()

@@ -6,7 +6,7 @@ Belongs here: settings of the interpreter. Does not belong here: settings of a d
 import gc
 
 _OBJECTS = 50_000
-"""New objects from which the interpreter looks for garbage; its own default is 700."""
+"""New objects from which the interpreter looks for garbage; its own default is some hundreds."""
 
 
 def collect_garbage_rarely() -> None:

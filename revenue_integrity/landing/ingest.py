@@ -219,7 +219,7 @@ def built_by(sources: Sequence[Source], settings: Settings) -> str:
         under(sources, settings),
         settings.currency,
         RULES_VERSION,
-        # Which tenant a FOCUS account belongs to is settled when a file is kept; fingerprints of keys are the engine's.
+        # Which tenant a FOCUS account belongs to is settled when a file is kept; hashes of keys are the engine's.
         *(kept if any(source.is_kept_in_files for source in sources) else []),
     )
 
