@@ -23,7 +23,7 @@ _NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)"
 _EXPONENT = rf"{_NUMBER}[eE][+-]?[0-9]{{1,2}}"
 _CLOCK = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?"
 _OFFSET = r"([Zz]|[+-](0[0-9]|1[0-8])(:?[0-5][0-9])?)"
-_CANONICAL_TS = (
+CANONICAL_INSTANT = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?"
     r"(Z|[+-](0[0-9]|1[0-8])(:[0-5][0-9])?)"
 )
@@ -127,7 +127,7 @@ def _timestamp(text: str) -> str:
     tidy = _replaced(tidy, "([+-][0-9]{2})([0-9]{2})$", r"\1:\2")
     exact = f"length({_extracted(tidy, r'[.]([0-9]+)')}) <= 6"
     return (
-        f"case when {_matches(text, _CANONICAL_TS)} then try_cast({text} as TIMESTAMPTZ)"
+        f"case when {_matches(text, CANONICAL_INSTANT)} then try_cast({text} as TIMESTAMPTZ)"
         f" when {_matches(trimmed, _CLOCK + _OFFSET)} then case when {exact} then try_cast({tidy} as TIMESTAMPTZ) end end"
     )
 
@@ -192,7 +192,7 @@ def plainly(column: SourceColumn, text: str) -> str:
         case "date":
             plain = f"cast(try_cast({text} as DATE) as VARCHAR) = {text}"
         case "ts":
-            plain = f"{_matches(text, _CANONICAL_TS)} and try_cast({text} as TIMESTAMPTZ) is not null"
+            plain = f"{_matches(text, CANONICAL_INSTANT)} and try_cast({text} as TIMESTAMPTZ) is not null"
         case "bool":
             plain = f"{text} in ('true', 'false')"
         case _:

@@ -78,11 +78,15 @@ def event_inputs(connection: duckdb.DuckDBPyConnection, settings: Settings, days
             select file_no, usage_date, tenant_id, coalesce(scope, '') as scope
             from meta.event_days where not is_live and usage_date in ({wanted}) and file_no in ({numbers})
         """,
-        # A store that was built again numbers its files anew; batch and file name stay.
+        # A store that was built again numbers its files anew; batch and file name stay. Only events have versions, and an event
+        # has no other cost than what is billed.
         "outcomes": f"""
-            select f.file_no, o.row_number
+            select
+                c.file_no, c.row_number, c.tenant_id, c.account_id, c.service_name, c.usage_date, c.cost,
+                cast(null as decimal(38, 12)) as effective_cost
             from curated.cloud_event_outcomes as o
             inner join meta.event_files as f on o.batch_id = f.batch_id and o.file_name = f.file_name
+            inner join meta.event_claims as c on f.file_no = c.file_no and o.row_number = c.row_number
             where o.usage_date in ({wanted})
         """,
     }

@@ -1,15 +1,30 @@
 -- Stage 2: cost by tenant, account, service and day, one row each; from the events, never from an aggregate.
--- Reads `events` (all rows of the days in hand) and `outcomes` (those that do not count). Runs on both engines.
+-- Reads `events` (all rows of the days in hand) and `outcomes` (those of them that do not count). Runs on both engines.
+-- What does not count is taken off again: few rows are looked at twice, where to look for them among all would cost half as much
+-- as adding all.
+with parts as (
+    select
+        tenant_id, account_id, service_name, usage_date, sum(cost) as cost, sum(effective_cost) as effective_cost,
+        count(*) as event_count
+    from events
+    group by tenant_id, account_id, service_name, usage_date
+    union all
+    select
+        tenant_id, account_id, service_name, usage_date, -sum(cost) as cost, -sum(effective_cost) as effective_cost,
+        -count(*) as event_count
+    from outcomes
+    group by tenant_id, account_id, service_name, usage_date
+)
+
 select
-    cast(date_trunc('month', e.usage_date) as date) as month,
-    e.tenant_id,
-    e.account_id,
-    e.service_name,
-    e.usage_date,
-    cast(sum(e.cost) as decimal(38, 12)) as total_cost_usd,
-    cast(sum(e.effective_cost) as decimal(38, 12)) as effective_cost_usd,
-    count(*) as event_count
-from events as e
-left join outcomes as o on e.file_no = o.file_no and e.row_number = o.row_number
-where o.file_no is null
-group by e.tenant_id, e.account_id, e.service_name, e.usage_date
+    cast(date_trunc('month', usage_date) as date) as month,
+    tenant_id,
+    account_id,
+    service_name,
+    usage_date,
+    cast(sum(cost) as decimal(38, 12)) as total_cost_usd,
+    cast(sum(effective_cost) as decimal(38, 12)) as effective_cost_usd,
+    cast(sum(event_count) as bigint) as event_count
+from parts
+group by tenant_id, account_id, service_name, usage_date
+having sum(event_count) <> 0
