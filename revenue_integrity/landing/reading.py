@@ -163,6 +163,7 @@ def _inspect_text(chunks: Iterable[bytes], file_name: str, kind: str) -> dict[st
     decoder = codecs.getincrementaldecoder("utf-8")()
     head = bytearray()
     length = returns = feeds = pairs = 0
+    feeds_alone = False
     last = b""
     if file_name.lower().endswith(".gz"):
         chunks = _unzipped(chunks)
@@ -178,8 +179,10 @@ def _inspect_text(chunks: Iterable[bytes], file_name: str, kind: str) -> dict[st
         if kind == "csv" and (b"\r" in data or last == b"\r"):
             returns += data.count(b"\r")
             pairs += data.count(b"\r\n") + (last == b"\r" and data[:1] == b"\n")
-        if kind == "csv":
             feeds += data.count(b"\n")
+        elif kind == "csv" and not feeds_alone:
+            # To count them takes as long as to hash the file, and where nothing returns it says nothing.
+            feeds_alone = b"\n" in data
         last = data[-1:]
         length += len(data)
     if decoder.getstate()[0]:
@@ -189,7 +192,7 @@ def _inspect_text(chunks: Iterable[bytes], file_name: str, kind: str) -> dict[st
     if kind == "json":
         return {"length": length}
     header, plain = _header_of(bytes(head), length <= _HEAD)
-    line_ends_agree = returns == 0 or returns == feeds == pairs
+    line_ends_agree = returns == 0 or (returns == feeds == pairs and not feeds_alone)
     return {"length": length, "header": header, "shape": repr(header), "irregular": not (plain and line_ends_agree)}
 
 

@@ -161,6 +161,59 @@ def test_text_that_is_no_value_is_quarantined(tmp_path: Path) -> None:
     assert cloud.days() == {("A-1", "2025-03-05"): 8}
 
 
+MIXED = [
+    event("EXPONENT", "1e2"),
+    event("SIGN", "+5"),
+    event("POINT", ".5", ingested_at="2025-03-05T10:00:00.25Z"),
+    event("BLANKS", " 7 "),
+    event("OFFSET", "9", ingested_at="2025-03-05 10:00:00+02:00"),
+    event("MIDNIGHT", "11", ingested_at="2025-03-05T24:00:00Z"),
+    event("FLAG", "13", is_deleted="FALSE"),
+    event("DAY", "17", " 2025-03-05"),
+    event("lower_case", "19", service_name=" Compute "),
+]
+"""Texts that say what they mean in some other form, or do not."""
+
+
+@pytest.mark.parametrize("rows", [ROWS, BAD, [*BAD, *MIXED], [*ROWS, event("LATE", "1e2")]])
+def test_large_csv_is_read_as_a_small_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: Rows) -> None:
+    found = []
+    for name, worth_typing in (("small", events._WORTH_TYPING), ("large", 0)):
+        monkeypatch.setattr(events, "_WORTH_TYPING", worth_typing)
+        monkeypatch.setattr(events, "_WRITTEN_AT_ONCE", 2)
+        cloud = Cloud(tmp_path / name)
+        cloud.put("billing_events", FIRST, csv_bytes(rows), "data.csv")
+        cloud.run()
+        counts = cloud.rows("select rows_in_file, rows_loaded, rows_quarantined, corrections from meta.batches")
+        found.append((cloud.hashes(), cloud.quarantine(), counts, cloud.survivors()))
+    assert found[0] == found[1]
+
+
+def test_large_csv_that_is_plain_is_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "_WORTH_TYPING", 0)
+    cloud = Cloud(tmp_path)
+    cloud.put("billing_events", FIRST, csv_bytes(ROWS), "data.csv")
+    with monkeypatch.context() as patch:
+        # The way of text that has to be read with all its forms.
+        patch.delattr(events.EventStore, "_convert")
+        cloud.run()
+    assert (cloud.days("T-1"), cloud.days("T-2")) == (COSTS, {("A-1", "2025-03-05"): 8})
+
+
+def test_large_csv_that_is_not_what_it_looks_like_is_told_as_a_small_one_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    content = csv_bytes(ROWS) + b"E-9,T-1,A-1\n" + csv_bytes([event("E-8", 1)]).split(b"\n", 1)[1]
+    for name, worth_typing in (("small", events._WORTH_TYPING), ("large", 0)):
+        monkeypatch.setattr(events, "_WORTH_TYPING", worth_typing)
+        cloud = Cloud(tmp_path / name)
+        cloud.put("billing_events", FIRST, content, "data.csv")
+        cloud.run()
+        found.append((cloud.hashes(), cloud.quarantine(), cloud.survivors()))
+    assert found[0] == found[1]
+
+
 def test_negative_events_count_where_they_are_declared_signed(tmp_path: Path) -> None:
     for name in ("data.csv", "data.parquet"):
         cloud = Cloud(tmp_path / name, billing_events_cost_sign="signed")
