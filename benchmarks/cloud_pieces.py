@@ -63,6 +63,14 @@ def pandas_daily(file: str, out: str) -> dict[str, Any]:
     return {}
 
 
+def pandas_integers(file: str, out: str) -> dict[str, Any]:
+    """Compute the daily account cost with pandas, on integers."""
+    from benchmarks import cloud_naive
+
+    cloud_naive.run_pandas_on_integers(Path(file), Path(out))
+    return {}
+
+
 def spark_daily(file: str, out: str) -> dict[str, Any]:
     """Compute the daily account cost with Spark in local mode."""
     from benchmarks import cloud_naive
@@ -137,6 +145,7 @@ PIECES: dict[str, Callable[..., dict[str, Any]]] = {
         count_csv,
         scan_csv,
         pandas_daily,
+        pandas_integers,
         spark_daily,
         spark_start,
         cloud_run,

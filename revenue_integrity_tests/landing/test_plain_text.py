@@ -59,7 +59,8 @@ def cast(
     """Return texts as the engine gives them, what a cast makes of each, and whether a pattern finds it in doubt."""
     engine.register("given", pa.table({"place": range(len(texts)), "value": pa.array(texts, pa.string())}))
     found = engine.sql(
-        f"select value, try_cast(value as {column.sql_type}) as typed, {plainly(column, 'value')} as doubt from given order by place"
+        f"select value, try_cast(value as {column.sql_type}) as typed, {plainly(column, 'value')} as doubt"
+        " from given order by place"
     ).to_arrow_table()
     values, typed, doubts = (found[name].combine_chunks() for name in ("value", "typed", "doubt"))
     return values, typed, doubts.to_pylist()
