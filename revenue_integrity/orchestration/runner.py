@@ -15,7 +15,7 @@ from typing import Any
 
 import dagster as dg
 
-from revenue_integrity import logs, months
+from revenue_integrity import logs, months, process
 from revenue_integrity.errors import UsageError
 from revenue_integrity.orchestration import ingestion
 from revenue_integrity.orchestration.assembly import build_definitions
@@ -101,6 +101,7 @@ def run(
     streams = STREAMS if stream is None else (stream_named(stream),)
     with open_instance(settings) as instance:
         runner = _Runner(build_definitions(settings, pool=None), instance, settings, say)
+        process.begun()
         if select is not None:
             runner.run_selection(select, settings.months if wanted is None else wanted)
             return runner.summary
