@@ -1,4 +1,4 @@
-"""What a process sets for itself when it begins and when it ends."""
+"""What a process sets for itself when it begins and when it ends, and what it does not load."""
 
 import subprocess
 import sys
@@ -78,3 +78,13 @@ assert gc.get_threshold()[0] == 50_000
 """
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (found.returncode, found.stderr, found.stdout) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("imported", "left_out"),
+    [("revenue_integrity.cli", {"pandas", "duckdb", "dagster"}), ("revenue_integrity.orchestration.exports", {"dagster"})],
+)
+def test_help_and_exports_do_not_wait_for_what_they_do_not_use(imported: str, left_out: set[str]) -> None:
+    program = f"import sys, {imported}; print(*sorted({left_out!r} & sys.modules.keys()))"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout == "\n"

@@ -23,7 +23,8 @@ from revenue_integrity.orchestration.check_results import is_interrupted, result
 from revenue_integrity.orchestration.instance import PROCESS_TAG, open_instance, process_tag
 from revenue_integrity.orchestration.jobs import MONTH_JOB
 from revenue_integrity.orchestration.late_data import busy_months
-from revenue_integrity.orchestration.publication import PUBLISHED_CHECK, is_published, publication_table
+from revenue_integrity.orchestration.publication import PUBLISHED_CHECK, is_published
+from revenue_integrity.orchestration.publication_tables import publication_table
 from revenue_integrity.orchestration.pulls import PULL_GROUP
 from revenue_integrity.orchestration.staleness import behind, due_months, stale_partitions, stale_sources
 from revenue_integrity.orchestration.table_assets import ALL, SELECTED, WHY_TAG, asset_key
