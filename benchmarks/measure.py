@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from revenue_integrity import process
 from revenue_integrity.errors import RevenueIntegrityError
 
 
@@ -58,15 +59,15 @@ def run_piece_of(module: str, name: str, arguments: Mapping[str, object]) -> Fig
     left_out = ("REVENUE_INTEGRITY_", "PYTHONDONTWRITEBYTECODE")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(left_out)}
     begin = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
-        assert process.stdout is not None
-        out = process.stdout.read()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as started:
+        assert started.stdout is not None
+        out = started.stdout.read()
         # Unlike the figures of all children, those of `wait4` are of this one and of what it waited for.
-        _, status, usage = os.wait4(process.pid, 0)
+        _, status, usage = os.wait4(started.pid, 0)
         wall = time.perf_counter() - begin
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise PieceError(f"the piece {name} ended with exit code {process.returncode}", "See its output above")
+        started.returncode = os.waitstatus_to_exitcode(status)
+    if started.returncode:
+        raise PieceError(f"the piece {name} ended with exit code {started.returncode}", "See its output above")
     facts = json.loads(out.splitlines()[-1]) if out.strip() else {}
     # Linux counts kilobytes of 1024 bytes, macOS bytes.
     scale = 1 if sys.platform == "darwin" else 1024
@@ -95,4 +96,7 @@ def repeat_piece(name: str, times: int, **arguments: object) -> Figures:
 def run_named(pieces: Mapping[str, Callable[..., dict[str, Any]]]) -> None:
     """Run the piece that the command line of this process names: `NAME argument=value …`."""
     name, *arguments = sys.argv[1:]
-    print(json.dumps(pieces[name](**dict(argument.split("=", 1) for argument in arguments))))
+    # As the program itself leaves.
+    with process.leaving_at_once():
+        print(json.dumps(pieces[name](**dict(argument.split("=", 1) for argument in arguments))))
+        sys.exit(0)

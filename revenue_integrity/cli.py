@@ -542,3 +542,9 @@ def main(arguments: list[str] | None = None, run_app: Callable[..., Any] = app) 
     except KeyboardInterrupt:
         say("stopped")
         sys.exit(1)
+
+
+def program() -> None:
+    """Run the command that this process was started for, and leave."""
+    with process.leaving_at_once():
+        main()

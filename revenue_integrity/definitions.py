@@ -6,3 +6,4 @@ from revenue_integrity.settings import load_settings
 
 process.collect_garbage_rarely()
 defs = build_definitions(load_settings())
+process.begun()

@@ -12,11 +12,12 @@ import sys
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, TextIO
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, TextIO
 
 from revenue_integrity import months
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _FOLDED_ABOVE = 40
 """Characters up to which a column of a table is never folded: figures and identifiers stay in one piece."""
@@ -39,6 +40,9 @@ def decimal_text(value: Decimal) -> str:
 
 def plain(value: Any, column: str = "") -> Any:
     """Return a plain value: integers, booleans and decimals stay (decimals normalised), all else is text or ``None``."""
+    # Whoever only asks for help, or is refused, does not wait for it.
+    import pandas as pd
+
     if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value):
         return None
     if hasattr(value, "item"):
@@ -56,7 +60,7 @@ def plain(value: Any, column: str = "") -> Any:
     return str(value)
 
 
-def plain_rows(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
+def plain_rows(frame: "pd.DataFrame") -> Iterator[dict[str, Any]]:
     """Yield the rows of a frame as dictionaries of plain values."""
     columns = [[plain(value, str(name)) for value in frame[name].astype(object).tolist()] for name in frame.columns]
     names = [str(name) for name in frame.columns]
@@ -94,7 +98,7 @@ def _json_value(value: Any) -> str:
     return text(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
 
 
-def show(frame: pd.DataFrame, chosen: Format | None, stream: TextIO | None = None, title: str = "") -> None:
+def show(frame: "pd.DataFrame", chosen: Format | None, stream: TextIO | None = None, title: str = "") -> None:
     """Print a frame: as chosen, else as a table on a terminal and as CSV into a pipe or file."""
     stream = stream or sys.stdout
     chosen = chosen or (Format.TABLE if stream.isatty() else Format.CSV)
@@ -107,7 +111,7 @@ def show(frame: pd.DataFrame, chosen: Format | None, stream: TextIO | None = Non
         _show_table(frame, columns, stream, title)
 
 
-def _show_table(frame: pd.DataFrame, columns: list[str], stream: TextIO, title: str) -> None:
+def _show_table(frame: "pd.DataFrame", columns: list[str], stream: TextIO, title: str) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

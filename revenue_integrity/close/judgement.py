@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
 import pandas as pd
 
@@ -28,6 +28,12 @@ class Gate(StrEnum):
     PUBLISH = "publish"
     SIGN_OFF = "sign_off"
     WARN = "warn"
+
+
+State = Literal["passed", "failed", "missing", "planned", "outdated"]
+"""How a check stands for a month: its latest result, or why there is none on what stands now."""
+
+STATES: tuple[str, ...] = get_args(State)
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,14 @@ that uses it, and a contract test holds it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any
 
 import dagster as dg
 from dagster._core.event_api import PartitionKeyFilter
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord, AssetCheckExecutionRecordStatus
 
-from revenue_integrity.close.judgement import Gate
+from revenue_integrity.close.judgement import Gate, State
 from revenue_integrity.orchestration.check_factory import EXACT, GATE_KEY, LARGEST
-
-State = Literal["passed", "failed", "missing", "planned", "outdated"]
-STATES: tuple[str, ...] = get_args(State)
 
 
 @dataclass(frozen=True)

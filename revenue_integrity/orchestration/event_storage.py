@@ -41,6 +41,7 @@ class KeptEngineEventLogStorage(SqliteEventLogStorage):
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._engines: OrderedDict[str, tuple[Engine, int]] = OrderedDict()
+        self._tables: set[str] = set()
         super().__init__(base_dir, inst_data)
 
     @classmethod
@@ -65,22 +66,15 @@ class KeptEngineEventLogStorage(SqliteEventLogStorage):
         """Return the engine of a shard, which exists and has its tables."""
         file = Path(self.path_for_shard(shard))
         engine, inode = self._engines.get(shard, (None, 0))
-        if engine is None or inode != _inode(file):
+        if engine is None or inode != inode_of(file):
             # Another process may have removed the file, and what is written to a removed file is lost.
             self._let_go(shard)
-            engine = create_engine(
-                self.conn_string_for_shard(shard),
-                poolclass=QueuePool,
-                pool_size=1,
-                max_overflow=1,
-                connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
-            )
-            listen(engine, "connect", _wait_for_no_disk)
-            if _inode(file) or not self._copy_empty(file):
+            engine = kept_engine(self.conn_string_for_shard(shard))
+            if inode_of(file) or not self._copy_empty(file):
                 self._initdb(engine)
                 if shard != INDEX_SHARD_NAME:
                     self._keep_empty(engine)
-            self._engines[shard] = (engine, _inode(file))
+            self._engines[shard] = (engine, inode_of(file))
         self._engines.move_to_end(shard)
         while len(self._engines) > _ENGINES_KEPT:
             self._let_go(next(iter(self._engines)))
@@ -89,6 +83,12 @@ class KeptEngineEventLogStorage(SqliteEventLogStorage):
     def _let_go(self, shard: str) -> None:
         if shard in self._engines:
             self._engines.pop(shard)[0].dispose()
+
+    def has_table(self, table_name: str) -> bool:
+        """Return whether the index has a table; Dagster asks at each event, and a table that is there stays."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store an event, and let know who watches its run."""
@@ -139,13 +139,27 @@ class KeptEngineEventLogStorage(SqliteEventLogStorage):
         super().dispose()
 
 
+def kept_engine(connection_string: str) -> Engine:
+    """Return an engine that keeps a connection, for whichever thread needs it next."""
+    engine = create_engine(
+        connection_string,
+        poolclass=QueuePool,
+        pool_size=1,
+        # Threads at the same time get a connection each, as they would from Dagster's own engines.
+        max_overflow=-1,
+        connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
+    )
+    listen(engine, "connect", _wait_for_no_disk)
+    return engine
+
+
 def _wait_for_no_disk(connection: Any, _: Any) -> None:
     # With a write-ahead log a power cut then takes the last events with it, and breaks nothing: what was computed is on record
     # in the warehouse, in the transaction that wrote it.
     connection.execute("pragma synchronous = normal")
 
 
-def _inode(file: Path) -> int:
+def inode_of(file: Path) -> int:
     """Return which file stands at a path; 0 for none."""
     try:
         return file.stat().st_ino

@@ -23,8 +23,7 @@ from revenue_integrity.errors import PublishError, Refusal, UsageError
 from revenue_integrity.landing.contracts import SourceColumn
 from revenue_integrity.landing.datasets import read_batches, read_quarantine
 from revenue_integrity.landing.values import parsed
-from revenue_integrity.orchestration import close
-from revenue_integrity.orchestration.publication import CHECKS, checks_table
+from revenue_integrity.orchestration.publication_tables import CHECKS, checks_table
 from revenue_integrity.output import Format
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.registry import STREAMS
@@ -39,7 +38,16 @@ MANIFESTS = {"batches": read_batches, "quarantine": read_quarantine}
 """Datasets that belong to a stream rather than to a month."""
 
 
+def _close_status(settings: Settings, wanted: Sequence[date]) -> pd.DataFrame:
+    # What is published is read without Dagster, whose import takes longer than most exports.
+    from revenue_integrity.orchestration import close
+
+    return close.close_status(settings, wanted)
+
+
 def _restatements(settings: Settings, wanted: Sequence[date]) -> pd.DataFrame:
+    from revenue_integrity.orchestration import close
+
     signed = [month for month in wanted if freeze.frozen_versions(settings, month)]
     frames = [close.restatement(settings, month) for month in signed]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(COLUMNS))
@@ -51,7 +59,7 @@ def _ledger(settings: Settings, wanted: Sequence[date]) -> pd.DataFrame:
 
 
 DERIVED: dict[str, Callable[[Settings, Sequence[date]], pd.DataFrame]] = {
-    "close_status": close.close_status,
+    "close_status": _close_status,
     "sign_off_ledger": _ledger,
     "restatement": _restatements,
 }
@@ -307,7 +315,7 @@ def _with_run_columns(settings: Settings, dataset: str, rows: pd.DataFrame) -> p
     found = [pd.Timestamp(month).date() for month in rows["month"].unique()]
     known = read_catalog(settings)
     records = {name: known.partition(f"recon.{dataset}", name) for name in found}
-    status = close.close_status(settings, found).set_index("month")
+    status = _close_status(settings, found).set_index("month")
     by_month = rows["month"].map(lambda month: pd.Timestamp(month).date())
     return rows.assign(
         as_of=rows["month"].map(status["as_of"]),

@@ -29,6 +29,10 @@ _CONFIGURATION = {
         "runs": {"max_concurrent_runs": 1},
         "pools": {"default_limit": 1, "granularity": "op"},
     },
+    "run_storage": {
+        "module": "revenue_integrity.orchestration.run_storage",
+        "class": "KeptEngineRunStorage",
+    },
     "event_log_storage": {
         "module": "revenue_integrity.orchestration.event_storage",
         "class": "KeptEngineEventLogStorage",

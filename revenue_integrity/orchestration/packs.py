@@ -27,7 +27,7 @@ from revenue_integrity.close.sign_off import MonthFacts, Status, status_of
 from revenue_integrity.errors import PublishError, RevenueIntegrityError
 from revenue_integrity.orchestration import close
 from revenue_integrity.orchestration.partitions import month_of
-from revenue_integrity.orchestration.publication import publication_table
+from revenue_integrity.orchestration.publication_tables import publication_table
 from revenue_integrity.orchestration.table_assets import asset_key
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.stream import Stream

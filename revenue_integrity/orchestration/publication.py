@@ -22,64 +22,20 @@ from revenue_integrity.close.judgement import Gate, Judgement
 from revenue_integrity.close.signed import SignedTable
 from revenue_integrity.landing.datasets import batches_table, quarantine_table
 from revenue_integrity.orchestration import check_factory, ingestion
-from revenue_integrity.orchestration.check_results import STATES, CheckRecord, results_of_month
+from revenue_integrity.orchestration.check_results import CheckRecord, results_of_month
 from revenue_integrity.orchestration.manifests import publish_frame, publish_manifest
 from revenue_integrity.orchestration.partitions import month_of
+from revenue_integrity.orchestration.publication_tables import checks_table, publication_table
 from revenue_integrity.orchestration.table_assets import asset_key
 from revenue_integrity.settings import Settings
-from revenue_integrity.streams.registry import STREAMS
 from revenue_integrity.streams.stream import Stream
 from revenue_integrity.warehouse import catalog, database, publish
-from revenue_integrity.warehouse import table as column
 from revenue_integrity.warehouse.hashing import canonical_digest, canonical_digests, content_hash, empty_digest
 from revenue_integrity.warehouse.parts import others, publish_parts, remove_others
 from revenue_integrity.warehouse.storage import arrow_schema, ensure_table, hash_of_slices
-from revenue_integrity.warehouse.table import Table, table
+from revenue_integrity.warehouse.table import Table
 
 PUBLISHED_CHECK = "month_may_be_published"
-
-CHECKS = "checks"
-"""Dataset of the checks' results, published whatever they say."""
-
-
-def checks_table(stream: str) -> Table:
-    """Return the declaration of ``checks``: what each check of a month said when its publication was last tried.
-
-    A further stream's has its name in front, as its reconciliations do; whoever reads ``checks`` gets all of them.
-    """
-    return table(
-        stream,
-        "close",
-        CHECKS if stream == STREAMS[0].name else f"{stream}_{CHECKS}",
-        "What each check of the month said when its publication was last tried, one row per month, table and check.",
-        ("month", "table_name", "check_name"),
-        [
-            column.month(),
-            column.text("table_name", "The table that it judges."),
-            column.text("check_name", "What must be true."),
-            column.text("gate", "What its failure stops.", isin=[gate.value for gate in Gate]),
-            column.text("state", "Passed or failed; or why there is no result on what stands now.", isin=STATES),
-            column.json_text("figures", "The figures that it reported, as JSON; one that is no whole number as exact text."),
-            column.text("next_step", "What to do about it; empty for a check that passed."),
-        ],
-    )
-
-
-def publication_table(stream: str) -> Table:
-    """Return the declaration of ``published``: which datasets of a month are published, with their hashes."""
-    return table(
-        stream,
-        "close",
-        "published",
-        "The stream's published month, one row per dataset: what readers, packs and sign-off rest on.",
-        ("month", "dataset"),
-        [
-            column.month(),
-            column.text("dataset", "The dataset."),
-            column.text("content_hash", "SHA-256 of its rows."),
-            column.integer("row_count", "Its rows.", unit="rows"),
-        ],
-    )
 
 
 def publication_asset(

@@ -15,7 +15,7 @@ from typing import Any
 
 import dagster as dg
 
-from revenue_integrity import logs, months
+from revenue_integrity import logs, months, process
 from revenue_integrity.errors import UsageError
 from revenue_integrity.orchestration import ingestion
 from revenue_integrity.orchestration.assembly import build_definitions
@@ -23,7 +23,8 @@ from revenue_integrity.orchestration.check_results import is_interrupted, result
 from revenue_integrity.orchestration.instance import PROCESS_TAG, open_instance, process_tag
 from revenue_integrity.orchestration.jobs import MONTH_JOB
 from revenue_integrity.orchestration.late_data import busy_months
-from revenue_integrity.orchestration.publication import PUBLISHED_CHECK, is_published, publication_table
+from revenue_integrity.orchestration.publication import PUBLISHED_CHECK, is_published
+from revenue_integrity.orchestration.publication_tables import publication_table
 from revenue_integrity.orchestration.pulls import PULL_GROUP
 from revenue_integrity.orchestration.staleness import behind, due_months, stale_partitions, stale_sources
 from revenue_integrity.orchestration.table_assets import ALL, SELECTED, WHY_TAG, asset_key
@@ -101,6 +102,7 @@ def run(
     streams = STREAMS if stream is None else (stream_named(stream),)
     with open_instance(settings) as instance:
         runner = _Runner(build_definitions(settings, pool=None), instance, settings, say)
+        process.begun()
         if select is not None:
             runner.run_selection(select, settings.months if wanted is None else wanted)
             return runner.summary

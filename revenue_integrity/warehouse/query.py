@@ -7,10 +7,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _PARAMETER = re.compile(r"\$([a-z_][a-z0-9_]*)")
 _COMMENT = re.compile(r"--[^\n]*")
+_IN_TEMPLATES = ("{%", "{{", "{#")
 _SHARED_PACKAGE = "revenue_integrity.close"
 
 
@@ -41,12 +45,24 @@ def read_sql(package: str, path: str) -> str:
     What several queries share stands in ``.sql.j2`` files; an include is the only thing that a template is used for, beside
     the expressions that the included file asks its includer for. Values are parameters, never text.
     """
+    templates = _templates(package)
+    name = f"{path}.sql"
+    assert templates.loader is not None
+    text, _, _ = templates.loader.get_source(templates, name)
+    if not any(begins in text for begins in _IN_TEMPLATES):
+        # To make a template of it takes longer than many a query runs, and most files include nothing.
+        return text.removesuffix("\n")
+    return templates.get_template(name).render()
+
+
+@cache
+def _templates(package: str) -> "Environment":
+    """Return the templates of a package; each file that several include is then read once."""
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     # What every stream shares (the reconcile engine) stands with the close.
     loader = ChoiceLoader([PackageLoader(package, "sql"), PackageLoader(_SHARED_PACKAGE, "sql")])
-    environment = Environment(loader=loader, undefined=StrictUndefined)
-    return environment.get_template(f"{path}.sql").render()
+    return Environment(loader=loader, undefined=StrictUndefined)
 
 
 def load_query(package: str, path: str, **parameters: Any) -> Query:

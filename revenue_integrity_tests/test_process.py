@@ -1,0 +1,90 @@
+"""What a process sets for itself when it begins and when it ends, and what it does not load."""
+
+import subprocess
+import sys
+
+import pytest
+
+AT_THE_END = """
+import atexit, logging, sys, threading, time
+from revenue_integrity import process
+
+class Loud:
+    def __del__(self):
+        print("taken apart")
+
+kept = Loud()
+def late():
+    time.sleep(0.2)
+    print("thread")
+
+def end(code):
+    atexit.register(print, "registered")
+    threading.Thread(target=late).start()
+    print("work")
+    {end}
+
+with process.leaving_at_once():
+    end({code})
+"""
+
+
+def ended(end: str, code: str = "0") -> subprocess.CompletedProcess[str]:
+    program = AT_THE_END.format(end=end, code=code)
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(("code", "status"), [("0", 0), ("None", 0), ("3", 3)])
+def test_a_process_that_leaves_at_once_does_what_is_due_and_keeps_its_exit_code(code: str, status: int) -> None:
+    found = ended("sys.exit(code)", code)
+    assert (found.returncode, found.stderr) == (status, "")
+    assert found.stdout.splitlines() == ["work", "thread", "registered"]
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "told"),
+    [("raise KeyError(code)", 1, "KeyError: 0"), ("sys.exit('wrong')", 1, "wrong"), ("return", 0, "")],
+)
+def test_what_does_not_end_by_an_exit_code_ends_as_ever(end: str, status: int, told: str) -> None:
+    found = ended(end)
+    assert found.returncode == status
+    assert told in found.stderr
+    assert found.stdout.splitlines() == ["work", "thread", "registered", "taken apart"]
+
+
+def test_a_reader_that_goes_away_is_told_as_ever() -> None:
+    program = AT_THE_END.format(end="sys.exit(code)", code="0")
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as started:
+        assert started.stdout is not None
+        assert started.stderr is not None
+        started.stdout.close()
+        told = started.stderr.read()
+    assert started.returncode != 0
+    assert "BrokenPipeError" in told
+
+
+def test_what_is_there_is_decided_once_and_an_ordinary_end_is_quiet() -> None:
+    program = """
+import gc
+import duckdb
+from revenue_integrity import process
+process.collect_garbage_rarely()
+process.begun()
+assert gc.get_freeze_count()
+before = gc.get_freeze_count()
+process.begun()
+assert gc.get_freeze_count() == before
+assert gc.get_threshold()[0] == 50_000
+"""
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stderr, found.stdout) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("imported", "left_out"),
+    [("revenue_integrity.cli", {"pandas", "duckdb", "dagster"}), ("revenue_integrity.orchestration.exports", {"dagster"})],
+)
+def test_help_and_exports_do_not_wait_for_what_they_do_not_use(imported: str, left_out: set[str]) -> None:
+    program = f"import sys, {imported}; print(*sorted({left_out!r} & sys.modules.keys()))"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout == "\n"
