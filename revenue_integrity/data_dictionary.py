@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandera.pandas as pa
+
 from revenue_integrity.close.ledger import Action
 from revenue_integrity.close.sign_off import Status
 from revenue_integrity.landing.contracts import Source, SourceColumn, raw_table
@@ -21,7 +23,7 @@ from revenue_integrity.streams.cloud import focus
 from revenue_integrity.streams.cloud.schemas import CLOUD_EVENTS, cost
 from revenue_integrity.streams.registry import STREAMS
 from revenue_integrity.warehouse import table as column
-from revenue_integrity.warehouse.table import Column, Table, table
+from revenue_integrity.warehouse.table import Table, table
 
 LAYERS = ("raw", "curated", "mart", "recon", "close")
 """The order of the layers: the way that data goes."""
@@ -228,7 +230,7 @@ def _sent_table(source: Source) -> Table:
     """Return what a row of a source holds whose rows stay in files: what was sent, and where it stands."""
     whole = raw_table(source)
     kept = [*source.stored, "month", "batch_id", "arrival", "file_name", "row_number"]
-    columns = [whole.schema[name] for name in whole.columns if name in kept]
+    columns = [whole.schema.columns[name] for name in whole.columns if name in kept]
     return table(whole.stream, whole.layer, whole.name, whole.description, whole.key, columns, partition=whole.partition)
 
 
@@ -252,14 +254,27 @@ def _of_landing_and_publication(stream: str) -> Iterator[Described]:
     yield Described(published, "`<published>/_close/STREAM/month=YYYY-MM/close.json`, its `datasets`", _listed(published.key))
 
 
-def allowed(declared: Column) -> str:
-    """Return in words which values a column may have, empty if its type says all."""
+def allowed(declared: pa.Column) -> str:
+    """Return in words which values a column may have, empty if its type says all.
+
+    Raises:
+        TypeError: the column has a rule that has no words here.
+    """
     words: list[str] = []
-    if declared.isin:
-        words.append(", ".join(f"`{value}`" for value in declared.isin))
-    if declared.pattern:
-        words.append(f"`{declared.pattern}`")
-    words += [f"{sign} {bound}" for sign, bound in (("≥", declared.ge), ("≤", declared.le)) if bound is not None]
+    for check in declared.checks:
+        given = check.statistics or {}
+        match check.name:
+            case "isin":
+                words.append(", ".join(f"`{value}`" for value in given["allowed_values"]))
+            case "greater_than_or_equal_to":
+                words.append(f"≥ {given['min_value']}")
+            case "less_than_or_equal_to":
+                words.append(f"≤ {given['max_value']}")
+            case "str_matches":
+                pattern = str(getattr(given["pattern"], "pattern", given["pattern"]))
+                words.append(f"`{pattern.removeprefix('^').removesuffix(chr(92) + 'Z')}`")
+            case other:
+                raise TypeError(f"column {declared.name}: the rule '{other}' has no words in the dictionary")
     return "; ".join(words)
 
 
@@ -331,7 +346,7 @@ def _section(described: Described) -> Iterator[str]:
     yield _row(head)
     yield _row(["---"] * len(head))
     for name in declared.columns:
-        held = declared.schema[name]
+        held = declared.schema.columns[name]
         sent = [_as_sent(by_stored.get(name))] if described.source else []
         null = "yes" if held.nullable else "no"
         words = str(held.description or "")

@@ -177,7 +177,7 @@ def test_every_dataset_says_what_a_row_is_and_who_answers_for_it() -> None:
 
 def test_every_column_has_a_description() -> None:
     for each in data_dictionary.datasets():
-        for name, column in each.table.schema.items():
+        for name, column in each.table.schema.columns.items():
             words = column.description or ""
             assert len(words) > 3, f"{each.table.qualified}.{name} has no description"
             assert words.endswith("."), f"{each.table.qualified}.{name}: its description is no sentence"

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import pandera.pandas as pa
+
 from revenue_integrity.close.causes import FAMILIES, LABELS
 from revenue_integrity.warehouse import table as column
 from revenue_integrity.warehouse.table import Table, table
@@ -24,13 +26,13 @@ STATUSES = ("matched", "within_tolerance", "breach")
 UNITS = ("cents", "wh", "count", "usd")
 """What a reconciliation compares."""
 
-_Value = Callable[..., column.Column]
+_Value = Callable[..., pa.Column]
 
 _whole: _Value = partial(column.integer, unit="unit of the row")
 _exact: _Value = partial(column.decimal, unit="unit of the row", places=12, digits=38)
 
 
-def _row(recons: tuple[str, ...], grain: str = "customer, contract, site, charge type") -> list[column.Column]:
+def _row(recons: tuple[str, ...], grain: str = "customer, contract, site, charge type") -> list[pa.Column]:
     """Return the columns that name a row of a reconciliation; what a reconciliation does not have is null."""
     return [
         column.month(),
@@ -60,7 +62,7 @@ def results_table(
     *,
     prefix: str = "",
     exact_values: bool = False,
-    grain: Sequence[column.Column] = (),
+    grain: Sequence[pa.Column] = (),
     explained: bool = False,
 ) -> Table:
     """Return the table of a stream's reconciliations, row by row.
@@ -98,7 +100,7 @@ def summary_table(
     *,
     prefix: str = "",
     exact_values: bool = False,
-    more: Sequence[column.Column] = (),
+    more: Sequence[pa.Column] = (),
 ) -> Table:
     """Return the table of a stream's reconciliations in total (for the parameters see ``results_table``)."""
     value = _exact if exact_values else _whole

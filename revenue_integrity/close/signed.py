@@ -28,7 +28,7 @@ class SignedTable:
     @property
     def projection(self) -> Table:
         """The table with its key and signed columns alone."""
-        return replace(self.table, schema={name: self.table.schema[name] for name in (*self.table.key, *self.measures)})
+        return replace(self.table, schema=self.table.schema.select_columns([*self.table.key, *self.measures]))
 
 
 def signed_table(table: Table, *measures: str, only: tuple[str, str] | None = None) -> SignedTable:

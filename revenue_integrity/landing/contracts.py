@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal
 
+import pandera.pandas as pa
+
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import table as columns_of
 from revenue_integrity.warehouse.table import Table, table
@@ -88,7 +90,7 @@ class SourceColumn:
             "bool": "BOOLEAN",
         }.get(self.kind, "VARCHAR")
 
-    def table_column(self) -> columns_of.Column:
+    def table_column(self) -> pa.Column:
         """Return the column of the raw table."""
         name, text, null = self.stored, self.description, not self.required
         match self.kind:

@@ -440,7 +440,7 @@ class _Work:
         for source in self._sources:
             declared = raw_table(source)
             columns = ", ".join(
-                f"{name(column)} {declared.sql_type(column)}{'' if declared.schema[column].nullable else ' not null'}"
+                f"{name(column)} {declared.sql_type(column)}{'' if declared.schema.columns[column].nullable else ' not null'}"
                 for column in declared.columns
             )
             if not source.is_kept_in_files:

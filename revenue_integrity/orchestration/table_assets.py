@@ -65,7 +65,7 @@ def column_schema(table: Table) -> dg.TableSchema:
     """Return the column schema that the UI shows: types, units, constraints."""
     columns = []
     for name in table.columns:
-        column = table.schema[name]
+        column = table.schema.columns[name]
         unit = table.unit(name)
         columns.append(
             dg.TableColumn(

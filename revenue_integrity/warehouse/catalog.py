@@ -111,7 +111,7 @@ def version_of_rule(rule: Rule) -> str:
     module = inspect.getmodule(rule.function)
     if module is None or module.__package__ is None:
         raise TypeError(f"the rule of {rule.table.qualified} stands in no module")
-    declared = [(name, rule.table.sql_type(name), rule.table.schema[name].nullable) for name in rule.table.columns]
+    declared = [(name, rule.table.sql_type(name), rule.table.schema.columns[name].nullable) for name in rule.table.columns]
     texts = [read_sql(module.__package__, path) for path in rule.sql]
     return sha256_of([inspect.getsource(module), texts, list(rule.table.key), declared])
 

@@ -188,7 +188,7 @@ def _columns(table: Table) -> list[dict[str, str]]:
             "name": name,
             "type": table.sql_type(name),
             "unit": table.unit(name),
-            "description": str(table.schema[name].description or ""),
+            "description": str(table.schema.columns[name].description or ""),
         }
         for name in table.columns
     ]

@@ -197,10 +197,20 @@ def rows_of_query(connection: duckdb.DuckDBPyConnection, query: Query) -> pd.Dat
 def to_frame(table: Table, rows: pa.Table) -> pd.DataFrame:
     """Return Arrow rows as a frame with the dtypes of the declaration: decimals stay exact, nullable integers stay integers."""
     frame = rows.cast(arrow_schema(table)).to_pandas(integer_object_nulls=True, date_as_object=False)
-    for name, column in table.schema.items():
-        if column.dtype != "object":
-            frame[name] = frame[name].astype(column.dtype)
+    for name, column in table.schema.columns.items():
+        dtype = _dtype(table.sql_type(name), nullable=column.nullable)
+        if dtype:
+            frame[name] = frame[name].astype(dtype)
     return frame
+
+
+def _dtype(sql_type: str, *, nullable: bool) -> str:
+    return {
+        "BIGINT": "Int64" if nullable else "int64",
+        "BOOLEAN": "boolean" if nullable else "bool",
+        "DATE": "datetime64[us]",
+        "TIMESTAMP WITH TIME ZONE": "datetime64[us, UTC]",
+    }.get(sql_type, "")
 
 
 def exact_frame(rows: pa.Table) -> pd.DataFrame:

@@ -1,72 +1,57 @@
 """What a table is: one declaration that makes its DDL, its validation, its column schema in the UI and its dictionary page.
 
-Belongs here: the vocabulary of columns and the ``Table`` that holds them with its place and key.
-Does not belong here: the tables themselves (each stream's ``schemas``), judging rows by them (``validation``), Dagster.
+Belongs here: the vocabulary of columns and the ``Table`` that holds a pandera schema with its place and key.
+Does not belong here: the tables themselves (each stream's ``schemas``), running SQL, Dagster.
 
 How a column looks in pandas: text ``object`` (``str`` or ``None``); integer ``int64``, nullable ``Int64``; flag ``bool``,
 nullable ``boolean``; decimal ``object`` of ``Decimal``; date ``datetime64[us]``; instant ``datetime64[us, UTC]``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
+import pandas as pd
+import pandera.pandas as pa
+
 Layer = Literal["raw", "curated", "mart", "recon", "close"]
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column and the rules of its values.
-
-    Attributes:
-        name: its name.
-        sql_type: its DuckDB type.
-        description: what it says, a sentence.
-        unit: its unit, empty where it has none.
-        nullable: whether a value may be missing.
-        isin: the closed set of its values; empty if they are open.
-        pattern: the regular expression that a whole value matches; empty for none.
-        ge: the smallest value.
-        le: the largest value.
-    """
-
-    name: str
-    sql_type: str
-    description: str
-    unit: str = ""
-    nullable: bool = False
-    isin: tuple[str, ...] = ()
-    pattern: str = ""
-    ge: Decimal | int | None = None
-    le: Decimal | int | None = None
-
-    @property
-    def dtype(self) -> str:
-        """How pandas holds it."""
-        return {
-            "BIGINT": "Int64" if self.nullable else "int64",
-            "BOOLEAN": "boolean" if self.nullable else "bool",
-            "DATE": "datetime64[us]",
-            "TIMESTAMP WITH TIME ZONE": "datetime64[us, UTC]",
-        }.get(self.sql_type, "object")
+def _column(name: str, dtype: Any, sql: str, description: str, unit: str, null: bool, checks: Sequence[pa.Check]) -> pa.Column:
+    return pa.Column(
+        dtype,
+        checks=list(checks),
+        nullable=null,
+        name=name,
+        description=description,
+        metadata={"sql": sql, "unit": unit},
+    )
 
 
 def text(
     name: str, description: str, *, null: bool = False, isin: Sequence[str] = (), pattern: str = "", unit: str = ""
-) -> Column:
+) -> pa.Column:
     """Return a text column, optionally of a closed set of values or of one pattern (whole value)."""
-    return Column(name, "VARCHAR", description, unit, null, tuple(isin), pattern)
+    checks = [pa.Check.isin(list(isin))] if isin else []
+    if pattern:
+        # Python's $ also stands before a last newline; \Z does not (the engine's name for it is \z, see ``validation``).
+        checks.append(pa.Check.str_matches(rf"^(?:{pattern})\Z"))
+    return _column(name, object, "VARCHAR", description, unit, null, checks)
+
+
+def _range(ge: Any, le: Any) -> list[pa.Check]:
+    return ([pa.Check.ge(ge)] if ge is not None else []) + ([pa.Check.le(le)] if le is not None else [])
 
 
 def integer(
     name: str, description: str, *, unit: str = "", null: bool = False, ge: int | None = None, le: int | None = None
-) -> Column:
+) -> pa.Column:
     """Return a 64-bit integer column."""
-    return Column(name, "BIGINT", description, unit, null, ge=ge, le=le)
+    return _column(name, pd.Int64Dtype() if null else "int64", "BIGINT", description, unit, null, _range(ge, le))
 
 
-def money(name: str, description: str, *, null: bool = False, ge: int | None = None) -> Column:
+def money(name: str, description: str, *, null: bool = False, ge: int | None = None) -> pa.Column:
     """Return a column of whole cents."""
     return integer(name, description, unit="cents", null=null, ge=ge)
 
@@ -81,40 +66,40 @@ def decimal(
     ge: Decimal | int | None = None,
     le: Decimal | int | None = None,
     digits: int = 18,
-) -> Column:
+) -> pa.Column:
     """Return an exact decimal column, by default ``DECIMAL(18,6)``."""
-    lowest, highest = (None if bound is None else Decimal(bound) for bound in (ge, le))
-    return Column(name, f"DECIMAL({digits},{places})", description, unit, null, ge=lowest, le=highest)
+    bounds = _range(None if ge is None else Decimal(ge), None if le is None else Decimal(le))
+    return _column(name, object, f"DECIMAL({digits},{places})", description, unit, null, bounds)
 
 
-def ratio(name: str, description: str, *, unit: str = "fraction") -> Column:
+def ratio(name: str, description: str, *, unit: str = "fraction") -> pa.Column:
     """Return a derived ratio: 6 places, null where its base is 0 or missing."""
     return decimal(name, description, unit=unit, null=True)
 
 
-def flag(name: str, description: str, *, null: bool = False) -> Column:
+def flag(name: str, description: str, *, null: bool = False) -> pa.Column:
     """Return a true/false column."""
-    return Column(name, "BOOLEAN", description, nullable=null)
+    return _column(name, pd.BooleanDtype() if null else "bool", "BOOLEAN", description, "", null, [])
 
 
-def day(name: str, description: str, *, null: bool = False) -> Column:
+def day(name: str, description: str, *, null: bool = False) -> pa.Column:
     """Return a calendar date column."""
-    return Column(name, "DATE", description, "date", null)
+    return _column(name, "datetime64[us]", "DATE", description, "date", null, [])
 
 
-def month(description: str = "Service month, as the date of its first day; exported as YYYY-MM.") -> Column:
+def month(description: str = "Service month, as the date of its first day; exported as YYYY-MM.") -> pa.Column:
     """Return the partition column ``month``."""
     return day("month", description)
 
 
-def instant(name: str, description: str, *, null: bool = False) -> Column:
+def instant(name: str, description: str, *, null: bool = False) -> pa.Column:
     """Return a column of instants in UTC, to the microsecond."""
-    return Column(name, "TIMESTAMP WITH TIME ZONE", description, "UTC", null)
+    return _column(name, "datetime64[us, UTC]", "TIMESTAMP WITH TIME ZONE", description, "UTC", null, [])
 
 
-def json_text(name: str, description: str, *, null: bool = False) -> Column:
+def json_text(name: str, description: str, *, null: bool = False) -> pa.Column:
     """Return a column of JSON text."""
-    return Column(name, "VARCHAR", description, "JSON", null)
+    return _column(name, object, "VARCHAR", description, "JSON", null, [])
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +112,7 @@ class Table:
         name: its name, which is also the dataset's.
         description: grain and purpose, one or two sentences.
         key: the columns that name a row; never null, unique together.
-        schema: the columns by name, in order.
+        schema: the pandera schema of the columns, in order.
         also_named_by: columns that may be empty and name a row together with the key, where the key alone does not.
         owner: who answers for it (a team, for the UI and the dictionary).
         partition: the DATE column that slices it by month (``month``).
@@ -143,7 +128,7 @@ class Table:
     name: str
     description: str
     key: tuple[str, ...]
-    schema: Mapping[str, Column]
+    schema: pa.DataFrameSchema
     owner: str = "team:finance-operations"
     partition: str = "month"
     content_excludes: tuple[str, ...] = ()
@@ -159,7 +144,7 @@ class Table:
     @property
     def part_columns(self) -> tuple[str, ...]:
         """The columns that name a part of its published month; empty where a month is one file."""
-        if "tenant_id" not in self.schema:
+        if "tenant_id" not in self.schema.columns:
             return ()
         return ("tenant_id", self.slice_column) if self.published_slices else ("tenant_id",)
 
@@ -176,15 +161,15 @@ class Table:
     @property
     def columns(self) -> list[str]:
         """Column names in order."""
-        return list(self.schema)
+        return list(self.schema.columns)
 
     def sql_type(self, column: str) -> str:
         """Return the DuckDB type of a column."""
-        return self.schema[column].sql_type
+        return str(self.schema.columns[column].metadata["sql"])
 
     def unit(self, column: str) -> str:
         """Return the unit of a column, empty where it has none."""
-        return self.schema[column].unit
+        return str(self.schema.columns[column].metadata["unit"])
 
 
 def table(
@@ -193,7 +178,7 @@ def table(
     name: str,
     description: str,
     key: Sequence[str],
-    columns: Sequence[Column],
+    columns: Sequence[pa.Column],
     **more: Any,
 ) -> Table:
     """Declare a table. The key columns must be among the columns and must not be nullable.
@@ -207,4 +192,5 @@ def table(
     wrong = [column for column in key if column not in by_name or by_name[column].nullable]
     if wrong:
         raise ValueError(f"{name}: key columns {wrong} are missing or nullable")
-    return Table(stream, layer, name, description, tuple(key), by_name, **more)
+    schema = pa.DataFrameSchema(by_name, name=name, strict=True, ordered=False, unique=list(key))
+    return Table(stream, layer, name, description, tuple(key), schema, **more)

@@ -9,16 +9,14 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import Any
 
 import duckdb
 import pandas as pd
+import pandera.pandas as pa
 
 from revenue_integrity.errors import RevenueIntegrityError
-from revenue_integrity.warehouse.table import Column, Table
-
-if TYPE_CHECKING:
-    import pandera.pandas as pa
+from revenue_integrity.warehouse.table import Table
 
 SAMPLE_ROWS = 20
 
@@ -50,39 +48,49 @@ class ColumnRule:
     broken: str
 
 
-def _literal(value: str | Decimal | int) -> str:
+def _literal(value: Any) -> str:
     if isinstance(value, str):
         return "'" + value.replace("'", "''") + "'"
-    return f"{value:f}" if isinstance(value, Decimal) else str(value)
+    if isinstance(value, Decimal | int):
+        return f"{value:f}" if isinstance(value, Decimal) else str(value)
+    raise TypeError(f"a column rule compares with {value!r}, which has no SQL form")
 
 
-def _rules_of(column: Column) -> Iterator[ColumnRule]:
-    name, quoted = column.name, f'"{column.name}"'
-    if not column.nullable:
-        yield ColumnRule(f"{name} is empty", f"{quoted} is null")
-    if column.isin:
-        values = sorted(column.isin)
-        listed = ", ".join(_literal(value) for value in values)
-        yield ColumnRule(f"{name} is none of {', '.join(values)}", f"{quoted} not in ({listed})")
-    if column.pattern:
-        # What stands for the end of a value in Python's expressions, the engine names by the small letter.
-        broken = f"not regexp_matches({quoted}, {_literal(_whole(column.pattern, 'z'))})"
-        yield ColumnRule(f"{name} does not match {_whole(column.pattern)}", broken)
-    if column.ge is not None:
-        yield ColumnRule(f"{name} is below {column.ge}", f"{quoted} < {_literal(column.ge)}")
-    if column.le is not None:
-        yield ColumnRule(f"{name} is above {column.le}", f"{quoted} > {_literal(column.le)}")
-
-
-def _whole(pattern: str, end: str = "Z") -> str:
-    """Return the expression of a whole value that matches a pattern; Python's $ also stands before a last newline."""
-    return rf"^(?:{pattern})\{end}"
+def _check_rules(column: str, checks: list[pa.Check]) -> Iterator[ColumnRule]:
+    quoted = f'"{column}"'
+    for check in checks:
+        given = check.statistics or {}
+        match check.name:
+            case "greater_than_or_equal_to":
+                yield ColumnRule(f"{column} is below {given['min_value']}", f"{quoted} < {_literal(given['min_value'])}")
+            case "less_than_or_equal_to":
+                yield ColumnRule(f"{column} is above {given['max_value']}", f"{quoted} > {_literal(given['max_value'])}")
+            case "isin":
+                values = sorted(given["allowed_values"])
+                listed = ", ".join(_literal(value) for value in values)
+                yield ColumnRule(f"{column} is none of {', '.join(map(str, values))}", f"{quoted} not in ({listed})")
+            case "str_matches":
+                pattern = given["pattern"]
+                pattern = str(getattr(pattern, "pattern", pattern))
+                in_engine = pattern.removesuffix(r"\Z") + r"\z" if pattern.endswith(r"\Z") else pattern
+                yield ColumnRule(f"{column} does not match {pattern}", f"not regexp_matches({quoted}, {_literal(in_engine)})")
+            case other:
+                raise TypeError(f"column {column}: the rule '{other}' has no SQL form; use ge, le, isin or str_matches")
 
 
 @cache
 def column_rules(table: Table) -> tuple[ColumnRule, ...]:
-    """Return the rules of a table's columns; types are kept by the engine itself."""
-    return tuple(rule for column in table.schema.values() for rule in _rules_of(column))
+    """Return the rules of a table's columns; types are kept by the engine itself.
+
+    Raises:
+        TypeError: the declaration holds a rule that cannot be judged in the engine.
+    """
+    rules: list[ColumnRule] = []
+    for name, column in table.schema.columns.items():
+        if not column.nullable:
+            rules.append(ColumnRule(f"{name} is empty", f'"{name}" is null'))
+        rules += _check_rules(name, column.checks)
+    return tuple(rules)
 
 
 def validate_rows(
@@ -120,36 +128,11 @@ def _sample(connection: duckdb.DuckDBPyConnection, sql: str, given: Mapping[str,
     return connection.sql(f"select * from ({sql}) order by all limit {SAMPLE_ROWS}", params=dict(given)).df()
 
 
-@cache
-def _pandera_schema(table: Table) -> "pa.DataFrameSchema":
-    """Return the declaration of a table as pandera judges frames by it."""
-    # Most tables never enter Python, and most commands judge no frame: they do not wait for it.
-    import pandera.pandas as pa
-
-    def rules(column: Column) -> Iterator[pa.Check]:
-        if column.isin:
-            yield pa.Check.isin(list(column.isin))
-        if column.pattern:
-            yield pa.Check.str_matches(_whole(column.pattern))
-        if column.ge is not None:
-            yield pa.Check.ge(column.ge)
-        if column.le is not None:
-            yield pa.Check.le(column.le)
-
-    columns = {
-        name: pa.Column(column.dtype, checks=list(rules(column)), nullable=column.nullable, name=name)
-        for name, column in table.schema.items()
-    }
-    return pa.DataFrameSchema(columns, name=table.name, strict=True, ordered=False, unique=list(table.key))
-
-
 def validate_frame(table: Table, partition: date, frame: pd.DataFrame) -> None:
-    """Judge a frame by its table's declaration, all rules at once; raise ``SchemaViolation``."""
-    from pandera.errors import SchemaErrors
-
+    """Judge a frame by its table's pandera schema, all rules at once; raise ``SchemaViolation``."""
     try:
-        _pandera_schema(table).validate(frame, lazy=True)
-    except SchemaErrors as error:
+        table.schema.validate(frame, lazy=True)
+    except pa.errors.SchemaErrors as error:
         cases = error.failure_cases
         violations = [
             Violation(f"{column or table.name}: {rule}", len(group), group.head(SAMPLE_ROWS))

@@ -6,13 +6,14 @@ from typing import Any
 
 import duckdb
 import pandas as pd
+import pandera.pandas as pa
 import pytest
 
 from revenue_integrity.streams.registry import all_tables
 from revenue_integrity.warehouse import table as column
 from revenue_integrity.warehouse.storage import arrow_schema, ensure_table
 from revenue_integrity.warehouse.table import table
-from revenue_integrity.warehouse.validation import SAMPLE_ROWS, SchemaViolation, validate_frame, validate_rows
+from revenue_integrity.warehouse.validation import SAMPLE_ROWS, SchemaViolation, column_rules, validate_frame, validate_rows
 from revenue_integrity_tests.support import MARCH, SAMPLE, sample_rows
 
 BROKEN: list[tuple[dict[str, Any], str]] = [
@@ -114,6 +115,13 @@ def test_a_quote_in_a_declared_value_is_a_value() -> None:
         connection.execute("update mart.quoted set who = 'Oneil'")
         with pytest.raises(SchemaViolation, match="who is none of O'Neil"):
             validate_rows(connection, quoted, MARCH)
+
+
+def test_a_rule_that_the_engine_cannot_judge_is_refused_at_once() -> None:
+    strange = pa.Column("int64", checks=[pa.Check.ne(3)], name="n", metadata={"sql": "BIGINT", "unit": ""})
+    declared = table("s", "mart", "strange", "S.", ("month",), [column.month(), strange])
+    with pytest.raises(TypeError, match="the rule 'not_equal_to' has no SQL form"):
+        column_rules(declared)
 
 
 def test_every_table_of_the_product_can_be_judged_in_the_engine(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ Belongs here: what each table is, its key, columns, units. Does not belong here:
 
 from functools import partial
 
+import pandera.pandas as pa
+
 from revenue_integrity.streams.cloud.sources import EVENT_SOURCES, PRICING_MODELS
 from revenue_integrity.warehouse import table as column
 from revenue_integrity.warehouse.table import table
@@ -23,20 +25,20 @@ RESTATEMENT_CAUSES = ("late", "correction", "duplicate_removed", "deletion", "mo
 """Why a published account-day changed (30-cloud, *Restatement ledger*)."""
 
 
-def cost(name: str, description: str, *, null: bool = False) -> column.Column:
+def cost(name: str, description: str, *, null: bool = False) -> pa.Column:
     """Return a column of an exact cost: 12 places, never rounded."""
     return column.decimal(name, description, unit="currency units", places=12, digits=38, null=null)
 
 
-def _tenant() -> column.Column:
+def _tenant() -> pa.Column:
     return column.text("tenant_id", "The tenant.")
 
 
-def _account() -> column.Column:
+def _account() -> pa.Column:
     return column.text("account_id", "The account; UNKNOWN for what names none.")
 
 
-def _usage_date() -> column.Column:
+def _usage_date() -> pa.Column:
     return column.day("usage_date", "Day of the usage (UTC).")
 
 

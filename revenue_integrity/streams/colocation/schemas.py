@@ -6,6 +6,8 @@ Belongs here: what each table is, its key, columns, units. Does not belong here:
 
 from functools import partial
 
+import pandera.pandas as pa
+
 from revenue_integrity.close.register import assumptions_table, register_table
 from revenue_integrity.warehouse import table as column
 from revenue_integrity.warehouse.table import table
@@ -26,23 +28,23 @@ UNASSIGNED = "UNASSIGNED"
 """The rack of a contract without assigned racks."""
 
 
-def _customer(description: str = "The customer.", *, null: bool = False) -> column.Column:
+def _customer(description: str = "The customer.", *, null: bool = False) -> pa.Column:
     return column.text("customer_id", description, null=null)
 
 
-def _contract(description: str = "The contract.", *, null: bool = False) -> column.Column:
+def _contract(description: str = "The contract.", *, null: bool = False) -> pa.Column:
     return column.text("contract_id", description, null=null)
 
 
-def _site() -> column.Column:
+def _site() -> pa.Column:
     return column.text("site_id", "The site.")
 
 
-def _kwh(name: str, description: str, *, null: bool = False) -> column.Column:
+def _kwh(name: str, description: str, *, null: bool = False) -> pa.Column:
     return column.decimal(name, description, unit="kWh", null=null)
 
 
-def _kw(name: str, description: str) -> column.Column:
+def _kw(name: str, description: str) -> pa.Column:
     return column.decimal(name, description, unit="kW")
 
 
@@ -223,7 +225,7 @@ CONTRACT_USAGE = _mart(
 )
 
 
-def _kwh_sum(name: str, description: str) -> column.Column:
+def _kwh_sum(name: str, description: str) -> pa.Column:
     return column.decimal(name, description, unit="kWh", digits=38)
 
 
