@@ -1,6 +1,8 @@
 -- Metered usage, exactly one row per contract and local day in force of the month; gaps are estimated.
 {% set first_day = "$month::date" -%}
 {% set last_day = "$month_end::date" -%}
+-- All contracts are in scope, and no reading of an unknown one is accepted: there is nothing to look up for each of them.
+{% set in_scope = "true" -%}
 with
     scope as (
         select distinct contract_id from raw.contract_versions

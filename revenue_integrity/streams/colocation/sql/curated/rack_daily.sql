@@ -1,10 +1,7 @@
 -- Racks contracted and assigned, one row per contract and day in force of the month.
 with
-    days as (
-        select
-            contract_id,
-            racks,
-            unnest(generate_series(segment_from, segment_to, interval 1 day))::date as date
+    terms as (
+        select contract_id, racks, segment_from, segment_to
         from curated.contract_terms
         where month = $month
     ),
@@ -31,6 +28,10 @@ with
         select contract_id, to_day + 1, -count(*), -sum(rated_kw)
         from assignments
         group by contract_id, to_day
+        union all
+        -- Every contract begins the month with no rack, so that each of its days has a level.
+        select distinct contract_id, $month::date, 0, 0
+        from terms
     ),
 
     levels as (
@@ -42,16 +43,28 @@ with
             lead(day, 1, $month_end::date + 1) over (partition by contract_id order by day) as next_day
         from changes
         group by contract_id, day
+    ),
+
+    -- Runs of days on which nothing changes. In key order, and so are the days that they become: whoever hashes or publishes
+    -- the month then finds nothing left to sort.
+    stretches as (
+        select
+            t.contract_id,
+            t.racks as contracted_racks,
+            l.racks as assigned_racks,
+            l.rated_kw,
+            greatest(t.segment_from, l.day) as from_day,
+            least(t.segment_to, l.next_day - 1) as to_day
+        from terms as t
+        inner join levels as l on t.contract_id = l.contract_id and t.segment_from < l.next_day and t.segment_to >= l.day
+        order by t.contract_id, from_day
     )
 
 select
     $month::date as month,
-    d.contract_id,
-    d.date,
-    d.racks as contracted_racks,
-    coalesce(l.racks, 0)::bigint as assigned_racks,
-    coalesce(l.rated_kw, 0)::decimal(18, 6) as rated_kw
-from days as d
-left join levels as l on d.contract_id = l.contract_id and d.date >= l.day and d.date < l.next_day
--- Stored in key order: whoever hashes or publishes the month then finds nothing left to sort.
-order by d.contract_id, d.date
+    contract_id,
+    unnest(generate_series(from_day, to_day, interval 1 day))::date as date,
+    contracted_racks,
+    assigned_racks::bigint as assigned_racks,
+    rated_kw::decimal(18, 6) as rated_kw
+from stretches
