@@ -205,7 +205,9 @@ def _header_of(head: bytes, whole: bool) -> tuple[tuple[str, ...], bool]:
         raise _UnreadableError(f"has no readable header row ({error})") from error
     if header is None:
         raise _UnreadableError("has no header row" if whole else "has no header row in its first megabyte")
-    first_line = text.splitlines()[0] if text else ""
+    # Whatever else ends a line ends the first one no later than a newline does.
+    lines = text[: text.find("\n") + 1 or None].splitlines()
+    first_line = lines[0] if lines else ""
     plain = bool(first_line.strip()) and first_line.count('"') % 2 == 0
     return tuple(cell.strip() for cell in header), plain
 
@@ -310,14 +312,13 @@ class Stager:
     def stage(self, files: Iterable[FileFacts]) -> Staged:
         """Read all files. Files that cannot be read are told in the result; the others go on."""
         self._create()
-        groups: dict[tuple[str, str, bool, bool], list[FileFacts]] = defaultdict(list)
+        groups: dict[tuple[str, str, bool], list[FileFacts]] = defaultdict(list)
         for file in files:
             if file.problem:
                 self._staged.problems[file.path] = file.problem
             else:
-                small = file.length <= _SMALLEST_BUFFER
-                groups[file.format, file.shape, file.irregular, small].append(file)
-        for (kind, _, irregular, small), group in sorted(groups.items()):
+                groups[file.format, file.shape, file.irregular].append(file)
+        for (kind, _, irregular), group in sorted(groups.items()):
             if kind == "json":
                 self._read_json(group)
                 continue
@@ -330,10 +331,8 @@ class Stager:
                 self._read_parquet(group, layout)
             elif irregular:
                 self._read_exactly(group, layout)
-            elif small and len(group) >= _MANY:
-                self._read_small(group, layout)
             else:
-                self._read_csv(group, layout)
+                self._read_regular(group, layout)
         return self._staged
 
     def _create(self) -> None:
@@ -396,6 +395,16 @@ class Stager:
         if not self._source.nulls:
             return text
         return f"(case when {text} in ({', '.join(map(quote, self._source.nulls))}) then null else {text} end)"
+
+    def _read_regular(self, files: Sequence[FileFacts], layout: Layout) -> None:
+        """Read CSV files of one header that the engine's reader can be trusted with; small ones apart only if they are many."""
+        small = [file for file in files if file.length <= _SMALLEST_BUFFER]
+        if len(small) < _MANY:
+            self._read_csv(files, layout)
+            return
+        self._read_small(small, layout)
+        if large := [file for file in files if file.length > _SMALLEST_BUFFER]:
+            self._read_csv(large, layout)
 
     def _read_small(self, files: Sequence[FileFacts], layout: Layout) -> None:
         """Read many small files of one header, joined into few; those that cannot be joined are read as they stand."""
