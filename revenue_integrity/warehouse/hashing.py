@@ -42,10 +42,10 @@ def _field(column: str, sql_type: str) -> str:
 
 def canonical_select(table: Table, rows: str) -> str:
     """Return the ``select`` of the canonical line of each row of ``rows`` (a table, or a filtered one), in key order."""
-    # Joined at once: a chain of || would build a longer text for each column. No field is null.
-    fields = ", ".join(_field(column, table.sql_type(column)) for column in content_columns(table))
+    # Joined at once, its end included: each || would build the text again, a little longer. No field is null.
+    fields = ", chr(9), ".join(_field(column, table.sql_type(column)) for column in content_columns(table))
     order = ", ".join(f'"{column}"' for column in table.identity)
-    return f"select concat_ws(chr(9), {fields}) || chr(10) as line from {rows} order by {order}"
+    return f"select concat({fields}, chr(10)) as line from {rows} order by {order}"
 
 
 def content_columns(table: Table) -> list[str]:
