@@ -136,6 +136,8 @@ with
             ((numerator * 2 + denominator) // (denominator * 2))::bigint as amount_cents,
             (quantity_numerator * 2 + quantity_denominator) // (quantity_denominator * 2) as micro_quantity
         from charges
+        -- What rounds to 0 cents is no charge; to ask before dividing costs less than to ask the quotient.
+        where numerator * 2 >= denominator
     )
 
 select
@@ -150,4 +152,5 @@ select
     unit_price::decimal(18, 6) as unit_price,
     amount_cents
 from rounded
-where amount_cents <> 0
+-- Stored in key order: whoever hashes or publishes the month then finds nothing left to sort.
+order by contract_id, charge_type, segment_from

@@ -115,3 +115,5 @@ select
     charge,
     (sign(billed_cents) * (whole_cents + case when place <= cents_left then 1 else 0 end))::bigint as amount_cents
 from ranked
+-- Stored in key order: whoever hashes or publishes the month then finds nothing left to sort.
+order by site_id, contract_id, charge

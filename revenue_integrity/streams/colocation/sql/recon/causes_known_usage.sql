@@ -53,12 +53,19 @@ with
         from terms
     ),
 
+    -- All that arrived for these contracts: three steps look at it, and the store, which holds every month, is read once.
+    arrived as materialized (
+        select *
+        from raw.meter_readings
+        where reading_date <= {{ last_day }} and contract_id in (select contract_id from worlds)
+    ),
+
     -- The winner of each meter-day among what had arrived: an actual beats an estimate, then the later row wins.
     known as (
         select
             w.world,
             r.*
-        from raw.meter_readings as r
+        from arrived as r
         inner join worlds as w on r.contract_id = w.contract_id and r.arrival < w.known_before
         where r.reading_date between {{ first_day }} - $lookback_days::integer and {{ last_day }}
         qualify
@@ -85,7 +92,7 @@ with
             r.meter_id,
             w.world as contract_id,
             min(r.reading_date) as first_day
-        from raw.meter_readings as r
+        from arrived as r
         inner join worlds as w on r.contract_id = w.contract_id and r.arrival < w.known_before
         where r.reading_date <= {{ last_day }}
         group by r.meter_id, w.world
@@ -138,7 +145,7 @@ with
         select
             w.world,
             r.*
-        from raw.meter_readings as r
+        from arrived as r
         inner join worlds as w on r.contract_id = w.contract_id
         where r.row_status = 'surviving' and r.reading_date between {{ first_day }} and {{ last_day }}
     ),
