@@ -10,10 +10,13 @@ from decimal import Decimal
 import pandas as pd
 
 from revenue_integrity.close.register import Assumption, Metric, assumption_rows, register_rows
-from revenue_integrity.exact import divide
+from revenue_integrity.exact import divide, named_rows
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.colocation import schemas
 from revenue_integrity.streams.rules import Rule, same_month
+from revenue_integrity.warehouse.query import Query, load_query
+
+_PACKAGE = "revenue_integrity.streams.colocation"
 
 METRICS = (
     Metric(
@@ -109,41 +112,30 @@ def metric_register(month: date, settings: Settings) -> pd.DataFrame:
     return register_rows(month, schemas.METRIC_REGISTER, METRICS)
 
 
-def assumptions(
-    month: date, settings: Settings, usage_month: pd.DataFrame, contract_month: pd.DataFrame, power_bills: pd.DataFrame
-) -> pd.DataFrame:
+def assumption_queries(month: date, settings: Settings) -> dict[str, Query]:
+    """Return the query whose row ``assumptions`` is made from."""
+    return {"assumed": load_query(_PACKAGE, "mart/assumed", month=month)}
+
+
+def assumptions(month: date, settings: Settings, *, assumed: pd.DataFrame) -> pd.DataFrame:
     """Return the assumptions and tolerances in force, with the rows and the share of kWh or cents that rest on each."""
-    usage = usage_month.iloc[0]
-    kwh = usage["kwh"]
-    accrued = power_bills[power_bills["is_accrued"]]
-    accrued_share = divide(int(accrued["total_cents"].abs().sum()), int(power_bills["total_cents"].abs().sum()), 6)
-    estimated = (int(usage["estimated_days"]), divide(usage["estimated_kwh"], kwh, 6))
-    every_contract = (len(contract_month), Decimal(1) if len(contract_month) else None)
+    (found,) = named_rows(assumed)
+    accrued = (found.accruals, divide(found.accrued_cents, found.billed_cents, 6))
+    estimated = (found.estimated_days, divide(found.estimated_kwh, found.kwh, 6))
+    late = (found.late_days, divide(found.late_kwh, found.kwh, 6))
+    suspect = (found.suspect_days, divide(found.suspect_kwh, found.kwh, 6))
+    every_contract = (found.contracts, Decimal(1) if found.contracts else None)
     listed = [
-        Assumption(
-            "late_after_days", "days", "contracted vs used power", int(usage["late_days"]), divide(usage["late_kwh"], kwh, 6)
-        ),
+        Assumption("late_after_days", "days", "contracted vs used power", *late),
         Assumption("lookback_days", "days", "contracted vs used power, margin by customer", *estimated),
         Assumption("min_same_weekday_readings", "readings", "contracted vs used power, margin by customer", *estimated),
         Assumption(
             "default_load_factor", "fraction of the reservation", "contracted vs used power, margin by customer", *estimated
         ),
-        Assumption(
-            "suspect_factor",
-            "medians",
-            "contracted vs used power",
-            int(usage["suspect_days"]),
-            divide(usage["suspect_kwh"], kwh, 6),
-        ),
-        Assumption(
-            "suspect_min_readings",
-            "readings",
-            "contracted vs used power",
-            int(usage["suspect_days"]),
-            divide(usage["suspect_kwh"], kwh, 6),
-        ),
+        Assumption("suspect_factor", "medians", "contracted vs used power", *suspect),
+        Assumption("suspect_min_readings", "readings", "contracted vs used power", *suspect),
         Assumption("allocation_method", "method", "power cost allocation, margin by customer", *every_contract),
-        Assumption("accrual_months", "months", "power cost allocation, margin by customer", len(accrued), accrued_share),
+        Assumption("accrual_months", "months", "power cost allocation, margin by customer", *accrued),
         Assumption("risk_history_months", "months", "margin by customer", *every_contract),
         Assumption("risk_percentile", "fraction of months", "margin by customer", *every_contract),
         Assumption("risk_aversion", "factor", "margin by customer", *every_contract),
@@ -195,5 +187,7 @@ RULES = (
             same_month("curated", "power_bills"),
         ),
         _ASSUMED,
+        ("mart/assumed",),
+        assumption_queries,
     ),
 )
