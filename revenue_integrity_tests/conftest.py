@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import settings as hypothesis_settings
 
+from revenue_integrity import process
 from revenue_integrity.settings import PREFIX, Settings
 from revenue_integrity_tests.scenarios import story
 from revenue_integrity_tests.support import home_settings
@@ -34,6 +35,12 @@ def _nobodys_settings() -> Iterator[None]:
             if name.upper().startswith(PREFIX) or name == "DAGSTER_HOME":
                 patch.delenv(name)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _garbage_as_the_program_has_it() -> None:
+    """Look for garbage as rarely as a command does: the definitions of a hundred homes are looked through otherwise."""
+    process.collect_garbage_rarely()
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -61,8 +68,8 @@ def _own_dagster_home() -> Iterator[None]:
 
 
 def golden_settings(home: Path, **values: object) -> Settings:
-    """Return the settings under which the golden case is worked out: its one month is 2025-04."""
-    return home_settings(home, **({"first_month": "2025-04", "last_month": "2025-04"} | values))
+    """Return the settings under which the golden case is worked out: its one month is 2025-04, and threads divide the work."""
+    return home_settings(home, **({"first_month": "2025-04", "last_month": "2025-04", "threads": 2} | values))
 
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:

@@ -75,8 +75,8 @@ def sample_rows(month: date = MARCH, ids: tuple[str, ...] = ("A-1", "B-2"), **ch
 
 
 def home_settings(home: Path, **values: Any) -> Settings:
-    """Return the settings of a home with fixed months."""
-    return Settings(**({"home": home, "first_month": "2025-03", "last_month": "2025-04"} | values))
+    """Return the settings of a home with fixed months, whose few rows would only wait for a second thread."""
+    return Settings(**({"home": home, "first_month": "2025-03", "last_month": "2025-04", "threads": 1} | values))
 
 
 def environment_of(settings: Settings) -> dict[str, str]:

@@ -17,16 +17,20 @@ from revenue_integrity.streams.rules import Rule
 from revenue_integrity.warehouse.catalog import version_of_rule
 from revenue_integrity.warehouse.table import Table
 
+_SOURCES: dict[str, dict[str, list[list[str]]]] = {}
+"""Lineage that this process has read, by the name of its file, which names the rule's version."""
+
 
 def column_lineage(rule: Rule, tables: Mapping[str, Table], settings: Settings) -> dict[str, Any]:
     """Return the lineage of a rule's columns as materialization metadata; empty for rules that are no query."""
     if not rule.is_query:
         return {}
     file = settings.catalog_path / "lineage" / f"{rule.table.layer}.{rule.table.name}-{version_of_rule(rule)[:16]}.json"
-    if file.exists():
-        sources = json.loads(file.read_text(encoding="utf-8"))
-    else:
-        sources = _read(rule, tables, settings)
+    written = file.exists()
+    if file.name not in _SOURCES:
+        _SOURCES[file.name] = json.loads(file.read_text(encoding="utf-8")) if written else _read(rule, tables, settings)
+    sources = _SOURCES[file.name]
+    if not written:
         write_if_changed(file, json.dumps(sources, sort_keys=True) + "\n")
     deps = {
         column: [dg.TableColumnDep(dg.AssetKey(tables[table].asset_key), name) for table, name in found]

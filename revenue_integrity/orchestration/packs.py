@@ -10,7 +10,7 @@ is its present pack, byte for byte.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -85,20 +85,19 @@ PACK = "pack"
 Say = Callable[[str], None]
 
 
-@dataclass
-class _Trends:
-    """Totals of months, read once for all packs that are made together."""
+_TOTALS: dict[tuple[Path, str, date, tuple[str, ...]], dict[str, pd.DataFrame]] = {}
+"""Totals that this process has read, by the hashes of what they are made from: each pack shows those of all months before it."""
 
-    settings: Settings
-    known: dict[tuple[str, date], dict[str, pd.DataFrame]] = field(default_factory=dict)
 
-    def of(self, stream: str, month: date) -> dict[str, pd.DataFrame]:
-        """Return small frames of a month of a stream: what trends show of it, by the names of ``PackData.history``."""
-        if (stream, month) not in self.known:
-            closed = publish.closed_hashes(self.settings, stream, month)
-            frames = publish.read_together(self.settings, stream, month, [name for name in TRENDS[stream] if name in closed])
-            self.known[stream, month] = _cloud_totals(frames) if stream == "cloud" else _totals(frames)
-        return self.known[stream, month]
+def _totals_of(settings: Settings, stream: str, month: date) -> dict[str, pd.DataFrame]:
+    """Return small frames of a month of a stream: what trends show of it, by the names of ``PackData.history``."""
+    closed = publish.closed_hashes(settings, stream, month)
+    shown = [name for name in TRENDS[stream] if name in closed]
+    key = (settings.published_path, stream, month, tuple(closed[name] for name in shown))
+    if key not in _TOTALS:
+        frames = publish.read_together(settings, stream, month, shown)
+        _TOTALS[key] = _cloud_totals(frames) if stream == "cloud" else _totals(frames)
+    return _TOTALS[key]
 
 
 def _totals(frames: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
@@ -128,7 +127,6 @@ class Packs:
     def __init__(self, desk: close.Desk) -> None:
         self._desk = desk
         self._settings = desk.settings
-        self._trends = _Trends(desk.settings)
 
     def data(self, row: close.CloseRow) -> "PackData":
         """Return what the pack of a month shows.
@@ -251,7 +249,7 @@ class Packs:
         found: dict[str, list[pd.DataFrame]] = {}
         for stream in streams:
             for each in self._months_shown(stream, month):
-                for name, frame in self._trends.of(stream.name, each).items():
+                for name, frame in _totals_of(self._settings, stream.name, each).items():
                     if not frame.empty:
                         found.setdefault(name, []).append(frame)
         history = {name: pd.concat(frames, ignore_index=True) for name, frames in found.items()}

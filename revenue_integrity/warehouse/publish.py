@@ -21,6 +21,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -285,11 +286,18 @@ def close_month(
         raise PublishError(f"{file} cannot be written: {error.strerror or error}", "Make room and run the month again") from error
 
 
-def _read_json(file: Path) -> dict[str, Any]:
+def _read_json(file: Path) -> Mapping[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        stat = file.stat()
+        return _parsed(file, stat.st_mtime_ns, stat.st_ino, stat.st_size)
     except FileNotFoundError:
         return {}
+
+
+@lru_cache(maxsize=512)
+def _parsed(file: Path, modified: int, inode: int, size: int) -> Mapping[str, Any]:
+    """Parse a month's file; each replacement has another time and inode, so what is kept is never old."""
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return found
 
 
@@ -373,7 +381,8 @@ def write_whole(settings: Settings, dataset: str, files: Sequence[Path], to: Pat
 
 def _concatenated(settings: Settings, dataset: str, files: Sequence[Path]) -> pa.Table:
     read = files or [columns_file(settings, dataset)]
-    return pa.concat_tables([pq.ParquetFile(file).read() for file in read], promote_options="permissive")
+    # A month's file is small: handing its columns to threads costs more than reading them.
+    return pa.concat_tables([pq.ParquetFile(file).read(use_threads=False) for file in read], promote_options="permissive")
 
 
 def read_published(settings: Settings, dataset: str, wanted: Sequence[date] | None, *, tenant: str | None = None) -> pd.DataFrame:

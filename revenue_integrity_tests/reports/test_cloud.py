@@ -11,9 +11,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import altair as alt
+import jsonschema
 import openpyxl
 import pandas as pd
 import pytest
+import vl_convert
 
 from revenue_integrity.reports import charts, cloud_figures, cloud_page, cloud_sheets, pack, page
 from revenue_integrity.reports.pack_data import PackData
@@ -164,6 +167,27 @@ def test_days_are_written_as_ranges(days: list[int], shown: str) -> None:
 
 
 # Chart and page
+
+
+def test_every_chart_is_one_by_the_schema_of_charts(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[dict[str, Any]] = []
+    draw = vl_convert.vegalite_to_svg
+
+    def drawing(spec: dict[str, Any]) -> str:
+        drawn.append(spec)
+        return draw(spec)
+
+    monkeypatch.setattr(vl_convert, "vegalite_to_svg", drawing)
+    figures_of_month = json.loads(pack.pack_files(sample_cloud.both())[pack.MANIFEST])
+    page.page(sample.signed())
+    link = {"status": "open", "version": None, **figures_of_month["headline"]}
+    page.index_page([page.IndexRow.of(month, "a.html", link) for month in (date(2025, 5, 1), date(2025, 6, 1))])
+    assert len(drawn) > 20
+    for spec in drawn:
+        # The configuration of all charts says more than the schema knows: no background at all.
+        alt.Chart.from_dict({**spec, "config": {}}, validate=True)
+    with pytest.raises(jsonschema.ValidationError):
+        alt.Chart.from_dict({**drawn[0], "config": {}, "width": "wide"}, validate=True)
 
 
 def test_chart_marks_restated_and_incomplete_days() -> None:

@@ -27,7 +27,7 @@ def test_months_run_one_by_one_in_any_order_end_in_the_same_hashes_and_links(tmp
     )
     january, february = at_once.months
     # Enough contracts for moves between months and contracts to be planted in all months.
-    simulate_sources(at_once, at_once.months, contracts=25, sites=1, seed=7, faults="default", say=quiet)
+    simulate_sources(at_once, at_once.months, contracts=25, sites=1, seed=7, faults="default", say=quiet, events_per_day=20)
     shutil.copytree(at_once.landing_path, one_by_one.landing_path)
     for month in (february, january):
         assert runner.run(one_by_one, [month], say=quiet).failures == []
