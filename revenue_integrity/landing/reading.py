@@ -16,7 +16,6 @@ import gzip
 import hashlib
 import io
 import json
-import re
 import tempfile
 import zlib
 from collections import defaultdict, deque
@@ -43,7 +42,6 @@ _HEAD = 1 << 20
 _LONGEST_LINE = 2_000_000
 _SMALLEST_BUFFER = 1 << 18
 _BOM = "\ufeff"
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 _MANY = 50
 """Small files from which joining them pays."""
@@ -202,15 +200,14 @@ def _header_of(head: bytes, whole: bool) -> tuple[tuple[str, ...], bool]:
     """Return the header record and whether it is one line, the first of the file."""
     text = head.decode("utf-8", "ignore").removeprefix(_BOM)
     try:
-        # One line after the other: a text stream of the whole head would be made for its first line.
-        lines = (line[0] for line in _LINE.finditer(text))
-        header = next((row for row in csv.reader(lines, strict=True) if row), None)
+        header = next((row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row), None)
     except csv.Error as error:
         raise _UnreadableError(f"has no readable header row ({error})") from error
     if header is None:
         raise _UnreadableError("has no header row" if whole else "has no header row in its first megabyte")
     # Whatever else ends a line ends the first one no later than a newline does.
-    first_line = next(iter(text[: text.find("\n") + 1 or None].splitlines()), "")
+    lines = text[: text.find("\n") + 1 or None].splitlines()
+    first_line = lines[0] if lines else ""
     plain = bool(first_line.strip()) and first_line.count('"') % 2 == 0
     return tuple(cell.strip() for cell in header), plain
 
