@@ -170,7 +170,9 @@ def run_stages(settings: Settings) -> Results:
             StageInputs(
                 scans={"event_rows": files},
                 empty={"event_rows": COLUMNS},
-                tables={"outcomes": "select file_no, row_number from curated.cloud_event_outcomes"},
+                tables={
+                    "outcomes": "select s.* from store as s semi join curated.cloud_event_outcomes using (file_no, row_number)"
+                },
                 views={"events": "select e.* from event_rows as e where e.usage_date >= date '2025-03-01'"},
             ),
             StageInputs(
