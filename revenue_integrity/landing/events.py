@@ -73,6 +73,8 @@ _VERSION_COLUMNS = ("tenant_id", "event_id", *(each for each in _CONTENT if each
 _DOUBTFUL = "is_doubtful"
 """Column of a file that was typed at once: whether a text of the row is not plainly the value that it was taken for."""
 
+_HASH = "hash_of_event"
+
 _LONG = 1_000_000
 """Rows from which a Parquet file is read on its own for some of them."""
 
@@ -204,7 +206,12 @@ _DEFAULT_TENANT = "DEFAULT"
 
 @dataclass
 class _Kept:
-    """A file on its way into the store; ``landed`` is SQL for its rows as they came, numbered from 0 as ``file_row_number``."""
+    """A file on its way into the store.
+
+    Attributes:
+        landed: SQL for its rows as they came, numbered from 0 as ``file_row_number``; empty where it is kept as it came.
+        may_be_untidy: whether the id of any event may be bad or untidy; unknown until its index is made.
+    """
 
     source: Source
     batch_id: str
@@ -215,6 +222,7 @@ class _Kept:
     rows: int = 0
     number: int = -1
     landed: str = ""
+    may_be_untidy: bool | None = None
 
     def scanned(self) -> ScannedFile:
         return ScannedFile(self.number, self.path, self.projection)
@@ -324,7 +332,8 @@ class EventStore:
         Text is parsed with all its forms much slower than a cast takes. A file that a cast does not do for is read that way.
         """
         layout = layout_of(source, file.header)
-        if layout.problem:
+        event_id = next((column for column in source.columns if column.stored == source.facts["event_id"]), None)
+        if layout.problem or event_id is None:
             return None
         text = csv_sql([file], [f"c{place}" for place in range(len(layout.header))])
         present = [
@@ -333,7 +342,7 @@ class EventStore:
         target = self._directory(source, batch.batch_id) / f"{file.name}.parquet"
         unfinished = target.with_name(f".{target.name}")
         try:
-            self._write_typed(text, present, unfinished)
+            hashes, may_be_untidy = self._write_typed(text, present, event_id, unfinished)
         except (duckdb.Error, pa.ArrowException):
             # Not as regular as it looked: it is read record by record, which tells what is wrong with which.
             unfinished.unlink(missing_ok=True)
@@ -342,38 +351,53 @@ class EventStore:
         unfinished.replace(target)
         written = FileFacts(target, 0, 0, "", "parquet", header=tuple(column.name for column, _ in present))
         kept = _Kept(source, batch.batch_id, batch.arrival, file, target, self._canonical_projection(source, written))
-        kept.rows = pq.read_metadata(target).num_rows
+        kept.rows, kept.may_be_untidy = sum(map(len, hashes)), may_be_untidy
+        _save_index(kept, hashes)
         columns = ", ".join(f"c{place} as {name(column)}" for place, column in enumerate(layout.header))
         kept.landed = f"select {columns}, row_number() over () - 1 as file_row_number from {text}"
         return kept
 
-    def _write_typed(self, text: str, present: Sequence[tuple[SourceColumn, str]], target: Path) -> None:
+    def _write_typed(
+        self, text: str, present: Sequence[tuple[SourceColumn, str]], event_id: SourceColumn, target: Path
+    ) -> tuple[list[key_index.Entries], bool]:
         """Write rows of text with the types of their columns, and whether any text of a row is in doubt.
 
         The engine reads and casts; its own writer takes twice as long as Arrow's for words that come again and again.
+
+        Returns:
+            The hashes of the events' ids, part by part, and whether any id may be bad or untidy.
         """
-        typed = [f"try_cast({value} as {column.sql_type}) as {name(column.name)}" for column, value in present]
+        typed = {column.name: f"try_cast({value} as {column.sql_type})" for column, value in present}
         looked_at = [(column, value) for column, value in present if plainly(column, value)]
         doubts = " or ".join(f"({plainly(column, value)})" for column, value in looked_at) or "false"
-        rows = self._connection.sql(f"select {', '.join([*typed, *(value for _, value in looked_at)])} from {text}")
+        columns = [f"{value} as {name(each)}" for each, value in typed.items()]
+        rows = self._connection.sql(
+            f"select {', '.join(columns)}, {', '.join(value for _, value in looked_at)}, hash({typed[event_id.name]}) as {_HASH}"
+            f" from {text}"
+        )
         reader = rows.to_arrow_reader(_WRITTEN_AT_ONCE)
-        names = [column.name for column, _ in present]
-        schema = pa.schema([*(reader.schema.field(each) for each in names), (_DOUBTFUL, pa.bool_())])
+        schema = pa.schema([*(reader.schema.field(each) for each in typed), (_DOUBTFUL, pa.bool_())])
         options: dict[str, Any] = {
             "compression": "lz4",
             "dictionary_pagesize_limit": _DICTIONARY_BYTES,
             # Nobody asks for the first and the last of texts; for nulls only where a default would replace them.
             "write_statistics": [column.name for column, _ in present if column.default or column.sql_type != "VARCHAR"],
         }
+        hashes: list[key_index.Entries] = []
+        may_be_untidy = False
         with pq.ParquetWriter(target, schema, **options) as writer, self._connection.cursor() as judge:
             for batch in reader:
                 if all(plain_text.all_plain(column, batch[value], batch[column.name]) for column, value in looked_at):
                     doubtful = pa.array(np.zeros(len(batch), np.bool_))
                 else:
                     judge.register("landing_texts", pa.table(batch))
-                    (doubtful,) = judge.sql(f"select {doubts} from landing_texts").to_arrow_table().combine_chunks().columns
-                    doubtful = doubtful.combine_chunks()
-                writer.write_batch(pa.record_batch([*(batch[each] for each in names), doubtful], schema=schema))
+                    (found,) = judge.sql(f"select {doubts} from landing_texts").to_arrow_table().columns
+                    doubtful = found.combine_chunks()
+                writer.write_batch(pa.record_batch([*(batch[each] for each in typed), doubtful], schema=schema))
+                # A copy, or the whole batch would stay in memory.
+                hashes.append(batch[_HASH].to_numpy().copy())
+                may_be_untidy = may_be_untidy or plain_text.may_be_untidy(batch[event_id.name])
+        return hashes, may_be_untidy
 
     def _canonical_projection(self, source: Source, file: FileFacts) -> str:
         """Return SQL for a cost's columns over a Parquet file that needs no conversion, or an empty text.
@@ -442,6 +466,8 @@ class EventStore:
 
         Both need to see each of them, so it is one look.
         """
+        if file.may_be_untidy is not None:
+            return file.may_be_untidy
         rows = f"select {file.projection}, file_row_number from read_parquet({quote(str(file.path))}, file_row_number = true)"
         reader = self._connection.sql(f"select hash(event_id), file_row_number, event_id from ({rows})").to_arrow_reader(
             _LOOKED_AT
@@ -1104,6 +1130,17 @@ class EventStore:
                 select tenant_id, event_id from meta.event_claims where is_duplicate or is_correction or is_deleted
             ) as several on c.tenant_id = several.tenant_id and c.event_id = several.event_id
         """
+
+
+def _save_index(file: _Kept, hashes: Sequence[key_index.Entries]) -> None:
+    """Keep the index of a file's events, given the hashes of their ids in the order of its rows."""
+    entries = np.empty(file.rows, np.uint64)
+    done = 0
+    for part in hashes:
+        end = done + len(part)
+        entries[done:end] = key_index.entries_of(part, np.arange(done, end), file.rows)
+        done = end
+    key_index.save(entries, _keys_of(file.path))
 
 
 def _keys_of(path: Path) -> Path:
