@@ -184,6 +184,9 @@ def test_large_csv_is_read_as_a_small_one_is(tmp_path: Path, monkeypatch: pytest
         cloud = Cloud(tmp_path / name)
         cloud.put("billing_events", FIRST, csv_bytes(rows), "data.csv")
         cloud.run()
+        # What comes later finds its event by the index, however it was made.
+        cloud.put("billing_events", SECOND, parquet_bytes([event("E-1", 64, ingested_at="2025-03-06T11:00:00Z")]), "b.parquet")
+        cloud.run()
         counts = cloud.rows("select rows_in_file, rows_loaded, rows_quarantined, corrections from meta.batches")
         found.append((cloud.hashes(), cloud.quarantine(), counts, cloud.survivors()))
     assert found[0] == found[1]
