@@ -41,8 +41,6 @@ _ROWS = 1 << 15
 _HEAD = 1 << 20
 _LONGEST_LINE = 2_000_000
 _SMALLEST_BUFFER = 1 << 18
-_LARGEST_BUFFER = 8_000_000
-"""Bytes that the engine reads at once: of larger buffers the system takes each back and gives it anew, page by page."""
 _BOM = "\ufeff"
 
 _MANY = 50
@@ -595,7 +593,7 @@ def _plain_rows(file: FileFacts) -> bytes | None:
 
 def csv_sql(files: Sequence[FileFacts], columns: Sequence[str], more: str = "") -> str:
     """Return the engine's reading of regular CSV files of one header, every field as its text, an empty one as null."""
-    buffer = max(_SMALLEST_BUFFER, min(_LARGEST_BUFFER, max(file.length for file in files) + 1024))
+    buffer = max(_SMALLEST_BUFFER, min(32_000_000, max(file.length for file in files) + 1024))
     typed = ", ".join(f"{quote(column)}: 'VARCHAR'" for column in columns)
     return f"""read_csv(
         [{", ".join(quote(str(file.path)) for file in files)}], auto_detect = false, header = false, skip = 1, delim = ',',
