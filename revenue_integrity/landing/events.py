@@ -370,12 +370,12 @@ class EventStore:
         typed = {column.name: f"try_cast({value} as {column.sql_type})" for column, value in present}
         looked_at = [(column, value) for column, value in present if plainly(column, value)]
         doubts = " or ".join(f"({plainly(column, value)})" for column, value in looked_at) or "false"
-        columns = [f"{value} as {name(each)}" for each, value in typed.items()]
-        rows = self._connection.sql(
-            f"select {', '.join(columns)}, {', '.join(value for _, value in looked_at)}, hash({typed[event_id.name]}) as {_HASH}"
-            f" from {text}"
-        )
-        reader = rows.to_arrow_reader(_WRITTEN_AT_ONCE)
+        columns = [
+            *(f"{value} as {name(each)}" for each, value in typed.items()),
+            *(value for _, value in looked_at),
+            f"hash({typed[event_id.name]}) as {_HASH}",
+        ]
+        reader = self._connection.sql(f"select {', '.join(columns)} from {text}").to_arrow_reader(_WRITTEN_AT_ONCE)
         schema = pa.schema([*(reader.schema.field(each) for each in typed), (_DOUBTFUL, pa.bool_())])
         options: dict[str, Any] = {
             "compression": "lz4",

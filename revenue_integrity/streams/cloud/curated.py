@@ -87,7 +87,10 @@ def event_inputs(connection: duckdb.DuckDBPyConnection, settings: Settings, days
             from curated.cloud_event_outcomes as o
             inner join meta.event_files as f on o.batch_id = f.batch_id and o.file_name = f.file_name
             inner join meta.event_claims as c on f.file_no = c.file_no and o.row_number = c.row_number
-            where o.usage_date in ({wanted})
+            -- What is not among the events must not be taken off them, however old the outcomes are.
+            semi join (select file_no, usage_date, tenant_id from meta.event_days where is_live) as d
+                on c.file_no = d.file_no and c.usage_date = d.usage_date and c.tenant_id = d.tenant_id
+            where o.usage_date in ({wanted}) and not c.set_aside
         """,
     }
     joins, conditions = [], [f"e.usage_date in ({wanted})"]
