@@ -64,11 +64,17 @@ EVENT_COLUMNS = {
 }
 """Columns of a cost, whatever its source, and their types: what a source does not have is null."""
 
-_CONTENT = ("account_id", "service_name", "region", "pricing_model", "usage_date", "cost", "currency")
-"""What makes two versions of an event differ, beside when they were taken in and whether they withdraw it."""
+_CONTENT = ("account_id", "service_name", "region", "pricing_model", "usage_date", "cost", "ingested_at", "is_deleted")
+"""What makes two versions of an event differ; all have the one currency."""
 
-_VERSION_COLUMNS = ("tenant_id", "event_id", *(each for each in _CONTENT if each != "currency"), "ingested_at", "is_deleted")
+_VERSION_COLUMNS = ("tenant_id", "event_id", *_CONTENT)
 """Columns of an event that are kept of each of its versions."""
+
+_MARKS = ("is_duplicate", "is_correction", "is_conflict", "is_moved", "set_aside")
+"""What is said of a version: that it repeats the one before it, changes what went before, was taken in with it at one instant and
+differs, that its event stands on several days, and that it does not count."""
+
+_CLAIM_COLUMNS = ("file_no", "row_number", "batch_id", "arrival", "file_name", *_VERSION_COLUMNS, *_MARKS)
 
 _DOUBTFUL = "is_doubtful"
 """Column of a file that was typed at once: whether a text of the row is not plainly the value that it was taken for."""
@@ -103,8 +109,8 @@ _TABLES = """
     );
     create table if not exists meta.event_claims (
         file_no BIGINT not null, row_number BIGINT not null, batch_id VARCHAR not null, arrival TIMESTAMPTZ not null,
-        file_name VARCHAR not null, {versions}, content VARCHAR not null, is_duplicate BOOLEAN not null,
-        is_correction BOOLEAN not null, set_aside BOOLEAN not null, is_conflict BOOLEAN default false
+        file_name VARCHAR not null, {versions}, is_duplicate BOOLEAN not null, is_correction BOOLEAN not null,
+        is_conflict BOOLEAN not null, is_moved BOOLEAN not null, set_aside BOOLEAN not null
     );
     create table if not exists meta.event_invoice_parts (
         source VARCHAR not null, file_no BIGINT not null, usage_date DATE not null, tenant_id VARCHAR not null, scope VARCHAR,
@@ -121,23 +127,33 @@ _VIEWS = """
         on p.file_no = d.file_no and p.usage_date = d.usage_date and p.tenant_id = d.tenant_id
         and p.scope is not distinct from d.scope
     where d.is_live and p.provider is not null
-    group by all
+    group by all;
+    -- With what of a version is compared as a whole: field after field, for no text of them holds the mark between.
+    create or replace view meta.event_versions as select *, {content} as content from meta.event_claims
 """
 
 _DATA_TABLES = ("event_files", "event_days", "event_invoice_parts")
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the tables of the store if they are not there."""
+    """Make the tables of the store if they are not there, or bring those of an earlier release up to this one."""
     versions = ", ".join(f"{column} {EVENT_COLUMNS[column]}" for column in _VERSION_COLUMNS)
     connection.execute(_TABLES.format(versions=versions))
     named = "select column_name from duckdb_columns() where schema_name = 'meta' and table_name = 'event_claims'"
-    for (column,) in connection.execute(named).fetchall():
-        # A home of an earlier release keeps columns that nothing reads; its store is built again in any case.
-        if column in EVENT_COLUMNS and column not in _VERSION_COLUMNS:
-            connection.execute(f"alter table meta.event_claims drop column {column}")
-    connection.execute("alter table meta.event_claims add column if not exists is_conflict BOOLEAN default false")
-    connection.execute(_VIEWS)
+    found = {column for (column,) in connection.execute(named).fetchall()}
+    # What was noted under other columns is noted anew: other rules of ingestion build the store again.
+    for column in sorted(found - {*_CLAIM_COLUMNS}):
+        connection.execute(f"alter table meta.event_claims drop column {column}")
+    for column in sorted({*_CLAIM_COLUMNS} - found):
+        connection.execute(f"alter table meta.event_claims add column {column} BOOLEAN default false")
+    content = ", ".join(_as_text(column) for column in _CONTENT)
+    connection.execute(_VIEWS.format(content=f"concat_ws(chr(31), {content})"))
+
+
+def _as_text(column: str) -> str:
+    """Return SQL for a column of a version as text; no text holds the mark that stands for null."""
+    value = f"epoch_us({column})" if column == "ingested_at" else column
+    return f"coalesce({value}::varchar, chr(30))"
 
 
 def store_path(settings: Settings) -> Path:
@@ -468,17 +484,17 @@ class EventStore:
         """
         if file.may_be_untidy is not None:
             return file.may_be_untidy
-        rows = f"select {file.projection}, file_row_number from read_parquet({quote(str(file.path))}, file_row_number = true)"
-        reader = self._connection.sql(f"select hash(event_id), file_row_number, event_id from ({rows})").to_arrow_reader(
-            _LOOKED_AT
-        )
+        rows = f"select {file.projection} from {self._parquet(file.path)}"
+        # In the order of the file: `preserve_insertion_order` is on.
+        reader = self._connection.sql(f"select hash(event_id), event_id from ({rows})").to_arrow_reader(_LOOKED_AT)
         entries = np.empty(file.rows, np.uint64)
         found, done = False, 0
         for batch in reader:
-            hashes, rows_of_batch, ids = batch.columns
-            entries[done : done + len(batch)] = key_index.entries_of(hashes.to_numpy(), rows_of_batch.to_numpy(), file.rows)
+            hashes, ids = batch.columns
+            end = done + len(batch)
+            entries[done:end] = key_index.entries_of(hashes.to_numpy(), np.arange(done, end), file.rows)
             found = found or plain_text.may_be_untidy(ids)
-            done += len(batch)
+            done = end
         key_index.save(entries, _keys_of(file.path))
         return found
 
@@ -744,12 +760,13 @@ class EventStore:
     def _note_claims(self) -> None:
         """Note all versions of the events that have more than one row by now, and of those that have a tombstone."""
         news = [file for file in self._kept if file.source.delivery == "append_events" and file.rows]
-        if not news:
-            return
-        self._find_claims(news)
-        self._resolve()
+        if news and self._find_claims(news):
+            self._compare()
+            self._insert_claims()
+            self._mark_again()
 
-    def _find_claims(self, news: Sequence[_Kept]) -> None:
+    def _find_claims(self, news: Sequence[_Kept]) -> bool:
+        """Read the rows that are to be noted, but bad rows and what is on record; return whether there are any."""
         fresh = {file.number: key_index.Index(_keys_of(file.path), file.rows) for file in news}
         before = self._events_of_before(set(fresh))
         others = [file for file, _ in before]
@@ -770,8 +787,22 @@ class EventStore:
         self._connection.unregister("landing_found")
         concerned = {number for (number,) in self._rows("select distinct file_no from landing_wanted")}
         files = [file for file in (*(each.scanned() for each in news), *others) if file.file_no in concerned]
-        if files:
-            self._insert_claims(self._wanted_rows(files))
+        if not files:
+            return False
+        # On its own, for the optimizer would join every row with its file before it looks which rows are wanted.
+        self._execute(f"""
+            create or replace temp table landing_claimed as
+            select file_no, row_number, {", ".join(_VERSION_COLUMNS)} from ({self._wanted_rows(files)})
+        """)
+        self._execute("""
+            delete from landing_claimed as e using (
+                from landing_bad_rows
+                union all
+                select file_no, row_number from meta.event_claims where file_no in (select file_no from landing_wanted)
+            ) as c
+            where e.file_no = c.file_no and e.row_number = c.row_number
+        """)
+        return bool(self._rows("select 1 from landing_claimed limit 1"))
 
     def _wanted_rows(self, files: Sequence[ScannedFile]) -> str:
         """Return SQL for the wanted rows of some files.
@@ -810,61 +841,61 @@ class EventStore:
             if number not in news
         ]
 
-    def _insert_claims(self, rows: str) -> None:
-        """Note versions, but bad rows and what is on record."""
-        versions = ", ".join(f"e.{column}" for column in _VERSION_COLUMNS)
-        compared = ", ".join(dict.fromkeys((*_VERSION_COLUMNS, *_CONTENT)))
-        # Fields one after the other, as no text of them holds the mark between: only to be compared as a whole.
-        fields = (*(f"e.{column}" for column in _CONTENT), "epoch_us(e.ingested_at)", "e.is_deleted")
-        texts = (f"coalesce(cast({field} as varchar), chr(30))" for field in fields)
-        content = f"concat_ws(chr(31), {', '.join(texts)})"
-        # On its own, for the optimizer would join every row with its file before it looks which rows are wanted.
+    def _compare(self) -> None:
+        """Find duplicates, corrections and conflicts among the versions of the events that came up, and the days they touch."""
+        columns = f"file_no, row_number, arrival, file_name, {', '.join(_VERSION_COLUMNS)}"
+        content = f"row({', '.join(_CONTENT)})"
         self._execute(f"""
-            create or replace temp table landing_claimed as
-            select file_no, row_number, {compared} from ({rows})
-        """)
-        self._execute(f"""
-            insert into meta.event_claims
-            select
-                e.file_no, e.row_number, f.batch_id, f.arrival, f.file_name, {versions},
-                {content}, false, false, false, false
-            from landing_claimed as e
-            inner join meta.event_files as f on e.file_no = f.file_no
-            anti join landing_bad_rows as b on e.file_no = b.file_no and e.row_number = b.row_number
-            anti join (
-                select file_no, row_number from meta.event_claims where file_no in (select file_no from landing_wanted)
-            ) as c on e.file_no = c.file_no and e.row_number = c.row_number
-        """)
-
-    def _resolve(self) -> None:
-        """Mark duplicates, corrections and conflicts among versions of the events that came up, and note the days they touch."""
-        first = self._kept[0].number
-        self._execute(f"""
-            create or replace temp table landing_events as
-            select distinct tenant_id, event_id from meta.event_claims where file_no >= {first}
-        """)
-        self._execute("""
             create or replace temp table landing_versions as
+            with versions as (
+                select {columns}, true as is_new
+                from landing_claimed inner join meta.event_files using (file_no)
+                union all
+                select {columns}, false as is_new
+                from meta.event_claims semi join landing_claimed using (tenant_id, event_id)
+            )
+
             select
-                file_no, row_number, usage_date,
-                coalesce(lag(content) over each_event = content, false) as is_duplicate,
-                lag(content) over each_event is not null as has_earlier,
-                coalesce(lag(ingested_at) over each_event = ingested_at, false) as is_simultaneous
-            from meta.event_claims semi join landing_events using (tenant_id, event_id)
-            window each_event as (partition by tenant_id, event_id order by ingested_at, arrival, file_name, row_number)
-        """)
-        self._execute("""
-            update meta.event_claims as c set
-                is_duplicate = v.is_duplicate, is_correction = v.has_earlier and not v.is_duplicate,
-                is_conflict = v.is_simultaneous and not v.is_duplicate
-            from landing_versions as v
-            where c.file_no = v.file_no and c.row_number = v.row_number
-                and (
-                    c.is_duplicate <> v.is_duplicate or c.is_correction <> (v.has_earlier and not v.is_duplicate)
-                    or c.is_conflict <> (v.is_simultaneous and not v.is_duplicate)
+                file_no, row_number, usage_date, is_new,
+                lag({content}) over each_event is not distinct from {content} as is_duplicate,
+                lag(file_no) over each_event is not null and not is_duplicate as is_correction,
+                coalesce(lag(ingested_at) over each_event = ingested_at, false) and not is_duplicate as is_conflict,
+                min(usage_date) over of_event < max(usage_date) over of_event as is_moved,
+                -- What stands alone was met for a bad row's sake or another tenant's.
+                is_deleted or count(*) over of_event > 1 as is_noted
+            from versions
+            window
+                each_event as (partition by tenant_id, event_id order by ingested_at, arrival, file_name, row_number),
+                of_event as (
+                    partition by tenant_id, event_id order by ingested_at, arrival, file_name, row_number
+                    rows between unbounded preceding and unbounded following
                 )
         """)
-        self._execute("insert into landing_days select distinct usage_date from landing_versions")
+        self._execute("insert into landing_days select distinct usage_date from landing_versions where is_noted")
+
+    def _insert_claims(self) -> None:
+        """Note the new versions, with their marks at once: storing them and then changing them costs twice."""
+        versions = ", ".join(f"e.{column}" for column in _VERSION_COLUMNS)
+        self._execute(f"""
+            insert into meta.event_claims by name
+            select
+                e.file_no, e.row_number, f.batch_id, f.arrival, f.file_name, {versions}, v.is_duplicate, v.is_correction,
+                v.is_conflict, v.is_moved, false as set_aside
+            from landing_claimed as e
+            inner join meta.event_files as f on e.file_no = f.file_no
+            inner join landing_versions as v on e.file_no = v.file_no and e.row_number = v.row_number
+            where v.is_noted
+        """)
+
+    def _mark_again(self) -> None:
+        """Mark versions that were on record and that another one now stands before or beside."""
+        marks = ("is_duplicate", "is_correction", "is_conflict", "is_moved")
+        self._execute(f"""
+            update meta.event_claims as c set {", ".join(f"{mark} = v.{mark}" for mark in marks)}
+            from landing_versions as v
+            where not v.is_new and c.file_no = v.file_no and c.row_number = v.row_number
+                and ({", ".join(f"c.{mark}" for mark in marks)}) <> ({", ".join(f"v.{mark}" for mark in marks)})
+        """)
 
     # What stands
 
@@ -1118,17 +1149,17 @@ class EventStore:
 
     def _claim_rows(self) -> str:
         """Return the versions that the outcomes of a day rest on: all of each event that has one on the day."""
-        return """
-            select x.usage_date, concat_ws('|', c.batch_id, c.file_name, c.row_number, c.set_aside) as line
+        line = "concat_ws('|', c.batch_id, c.file_name, c.row_number, c.set_aside) as line"
+        return f"""
+            select c.usage_date, {line} from meta.event_claims as c semi join landing_touched_days using (usage_date)
+            union all
+            select x.usage_date, {line}
             from meta.event_claims as c
             inner join (
                 select distinct tenant_id, event_id, usage_date
-                from meta.event_claims semi join landing_touched_days using (usage_date)
-            ) as x on c.tenant_id = x.tenant_id and c.event_id = x.event_id
-            -- A row that stands alone was noted for a bad row's sake or another tenant's, as the reading went.
-            semi join (
-                select tenant_id, event_id from meta.event_claims where is_duplicate or is_correction or is_deleted
-            ) as several on c.tenant_id = several.tenant_id and c.event_id = several.event_id
+                from meta.event_claims semi join landing_touched_days using (usage_date) where is_moved
+            ) as x on c.tenant_id = x.tenant_id and c.event_id = x.event_id and c.usage_date <> x.usage_date
+            where c.is_moved
         """
 
 

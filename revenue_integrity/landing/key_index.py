@@ -35,6 +35,9 @@ _AT_ONE_GO = getattr(mmap, "MAP_POPULATE", 0)
 _AT_ONCE = 32_000_000
 """Entries that are compared at once: 256 MB."""
 
+_LOOKED_AT = 100_000
+"""Neighbours that are looked at together: the processor's cache holds them and what is worked out of them."""
+
 _PROBE = 5
 """Keys that are this much fewer than the entries of an index are looked up in it one by one; otherwise both are merged."""
 
@@ -130,12 +133,7 @@ def _row_bits(rows: int) -> np.uint64:
 def _repeated(indexes: Sequence[Index], bits: np.uint64) -> Entries:
     """Return the keys that stand more than once in some indexes together, without their lower bits, sorted and each once."""
     if len(indexes) == 1:
-        entries = indexes[0].entries()
-        # An entry more than a part has: the last of one and the first of the next may be alike.
-        starts = range(0, len(entries), _AT_ONCE)
-        return _each_once(
-            np.concatenate([np.empty(0, np.uint64), *(_alike(entries[at : at + _AT_ONCE + 1], bits) for at in starts)])
-        )
+        return _alike(indexes[0].entries(), bits)
     total = sum(each.rows for each in indexes)
     parts = _ranges(indexes, max(1, -(-total // _AT_ONCE)), bits)
     # Sorted runs one after the other: a stable sort would merge them, which for many runs takes four times as long.
@@ -160,8 +158,12 @@ def _ranges(indexes: Sequence[Index], parts: int, bits: np.uint64) -> Iterator[l
 
 def _alike(ordered: Entries, bits: np.uint64) -> Entries:
     """Return the keys that stand more than once in sorted entries, without their lower bits."""
-    same = ordered[1:] ^ ordered[:-1] <= _low_bits(bits)
-    return _each_once(ordered[1:][same] >> bits)
+    found = [np.empty(0, np.uint64)]
+    for begin in range(0, len(ordered), _LOOKED_AT):
+        # An entry more than a part has: the last of one and the first of the next may be alike.
+        part = ordered[begin : begin + _LOOKED_AT + 1]
+        found.append(part[1:][part[1:] ^ part[:-1] <= _low_bits(bits)] >> bits)
+    return _each_once(np.concatenate(found))
 
 
 def _each_once(ordered: Entries) -> Entries:

@@ -10,7 +10,7 @@ import hashlib
 import inspect
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
@@ -24,6 +24,7 @@ from revenue_integrity import clock, months
 from revenue_integrity.files import write_if_changed
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.rules import Rule
+from revenue_integrity.warehouse.hashing import Part
 from revenue_integrity.warehouse.query import read_sql
 from revenue_integrity.warehouse.table import Table
 
@@ -131,6 +132,13 @@ create table if not exists meta.partitions (
     slices varchar not null default '{}'
 );
 alter table meta.partitions add column if not exists slices varchar default '{}';
+create table if not exists meta.parts (
+    table_name varchar not null,
+    slice date not null,
+    tenant_id varchar not null,
+    row_count bigint not null,
+    content_hash varchar not null
+);
 """
 
 
@@ -165,6 +173,36 @@ def record(
             canonical_json(dict(slices or {})),
         ],
     )
+
+
+def record_parts(connection: duckdb.DuckDBPyConnection, table: Table, days: Sequence[date], parts: Sequence[Part]) -> None:
+    """Put the parts of some written slices on record, in the caller's transaction."""
+    connection.execute(
+        "delete from meta.parts where table_name = $table and list_contains($days, slice)",
+        {"table": table.qualified, "days": list(days)},
+    )
+    columns = {
+        "tenants": [part.names[0] for part in parts],
+        "days": [part.names[1] for part in parts],
+        "rows": [part.rows for part in parts],
+        "hashes": [part.content_hash for part in parts],
+    }
+    connection.execute(
+        "insert into meta.parts select $table, unnest($days::date[]), unnest($tenants::varchar[]), unnest($rows::bigint[]),"
+        " unnest($hashes::varchar[])",
+        {"table": table.qualified, **columns},
+    )
+
+
+def parts_on_record(connection: duckdb.DuckDBPyConnection, table: Table, days: Sequence[date]) -> list[Part]:
+    """Return the parts of some slices as they were written; a slice of an earlier release has none."""
+    connection.execute(_DDL)
+    found = connection.execute(
+        "select tenant_id, slice, row_count, content_hash from meta.parts"
+        " where table_name = $table and list_contains($days, slice)",
+        {"table": table.qualified, "days": list(days)},
+    ).fetchall()
+    return [Part((tenant, day), rows, digest) for tenant, day, rows, digest in found]
 
 
 def refresh(connection: duckdb.DuckDBPyConnection, settings: Settings, month: date | None = None) -> None:

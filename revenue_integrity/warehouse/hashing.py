@@ -11,7 +11,7 @@ type; a flag is ``true`` or ``false``; a date is ``YYYY-MM-DD``; an instant is i
 import hashlib
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 
@@ -22,6 +22,14 @@ _ROWS_PER_BATCH = 100_000
 
 _ESCAPES = {"chr(92)": "chr(92) || chr(92)", "chr(9)": "'\\t'", "chr(10)": "'\\n'", "chr(13)": "'\\r'"}
 """What is escaped in text, and how, in SQL; the backslash first, for the others bring one."""
+
+
+class Part(NamedTuple):
+    """Some rows of a table: the values that name them, their count, and the SHA-256 of their content."""
+
+    names: tuple[Any, ...]
+    rows: int
+    content_hash: str
 
 
 def _field(column: str, sql_type: str) -> str:
@@ -76,8 +84,8 @@ def empty_digest(table: Table) -> str:
 
 def canonical_digests(
     connection: duckdb.DuckDBPyConnection, table: Table, rows: str, by: Sequence[str], **parameters: object
-) -> list[tuple[tuple[Any, ...], int, str]]:
-    """Return, for each part of some rows, its values of ``by``, its row count and the SHA-256 of its rows; in their order.
+) -> list[Part]:
+    """Return each part of some rows, in the order of its values of ``by``.
 
     One query for all parts; each digest is the one that ``canonical_digest`` gives for the part alone.
     """
@@ -98,7 +106,7 @@ def canonical_digests(
             (start, end), text_bytes = _buffers(batch.slice(taken, step))
             digest.update(text_bytes[start:end])
             missing, taken = missing - step, taken + step
-        found.append((tuple(values), count, digest.hexdigest()))
+        found.append(Part(tuple(values), count, digest.hexdigest()))
     return found
 
 

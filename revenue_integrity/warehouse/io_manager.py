@@ -136,6 +136,8 @@ def replace_month(
             inputs=computed.inputs,
             slices=written.slices,
         )
+        if table.published_slices and computed.sliced is not None:
+            catalog.record_parts(connection, table, computed.sliced.days, written.parts)
     return written
 
 

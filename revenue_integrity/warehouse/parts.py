@@ -11,7 +11,6 @@ month the valid one. ``remove_others`` takes away what belongs to no part. Whate
 import shutil
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,9 @@ from revenue_integrity import clock, months
 from revenue_integrity.errors import PublishError
 from revenue_integrity.files import sync
 from revenue_integrity.settings import Settings
+from revenue_integrity.warehouse import catalog
 from revenue_integrity.warehouse.catalog import sha256_of
-from revenue_integrity.warehouse.hashing import canonical_digests, content_columns
+from revenue_integrity.warehouse.hashing import Part, canonical_digests, content_columns
 from revenue_integrity.warehouse.publish import (
     Facts,
     Parts,
@@ -43,20 +43,11 @@ from revenue_integrity.warehouse.publish import (
     write_manifest,
     write_through,
 )
-from revenue_integrity.warehouse.storage import arrow_schema
+from revenue_integrity.warehouse.storage import arrow_schema, slices_of_parts
 from revenue_integrity.warehouse.table import Table
 
 PUBLISHED_AT = "published_at"
 """Run-time column of a table in parts that publishing fills: when the row's content was published first."""
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A part as it is to be: the values that name it, its rows' count and hash."""
-
-    values: tuple[Any, ...]
-    rows: int
-    content_hash: str
 
 
 def publish_parts(
@@ -95,7 +86,7 @@ def publish_parts(
     else:
         changed, kept = None, {}
     try:
-        wanted = {} if changed == [] else _wanted(connection, table, month, changed)
+        wanted = {} if changed == [] else _wanted(connection, table, month, changed, by_slice)
         differing = {part: each for part, each in wanted.items() if not _is_there(place, part, each)}
         _write(connection, settings, table, month, differing, as_of=as_of, code_version=code_version)
         written = {part: facts_of(place / part / "data.parquet") for part in wanted}
@@ -120,16 +111,32 @@ def _standing(place: Path, part: str) -> Facts | None:
     return facts if facts and facts.slice == part else None
 
 
-def _is_there(place: Path, part: str, wanted: _Part) -> bool:
+def _is_there(place: Path, part: str, wanted: Part) -> bool:
     facts = _standing(place, part)
     return facts is not None and facts.content_hash == wanted.content_hash
 
 
-def _wanted(connection: duckdb.DuckDBPyConnection, table: Table, month: date, days: Sequence[str] | None) -> dict[str, _Part]:
-    """Return the parts of a month (of some of its slices) as the warehouse holds them."""
-    rows, given = _rows_of(table, month, days)
-    found = canonical_digests(connection, table, rows, table.part_columns, **given)
-    return {part_of(table, month, values): _Part(values, count, digest) for values, count, digest in found}
+def _wanted(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    month: date,
+    days: Sequence[str] | None,
+    by_slice: Mapping[str, str],
+) -> dict[str, Part]:
+    """Return the parts of a month (of some of its slices) as the warehouse holds them, in the order of what names them.
+
+    What the write put on record is taken where it makes up the slice's hash; only other rows are hashed.
+    """
+    parts: list[Part] = []
+    if days is not None:
+        recorded = catalog.parts_on_record(connection, table, [date.fromisoformat(day) for day in days])
+        whole = {day for day, digest in slices_of_parts(recorded).items() if digest == by_slice[day]}
+        parts = [part for part in recorded if f"{part.names[1]}" in whole]
+        days = [day for day in days if day not in whole]
+    if days is None or days:
+        rows, given = _rows_of(table, month, days)
+        parts += canonical_digests(connection, table, rows, table.part_columns, **given)
+    return {part_of(table, month, part.names): part for part in sorted(parts, key=lambda part: part.names)}
 
 
 def _rows_of(table: Table, month: date, days: Sequence[str] | None) -> tuple[str, dict[str, Any]]:
@@ -144,7 +151,7 @@ def _write(
     settings: Settings,
     table: Table,
     month: date,
-    parts: Mapping[str, _Part],
+    parts: Mapping[str, Part],
     *,
     as_of: str,
     code_version: str,
@@ -174,14 +181,14 @@ def _write(
 
 
 def _rows(
-    connection: duckdb.DuckDBPyConnection, table: Table, month: date, parts: Mapping[str, _Part], published: Sequence[Path]
+    connection: duckdb.DuckDBPyConnection, table: Table, month: date, parts: Mapping[str, Part], published: Sequence[Path]
 ) -> pa.Table:
     """Return the rows of some parts, one part after the other, with the instant at which each row's content was published."""
     by = ", ".join(f'"{name}"' for name in table.part_columns)
     key = ", ".join(f'"{name}"' for name in table.key)
     types = arrow_schema(table)
     named = {
-        name: pa.array([each.values[position] for each in parts.values()], types.field(name).type)
+        name: pa.array([each.names[position] for each in parts.values()], types.field(name).type)
         for position, name in enumerate(table.part_columns)
     }
     connection.register("parts_to_write", pa.table(named))

@@ -5,7 +5,8 @@ Belongs here: DDL, replacing a partition, reading partitions back with exact typ
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -14,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from revenue_integrity.errors import WarehouseError
-from revenue_integrity.warehouse.hashing import canonical_digests, content_hash
+from revenue_integrity.warehouse.hashing import Part, canonical_digests, content_hash
 from revenue_integrity.warehouse.query import Query
 from revenue_integrity.warehouse.table import Table
 from revenue_integrity.warehouse.validation import validate_frame, validate_rows
@@ -24,11 +25,18 @@ Value = pd.DataFrame | Query
 
 @dataclass(frozen=True)
 class Written:
-    """What a write left: rows and content hash of the partition, and of each slice where it is kept in slices."""
+    """What a write left.
+
+    Attributes:
+        rows, content_hash: of the partition.
+        slices: the content hash of each slice, where the table is kept in slices.
+        parts: of the slices that were written, where each is published in parts.
+    """
 
     rows: int
     content_hash: str
     slices: Mapping[str, str] = field(default_factory=dict)
+    parts: Sequence[Part] = ()
 
 
 @dataclass(frozen=True)
@@ -132,20 +140,35 @@ def _sliced(connection: duckdb.DuckDBPyConnection, table: Table, partition: date
     of_month = f'{table.qualified} where "{table.partition}" = $partition'
     touched = {f"{day}" for day in sliced.days}
     hashes = {day: found for day, found in sliced.kept.items() if day not in touched}
+    parts: list[Part] = []
     if touched:
         of_days = f'{of_month} and list_contains($days, "{table.slice_column}")'
-        digests = canonical_digests(connection, table, of_days, [table.slice_column], partition=partition, days=list(sliced.days))
-        hashes |= {f"{day}": found for (day,), _, found in digests}
+        by = table.part_columns if table.published_slices else (table.slice_column,)
+        digests = canonical_digests(connection, table, of_days, by, partition=partition, days=list(sliced.days))
+        if table.published_slices:
+            parts = digests
+            hashes |= slices_of_parts(parts)
+        else:
+            hashes |= {f"{day}": found for (day,), _, found in digests}
     counted = f'select "{table.slice_column}"::varchar, count(*) from {of_month} group by all'
     rows = dict(connection.execute(counted, {"partition": partition}).fetchall())
     # A day without any row is no slice: whether it ever had one makes no difference.
     hashes = {day: found for day, found in sorted(hashes.items()) if day in rows}
-    return Written(sum(rows.values()), hash_of_slices(hashes), hashes)
+    return Written(sum(rows.values()), hash_of_slices(hashes), hashes, parts)
+
+
+def slices_of_parts(parts: Iterable[Part]) -> dict[str, str]:
+    """Return the content hash of each slice, given all its parts: so publishing a slice need not hash its rows again."""
+    of_slice: dict[str, dict[str, str]] = defaultdict(dict)
+    for part in parts:
+        tenant, day = part.names
+        of_slice[f"{day}"][tenant] = part.content_hash
+    return {day: hash_of_slices(found) for day, found in of_slice.items()}
 
 
 def hash_of_slices(slices: Mapping[str, str]) -> str:
-    """Return the content hash of a partition from those of its slices."""
-    return hashlib.sha256("".join(f"{day} {found}\n" for day, found in sorted(slices.items())).encode()).hexdigest()
+    """Return the content hash of a partition from those of its slices, or of a slice from those of its parts, by their names."""
+    return hashlib.sha256("".join(f"{name} {found}\n" for name, found in sorted(slices.items())).encode()).hexdigest()
 
 
 def _refuse_other_columns(table: Table, found: list[str]) -> None:

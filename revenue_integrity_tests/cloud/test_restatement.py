@@ -186,9 +186,8 @@ class World:
                 all_rows.append({**values, "source": file.source})
                 parts[row.day, row.tenant].append(Decimal(row.cost))
                 if row.event and (versions[row.tenant, row.event] > 1 or (row.tenant, row.event) in gone):
-                    content = repr(replace(row, ingested=None)) + str(ingested)
                     of_version = {name: value for name, value in values.items() if name in self.version_columns}
-                    claims.append({**of_version, "content": content, "set_aside": row.day in file.set_aside})
+                    claims.append({**of_version, "set_aside": row.day in file.set_aside})
             days += [
                 {
                     **{name: lineage[name] for name in ("file_no", "batch_id", "arrival")},
@@ -217,7 +216,7 @@ class World:
             for file in self.files
         ]
         for claim in claims:
-            claim.update(is_duplicate=False, is_correction=False, is_conflict=False)
+            claim.update(is_duplicate=False, is_correction=False, is_conflict=False, is_moved=False)
         self._insert("meta.event_files", files)
         self._insert("meta.event_days", days)
         self._insert("meta.event_claims", claims)
@@ -243,7 +242,7 @@ class World:
         self.connection.unregister("hand_made")
 
     def _compute_outcomes(self) -> None:
-        self.connection.execute("create or replace temp view claims as select * from meta.event_claims where not set_aside")
+        self.connection.execute("create or replace temp view claims as select * from meta.event_versions where not set_aside")
         self.connection.execute("create or replace temp view days as select distinct usage_date from meta.event_claims")
         query = load_query("revenue_integrity.streams.cloud", "curated/cloud_event_outcomes")
         self.connection.execute("delete from curated.cloud_event_outcomes")

@@ -588,7 +588,7 @@ def test_a_store_of_an_earlier_release_gets_the_columns_of_this_one() -> None:
             connection.execute("create schema meta")
             events.prepare(connection)
         old.execute("alter table meta.event_claims drop column is_conflict")
-        old.execute("alter table meta.event_claims add column resource_id varchar")
+        old.execute("alter table meta.event_claims add column content varchar")
         events.prepare(old)
         assert columns(old) == columns(new)
         assert "is_conflict" in columns(old)

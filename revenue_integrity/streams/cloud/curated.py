@@ -45,11 +45,18 @@ def outcome_inputs(connection: duckdb.DuckDBPyConnection, settings: Settings, da
         "tenant_id, event_id, account_id, usage_date, cost, ingested_at, is_deleted, content, file_no, row_number, batch_id,"
         " arrival, file_name"
     )
-    of_days = f"select tenant_id, event_id from meta.event_claims where usage_date in ({listed(days)})"
+    of_days = f"usage_date in ({listed(days)})"
     return StageInputs(
         tables={
             "claims": f"""
-                select {columns} from meta.event_claims semi join ({of_days}) using (tenant_id, event_id) where not set_aside
+                select {columns} from meta.event_versions where {of_days} and not set_aside
+                union all
+                select {columns}
+                from meta.event_versions
+                semi join (
+                    select tenant_id, event_id from meta.event_claims where {of_days} and is_moved
+                ) using (tenant_id, event_id)
+                where is_moved and not {of_days} and not set_aside
             """,
             "days": f"select distinct usage_date from meta.event_claims where usage_date in ({listed(days)})",
         }

@@ -1,9 +1,10 @@
 -- Stage 1: rows that do not count, one row per version of an event that is superseded, an exact duplicate or deleted.
 -- Reads `claims`: all versions, on whatever day, of the events that have more than one row or a tombstone. Runs on both engines.
 -- Latest ingestion wins, under a total order: ties on ingested_at alone would give another total on each run.
-with compared as (
+with versions as (
     select
         *,
+        row_number() over (partition by tenant_id, event_id order by ingested_at, arrival, file_name, row_number) as place,
         coalesce(
             lag(content) over (
                 partition by tenant_id, event_id order by ingested_at, arrival, file_name, row_number
@@ -13,21 +14,18 @@ with compared as (
     from claims
 ),
 
-versions as (
-    select
-        *,
-        row_number() over (
-            partition by tenant_id, event_id, is_duplicate
-            order by ingested_at desc, arrival desc, file_name desc, row_number desc
-        ) as place,
-        count(*) over (partition by tenant_id, event_id, is_duplicate) as versions_of_kind
-    from compared
+-- Grouped rather than ranked again: a second window would sort all versions once more.
+latest as (
+    select tenant_id, event_id, max(place) as place, count(*) as versions
+    from versions
+    where not is_duplicate
+    group by tenant_id, event_id
 ),
 
 winners as (
-    select tenant_id, event_id, batch_id, usage_date, is_deleted, versions_of_kind as versions
-    from versions
-    where not is_duplicate and place = 1
+    select v.tenant_id, v.event_id, v.place, v.batch_id, v.usage_date, v.is_deleted, l.versions
+    from versions as v
+    inner join latest as l on v.tenant_id = l.tenant_id and v.event_id = l.event_id and v.place = l.place
 )
 
 select
@@ -48,4 +46,4 @@ select
 from versions as v
 inner join winners as w on v.tenant_id = w.tenant_id and v.event_id = w.event_id
 inner join days as d on v.usage_date = d.usage_date
-where v.is_duplicate or v.place > 1 or w.is_deleted
+where v.is_duplicate or v.place <> w.place or w.is_deleted
