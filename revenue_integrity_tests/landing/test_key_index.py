@@ -52,17 +52,32 @@ def row_bits(of_files: list[list[int]]) -> int:
 
 
 @settings(max_examples=120, deadline=None, derandomize=True)
-@given(files, st.integers(0, 5), st.sampled_from([0, 1, 20, 10_000]), st.sampled_from([1, 2, 7, 1_000]))
+@given(
+    files,
+    st.integers(0, 5),
+    st.sampled_from([0, 1, 20, 10_000]),
+    st.sampled_from([1, 2, 7, 1_000]),
+    st.sampled_from([1, 3, 1_000]),
+    st.sampled_from([1, 4, 26]),
+)
 def test_contested_are_the_rows_that_share_their_key(
-    tmp_path_factory: pytest.TempPathFactory, of_files: list[list[int]], news: int, probe: int, at_once: int
+    tmp_path_factory: pytest.TempPathFactory,
+    of_files: list[list[int]],
+    news: int,
+    probe: int,
+    at_once: int,
+    looked_at: int,
+    sieve_bits: int,
 ) -> None:
     indexes = kept(tmp_path_factory.mktemp("index"), of_files)
     fresh = {number: index for number, index in indexes.items() if number < news}
     held = {number: index for number, index in indexes.items() if number >= news}
-    # All ways of comparing, whichever file is longer, whether it is looked up or merged, at once or in ranges.
+    # All ways of comparing, whichever file is longer, whether it is looked up or sifted, at once or in ranges.
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(key_index, "_PROBE", probe)
         patch.setattr(key_index, "_AT_ONCE", at_once)
+        patch.setattr(key_index, "_LOOKED_AT", looked_at)
+        patch.setattr(key_index, "_SIEVE_BITS", sieve_bits)
         assert found(fresh, held) == expected(of_files, set(fresh), row_bits(of_files))
 
 
