@@ -5,7 +5,7 @@ Does not belong here: computing costs (``cloud.world``).
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,8 +17,7 @@ from revenue_integrity.streams.cloud.schemas import ACCOUNT_SERVICE_DAY, CLOUD_M
 from revenue_integrity.streams.cloud.stream import CLOUD
 from revenue_integrity.streams.stream import Stream
 from revenue_integrity.warehouse import catalog, database
-from revenue_integrity.warehouse.hashing import canonical_digests
-from revenue_integrity.warehouse.storage import write_partition
+from revenue_integrity.warehouse.storage import Sliced, Written, write_partition
 from revenue_integrity.warehouse.table import Table
 from revenue_integrity_tests.support import MARCH
 
@@ -80,30 +79,27 @@ def fill(settings: Settings, costs: Costs, month: date = MARCH) -> None:
     with database.connect(settings) as connection:
         for table, rows in ((DAILY_ACCOUNT_COST, days), (ACCOUNT_SERVICE_DAY, services), (CLOUD_MONTH, accounts)):
             connection.begin()
-            written = write_partition(connection, table, month, rows[table.columns])
-            where = f"{table.qualified} where month = $month"
-            sliced = [table.slice_column] if table.slice_column else []
-            hashes = {
-                f"{day:%Y-%m-%d}": found
-                for (day,), _, found in (canonical_digests(connection, table, where, sliced, month=month) if sliced else [])
-            }
-            _record(connection, table, month, written.content_hash, len(rows), hashes)
+            every_day = Sliced([month + timedelta(days=day) for day in range(31)], {}) if table.slice_column else None
+            written = write_partition(connection, table, month, rows[table.columns], every_day)
+            _record(connection, table, month, written)
+            if every_day:
+                catalog.record_parts(connection, table, every_day.days, written.parts)
             connection.commit()
         catalog.refresh(connection, settings)
 
 
-def _record(connection: Any, table: Table, month: date, content: str, rows: int, slices: Mapping[str, str]) -> None:
+def _record(connection: Any, table: Table, month: date, written: Written) -> None:
     catalog.record(
         connection,
         table,
         month,
         made_from="f",
-        content_hash=content,
-        rows=rows,
+        content_hash=written.content_hash,
+        rows=written.rows,
         code_version="v1",
         settings={},
         inputs={},
-        slices=slices,
+        slices=written.slices,
     )
 
 

@@ -18,7 +18,7 @@ from revenue_integrity.orchestration import publication
 from revenue_integrity.orchestration.publication import is_published
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud.schemas import ACCOUNT_SERVICE_DAY, CLOUD_RESTATEMENT, DAILY_ACCOUNT_COST
-from revenue_integrity.warehouse import catalog
+from revenue_integrity.warehouse import catalog, database, parts
 from revenue_integrity.warehouse import publish as published
 from revenue_integrity.warehouse.hashing import canonical_digests, empty_digest
 from revenue_integrity.warehouse.storage import ensure_table
@@ -390,6 +390,41 @@ def test_what_is_signed_of_a_day_is_hashed_anew_only_if_the_day_changed(tmp_path
     publish(changing, replace(stream, signed=(signed_table(ACCOUNT_SERVICE_DAY, "effective_cost_usd"),)))
     assert hashed == ["2025-03-01", "2025-03-02", "2025-03-03"]
     assert published.signed_digests(changing, "cloud", MARCH) != after
+
+
+@pytest.mark.parametrize(
+    ("what_is_on_record", "hashed"),
+    [
+        ("update meta.parts set row_count = row_count", set()),
+        ("delete from meta.parts where slice = '2025-03-01'", {"2025-03-01"}),
+        ("delete from meta.parts where slice = '2025-03-01' and tenant_id = 'ZETA'", {"2025-03-01"}),
+        ("update meta.parts set content_hash = 'of another write' where slice = '2025-03-03'", {"2025-03-03"}),
+        ("drop table meta.parts", {"2025-03-01", "2025-03-02", "2025-03-03"}),
+    ],
+)
+def test_parts_are_hashed_again_only_where_what_is_on_record_does_not_make_up_the_slice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what_is_on_record: str, hashed: set[str]
+) -> None:
+    found: set[str] = set()
+
+    def digests(connection: Any, table: Any, rows: str, by: Any, **given: Any) -> Any:
+        found.update(f"{day}" for day in given.get("days", ()))
+        return canonical_digests(connection, table, rows, by, **given)
+
+    monkeypatch.setattr(parts, "canonical_digests", digests)
+    usual, other = home_settings(tmp_path / "usual"), home_settings(tmp_path / "other")
+    for each in (usual, other):
+        fill(each, COSTS)
+    with database.connect(other) as connection:
+        connection.execute(what_is_on_record)
+    with clock.held_at(FIRST):
+        publish(usual)
+        assert found == set()
+        publish(other)
+    assert found == hashed
+    assert {name: content for name, (_, _, content) in files(other).items()} == {
+        name: content for name, (_, _, content) in files(usual).items()
+    }
 
 
 def test_a_month_without_rows_is_signed_as_nothing(tmp_path: Path) -> None:
