@@ -48,7 +48,7 @@ class Extent:
     times: int = 5
     events: int = 30_000_000
     pandas_events: int = 10_000_000
-    events_a_day: int = 1_000_000
+    events_a_day: int = 3_000_000
     scratch: Path | None = None
 
     @classmethod

@@ -70,11 +70,11 @@ _CONTENT = ("account_id", "service_name", "region", "pricing_model", "usage_date
 _VERSION_COLUMNS = ("tenant_id", "event_id", *_CONTENT)
 """Columns of an event that are kept of each of its versions."""
 
-_MARKS = ("is_duplicate", "is_correction", "is_conflict", "is_moved", "set_aside")
-"""What is said of a version: that it repeats the one before it, changes what went before, was taken in with it at one instant and
-differs, that its event stands on several days, and that it does not count."""
+_MARKS = ("is_duplicate", "is_correction", "is_conflict", "is_moved")
+"""What a version is among those of its event: the same as the one before it, another one than before, another one although both
+were taken in at one instant, one of several days."""
 
-_CLAIM_COLUMNS = ("file_no", "row_number", "batch_id", "arrival", "file_name", *_VERSION_COLUMNS, *_MARKS)
+_CLAIM_COLUMNS = ("file_no", "row_number", "batch_id", "arrival", "file_name", *_VERSION_COLUMNS, *_MARKS, "set_aside")
 
 _DOUBTFUL = "is_doubtful"
 """Column of a file that was typed at once: whether a text of the row is not plainly the value that it was taken for."""
@@ -880,8 +880,8 @@ class EventStore:
         self._execute(f"""
             insert into meta.event_claims by name
             select
-                e.file_no, e.row_number, f.batch_id, f.arrival, f.file_name, {versions}, v.is_duplicate, v.is_correction,
-                v.is_conflict, v.is_moved, false as set_aside
+                e.file_no, e.row_number, f.batch_id, f.arrival, f.file_name, {versions},
+                {", ".join(f"v.{mark}" for mark in _MARKS)}, false as set_aside
             from landing_claimed as e
             inner join meta.event_files as f on e.file_no = f.file_no
             inner join landing_versions as v on e.file_no = v.file_no and e.row_number = v.row_number
@@ -890,12 +890,11 @@ class EventStore:
 
     def _mark_again(self) -> None:
         """Mark versions that were on record and that another one now stands before or beside."""
-        marks = ("is_duplicate", "is_correction", "is_conflict", "is_moved")
         self._execute(f"""
-            update meta.event_claims as c set {", ".join(f"{mark} = v.{mark}" for mark in marks)}
+            update meta.event_claims as c set {", ".join(f"{mark} = v.{mark}" for mark in _MARKS)}
             from landing_versions as v
             where not v.is_new and c.file_no = v.file_no and c.row_number = v.row_number
-                and ({", ".join(f"c.{mark}" for mark in marks)}) <> ({", ".join(f"v.{mark}" for mark in marks)})
+                and ({", ".join(f"c.{mark}" for mark in _MARKS)}) <> ({", ".join(f"v.{mark}" for mark in _MARKS)})
         """)
 
     # What stands
