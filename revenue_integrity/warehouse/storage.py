@@ -176,8 +176,14 @@ def has_table(connection: duckdb.DuckDBPyConnection, table: Table) -> bool:
     return bool(found)
 
 
-def read_partitions(connection: duckdb.DuckDBPyConnection, table: Table, partitions: Sequence[date]) -> pd.DataFrame:
-    """Return the rows of some partitions in key order, with the dtypes of the declaration; absent ones add no rows."""
+def read_partitions(
+    connection: duckdb.DuckDBPyConnection, table: Table, partitions: Sequence[date], wanted: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return the rows of some partitions in key order, with the dtypes of the declaration; absent ones add no rows.
+
+    ``wanted`` names the columns that are read, if not all.
+    """
+    table = table.only(wanted) if wanted else table
     if not has_table(connection, table):
         return to_frame(table, arrow_schema(table).empty_table())
     columns = ", ".join(f'"{name}"' for name in table.columns)

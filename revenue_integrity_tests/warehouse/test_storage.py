@@ -357,3 +357,15 @@ def test_decimals_are_read_as_they_stand_however_often() -> None:
     ]
     for few in (rows.slice(0, 0), rows.select(["kwh", "wide"])):
         pandas.testing.assert_frame_equal(exact_frame(few), few.to_pandas())
+
+
+def test_of_a_month_some_columns_can_be_read_alone(tmp_path: Path) -> None:
+    write(tmp_path, sample_rows(ids=("B-2", "A-1")))
+    whole = read(tmp_path)
+    with database.connect(home_settings(tmp_path), read_only=True) as connection:
+        some = read_partitions(connection, SAMPLE, [MARCH], ["kwh", "amount_cents"])
+        none = read_partitions(connection, SAMPLE, [APRIL], ["kwh", "amount_cents"])
+    # In the order of the key, which need not be among them.
+    pandas.testing.assert_frame_equal(some, whole[["kwh", "amount_cents"]])
+    assert none.empty
+    assert list(none) == ["kwh", "amount_cents"]

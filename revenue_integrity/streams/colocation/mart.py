@@ -145,6 +145,9 @@ def _zero_if_missing(value: object) -> object:
     return value if isinstance(value, Decimal) else Decimal(0)
 
 
+_SUMMED_BY_CUSTOMER = ("used_kwh", "revenue_cents", "mrr_cents", "power_cost_cents", "margin_cents")
+
+
 def customer_month(month: date, settings: Settings, contract_month: pd.DataFrame, mrr_movements: pd.DataFrame) -> pd.DataFrame:
     """Return the contract figures summed by customer, and the movement of its MRR."""
     rows = contract_month.groupby("customer_id", as_index=False).agg(
@@ -183,10 +186,13 @@ def _usage_effect(kwh: Decimal, earlier_kwh: Decimal, earlier_cost: int) -> int:
     return int(effect) if effect is not None else 0
 
 
+_BRIDGE_NAMES = ("customer_id", "site_id")
+_BRIDGE_FIGURES = ("used_kwh", "revenue_cents", "power_cost_cents", "margin_cents")
+
+
 def margin_bridge(month: date, settings: Settings, contract_month: pd.DataFrame) -> pd.DataFrame:
     """Return per contract whether revenue, usage or price moved the margin (contract_month of M−1 and M)."""
-    figures = ["used_kwh", "revenue_cents", "power_cost_cents", "margin_cents"]
-    names = ["customer_id", "site_id"]
+    figures, names = list(_BRIDGE_FIGURES), list(_BRIDGE_NAMES)
     is_now = contract_month["month"] == pd.Timestamp(month)
     now = contract_month[is_now].set_index("contract_id")[names + figures]
     before = contract_month[~is_now].set_index("contract_id")[names + figures]
@@ -244,8 +250,8 @@ RULES = (
         contract_month,
         (
             same_month("mart", "contract_usage"),
-            same_month("mart", "expected_charges"),
-            same_month("mart", "power_allocation"),
+            same_month("mart", "expected_charges", columns=("contract_id", "charge_type", "amount_cents")),
+            same_month("mart", "power_allocation", columns=("contract_id", "charge", "amount_cents")),
             same_month("curated", "power_bills"),
         ),
     ),
@@ -254,19 +260,30 @@ RULES = (
         site_month,
         (
             same_month("curated", "power_bills"),
-            same_month("mart", "power_allocation"),
-            same_month("mart", "contract_month"),
+            same_month("mart", "power_allocation", columns=("site_id", "contract_id", "amount_cents")),
+            same_month("mart", "contract_month", columns=("site_id", "used_kwh", "reserved_kw_days", "margin_cents")),
             same_month("curated", "sites"),
         ),
     ),
     Rule(schemas.MRR_MOVEMENTS, mrr_movements, (raw("contract_versions"),), sql=("mart/mrr_movements",)),
     Rule(schemas.MRR_SUMMARY, mrr_summary, (same_month("mart", "mrr_movements"),)),
-    Rule(schemas.CUSTOMER_MONTH, customer_month, (same_month("mart", "contract_month"), same_month("mart", "mrr_movements"))),
+    Rule(
+        schemas.CUSTOMER_MONTH,
+        customer_month,
+        (
+            same_month("mart", "contract_month", columns=("customer_id", "contract_id", *_SUMMED_BY_CUSTOMER)),
+            same_month("mart", "mrr_movements"),
+        ),
+    ),
     Rule(
         schemas.RACK_MONTH,
         rack_month,
         (same_month("mart", "contract_month"), raw("rack_assignments")),
         sql=("mart/rack_month",),
     ),
-    Rule(schemas.MARGIN_BRIDGE, margin_bridge, (window("mart", "contract_month", months_before=1),)),
+    Rule(
+        schemas.MARGIN_BRIDGE,
+        margin_bridge,
+        (window("mart", "contract_month", months_before=1, columns=("month", "contract_id", *_BRIDGE_NAMES, *_BRIDGE_FIGURES)),),
+    ),
 )
