@@ -7,7 +7,6 @@ All money is in integer cents; quantities are exact decimals; ratios are rounded
 
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 import pandas as pd
 
@@ -119,7 +118,7 @@ def site_month(
     """Return energy, capacity, stranded cost and margin per site with service or a bill."""
     stranded = power_allocation[power_allocation["contract_id"] == schemas.STRANDED].groupby("site_id")["amount_cents"].sum()
     contracts = contract_month.groupby("site_id").agg(
-        metered_kwh=("used_kwh", _exact_sum), kw_days=("reserved_kw_days", _exact_sum), margins=("margin_cents", "sum")
+        metered_kwh=("used_kwh", "sum"), kw_days=("reserved_kw_days", "sum"), margins=("margin_cents", "sum")
     )
     rows = power_bills.rename(columns={"kwh": "billed_kwh", "total_cents": "billed_cents"}).merge(
         sites[["site_id", "capacity_kw"]], on="site_id", how="inner"
@@ -137,10 +136,6 @@ def site_month(
     return rows[schemas.SITE_MONTH.columns]
 
 
-def _exact_sum(values: "pd.Series[Any]") -> Decimal:
-    return sum(values, Decimal(0))
-
-
 def _zero_if_missing(value: object) -> object:
     return value if isinstance(value, Decimal) else Decimal(0)
 
@@ -152,7 +147,7 @@ def customer_month(month: date, settings: Settings, contract_month: pd.DataFrame
     """Return the contract figures summed by customer, and the movement of its MRR."""
     rows = contract_month.groupby("customer_id", as_index=False).agg(
         contracts=("contract_id", "size"),
-        used_kwh=("used_kwh", _exact_sum),
+        used_kwh=("used_kwh", "sum"),
         revenue_cents=("revenue_cents", "sum"),
         mrr_cents=("mrr_cents", "sum"),
         power_cost_cents=("power_cost_cents", "sum"),
