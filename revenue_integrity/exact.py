@@ -88,7 +88,9 @@ def _decimals(column: "pd.Series[Any]") -> list[Decimal | None]:
     missing = column.isna().to_numpy()
     values = _python_numbers(column)
     if not missing.any():
-        return [value if type(value) is Decimal else Decimal(value) for value in values]
+        # A column is of one kind, as a rule: to ask each value for its kind would cost more than to make it a decimal.
+        kinds = set(map(type, values))
+        return values if kinds <= {Decimal} else list(map(Decimal, values))
     return [None if is_missing else Decimal(value) for value, is_missing in zip(values, missing.tolist(), strict=True)]
 
 

@@ -39,7 +39,8 @@ def compute(connection: duckdb.DuckDBPyConnection, settings: Settings, stream: S
     def frame(reads: Reads, month: date) -> pd.DataFrame:
         first = reads.first_offset if reads.first_offset is not None else -1200
         window = list(months.between(months.add(month, first), months.add(month, reads.last_offset)))
-        return read_partitions(connection, tables[reads.qualified], [each for each in window if each in settings.months])
+        wanted = [each for each in window if each in settings.months]
+        return read_partitions(connection, tables[reads.qualified], wanted, reads.columns)
 
     def run(rule: Rule, month: date) -> None:
         if rule.queries is not None:

@@ -127,3 +127,31 @@ def test_parts_add_up_are_near_their_share_and_know_no_order(amount: int, weight
     shuffler.shuffle(order)  # type: ignore[attr-defined]  # hypothesis types its generator as object here
     shuffled = exact.largest_remainder(amount, [weights[at] for at in order], [names[at] for at in order])
     assert dict(zip([names[at] for at in order], shuffled, strict=True)) == dict(zip(names, parts, strict=True))
+
+
+_QUANTITIES = st.decimals(-(10**11), 10**11, allow_nan=False, places=6)
+_WHOLE = st.integers(-(2**63), 2**63 - 1)
+
+
+@given(st.lists(st.tuples(_WHOLE, _QUANTITIES), min_size=1, max_size=20), st.booleans())
+def test_a_ratio_of_columns_is_the_quotient_of_each_row(rows: list[tuple[int, Decimal]], some_missing: bool) -> None:
+    cents = pd.Series([row[0] for row in rows], dtype="int64")
+    kwh = pd.Series([row[1] for row in rows], dtype=object)
+    if some_missing:
+        kwh.iloc[0] = None
+    for one, other in ((cents, kwh), (kwh, cents), (kwh, kwh), (cents, cents)):
+        expected = [
+            None if n is None or d is None else exact.divide(n, d, exact.RATIO_PLACES)
+            for n, d in zip(one.tolist(), other.tolist(), strict=True)
+        ]
+        assert exact.ratio(one, other).tolist() == expected
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), _QUANTITIES), min_size=1, max_size=40))
+def test_decimals_of_a_group_are_summed_exactly(rows: list[tuple[str, Decimal]]) -> None:
+    frame = pd.DataFrame(rows, columns=["customer_id", "kwh"]).astype({"kwh": object})
+    sums = frame.groupby("customer_id").agg(kwh=("kwh", "sum"))["kwh"]
+    for customer, found in sums.items():
+        of_group = [Fraction(kwh) for each, kwh in rows if each == customer]
+        assert isinstance(found, Decimal)
+        assert Fraction(found) == sum(of_group)

@@ -5,7 +5,7 @@ Belongs here: which columns of which tables are signed content, and the hash of 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from revenue_integrity.warehouse.catalog import sha256_of
 from revenue_integrity.warehouse.table import Table
@@ -28,7 +28,7 @@ class SignedTable:
     @property
     def projection(self) -> Table:
         """The table with its key and signed columns alone."""
-        return replace(self.table, schema=self.table.schema.select_columns([*self.table.key, *self.measures]))
+        return self.table.only([*self.table.key, *self.measures])
 
 
 def signed_table(table: Table, *measures: str, only: tuple[str, str] | None = None) -> SignedTable:

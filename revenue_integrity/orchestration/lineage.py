@@ -46,18 +46,25 @@ def _read(rule: Rule, tables: Mapping[str, Table], settings: Settings) -> dict[s
     from sqlglot.lineage import lineage
 
     query = rule.function(settings.first_month, settings)
+    # Only what the query can name: the parser goes through all columns that it is told of.
+    named = [table for table in tables.values() if table.qualified in query.sql]
     schema = {
-        layer: {
-            table.name: {name: table.sql_type(name) for name in table.columns}
-            for table in tables.values()
-            if table.layer == layer
-        }
-        for layer in sorted({table.layer for table in tables.values()})
+        layer: {table.name: {name: table.sql_type(name) for name in table.columns} for table in named if table.layer == layer}
+        for layer in sorted({table.layer for table in named})
     }
     found: dict[str, list[list[str]]] = {}
     try:
-        # All columns at once: qualifying the query, most of the work, is then done once instead of for each column.
-        nodes = lineage(None, parse_one(query.sql, dialect="duckdb"), schema=schema, dialect="duckdb", trim_selects=False)
+        # All columns at once: qualifying the query, most of the work, is then done once instead of for each column. The parsed
+        # query is nobody else's and is never written as SQL again: it needs neither a copy nor quotes.
+        nodes = lineage(
+            None,
+            parse_one(query.sql, dialect="duckdb"),
+            schema=schema,
+            dialect="duckdb",
+            trim_selects=False,
+            copy=False,
+            quote_identifiers=False,
+        )
         for column in rule.table.columns:
             leaves = [node for node in nodes[column].walk() if not node.downstream] if column in nodes else []
             pairs = {

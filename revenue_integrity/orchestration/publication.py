@@ -30,7 +30,7 @@ from revenue_integrity.orchestration.table_assets import asset_key
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.stream import Stream
 from revenue_integrity.warehouse import catalog, database, publish
-from revenue_integrity.warehouse.hashing import canonical_digest, canonical_digests, content_hash, empty_digest
+from revenue_integrity.warehouse.hashing import canonical_digest, canonical_digests, content_hash, empty_digest, ordered_by
 from revenue_integrity.warehouse.parts import others, publish_parts, remove_others
 from revenue_integrity.warehouse.storage import arrow_schema, ensure_table, hash_of_slices
 from revenue_integrity.warehouse.table import Table
@@ -205,7 +205,7 @@ def _digest_of_slices(signed: SignedTable, slices: Mapping[str, str]) -> str:
 def signed_digest(connection: duckdb.DuckDBPyConnection, signed: SignedTable, month: date) -> str:
     """Return the digest of what is signed of a table's month, as the warehouse holds it."""
     rows, given = _signed_rows(signed, month)
-    return canonical_digest(connection, signed.projection, rows, **given)
+    return canonical_digest(connection, signed.projection, rows, alike_in=(signed.table.partition,), **given)
 
 
 def _signed_rows(signed: SignedTable, month: date) -> tuple[str, dict[str, object]]:
@@ -219,8 +219,8 @@ def _signed_rows(signed: SignedTable, month: date) -> tuple[str, dict[str, objec
 
 def _rows(connection: duckdb.DuckDBPyConnection, table_: Table, month: date) -> pa.Table:
     columns = ", ".join(f'"{name}"' for name in table_.columns)
-    order = ", ".join(f'"{name}"' for name in table_.key)
-    sql = f'select {columns} from {table_.qualified} where "{table_.partition}" = $month order by {order}'
+    order = ordered_by(table_.key, (table_.partition,))
+    sql = f'select {columns} from {table_.qualified} where "{table_.partition}" = $month{order}'
     return connection.sql(sql, params={"month": month}).to_arrow_table().cast(arrow_schema(table_))
 
 

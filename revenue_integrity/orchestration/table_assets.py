@@ -309,7 +309,13 @@ def _mapping(reads: Reads) -> dg.PartitionMapping | None:
 
 
 def _input(reads: Reads, tables: Mapping[str, Table]) -> dg.AssetIn:
-    return dg.AssetIn(key=asset_key(tables[reads.qualified]), partition_mapping=_mapping(reads), input_manager_key=IO_MANAGER)
+    return dg.AssetIn(
+        key=asset_key(tables[reads.qualified]),
+        # Dagster hands these columns to the IO manager with the slice of the table.
+        metadata={"columns": list(reads.columns)} if reads.columns else None,
+        partition_mapping=_mapping(reads),
+        input_manager_key=IO_MANAGER,
+    )
 
 
 def _dependency(reads: Reads, tables: Mapping[str, Table]) -> dg.AssetDep:

@@ -26,6 +26,7 @@ class Reads:
         last_offset: the last month read, relative to the rule's month.
         by_day: whether the days of the month are read one by one, so that a day that changed is all that is computed again.
         sources: for a slice that has no table of its name, the sources that it is made from.
+        columns: for a rule over frames, the columns that its frame holds; empty for all.
     """
 
     layer: str
@@ -34,6 +35,7 @@ class Reads:
     last_offset: int = 0
     by_day: bool = False
     sources: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
     @property
     def qualified(self) -> str:
@@ -51,9 +53,9 @@ class Reads:
         return self.first_offset == 0 and self.last_offset == 0
 
 
-def same_month(layer: str, table: str) -> Reads:
-    """Read a table's rows of the rule's own month."""
-    return Reads(layer, table)
+def same_month(layer: str, table: str, *, columns: tuple[str, ...] = ()) -> Reads:
+    """Read a table's rows of the rule's own month, of a wide table only what a rule over frames looks at."""
+    return Reads(layer, table, columns=columns)
 
 
 def days_of(layer: str, table: str, *sources: str) -> Reads:
@@ -61,9 +63,9 @@ def days_of(layer: str, table: str, *sources: str) -> Reads:
     return Reads(layer, table, by_day=True, sources=sources)
 
 
-def window(layer: str, table: str, *, months_before: int = 0, months_after: int = 0) -> Reads:
-    """Read a table's rows from some months before to some months after."""
-    return Reads(layer, table, -months_before, months_after)
+def window(layer: str, table: str, *, months_before: int = 0, months_after: int = 0, columns: tuple[str, ...] = ()) -> Reads:
+    """Read a table's rows from some months before to some months after, of a wide table only what a rule looks at."""
+    return Reads(layer, table, -months_before, months_after, columns=columns)
 
 
 def raw(source: str) -> Reads:

@@ -48,12 +48,23 @@ def _field(column: str, sql_type: str) -> str:
     return f"coalesce({text}, '\\N')"
 
 
-def canonical_select(table: Table, rows: str) -> str:
-    """Return the ``select`` of the canonical line of each row of ``rows`` (a table, or a filtered one), in key order."""
+def canonical_select(table: Table, rows: str, *, alike_in: Sequence[str] = ()) -> str:
+    """Return the ``select`` of the canonical line of each row of ``rows`` (a table, or a filtered one), in key order.
+
+    ``alike_in`` names columns that have one value in all of the rows.
+    """
     # Joined at once, its end included: each || would build the text again, a little longer. No field is null.
     fields = ", chr(9), ".join(_field(column, table.sql_type(column)) for column in content_columns(table))
-    order = ", ".join(f'"{column}"' for column in table.identity)
-    return f"select concat({fields}, chr(10)) as line from {rows} order by {order}"
+    return f"select concat({fields}, chr(10)) as line from {rows}{ordered_by(table.identity, alike_in)}"
+
+
+def ordered_by(columns: Sequence[str], alike_in: Sequence[str] = ()) -> str:
+    """Return the ``order by`` of some columns, without those that have one value in all rows, which order nothing.
+
+    The engine does not know that they have, and compares them for each pair of rows before it comes to what differs.
+    """
+    differing = ", ".join(f'"{column}"' for column in columns if column not in alike_in)
+    return f" order by {differing}" if differing else ""
 
 
 def content_columns(table: Table) -> list[str]:
@@ -63,13 +74,20 @@ def content_columns(table: Table) -> list[str]:
 
 def content_hash(connection: duckdb.DuckDBPyConnection, table: Table, partition: date) -> str:
     """Return the SHA-256 of a partition's content."""
-    return canonical_digest(connection, table, f'{table.qualified} where "{table.partition}" = $partition', partition=partition)
+    rows = f'{table.qualified} where "{table.partition}" = $partition'
+    return canonical_digest(connection, table, rows, alike_in=(table.partition,), partition=partition)
 
 
-def canonical_digest(connection: duckdb.DuckDBPyConnection, table: Table, rows: str, **parameters: object) -> str:
-    """Return the SHA-256 of some rows. They stay in the engine; only their text passes by, batch by batch."""
+def canonical_digest(
+    connection: duckdb.DuckDBPyConnection, table: Table, rows: str, *, alike_in: Sequence[str] = (), **parameters: object
+) -> str:
+    """Return the SHA-256 of some rows. They stay in the engine; only their text passes by, batch by batch.
+
+    ``alike_in`` names columns that have one value in all of the rows.
+    """
     digest = _begun(table)
-    for batch in connection.sql(canonical_select(table, rows), params=parameters).to_arrow_reader(_ROWS_PER_BATCH):
+    text = canonical_select(table, rows, alike_in=alike_in)
+    for batch in connection.sql(text, params=parameters).to_arrow_reader(_ROWS_PER_BATCH):
         lines = batch.column(0)
         if len(lines):
             (start, end), values = _buffers(lines)
@@ -91,9 +109,9 @@ def canonical_digests(
     """
     names = ", ".join(f'"{column}"' for column in by)
     counts = connection.execute(f"select {names}, count(*) from {rows} group by {names} order by {names}", parameters).fetchall()
-    key = ", ".join(f'"{column}"' for column in table.identity)
-    text = canonical_select(table, rows).removesuffix(f" order by {key}")
-    lines = connection.sql(f"{text} order by {names}, {key}", params=parameters).to_arrow_reader(_ROWS_PER_BATCH)
+    text = canonical_select(table, rows, alike_in=table.identity)
+    in_order = ordered_by([*by, *(column for column in table.identity if column not in by)])
+    lines = connection.sql(f"{text}{in_order}", params=parameters).to_arrow_reader(_ROWS_PER_BATCH)
     found = []
     batch, taken = None, 0
     for *values, count in counts:

@@ -109,9 +109,10 @@ class PartitionHandler(DbTypeHandler[Any]):
     def load_input(
         self, context: dg.InputContext, table_slice: TableSlice, connection: duckdb.DuckDBPyConnection
     ) -> pd.DataFrame:
-        """Read the months that the input's mapping names, with the dtypes of the declaration."""
+        """Read the months that the input's mapping names, with the dtypes of the declaration: of its columns or of all."""
         table = self._tables[tuple(context.asset_key.path)]
-        return read_partitions(connection, table, [_first_day(key) for key in sorted(context.asset_partition_keys)])
+        partitions = [_first_day(key) for key in sorted(context.asset_partition_keys)]
+        return read_partitions(connection, table, partitions, table_slice.columns or ())
 
 
 def replace_month(

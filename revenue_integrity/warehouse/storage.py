@@ -9,8 +9,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -197,8 +199,14 @@ def has_table(connection: duckdb.DuckDBPyConnection, table: Table) -> bool:
     return bool(found)
 
 
-def read_partitions(connection: duckdb.DuckDBPyConnection, table: Table, partitions: Sequence[date]) -> pd.DataFrame:
-    """Return the rows of some partitions in key order, with the dtypes of the declaration; absent ones add no rows."""
+def read_partitions(
+    connection: duckdb.DuckDBPyConnection, table: Table, partitions: Sequence[date], wanted: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return the rows of some partitions in key order, with the dtypes of the declaration; absent ones add no rows.
+
+    ``wanted`` names the columns that are read, if not all.
+    """
+    table = table.only(wanted) if wanted else table
     if not has_table(connection, table):
         return to_frame(table, arrow_schema(table).empty_table())
     columns = ", ".join(f'"{name}"' for name in table.columns)
@@ -219,7 +227,7 @@ def rows_of_query(connection: duckdb.DuckDBPyConnection, query: Query) -> pd.Dat
 
 def to_frame(table: Table, rows: pa.Table) -> pd.DataFrame:
     """Return Arrow rows as a frame with the dtypes of the declaration: decimals stay exact, nullable integers stay integers."""
-    frame = rows.cast(arrow_schema(table)).to_pandas(integer_object_nulls=True, date_as_object=False)
+    frame = _plain_frame(rows.cast(arrow_schema(table)))
     for name, column in table.schema.columns.items():
         dtype = _dtype(table.sql_type(name), nullable=column.nullable)
         if dtype:
@@ -238,8 +246,29 @@ def _dtype(sql_type: str, *, nullable: bool) -> str:
 
 def exact_frame(rows: pa.Table) -> pd.DataFrame:
     """Return any Arrow rows as a frame without loss: decimals as ``Decimal``, integers with nulls as ``Int64``."""
-    frame = rows.to_pandas(integer_object_nulls=True, date_as_object=False)
+    frame = _plain_frame(rows)
     for column in rows.schema:
         if pa.types.is_integer(column.type):
             frame[column.name] = frame[column.name].astype("Int64" if frame[column.name].isna().any() else "int64")
     return frame
+
+
+def _plain_frame(rows: pa.Table) -> pd.DataFrame:
+    """Return Arrow rows as a frame, with the dtypes that Arrow chooses."""
+    decimals = [place for place, column in enumerate(rows.schema) if pa.types.is_decimal(column.type)]
+    others = [place for place in range(rows.num_columns) if place not in decimals]
+    frame = rows.select(others).to_pandas(integer_object_nulls=True, date_as_object=False)
+    for place in decimals:
+        frame.insert(place, rows.column_names[place], _decimals(rows.column(place)))
+    return frame
+
+
+def _decimals(column: pa.ChunkedArray) -> "np.ndarray[Any, Any]":
+    """Return a column of ``Decimal``, each value made once: to make one costs many times as much as to point at one.
+
+    Quantities and ratios repeat: racks are few, most months have no estimate. Nobody can tell, for a ``Decimal`` never changes.
+    """
+    encoded = column.combine_chunks().dictionary_encode()
+    values = np.empty(len(encoded.dictionary) + 1, dtype=object)
+    values[:-1] = encoded.dictionary.to_pandas()
+    return values[encoded.indices.fill_null(len(encoded.dictionary)).to_numpy()]

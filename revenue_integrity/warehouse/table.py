@@ -8,7 +8,7 @@ nullable ``boolean``; decimal ``object`` of ``Decimal``; date ``datetime64[us]``
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -162,6 +162,10 @@ class Table:
     def columns(self) -> list[str]:
         """Column names in order."""
         return list(self.schema.columns)
+
+    def only(self, columns: Sequence[str]) -> "Table":
+        """Return the same table with some of its columns alone."""
+        return replace(self, schema=self.schema.select_columns(list(columns)))
 
     def sql_type(self, column: str) -> str:
         """Return the DuckDB type of a column."""

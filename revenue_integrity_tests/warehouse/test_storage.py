@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 import pandas.testing
+import pyarrow as pa
 import pytest
 
 from revenue_integrity.errors import WarehouseError
@@ -15,7 +16,15 @@ from revenue_integrity.warehouse import catalog, database
 from revenue_integrity.warehouse import table as column
 from revenue_integrity.warehouse.io_manager import Computed, replace_month
 from revenue_integrity.warehouse.query import Query
-from revenue_integrity.warehouse.storage import Sliced, Written, ensure_table, hash_of_slices, read_partitions, write_partition
+from revenue_integrity.warehouse.storage import (
+    Sliced,
+    Written,
+    ensure_table,
+    exact_frame,
+    hash_of_slices,
+    read_partitions,
+    write_partition,
+)
 from revenue_integrity.warehouse.table import table
 from revenue_integrity.warehouse.validation import SchemaViolation
 from revenue_integrity_tests.support import APRIL, MARCH, SAMPLE, home_settings, sample_rows
@@ -321,3 +330,42 @@ def test_record_of_a_sliced_month_tells_its_days(tmp_path: Path) -> None:
     assert recorded is not None
     assert (dict(recorded.slices), recorded.content_hash) == (dict(written.slices), written.content_hash)
     assert hash_of_slices(recorded.slices) == recorded.content_hash
+
+
+def test_decimals_are_read_as_they_stand_however_often() -> None:
+    values = [Decimal("1.500000"), None, Decimal("-0.000001"), Decimal("1.500000"), Decimal("0.000000"), None, Decimal("12345.6")]
+    kind = pa.decimal128(18, 6)
+    wide = pa.chunked_array([pa.array(values[:3], pa.decimal128(38, 6)), pa.array(values[3:], pa.decimal128(38, 6))])
+    rows = pa.table(
+        {
+            "name": list("abcdefg"),
+            "kwh": pa.chunked_array([pa.array(values[:3], kind), pa.array(values[3:], kind)]),
+            "wide": wide,
+            "none": pa.nulls(7, kind),
+        }
+    )
+    frame = exact_frame(rows)
+    pandas.testing.assert_frame_equal(frame, rows.to_pandas())
+    assert [str(value) for value in frame["kwh"]] == [
+        "1.500000",
+        "None",
+        "-0.000001",
+        "1.500000",
+        "0.000000",
+        "None",
+        "12345.600000",
+    ]
+    for few in (rows.slice(0, 0), rows.select(["kwh", "wide"])):
+        pandas.testing.assert_frame_equal(exact_frame(few), few.to_pandas())
+
+
+def test_of_a_month_some_columns_can_be_read_alone(tmp_path: Path) -> None:
+    write(tmp_path, sample_rows(ids=("B-2", "A-1")))
+    whole = read(tmp_path)
+    with database.connect(home_settings(tmp_path), read_only=True) as connection:
+        some = read_partitions(connection, SAMPLE, [MARCH], ["kwh", "amount_cents"])
+        none = read_partitions(connection, SAMPLE, [APRIL], ["kwh", "amount_cents"])
+    # In the order of the key, which need not be among them.
+    pandas.testing.assert_frame_equal(some, whole[["kwh", "amount_cents"]])
+    assert none.empty
+    assert list(none) == ["kwh", "amount_cents"]

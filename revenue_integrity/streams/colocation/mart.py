@@ -7,7 +7,6 @@ All money is in integer cents; quantities are exact decimals; ratios are rounded
 
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 import pandas as pd
 
@@ -119,7 +118,7 @@ def site_month(
     """Return energy, capacity, stranded cost and margin per site with service or a bill."""
     stranded = power_allocation[power_allocation["contract_id"] == schemas.STRANDED].groupby("site_id")["amount_cents"].sum()
     contracts = contract_month.groupby("site_id").agg(
-        metered_kwh=("used_kwh", _exact_sum), kw_days=("reserved_kw_days", _exact_sum), margins=("margin_cents", "sum")
+        metered_kwh=("used_kwh", "sum"), kw_days=("reserved_kw_days", "sum"), margins=("margin_cents", "sum")
     )
     rows = power_bills.rename(columns={"kwh": "billed_kwh", "total_cents": "billed_cents"}).merge(
         sites[["site_id", "capacity_kw"]], on="site_id", how="inner"
@@ -137,19 +136,18 @@ def site_month(
     return rows[schemas.SITE_MONTH.columns]
 
 
-def _exact_sum(values: "pd.Series[Any]") -> Decimal:
-    return sum(values, Decimal(0))
-
-
 def _zero_if_missing(value: object) -> object:
     return value if isinstance(value, Decimal) else Decimal(0)
+
+
+_SUMMED_BY_CUSTOMER = ("used_kwh", "revenue_cents", "mrr_cents", "power_cost_cents", "margin_cents")
 
 
 def customer_month(month: date, settings: Settings, contract_month: pd.DataFrame, mrr_movements: pd.DataFrame) -> pd.DataFrame:
     """Return the contract figures summed by customer, and the movement of its MRR."""
     rows = contract_month.groupby("customer_id", as_index=False).agg(
         contracts=("contract_id", "size"),
-        used_kwh=("used_kwh", _exact_sum),
+        used_kwh=("used_kwh", "sum"),
         revenue_cents=("revenue_cents", "sum"),
         mrr_cents=("mrr_cents", "sum"),
         power_cost_cents=("power_cost_cents", "sum"),
@@ -183,10 +181,13 @@ def _usage_effect(kwh: Decimal, earlier_kwh: Decimal, earlier_cost: int) -> int:
     return int(effect) if effect is not None else 0
 
 
+_BRIDGE_NAMES = ("customer_id", "site_id")
+_BRIDGE_FIGURES = ("used_kwh", "revenue_cents", "power_cost_cents", "margin_cents")
+
+
 def margin_bridge(month: date, settings: Settings, contract_month: pd.DataFrame) -> pd.DataFrame:
     """Return per contract whether revenue, usage or price moved the margin (contract_month of M−1 and M)."""
-    figures = ["used_kwh", "revenue_cents", "power_cost_cents", "margin_cents"]
-    names = ["customer_id", "site_id"]
+    figures, names = list(_BRIDGE_FIGURES), list(_BRIDGE_NAMES)
     is_now = contract_month["month"] == pd.Timestamp(month)
     now = contract_month[is_now].set_index("contract_id")[names + figures]
     before = contract_month[~is_now].set_index("contract_id")[names + figures]
@@ -244,8 +245,8 @@ RULES = (
         contract_month,
         (
             same_month("mart", "contract_usage"),
-            same_month("mart", "expected_charges"),
-            same_month("mart", "power_allocation"),
+            same_month("mart", "expected_charges", columns=("contract_id", "charge_type", "amount_cents")),
+            same_month("mart", "power_allocation", columns=("contract_id", "charge", "amount_cents")),
             same_month("curated", "power_bills"),
         ),
     ),
@@ -254,19 +255,30 @@ RULES = (
         site_month,
         (
             same_month("curated", "power_bills"),
-            same_month("mart", "power_allocation"),
-            same_month("mart", "contract_month"),
+            same_month("mart", "power_allocation", columns=("site_id", "contract_id", "amount_cents")),
+            same_month("mart", "contract_month", columns=("site_id", "used_kwh", "reserved_kw_days", "margin_cents")),
             same_month("curated", "sites"),
         ),
     ),
     Rule(schemas.MRR_MOVEMENTS, mrr_movements, (raw("contract_versions"),), sql=("mart/mrr_movements",)),
     Rule(schemas.MRR_SUMMARY, mrr_summary, (same_month("mart", "mrr_movements"),)),
-    Rule(schemas.CUSTOMER_MONTH, customer_month, (same_month("mart", "contract_month"), same_month("mart", "mrr_movements"))),
+    Rule(
+        schemas.CUSTOMER_MONTH,
+        customer_month,
+        (
+            same_month("mart", "contract_month", columns=("customer_id", "contract_id", *_SUMMED_BY_CUSTOMER)),
+            same_month("mart", "mrr_movements"),
+        ),
+    ),
     Rule(
         schemas.RACK_MONTH,
         rack_month,
         (same_month("mart", "contract_month"), raw("rack_assignments")),
         sql=("mart/rack_month",),
     ),
-    Rule(schemas.MARGIN_BRIDGE, margin_bridge, (window("mart", "contract_month", months_before=1),)),
+    Rule(
+        schemas.MARGIN_BRIDGE,
+        margin_bridge,
+        (window("mart", "contract_month", months_before=1, columns=("month", "contract_id", *_BRIDGE_NAMES, *_BRIDGE_FIGURES)),),
+    ),
 )

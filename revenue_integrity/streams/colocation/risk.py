@@ -220,9 +220,30 @@ RULES = (
         schemas.CONTRACT_RISK,
         contract_risk,
         (
-            window("mart", "contract_month", months_before=MOST_HISTORY_MONTHS - 1),
+            # Two years of contracts are read: to make decimals of columns that nobody looks at would be most of the work.
+            window(
+                "mart",
+                "contract_month",
+                months_before=MOST_HISTORY_MONTHS - 1,
+                columns=(
+                    "month",
+                    "contract_id",
+                    "site_id",
+                    "used_kwh",
+                    "reserved_kw_days",
+                    "power_utilization",
+                    "revenue_rack_cents",
+                    "revenue_power_cents",
+                    "revenue_one_time_cents",
+                    "revenue_cents",
+                ),
+            ),
             window("mart", "site_month", months_before=MOST_HISTORY_MONTHS - 1),
-            same_month("curated", "contract_terms"),
+            same_month(
+                "curated",
+                "contract_terms",
+                columns=("contract_id", "segment_to", "pricing_model", "pue_uplift", "energy_rate"),
+            ),
         ),
         (
             "risk_history_months",
