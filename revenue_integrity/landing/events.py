@@ -501,13 +501,13 @@ class EventStore:
     def _any_suspicious(self, files: Sequence[_Kept], predicates: Mapping[str, str]) -> bool:
         """Return whether any row of files of one projection may be bad or untidy, looking at each value of a column once."""
         rows = self._scan(files)
-        for column, predicate in predicates.items():
-            if EVENT_COLUMNS[column] == "varchar":
-                # In a table, or the engine would judge every row instead of every value.
-                self._execute(f"create or replace temp table landing_kinds as select distinct {column} from ({rows})")
-                if self._rows(f"select 1 from landing_kinds where {predicate} limit 1"):
-                    return True
-        others = [predicate for column, predicate in predicates.items() if EVENT_COLUMNS[column] != "varchar"]
+        texts = {each.stored for each in files[0].source.columns if each.kind in ("id", "text")}
+        for column in sorted(texts & {*predicates}):
+            # In a table, or the engine would judge every row instead of every value.
+            self._execute(f"create or replace temp table landing_kinds as select distinct {column} from ({rows})")
+            if self._rows(f"select 1 from landing_kinds where {predicates[column]} limit 1"):
+                return True
+        others = [predicate for column, predicate in predicates.items() if column not in texts]
         others.append(f"event_id in ({', '.join(map(quote, RESERVED_IDS))})")
         # Each on its own, for a file's statistics tell of most of them that no value can be meant.
         return any(self._rows(f"select 1 from ({rows}) where {predicate} limit 1") for predicate in others)
@@ -722,15 +722,19 @@ class EventStore:
         )
         for source in sorted({file.source.name for file in self._kept}):
             mine = [file for file in self._kept if file.source.name == source]
+            # What a source does not have is null in every row, and costs as much to group and to sum as what it has.
+            has = mine[0].source.facts
+            scope = "scope" if "scope" in has else "cast(null as varchar) as scope"
+            effective = "sum(effective_cost)" if "effective_cost" in has else "null"
             self._execute(f"""
                 insert into meta.event_days
                 select
-                    {quote(source)}, d.file_no, f.batch_id, f.arrival, d.usage_date, d.tenant_id, d.scope, d.row_count, d.cost,
+                    {quote(source)}, d.file_no, f.batch_id, f.arrival, d.usage_date, d.tenant_id, {scope}, d.row_count, d.cost,
                     d.effective_cost, d.negative_rows, true, false
                 from (
                     select
-                        file_no, usage_date, tenant_id, scope, count(*) as row_count, sum(cost) as cost,
-                        sum(effective_cost) as effective_cost, count(*) filter (cost < 0) as negative_rows
+                        file_no, usage_date, tenant_id, {"scope," if "scope" in has else ""} count(*) as row_count,
+                        sum(cost) as cost, {effective} as effective_cost, count(*) filter (cost < 0) as negative_rows
                     from ({self._scan(mine)}) {bad}
                     group by all
                 ) as d
