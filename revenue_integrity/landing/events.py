@@ -856,8 +856,9 @@ class EventStore:
                 select {columns}, true as is_new
                 from landing_claimed inner join meta.event_files using (file_no)
                 union all
+                -- Rows that share their key with a new one were found with it, whether they are on record or not.
                 select {columns}, false as is_new
-                from meta.event_claims semi join landing_claimed using (tenant_id, event_id)
+                from meta.event_claims semi join landing_wanted using (file_no, row_number)
             )
 
             select
@@ -1040,6 +1041,12 @@ class EventStore:
                 or file_no in (select file_no from landing_versions)
                 or source in ({self._overwriting()})
         """)
+        self._execute("""
+            create or replace temp view landing_later as
+            select * from meta.event_claims semi join landing_batches using (batch_id) where is_correction
+        """)
+        order = ("ingested_at", "arrival", "file_name", "row_number")
+        is_later = f"({', '.join(f'later.{each}' for each in order)}) > ({', '.join(f'earlier.{each}' for each in order)})"
         self._execute("delete from meta.batch_months where batch_id in (select batch_id from landing_batches)")
         self._execute(f"""
             insert into meta.batch_months
@@ -1056,13 +1063,17 @@ class EventStore:
                     batch_id, date_trunc('month', usage_date)::DATE, -count(*), 0, count(*), 0
                 from meta.event_claims where is_duplicate group by all
                 union all
+                select later.batch_id, date_trunc('month', usage_date)::DATE, 0, 0, 0, count(*)
+                from landing_later as later
+                inner join meta.event_claims as earlier using (tenant_id, event_id, usage_date)
+                where {is_later}
+                group by all
+                union all
+                -- Few events stand on several days: looking for the others there would read all versions that ever came.
                 select later.batch_id, date_trunc('month', earlier.usage_date)::DATE, 0, 0, 0, count(*)
-                from meta.event_claims as later
-                semi join landing_batches using (batch_id)
+                from landing_later as later
                 inner join meta.event_claims as earlier using (tenant_id, event_id)
-                where later.is_correction
-                    and (later.ingested_at, later.arrival, later.file_name, later.row_number)
-                    > (earlier.ingested_at, earlier.arrival, earlier.file_name, earlier.row_number)
+                where later.is_moved and earlier.is_moved and later.usage_date <> earlier.usage_date and {is_later}
                 group by all
                 union all
                 select later.batch_id, date_trunc('month', earlier.usage_date)::DATE, 0, 0, 0, sum(earlier.row_count)
