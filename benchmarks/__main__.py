@@ -22,6 +22,7 @@ from benchmarks.cloud import QUICK, Extent, measure_cloud
 from benchmarks.measure import Figures, run_piece
 from benchmarks.report import Report, Say
 from benchmarks.truth import Score, total
+from revenue_integrity import process
 from revenue_integrity.errors import RevenueIntegrityError
 
 TIMES = 3
@@ -207,8 +208,7 @@ def _version(name: str) -> str:
 
 def _processors() -> str:
     """Return how many processors may be used, and of how many."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{usable} of {os.cpu_count()}"
+    return f"{process.processors()} of {os.cpu_count()}"
 
 
 def show(report: Report, surroundings: dict[str, str]) -> None:
@@ -244,8 +244,10 @@ def main() -> int:
         sizes.add_argument(f"--{name.replace('_', '-')}", type=int, metavar="N", help=f"{meaning} (default: {usual})")
     sizes.add_argument("--scratch", type=Path, metavar="DIR", help="where the data stay for the next time (40 GB)")
     arguments = parser.parse_args()
+    if arguments.cores < 1:
+        parser.error("--cores must be 1 or more")
     if hasattr(os, "sched_setaffinity"):
-        # All that is started inherits it; engines count their threads by it.
+        # All that is started inherits it, and counts its threads by it: Java and Arrow by themselves, DuckDB as it is told.
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: arguments.cores])
     chosen = {name: getattr(arguments, name) for name in (*Extent.meanings(), "scratch")}
     extent = replace(QUICK if arguments.quick else Extent(), **{name: value for name, value in chosen.items() if value})

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import cloud_data
-from benchmarks.measure import PieceError, run_named
+from benchmarks.measure import PieceError, engine, run_named
 from revenue_integrity import process
 
 
@@ -37,21 +37,17 @@ def count_csv(file: str) -> dict[str, Any]:
 
 def scan_csv(file: str) -> dict[str, Any]:
     """Scan every column of a CSV file, as text."""
-    import duckdb
-
     read = f"read_csv('{file}', all_varchar = true)"
-    with duckdb.connect() as engine:
-        columns = [row[0] for row in engine.execute(f"describe select * from {read}").fetchall()]
+    with engine() as opened:
+        columns = [row[0] for row in opened.execute(f"describe select * from {read}").fetchall()]
         largest = ", ".join(f"max({name})" for name in columns)
-        (found,) = engine.execute(f"select count(*), {largest} from {read}").fetchall()
+        (found,) = opened.execute(f"select count(*), {largest} from {read}").fetchall()
     return {"rows": found[0]}
 
 
 def _number(query: str) -> int:
-    import duckdb
-
-    with duckdb.connect() as engine:
-        ((number,),) = engine.execute(query).fetchall()
+    with engine() as opened:
+        ((number,),) = opened.execute(query).fetchall()
     return int(number)
 
 

@@ -11,10 +11,13 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from revenue_integrity import process
 from revenue_integrity.errors import RevenueIntegrityError
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 class PieceError(RevenueIntegrityError):
@@ -91,6 +94,16 @@ def median_figures(found: Sequence[Figures]) -> Figures:
 def repeat_piece(name: str, times: int, **arguments: object) -> Figures:
     """Run a piece several times and return the medians."""
     return median_figures([run_piece(name, **arguments) for _ in range(times)])
+
+
+def engine(database: str = ":memory:") -> "duckdb.DuckDBPyConnection":
+    """Open DuckDB for what is compared with the product: a thread for each processor that the process may use.
+
+    By itself it counts those of the machine, so that it would be measured under conditions that no machine of that size has.
+    """
+    import duckdb
+
+    return duckdb.connect(database, config={"threads": process.processors()})
 
 
 def run_named(pieces: Mapping[str, Callable[..., dict[str, Any]]]) -> None:

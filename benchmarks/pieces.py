@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import run_named
+from benchmarks.measure import engine, run_named
 from benchmarks.operator_data import MONTH, write_month
 from revenue_integrity import months, process
 from revenue_integrity.settings import Settings, load_settings
@@ -51,14 +51,12 @@ def month(home: str, landing: str) -> Facts:
 
 def load_files(database: str, landing: str) -> Facts:
     """Read the same files into tables of a DuckDB file, and nothing else."""
-    import duckdb
-
-    with duckdb.connect(database) as engine:
+    with engine(database) as opened:
         for source in sorted(path for path in (Path(landing) / "colocation").iterdir()):
             forms = {path.suffix for path in source.glob("*/*")}
             for form in sorted(forms):
                 reader = "read_parquet" if form == ".parquet" else "read_csv"
-                engine.execute(f"create table {source.name} as from {reader}('{source}/*/*{form}', union_by_name = true)")
+                opened.execute(f"create table {source.name} as from {reader}('{source}/*/*{form}', union_by_name = true)")
     return {}
 
 

@@ -1,6 +1,7 @@
-"""What a process of this program sets for itself when it begins and when it ends.
+"""What a process of this program sets for itself when it begins and when it ends, and what it may use of the machine.
 
-Belongs here: settings of the interpreter, leaving it. Does not belong here: settings of a deployment (``settings``).
+Belongs here: settings of the interpreter, leaving it, its processors. Does not belong here: settings of a deployment
+(``settings``).
 """
 
 import atexit
@@ -16,6 +17,13 @@ _OBJECTS_AT_BEGINNING = 1_000_000
 
 _OBJECTS_AT_WORK = 50_000
 """The same of a process at work; the interpreter's own default is some hundreds."""
+
+
+def processors() -> int:
+    """Return how many processors this process may run on: those that it is bound to, where the system binds processes."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def collect_garbage_rarely() -> None:

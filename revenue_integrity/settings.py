@@ -226,7 +226,7 @@ class Settings(BaseSettings):
     memory_limit: str = Field(
         "2GB", pattern=r"^\d+(\.\d+)?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$", description="Memory limit of the engine."
     )
-    threads: int = Field(0, ge=0, description="Threads of the engine; 0 means one for each processor.")
+    threads: int = Field(0, ge=0, description="Threads of the engine; 0 means one for each processor that the process may use.")
     lock_timeout_seconds: int = Field(300, ge=0, description="How long to wait for another writer (seconds).")
     disk_reserve_gib: int = Field(2, ge=0, description="Free disk below which `doctor` warns (GiB).")
     ui_port: int = Field(3000, ge=1, le=65535, description="Port of the UI on 127.0.0.1.")

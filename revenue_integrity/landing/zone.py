@@ -25,6 +25,7 @@ from revenue_integrity.files import sync
 from revenue_integrity.landing.contracts import Source, under
 from revenue_integrity.landing.reading import FORMATS, Stager, file_format, inspect
 from revenue_integrity.settings import Settings
+from revenue_integrity.warehouse.database import configuration
 
 ARRIVAL_FORMAT = "%Y%m%dT%H%M%SZ"
 
@@ -223,8 +224,7 @@ def _check(settings: Settings, source: Source, files: Sequence[Path]) -> dict[st
     """Read the copies as ingestion will; return what ``Landed`` tells of them."""
     (source,) = under([source], settings)
     facts = [inspect(file) for file in files]
-    limits = {"memory_limit": settings.memory_limit, "temp_directory": str(settings.home / "tmp")}
-    with duckdb.connect(config={"python_enable_replacements": False, **limits}) as connection:
+    with duckdb.connect(config=configuration(settings)) as connection:
         connection.execute("set TimeZone = 'UTC'")
         staged = Stager(connection, source, settings.currency).stage(facts)
         if staged.problems:

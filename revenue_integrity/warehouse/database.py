@@ -3,6 +3,7 @@
 Belongs here: connecting, waiting for another writer, saying clearly why it cannot be opened. Does not belong here: tables.
 """
 
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import Any
 
 import duckdb
 
+from revenue_integrity import process
 from revenue_integrity.errors import WarehouseError
 from revenue_integrity.settings import Settings
 
@@ -26,13 +28,17 @@ _FULL = ("no space left", "not enough space", "disk full", "file too large", "qu
 
 
 def configuration(settings: Settings) -> dict[str, Any]:
-    """Return how the engine is set up: UTC, exact order of insertion, bounded memory, no look into Python variables."""
+    """Return how the engine is set up: exact order of insertion, bounded memory and threads, no look into Python variables."""
     limits: dict[str, Any] = {
         "memory_limit": settings.memory_limit,
         "temp_directory": str(settings.home / "tmp"),
         "python_enable_replacements": False,
     }
-    return limits | ({"threads": settings.threads} if settings.threads else {})
+    # By itself the engine counts the processors of the machine, or of a container's limit, not those that a process is bound to;
+    # more threads than processors took a tenth more CPU seconds.
+    bound = process.processors()
+    threads = settings.threads or (bound if bound < (os.cpu_count() or 1) else 0)
+    return limits | ({"threads": threads} if threads else {})
 
 
 @dataclass

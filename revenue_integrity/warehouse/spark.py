@@ -23,6 +23,7 @@ from urllib.parse import unquote, urlsplit
 
 import duckdb
 
+from revenue_integrity import process
 from revenue_integrity.errors import RevenueIntegrityError, SettingsError, WarehouseError
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse.engine import ScannedFile, StageInputs, scan_sql
@@ -64,7 +65,7 @@ _LOCAL_DEFAULTS = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     # The default of 200 is made for clusters: a task costs some milliseconds.
-    "spark.sql.shuffle.partitions": str(2 * (os.cpu_count() or 1)),
+    "spark.sql.shuffle.partitions": str(2 * process.processors()),
 }
 """What replaces Spark's defaults where its master is this process."""
 

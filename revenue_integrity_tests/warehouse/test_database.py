@@ -93,3 +93,22 @@ def test_the_session_is_in_utc_and_sees_no_python_variables(tmp_path: Path) -> N
         with pytest.raises(duckdb.CatalogException):
             connection.execute("select * from surprise")
     assert len(surprise) == 1
+
+
+BOUND = """
+import os, sys
+from pathlib import Path
+from revenue_integrity.settings import Settings
+from revenue_integrity.warehouse import database
+
+os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
+for threads in (0, 3):
+    with database.connect(Settings(home=Path(sys.argv[1]), threads=threads)) as connection:
+        print(*connection.execute("select current_setting('threads')").fetchone())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not bind processes to processors")
+def test_the_engine_has_as_many_threads_as_the_process_may_use_processors_unless_it_is_told_otherwise(tmp_path: Path) -> None:
+    told = subprocess.run([sys.executable, "-c", BOUND, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["1", "3"]
