@@ -11,14 +11,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandera.pandas as pa
-
 from revenue_integrity.close.ledger import Action
 from revenue_integrity.close.sign_off import Status
 from revenue_integrity.landing.contracts import Source, SourceColumn, raw_table
 from revenue_integrity.landing.datasets import batches_table, quarantine_table
 from revenue_integrity.orchestration.exports import FOCUS_1_2
 from revenue_integrity.orchestration.publication_tables import checks_table, publication_table
+from revenue_integrity.schema_library import pa
 from revenue_integrity.streams.cloud import focus
 from revenue_integrity.streams.cloud.schemas import CLOUD_EVENTS, cost
 from revenue_integrity.streams.registry import STREAMS

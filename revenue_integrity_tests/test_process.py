@@ -82,9 +82,13 @@ assert gc.get_threshold()[0] == 50_000
 
 @pytest.mark.parametrize(
     ("imported", "left_out"),
-    [("revenue_integrity.cli", {"pandas", "duckdb", "dagster"}), ("revenue_integrity.orchestration.exports", {"dagster"})],
+    [
+        ("revenue_integrity.cli", {"pandas", "duckdb", "dagster"}),
+        ("revenue_integrity.orchestration.exports", {"dagster"}),
+        ("revenue_integrity.definitions", {"pyspark", "geopandas"}),
+    ],
 )
-def test_help_and_exports_do_not_wait_for_what_they_do_not_use(imported: str, left_out: set[str]) -> None:
+def test_help_exports_and_definitions_do_not_wait_for_what_they_do_not_use(imported: str, left_out: set[str]) -> None:
     program = f"import sys, {imported}; print(*sorted({left_out!r} & sys.modules.keys()))"
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert found.stdout == "\n"

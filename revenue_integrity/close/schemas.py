@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import pandera.pandas as pa
-
 from revenue_integrity.close.causes import FAMILIES, LABELS
+from revenue_integrity.schema_library import pa
 from revenue_integrity.warehouse import table as column
 from revenue_integrity.warehouse.table import Table, table
 

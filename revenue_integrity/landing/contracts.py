@@ -14,8 +14,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal
 
-import pandera.pandas as pa
-
+from revenue_integrity.schema_library import pa
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import table as columns_of
 from revenue_integrity.warehouse.table import Table, table

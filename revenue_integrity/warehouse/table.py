@@ -13,7 +13,8 @@ from decimal import Decimal
 from typing import Any, Literal
 
 import pandas as pd
-import pandera.pandas as pa
+
+from revenue_integrity.schema_library import pa
 
 Layer = Literal["raw", "curated", "mart", "recon", "close"]
 

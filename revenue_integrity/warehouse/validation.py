@@ -13,9 +13,9 @@ from typing import Any
 
 import duckdb
 import pandas as pd
-import pandera.pandas as pa
 
 from revenue_integrity.errors import RevenueIntegrityError
+from revenue_integrity.schema_library import pa
 from revenue_integrity.warehouse.table import Table
 
 SAMPLE_ROWS = 20

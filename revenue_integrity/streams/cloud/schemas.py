@@ -6,8 +6,7 @@ Belongs here: what each table is, its key, columns, units. Does not belong here:
 
 from functools import partial
 
-import pandera.pandas as pa
-
+from revenue_integrity.schema_library import pa
 from revenue_integrity.streams.cloud.sources import EVENT_SOURCES, PRICING_MODELS
 from revenue_integrity.warehouse import table as column
 from revenue_integrity.warehouse.table import table

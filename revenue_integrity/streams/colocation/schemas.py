@@ -6,9 +6,8 @@ Belongs here: what each table is, its key, columns, units. Does not belong here:
 
 from functools import partial
 
-import pandera.pandas as pa
-
 from revenue_integrity.close.register import assumptions_table, register_table
+from revenue_integrity.schema_library import pa
 from revenue_integrity.warehouse import table as column
 from revenue_integrity.warehouse.table import table
 

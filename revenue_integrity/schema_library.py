@@ -1,0 +1,32 @@
+"""pandera, as every module of this program imports it: ``from revenue_integrity.schema_library import pa``.
+
+Belongs here: how it is loaded. Does not belong here: any schema.
+
+Pandera loads every frame library that it finds, Spark's among them, to know their frames. Nobody here hands it any but those of
+pandas, and with Spark installed (the extra `spark`) that was a fifth of a second of every command.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["pa"]
+
+_OTHER_FRAMES = ("dask", "geopandas", "modin", "polars", "pyspark")
+
+
+@contextmanager
+def _as_if_not_installed(*names: str) -> Iterator[None]:
+    """Let imports of some packages fail as if they were not there, unless they are loaded already."""
+    hidden = [name for name in names if name not in sys.modules]
+    # What the import system takes for a package that is not there.
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # `None` is what it says; the stubs know modules alone
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+
+
+with _as_if_not_installed(*_OTHER_FRAMES):
+    import pandera.pandas as pa
