@@ -39,6 +39,7 @@ from revenue_integrity.landing.reading import FileFacts, Stager, csv_sql, inspec
 from revenue_integrity.landing.values import SPACE, name, parsed, plainly, quote
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse.engine import ScannedFile, scan_sql
+from revenue_integrity.warehouse.query import listed_days
 
 EVENT_COLUMNS = {
     "tenant_id": "varchar",
@@ -1046,6 +1047,8 @@ class EventStore:
             select * from meta.event_claims semi join landing_batches using (batch_id) where is_correction
         """)
         order = ("ingested_at", "arrival", "file_name", "row_number")
+        # Versions stand in the order in which they came, day after day: naming the days leaves out the history.
+        days = listed_days([day for (day,) in self._rows("select distinct usage_date from landing_later order by all")])
         is_later = f"({', '.join(f'later.{each}' for each in order)}) > ({', '.join(f'earlier.{each}' for each in order)})"
         self._execute("delete from meta.batch_months where batch_id in (select batch_id from landing_batches)")
         self._execute(f"""
@@ -1066,7 +1069,7 @@ class EventStore:
                 select later.batch_id, date_trunc('month', usage_date)::DATE, 0, 0, 0, count(*)
                 from landing_later as later
                 inner join meta.event_claims as earlier using (tenant_id, event_id, usage_date)
-                where {is_later}
+                where earlier.usage_date in ({days}) and {is_later}
                 group by all
                 union all
                 -- Few events stand on several days: looking for the others there would read all versions that ever came.
@@ -1090,9 +1093,10 @@ class EventStore:
     def _refresh_slices(self) -> dict[str, set[date]]:
         """Compute the slices of the days that may have changed, and those of their months; return the months by source."""
         self._execute("create or replace temp table landing_touched_days as select distinct usage_date from landing_days")
+        days = listed_days([day for (day,) in self._rows("select usage_date from landing_touched_days order by all")])
         for slice_name, rows in (
             ("events", self._live_rows()),
-            ("claims", self._claim_rows()),
+            ("claims", self._claim_rows(days)),
         ):
             self._execute(
                 f"""
@@ -1162,17 +1166,17 @@ class EventStore:
             where c.set_aside and d.is_live
         """
 
-    def _claim_rows(self) -> str:
-        """Return the versions that the outcomes of a day rest on: all of each event that has one on the day."""
+    def _claim_rows(self, days: str) -> str:
+        """Return the versions that the outcomes of each of some days rest on: all of each event that has one on the day."""
         line = "concat_ws('|', c.batch_id, c.file_name, c.row_number, c.set_aside) as line"
         return f"""
-            select c.usage_date, {line} from meta.event_claims as c semi join landing_touched_days using (usage_date)
+            select c.usage_date, {line} from meta.event_claims as c where c.usage_date in ({days})
             union all
             select x.usage_date, {line}
             from meta.event_claims as c
             inner join (
                 select distinct tenant_id, event_id, usage_date
-                from meta.event_claims semi join landing_touched_days using (usage_date) where is_moved
+                from meta.event_claims where usage_date in ({days}) and is_moved
             ) as x on c.tenant_id = x.tenant_id and c.event_id = x.event_id and c.usage_date <> x.usage_date
             where c.is_moved
         """

@@ -32,6 +32,7 @@ from revenue_integrity.streams.stream import Stream
 from revenue_integrity.warehouse import catalog, database, publish
 from revenue_integrity.warehouse.hashing import canonical_digest, canonical_digests, content_hash, empty_digest, ordered_by
 from revenue_integrity.warehouse.parts import others, publish_parts, remove_others
+from revenue_integrity.warehouse.query import listed_days
 from revenue_integrity.warehouse.storage import arrow_schema, ensure_table, hash_of_slices
 from revenue_integrity.warehouse.table import Table
 
@@ -190,8 +191,8 @@ def _signed_slices(
     found = {day: known[day] for day in slices if day in known and held.get(day) == slices[day]}
     if days := [date.fromisoformat(day) for day in slices if day not in found]:
         rows, given = _signed_rows(signed, month)
-        of_days = f'{rows} and list_contains($days, "{table_.slice_column}")'
-        digests = canonical_digests(connection, signed.projection, of_days, [table_.slice_column], **given, days=days)
+        of_days = f'{rows} and "{table_.slice_column}" in ({listed_days(days)})'
+        digests = canonical_digests(connection, signed.projection, of_days, [table_.slice_column], **given)
         found |= {f"{day}": digest for (day,), _, digest in digests}
     return found | {_SIGNED_COLUMNS: columns}
 

@@ -43,6 +43,7 @@ from revenue_integrity.warehouse.publish import (
     write_manifest,
     write_through,
 )
+from revenue_integrity.warehouse.query import listed_days
 from revenue_integrity.warehouse.storage import arrow_schema, slices_of_parts
 from revenue_integrity.warehouse.table import Table
 
@@ -143,7 +144,7 @@ def _rows_of(table: Table, month: date, days: Sequence[str] | None) -> tuple[str
     rows, given = f'{table.qualified} where "{table.partition}" = $month', {"month": month}
     if days is None:
         return rows, given
-    return f'{rows} and list_contains($days, "{table.slice_column}")', given | {"days": [date.fromisoformat(day) for day in days]}
+    return f'{rows} and "{table.slice_column}" in ({listed_days([date.fromisoformat(day) for day in days])})', given
 
 
 def _write(

@@ -4,8 +4,9 @@ Belongs here: loading a query from the package. Does not belong here: running it
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,14 @@ def _templates(package: str) -> "Environment":
     # What every stream shares (the reconcile engine) stands with the close.
     loader = ChoiceLoader([PackageLoader(package, "sql"), PackageLoader(_SHARED_PACKAGE, "sql")])
     return Environment(loader=loader, undefined=StrictUndefined)
+
+
+def listed_days(days: Sequence[date]) -> str:
+    """Return days as SQL literals, for ``in (…)``; one that never is where there are none, for an empty list is no SQL.
+
+    Literals, not a parameter: of what stands in the order of days the engine then reads only where the days stand.
+    """
+    return ", ".join(f"date '{day}'" for day in days) or "date '0001-01-01'"
 
 
 def load_query(package: str, path: str, **parameters: Any) -> Query:

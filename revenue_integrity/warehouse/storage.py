@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from revenue_integrity.errors import WarehouseError
 from revenue_integrity.warehouse.hashing import Part, canonical_digests, content_hash
-from revenue_integrity.warehouse.query import Query
+from revenue_integrity.warehouse.query import Query, listed_days
 from revenue_integrity.warehouse.table import Table
 from revenue_integrity.warehouse.validation import validate_frame, validate_rows
 
@@ -122,7 +122,7 @@ def write_partition(
     where = f'"{table.partition}" = $partition'
     given: dict[str, object] = {"partition": partition}
     if sliced is not None:
-        where, given = f'{where} and list_contains($days, "{table.slice_column}")', {**given, "days": list(sliced.days)}
+        where = f'{where} and "{table.slice_column}" in ({listed_days(sliced.days)})'
     connection.execute(f"delete from {table.qualified} where {where}", given)
     ((inserted,),) = connection.execute(f"insert into {table.qualified} by name {source}", parameters).fetchall()
     if isinstance(value, pd.DataFrame):
@@ -144,9 +144,9 @@ def _sliced(connection: duckdb.DuckDBPyConnection, table: Table, partition: date
     hashes = {day: found for day, found in sliced.kept.items() if day not in touched}
     parts: list[Part] = []
     if touched:
-        of_days = f'{of_month} and list_contains($days, "{table.slice_column}")'
+        of_days = f'{of_month} and "{table.slice_column}" in ({listed_days(sliced.days)})'
         by = table.part_columns if table.published_slices else (table.slice_column,)
-        digests = canonical_digests(connection, table, of_days, by, partition=partition, days=list(sliced.days))
+        digests = canonical_digests(connection, table, of_days, by, partition=partition)
         if table.published_slices:
             parts = digests
             hashes |= slices_of_parts(parts)

@@ -25,7 +25,7 @@ from revenue_integrity.landing.ingest import ingest
 from revenue_integrity.orchestration import runner
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud import completeness, curated, restatement, schemas, sources
-from revenue_integrity.warehouse import database
+from revenue_integrity.warehouse import catalog, database
 from revenue_integrity.warehouse.query import load_query
 from revenue_integrity.warehouse.storage import ensure_table
 from revenue_integrity_tests.cloud import world as landed
@@ -91,6 +91,9 @@ class World:
         ensure_table(self.connection, schemas.CLOUD_EVENT_OUTCOMES)
         ensure_table(self.connection, schemas.DAILY_ACCOUNT_COST)
         ensure_table(self.connection, schemas.CLOUD_RESTATEMENT)
+        # What is on record of the rows that do not count.
+        self.connection.execute("create table meta.partitions (table_name varchar, month date, slices json)")
+        self.connection.execute("create table meta.slices (stream varchar, source varchar, month date, hash varchar)")
         of_event = ", ".join(f"{column} {sql_type}" for column, sql_type in events.EVENT_COLUMNS.items())
         self.connection.execute(
             "create table hand_rows (source varchar, file_no bigint, row_number bigint, batch_id varchar, arrival timestamptz,"
@@ -152,10 +155,12 @@ class World:
         for table in ("meta.event_files", "meta.event_days", "meta.event_claims", "hand_rows", "mart.daily_account_cost"):
             self.connection.execute(f"delete from {table}")
         versions: dict[tuple[str, str], int] = defaultdict(int)
+        days_of: dict[tuple[str, str], set[date]] = defaultdict(set)
         gone = set()
         for file in self.files:
             for row in file.rows:
                 versions[row.tenant, row.event] += 1
+                days_of[row.tenant, row.event].add(row.day)
                 if row.deleted:
                     gone.add((row.tenant, row.event))
         all_rows, claims, days = [], [], []
@@ -216,12 +221,14 @@ class World:
             for file in self.files
         ]
         for claim in claims:
-            claim.update(is_duplicate=False, is_correction=False, is_conflict=False, is_moved=False)
+            is_moved = len(days_of[claim["tenant_id"], claim["event_id"]]) > 1
+            claim.update(is_duplicate=False, is_correction=False, is_conflict=False, is_moved=is_moved)
         self._insert("meta.event_files", files)
         self._insert("meta.event_days", days)
         self._insert("meta.event_claims", claims)
         self._insert("hand_rows", all_rows)
         self._compute_outcomes()
+        self._record()
         self._insert(
             "mart.daily_account_cost",
             [
@@ -247,6 +254,27 @@ class World:
         query = load_query("revenue_integrity.streams.cloud", "curated/cloud_event_outcomes")
         self.connection.execute("delete from curated.cloud_event_outcomes")
         self.connection.execute(f"insert into curated.cloud_event_outcomes by name {query.sql}")
+
+    def _record(self) -> None:
+        """Put on record what tells the outcomes of each day and the versions on it."""
+        self.connection.execute("""
+            delete from meta.partitions;
+            insert into meta.partitions
+            select 'curated.cloud_event_outcomes', month, json_group_object(usage_date, hash)
+            from (
+                select
+                    month, usage_date,
+                    md5(string_agg(batch_id || row_number || outcome, ' ' order by batch_id, row_number)) as hash
+                from curated.cloud_event_outcomes group by all
+            )
+            group by month;
+            delete from meta.slices;
+            insert into meta.slices
+            select
+                'cloud', 'claims/' || usage_date, date_trunc('month', usage_date),
+                md5(string_agg(batch_id || row_number || set_aside, ' ' order by batch_id, row_number))
+            from meta.event_claims group by usage_date
+        """)
 
     # Publications
 
@@ -302,6 +330,18 @@ def test_an_event_that_comes_late_is_late(world: World) -> None:
     world.publish()
     world.deliver(event("e2", "A", D1, 7), event("e3", "A", D1, 1), event("e4", "B", D1, 2))
     assert world.publish() == [("01-10", 2, "A", 1, 100, 108, "late", 2, 2), ("01-10", 2, "B", 1, 0, 2, "late", 2, 1)]
+
+
+def test_a_home_of_an_earlier_release_restates_as_ever(world: World) -> None:
+    world.deliver(event("e1", "A", D1, 100))
+    world.publish()
+    world.deliver(event("e1", "A", D1, 60))
+    world.publish()
+    # It did not note which rows it knew not to count.
+    world.connection.execute("alter table meta.cloud_published_days drop column rows_hash")
+    assert world.publish() == []
+    world.deliver(event("e1", "A", D2, 60))
+    assert world.publish() == [("01-10", 3, "A", 1, 60, 0, "moved", 3, 1)]
 
 
 def test_nothing_changed_restates_nothing_and_reads_no_file(world: World) -> None:
@@ -758,6 +798,18 @@ class Landed:
         ingest(connection, settings.landing_path, sources.SOURCES, settings)
         completeness.refresh(connection, settings)
         landed.Computed(connection, self._world).compute([MARCH])
+        nothing: dict[str, str] = {}
+        catalog.record(
+            connection,
+            schemas.CLOUD_EVENT_OUTCOMES,
+            MARCH,
+            made_from="",
+            content_hash="",
+            rows=0,
+            code_version="",
+            settings=nothing,
+            inputs=nothing,
+        )
         restatement.record_changes(connection, MARCH, lambda days, files: curated.event_rows(connection, settings, days, files))
         restatement.remember_published(connection, MARCH)
 

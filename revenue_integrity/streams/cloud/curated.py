@@ -15,7 +15,7 @@ from revenue_integrity.streams.cloud import schemas
 from revenue_integrity.streams.cloud.sources import BILLING_EVENTS, EVENT_SOURCES
 from revenue_integrity.streams.rules import Rule, days_of
 from revenue_integrity.warehouse.engine import DuckDBEngine, ScannedFile, StageInputs, scan_sql
-from revenue_integrity.warehouse.query import Query, load_query
+from revenue_integrity.warehouse.query import Query, listed_days, load_query
 
 _PACKAGE = "revenue_integrity.streams.cloud"
 
@@ -29,11 +29,6 @@ CLAIMS = "claims"
 """The slice of versions of events by day."""
 
 
-def listed(days: Sequence[date]) -> str:
-    """Return days as SQL literals; one that never is where there are none, for an empty list is no SQL."""
-    return ", ".join(f"date '{day}'" for day in days) or "date '0001-01-01'"
-
-
 def cloud_event_outcomes(month: date, settings: Settings) -> Query:
     """Return rows that do not count (30-cloud, *Stages* 1)."""
     return load_query(_PACKAGE, "curated/cloud_event_outcomes")
@@ -45,7 +40,7 @@ def outcome_inputs(connection: duckdb.DuckDBPyConnection, settings: Settings, da
         "tenant_id, event_id, account_id, usage_date, cost, ingested_at, is_deleted, content, file_no, row_number, batch_id,"
         " arrival, file_name"
     )
-    of_days = f"usage_date in ({listed(days)})"
+    of_days = f"usage_date in ({listed_days(days)})"
     return StageInputs(
         tables={
             "claims": f"""
@@ -58,14 +53,14 @@ def outcome_inputs(connection: duckdb.DuckDBPyConnection, settings: Settings, da
                 ) using (tenant_id, event_id)
                 where is_moved and not {of_days} and not set_aside
             """,
-            "days": f"select distinct usage_date from meta.event_claims where usage_date in ({listed(days)})",
+            "days": f"select distinct usage_date from meta.event_claims where usage_date in ({listed_days(days)})",
         }
     )
 
 
 def event_inputs(connection: duckdb.DuckDBPyConnection, settings: Settings, days: Sequence[date]) -> StageInputs:
     """Return the relation ``events``: all live rows of some days, and ``outcomes``: those of them that do not count."""
-    wanted = listed(days)
+    wanted = listed_days(days)
     files = connection.execute(f"""
         select file_no, path, projection from meta.event_files
         where file_no in (select file_no from meta.event_days where is_live and usage_date in ({wanted}))
@@ -128,7 +123,7 @@ def event_rows(
     only = "" if files is None else f"and file_no in ({', '.join(map(str, files)) or '-1'})"
     found = connection.execute(f"""
         select file_no, path, projection from meta.event_files
-        where file_no in (select file_no from meta.event_days where usage_date in ({listed(days)})) {only}
+        where file_no in (select file_no from meta.event_days where usage_date in ({listed_days(days)})) {only}
         order by file_no
     """).fetchall()
     rows = scan_sql(tuple(ScannedFile(number, settings.home / path, sql) for number, path, sql in found), EVENT_COLUMNS)
@@ -140,7 +135,7 @@ def event_rows(
         from ({rows}) as e
         inner join meta.event_files as f on e.file_no = f.file_no
         anti join ({held}) as h on f.batch_id = h.batch_id and f.file_name = h.file_name and e.row_number = h.row_number
-        where e.usage_date in ({listed(days)})
+        where e.usage_date in ({listed_days(days)})
     """)
 
 

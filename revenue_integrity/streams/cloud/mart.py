@@ -11,11 +11,11 @@ import duckdb
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud import schemas
 from revenue_integrity.streams.cloud.completeness import COMPLETENESS
-from revenue_integrity.streams.cloud.curated import EVENTS, event_inputs, listed
+from revenue_integrity.streams.cloud.curated import EVENTS, event_inputs
 from revenue_integrity.streams.cloud.sources import EVENT_SOURCES
 from revenue_integrity.streams.rules import Rule, days_of
 from revenue_integrity.warehouse.engine import StageInputs
-from revenue_integrity.warehouse.query import Query, load_query
+from revenue_integrity.warehouse.query import Query, listed_days, load_query
 
 _PACKAGE = "revenue_integrity.streams.cloud"
 
@@ -34,9 +34,9 @@ def daily_inputs(connection: duckdb.DuckDBPyConnection, settings: Settings, days
     """Return what stage 3 reads: stage 2 of the days, and the tenants' days that are complete."""
     return StageInputs(
         tables={
-            "services_of_days": f"select * from mart.account_service_day where usage_date in ({listed(days)})",
+            "services_of_days": f"select * from mart.account_service_day where usage_date in ({listed_days(days)})",
             "complete_days": f"""
-                select tenant_id, usage_date from meta.event_completeness where usage_date in ({listed(days)})
+                select tenant_id, usage_date from meta.event_completeness where usage_date in ({listed_days(days)})
             """,
         }
     )

@@ -20,8 +20,9 @@ from revenue_integrity import months
 from revenue_integrity.errors import WarehouseError
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud import curated, schemas
+from revenue_integrity.streams.cloud.sources import BILLING_EVENTS, FOCUS, FOCUS_DELTA
 from revenue_integrity.warehouse.database import transaction
-from revenue_integrity.warehouse.query import load_query
+from revenue_integrity.warehouse.query import Query, load_query
 from revenue_integrity.warehouse.storage import ensure_table
 from revenue_integrity.warehouse.validation import validate_rows
 
@@ -35,6 +36,7 @@ _CAUSES = "restatement_causes"
 _STATE = """
 create schema if not exists meta;
 create table if not exists meta.cloud_published_days (usage_date date not null, publication bigint not null);
+alter table meta.cloud_published_days add column if not exists rows_hash varchar;
 create table if not exists meta.cloud_published_costs (
     usage_date date not null, tenant_id varchar not null, account_id varchar not null, cost decimal(38, 12) not null
 );
@@ -48,7 +50,14 @@ create table if not exists meta.cloud_published_excluded (
 create table if not exists meta.cloud_departures (tenant_id varchar not null, event_id varchar not null);
 """
 """What is remembered of the last completed publication of each day, and events between two months: gone from a published day,
-not yet published on the one that they moved to."""
+not yet published on the one that they moved to. ``rows_hash`` tells which rows did not count (``differing.sql``)."""
+
+_REMEMBERED = {
+    "costs": "usage_date between $first and $last",
+    "live": "usage_date between $first and $last",
+    "excluded": "usage_date in (select usage_date from restatement_differing)",
+}
+"""What is remembered, and of which days: the rows that do not count are many, and days that did not change keep theirs."""
 
 
 def before_publish(connection: duckdb.DuckDBPyConnection, settings: Settings, month: date) -> None:
@@ -96,15 +105,20 @@ def remember_published(connection: duckdb.DuckDBPyConnection, month: date) -> No
             update meta.cloud_published_days set publication = publication + 1
             where usage_date in (select usage_date from restatement_changes)
         """)
+        _make(connection, "differing", month)
         # Against what was published before, so ahead of what follows.
         _make(connection, "departures", month)
         connection.execute("insert into meta.cloud_departures select * from restatement_departures")
-        for name in ("costs", "live", "excluded"):
+        for name, days in _REMEMBERED.items():
             _make(connection, name, month)
-            _keep(connection, f"meta.cloud_published_{name}", f"restatement_{name}", month)
+            _keep(connection, f"meta.cloud_published_{name}", f"restatement_{name}", days, month)
         connection.execute("""
             insert into meta.cloud_published_days
-            select distinct usage_date, 1 from restatement_costs anti join meta.cloud_published_days using (usage_date)
+            select distinct usage_date, 1, null from restatement_costs anti join meta.cloud_published_days using (usage_date)
+        """)
+        connection.execute("""
+            update meta.cloud_published_days as remembered set rows_hash = differing.rows_hash
+            from restatement_differing as differing where remembered.usage_date = differing.usage_date
         """)
         # Only what is published now may have arrived: an event on a day that does not count yet is still between two months.
         connection.execute(
@@ -117,7 +131,7 @@ def remember_published(connection: duckdb.DuckDBPyConnection, month: date) -> No
                 semi join restatement_live as l
                     on c.usage_date = l.usage_date and l.source = 'billing_events' and c.batch_id = l.batch_id
                     and c.file_name = l.file_name and c.tenant_id = l.tenant_id
-                anti join restatement_excluded as x
+                anti join meta.cloud_published_excluded as x
                     on c.usage_date = x.usage_date and c.batch_id = x.batch_id and c.file_name = x.file_name
                     and c.row_number = x.row_number
                 where not coalesce(c.is_deleted, false) and c.usage_date between $first and $last
@@ -160,12 +174,14 @@ def _find_causes(connection: duckdb.DuckDBPyConnection, month: date, days: list[
     _make_twins(connection, month, rows)
     _make(connection, "version_causes", month)
     connection.execute(f"create or replace temp table {_CAUSES} as select * from restatement_version_causes")
-    files = connection.execute(
-        "select distinct file_no from restatement_parts where state <> 'reread' and file_no is not null order by all"
-    ).fetchall()
-    if files:
-        rows(days, [file_no for (file_no,) in files])
-        for step in ("event_causes", "charge_causes"):
+    for step, sources in (("event_causes", [BILLING_EVENTS.name]), ("charge_causes", [FOCUS.name, FOCUS_DELTA.name])):
+        files = connection.execute(
+            "select distinct file_no from restatement_parts"
+            " where state <> 'reread' and file_no is not null and list_contains($sources, source) order by all",
+            {"sources": sources},
+        ).fetchall()
+        if files:
+            rows(days, [file_no for (file_no,) in files])
             _add_causes(connection, step, month)
     # Last: it explains what is left.
     _add_causes(connection, "reread_causes", month)
@@ -211,21 +227,22 @@ def _refuse_unexplained(connection: duckdb.DuckDBPyConnection, month: date) -> N
         )
 
 
-def _keep(connection: duckdb.DuckDBPyConnection, kept: str, present: str, month: date) -> None:
-    """Make the month's rows of a kept table those of a relation, touching only rows that differ, on days that differ."""
+def _keep(connection: duckdb.DuckDBPyConnection, kept: str, present: str, days: str, month: date) -> None:
+    """Make a kept table's rows of some days those of a relation, touching only rows that differ, on days that differ."""
     columns = [name for (name, *_) in connection.execute(f"describe {kept}").fetchall()]
     summed = f"select usage_date, count(*) as rows, bit_xor(hash({', '.join(columns)})) as digest from"
     # No row stands twice, so a day is told by the sum of its rows: comparing them one by one is for days where it differs.
-    connection.execute(
+    differing = Query(
         f"""
         create or replace temp table restatement_days as
         select usage_date
-        from ({summed} {kept} where usage_date between $first and $last group by all) as was
+        from ({summed} {kept} where {days} group by all) as was
         full join ({summed} {present} group by all) as now using (usage_date)
         where was.rows is distinct from now.rows or was.digest is distinct from now.digest
         """,
         _bounds(month),
     )
+    connection.execute(differing.sql, differing.bound)
     old = f"select * from {kept} where usage_date in (from restatement_days)"
     new = f"select {', '.join(columns)} from {present} where usage_date in (from restatement_days)"
     connection.execute(f"create or replace temp table restatement_gone as {old} except {new}")

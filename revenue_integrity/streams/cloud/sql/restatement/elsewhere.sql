@@ -8,7 +8,9 @@ published as (
     select distinct a.tenant_id, a.event_id, a.usage_date
     from added as a
     inner join meta.event_claims as c
-        on a.tenant_id = c.tenant_id and a.event_id = c.event_id and a.usage_date <> c.usage_date and not coalesce(c.is_deleted, false)
+        on a.tenant_id = c.tenant_id and a.event_id = c.event_id and a.usage_date <> c.usage_date
+        -- Only of events on several days is there another day; looking for it among all would read every version that ever came.
+        and c.is_moved and not coalesce(c.is_deleted, false)
     semi join meta.cloud_published_live as p
         on c.usage_date = p.usage_date and p.source = 'billing_events' and c.batch_id = p.batch_id
         and c.file_name = p.file_name and c.tenant_id = p.tenant_id

@@ -1,7 +1,9 @@
--- Rows that do not count although their file does: one row per version of an event on a day of the month that is superseded,
--- a duplicate, deleted or set aside.
+-- Rows that do not count although their file does: one row per version of an event that is superseded, a duplicate, deleted or
+-- set aside, on the days of the month on which these rows may be others than were published last.
 with outcomes as (
-    select usage_date, batch_id, file_name, row_number from curated.cloud_event_outcomes where month = $first
+    select usage_date, batch_id, file_name, row_number
+    from curated.cloud_event_outcomes
+    where month = $first and usage_date in (select usage_date from restatement_differing)
 )
 
 select * from outcomes
@@ -11,4 +13,4 @@ select c.usage_date, c.batch_id, c.file_name, c.row_number
 from meta.event_claims as c
 anti join outcomes as o
     on c.usage_date = o.usage_date and c.batch_id = o.batch_id and c.file_name = o.file_name and c.row_number = o.row_number
-where c.set_aside and c.usage_date between $first and $last
+where c.set_aside and c.usage_date in (select usage_date from restatement_differing)

@@ -1,9 +1,13 @@
 -- Versions of events that counted on a changing day and that no other version of the event replaces there: one row each, with
 -- why and by which batch. Its event moved to another day, was withdrawn, or its file no longer counts.
-with withdrawn as (
-    select distinct tenant_id, event_id, usage_date
+with outcomes as (
+    select *
     from curated.cloud_event_outcomes
-    where month = $first and outcome = 'deleted'
+    where month = $first and usage_date in (select usage_date from restatement_changes)
+),
+
+withdrawn as (
+    select distinct tenant_id, event_id, usage_date from outcomes where outcome = 'deleted'
 )
 
 select
@@ -26,8 +30,8 @@ select
 from restatement_versions as v
 anti join (select * from restatement_versions where counts) as a
     on v.tenant_id = a.tenant_id and v.event_id = a.event_id and v.usage_date = a.usage_date
-left join curated.cloud_event_outcomes as o
-    on o.month = $first and v.batch_id = o.batch_id and v.file_name = o.file_name and v.row_number = o.row_number
+left join outcomes as o
+    on v.batch_id = o.batch_id and v.file_name = o.file_name and v.row_number = o.row_number
 left join withdrawn as w
     on v.tenant_id = w.tenant_id and v.event_id = w.event_id and v.usage_date = w.usage_date
 where not v.counts
