@@ -22,7 +22,7 @@ from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud import curated, schemas
 from revenue_integrity.streams.cloud.sources import BILLING_EVENTS, FOCUS, FOCUS_DELTA
 from revenue_integrity.warehouse.database import transaction
-from revenue_integrity.warehouse.query import Query, load_query
+from revenue_integrity.warehouse.query import load_query
 from revenue_integrity.warehouse.storage import ensure_table
 from revenue_integrity.warehouse.validation import validate_rows
 
@@ -51,13 +51,6 @@ create table if not exists meta.cloud_departures (tenant_id varchar not null, ev
 """
 """What is remembered of the last completed publication of each day, and events between two months: gone from a published day,
 not yet published on the one that they moved to. ``rows_hash`` tells which rows did not count (``differing.sql``)."""
-
-_REMEMBERED = {
-    "costs": "usage_date between $first and $last",
-    "live": "usage_date between $first and $last",
-    "excluded": "usage_date in (select usage_date from restatement_differing)",
-}
-"""What is remembered, and of which days: the rows that do not count are many, and days that did not change keep theirs."""
 
 
 def before_publish(connection: duckdb.DuckDBPyConnection, settings: Settings, month: date) -> None:
@@ -109,9 +102,15 @@ def remember_published(connection: duckdb.DuckDBPyConnection, month: date) -> No
         # Against what was published before, so ahead of what follows.
         _make(connection, "departures", month)
         connection.execute("insert into meta.cloud_departures select * from restatement_departures")
-        for name, days in _REMEMBERED.items():
+        for name in ("costs", "live"):
             _make(connection, name, month)
-            _keep(connection, f"meta.cloud_published_{name}", f"restatement_{name}", days, month)
+            _keep(connection, f"meta.cloud_published_{name}", f"restatement_{name}", month)
+        # Of days on which they differ most of them do: they are not compared one by one.
+        connection.execute(
+            "delete from meta.cloud_published_excluded where usage_date in (select usage_date from restatement_differing)"
+        )
+        excluded = load_query(_PACKAGE, "restatement/excluded", **_bounds(month))
+        connection.execute(f"insert into meta.cloud_published_excluded by name {excluded.sql}", excluded.bound)
         connection.execute("""
             insert into meta.cloud_published_days
             select distinct usage_date, 1, null from restatement_costs anti join meta.cloud_published_days using (usage_date)
@@ -227,22 +226,21 @@ def _refuse_unexplained(connection: duckdb.DuckDBPyConnection, month: date) -> N
         )
 
 
-def _keep(connection: duckdb.DuckDBPyConnection, kept: str, present: str, days: str, month: date) -> None:
-    """Make a kept table's rows of some days those of a relation, touching only rows that differ, on days that differ."""
+def _keep(connection: duckdb.DuckDBPyConnection, kept: str, present: str, month: date) -> None:
+    """Make the month's rows of a kept table those of a relation, touching only rows that differ, on days that differ."""
     columns = [name for (name, *_) in connection.execute(f"describe {kept}").fetchall()]
     summed = f"select usage_date, count(*) as rows, bit_xor(hash({', '.join(columns)})) as digest from"
     # No row stands twice, so a day is told by the sum of its rows: comparing them one by one is for days where it differs.
-    differing = Query(
+    connection.execute(
         f"""
         create or replace temp table restatement_days as
         select usage_date
-        from ({summed} {kept} where {days} group by all) as was
+        from ({summed} {kept} where usage_date between $first and $last group by all) as was
         full join ({summed} {present} group by all) as now using (usage_date)
         where was.rows is distinct from now.rows or was.digest is distinct from now.digest
         """,
         _bounds(month),
     )
-    connection.execute(differing.sql, differing.bound)
     old = f"select * from {kept} where usage_date in (from restatement_days)"
     new = f"select {', '.join(columns)} from {present} where usage_date in (from restatement_days)"
     connection.execute(f"create or replace temp table restatement_gone as {old} except {new}")
