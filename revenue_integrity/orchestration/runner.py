@@ -65,7 +65,11 @@ class RunSummary:
             return "\n".join(["failed:", *(f"  {failure}" for failure in self.failures)])
         if not self.runs:
             return "Nothing is stale; nothing was recomputed."
-        return f"{len(self.months)} months computed in {self.runs} runs; nothing is stale."
+        return f"{_counted(len(self.months), 'month')} computed in {_counted(self.runs, 'run')}; nothing is stale."
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 @dataclass(frozen=True)

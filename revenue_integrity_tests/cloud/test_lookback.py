@@ -4,12 +4,14 @@ A window of 10 days. A batch that arrives on 1 April at midnight looks back to 2
 21st beyond.
 """
 
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from revenue_integrity_tests.cloud.support import DAILY, OUTCOMES, Cloud, charge, event, total
+from revenue_integrity.warehouse.engine import DuckDBEngine
+from revenue_integrity_tests.cloud.support import DAILY, OUTCOMES, SERVICES, STAGES, Cloud, charge, event, total
 
 IN_TIME, LATE, LATER = "20250323T000000Z", "20250401T000000Z", "20250402T000000Z"
 
@@ -205,3 +207,21 @@ def test_versions_within_the_first_load_of_history_count(tmp_path: Path) -> None
     ).run()
     assert cloud.set_aside() == (0, 0)
     assert cloud.days() == {account("2025-01-15"): 2, account("2025-02-15"): 8}
+
+
+def test_what_is_set_aside_by_now_is_not_taken_off_however_old_the_outcomes_are(tmp_path: Path) -> None:
+    cloud = Cloud(tmp_path, cloud_lookback_days=30)
+    for arrival in (IN_TIME, LATE):
+        cloud.events(arrival, event("E", 2, BEYOND, ingested_at=TEN))
+    cloud.run()
+    assert cloud.outcomes() == [("E", LATE, 1, "duplicate")]
+    # A narrower window sets the second delivery aside; stage 2 is computed before stage 1 knows.
+    cloud.settings = cloud.settings.model_copy(update={"cloud_lookback_days": 10})
+    cloud.ingest()
+    assert cloud.set_aside() == (1, 2)
+    (rule,) = [rule for rule in STAGES if rule.table.qualified == SERVICES]
+    assert rule.stage is not None
+    day = date.fromisoformat(BEYOND)
+    query = rule.function(day.replace(day=1), cloud.settings)
+    made = DuckDBEngine().run(cloud.connection, query.sql, rule.stage(cloud.connection, cloud.settings, [day]))
+    assert cloud.rows(f"select total_cost_usd, event_count from ({made.sql})") == [(2, 1)]

@@ -229,4 +229,4 @@ def test_a_command_does_not_wait_for_the_step_that_waits_for_its_warehouse(golde
         assert claimed.slot_status is ConcurrencySlotStatus.CLAIMED
         done = command_process(golden_home, "run", "--all")
         assert done.returncode == 0, done.stderr
-        assert "1 months computed" in done.stderr
+        assert "1 month computed" in done.stderr
