@@ -110,11 +110,12 @@ def run(
         if select is not None:
             runner.run_selection(select, settings.months if wanted is None else wanted)
             return runner.summary
-        for each in streams:
-            runner.ingest(each)
+        unread = {each.name for each in streams if not runner.ingest(each)}
         for each in ingestion.in_use(settings, streams):
-            chosen = due_months(each, read_catalog(settings), settings) if wanted is None else wanted
-            runner.run_until_fresh(each, chosen, everything=everything)
+            # Each of its months would try to read the same batches once more, and fail as late.
+            if each.name not in unread:
+                chosen = due_months(each, read_catalog(settings), settings) if wanted is None else wanted
+                runner.run_until_fresh(each, chosen, everything=everything)
         return runner.summary
 
 
@@ -165,16 +166,22 @@ class _Runner:
         # What failed would fail again: it waits for the next command, unless there is another reason to run its month.
         self._stopped: dict[date, str] = {}
 
-    def ingest(self, stream: Stream) -> None:
-        """Read new batches in a run of its own, so that what they touch is known before anything is planned."""
+    def ingest(self, stream: Stream) -> bool:
+        """Read new batches in a run of its own, so that what they touch is known before anything is planned.
+
+        Return whether they were read: not if the run broke (disk full, crash), whereas a batch that is refused is read.
+        """
         news = ingestion.pending(self._settings, stream)
         if news:
             key = dg.AssetKey([stream.name, "raw", "batches"])
-            self._start(_Step(self._settings.months[0], (key,), f"{len(news)} new batches"))
+            succeeded = self._start(_Step(self._settings.months[0], (key,), f"{len(news)} new batches"))
+            if not succeeded and ingestion.pending(self._settings, stream):
+                return False
             rejected = ingestion.read_manifest(self._settings, stream).rejected
             for batch in news:
                 if batch in rejected:
                     self._say(f"rejected: {batch}: {rejected[batch]}. Correct the file and land it again under another arrival.")
+        return True
 
     def run_selection(self, select: str, wanted: Sequence[date]) -> None:
         """Materialize an asset selection in some months."""
@@ -269,7 +276,8 @@ class _Runner:
                     steps.append(_Step(month, tuple(keys), reason))
         return steps
 
-    def _start(self, step: _Step) -> None:
+    def _start(self, step: _Step) -> bool:
+        """Run a step and note what came of it; return whether it succeeded."""
         tags = {PROCESS_TAG: process_tag(), WHY_TAG: step.reason[:250]}
         began = time.monotonic()
         # Other processes get their turn between the runs.
@@ -298,6 +306,7 @@ class _Runner:
         if not result.success:
             self._stopped[step.month] = step.reason
             self.summary.failures += [f"{months.label(step.month)} {sentence}" for sentence in sentences]
+        return bool(result.success)
 
     @contextmanager
     def _progress(self, total: int) -> Iterator[Callable[[str], None]]:

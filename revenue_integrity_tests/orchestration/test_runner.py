@@ -6,8 +6,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import dagster as dg
+import pytest
 
-from revenue_integrity.orchestration import runner
+from revenue_integrity.orchestration import ingestion, runner
 from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.check_results import CheckRecord, results_of_month
 from revenue_integrity.orchestration.instance import open_instance
@@ -215,6 +216,33 @@ def test_late_data_touch_exactly_their_month(golden_home: Settings) -> None:
     changed = {name for name, digest in published_bytes(wide).items() if files.get(name) != digest}
     assert {name for name in changed if not name.startswith(("recon", "close"))} == {"invoice_lines/month=2025-03/data.parquet"}
     assert run(wide).runs == 0
+
+
+def test_batches_that_cannot_be_read_are_tried_once_a_command(golden_home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(golden_home)
+    before = published_bytes(golden_home)
+    source = golden_home.landing_path / "colocation" / "erp_invoices"
+    latest = max(source.iterdir())
+    late = source / "20250620T000000Z"
+    late.mkdir()
+    for file in latest.iterdir():
+        late.joinpath(file.name).write_bytes(file.read_bytes())
+    tried = []
+
+    def full(*_: object, **__: object) -> None:
+        tried.append("read")
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as faulty:
+        faulty.setattr(ingestion.landing, "ingest", full)
+        failed = run(golden_home, everything=True)
+    assert len(tried) == 1
+    assert len(failed.failures) == 1
+    assert "No space left on device" in failed.failures[0]
+    assert published_bytes(golden_home) == before
+    assert late.relative_to(golden_home.landing_path).as_posix() in ingestion.pending(golden_home, COLOCATION)
+    assert run(golden_home).failures == []
+    assert ingestion.pending(golden_home, COLOCATION) == []
 
 
 def test_a_killed_run_of_months_that_were_not_stale_is_done_again(golden_home: Settings) -> None:
