@@ -77,6 +77,7 @@ def test_contested_are_the_rows_that_share_their_key(
         patch.setattr(key_index, "_PROBE", probe)
         patch.setattr(key_index, "_AT_ONCE", at_once)
         patch.setattr(key_index, "_LOOKED_AT", looked_at)
+        patch.setattr(key_index, "_SIFTED", looked_at)
         patch.setattr(key_index, "_SIEVE_BITS", sieve_bits)
         assert found(fresh, held) == expected(of_files, set(fresh), row_bits(of_files))
 
