@@ -35,11 +35,12 @@ import pyarrow.parquet as pq
 from revenue_integrity.files import sync
 from revenue_integrity.landing import key_index, plain_text
 from revenue_integrity.landing.contracts import LINEAGE, RESERVED_IDS, Source, SourceColumn
-from revenue_integrity.landing.reading import FileFacts, Stager, csv_sql, inspect, layout_of
+from revenue_integrity.landing.reading import FileFacts, Stager, csv_sql, csv_texts, inspect, layout_of
 from revenue_integrity.landing.values import SPACE, name, parsed, plainly, quote
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse.engine import ScannedFile, scan_sql
 from revenue_integrity.warehouse.query import listed_days
+from revenue_integrity.warehouse.storage import arrow_type
 
 EVENT_COLUMNS = {
     "tenant_id": "varchar",
@@ -80,8 +81,6 @@ _CLAIM_COLUMNS = ("file_no", "row_number", "batch_id", "arrival", "file_name", *
 _DOUBTFUL = "is_doubtful"
 """Column of a file that was typed at once: whether a text of the row is not plainly the value that it was taken for."""
 
-_HASH = "hash_of_event"
-
 _LONG = 1_000_000
 """Rows from which a Parquet file is read on its own for some of them."""
 
@@ -92,10 +91,7 @@ _LOOKED_AT = 50_000
 """Identifiers that are looked at together: a megabyte of text, which the processor's cache holds."""
 
 _DICTIONARY_BYTES = 100_000
-"""Words of a column beyond which no dictionary of them is tried: nearly every event has another id."""
-
-_WRITTEN_AT_ONCE = 122_880
-"""Rows that are written together: as many as the engine reads together."""
+"""Words of a column beyond which no dictionary of them is kept."""
 
 _TABLES = """
     create table if not exists meta.event_files (
@@ -352,68 +348,72 @@ class EventStore:
         event_id = next((column for column in source.columns if column.stored == source.facts["event_id"]), None)
         if layout.problem or event_id is None:
             return None
-        text = csv_sql([file], [f"c{place}" for place in range(len(layout.header))])
-        present = [
-            (column, f"c{place}") for column, place in zip(source.columns, layout.positions, strict=True) if place is not None
-        ]
+        present = {
+            column: place for column, place in zip(source.columns, layout.positions, strict=True) if place is not None
+        }
         target = self._directory(source, batch.batch_id) / f"{file.name}.parquet"
         unfinished = target.with_name(f".{target.name}")
         try:
-            hashes, may_be_untidy = self._write_typed(text, present, event_id, unfinished)
+            hashes, may_be_untidy = self._write_typed(file, present, event_id, unfinished)
         except (duckdb.Error, pa.ArrowException):
             # Not as regular as it looked: it is read record by record, which tells what is wrong with which.
             unfinished.unlink(missing_ok=True)
             return None
         sync(unfinished)
         unfinished.replace(target)
-        written = FileFacts(target, 0, 0, "", "parquet", header=tuple(column.name for column, _ in present))
+        written = FileFacts(target, 0, 0, "", "parquet", header=tuple(column.name for column in present))
         kept = _Kept(source, batch.batch_id, batch.arrival, file, target, self._canonical_projection(source, written))
         kept.rows, kept.may_be_untidy = sum(map(len, hashes)), may_be_untidy
         _save_index(kept, hashes)
         columns = ", ".join(f"c{place} as {name(column)}" for place, column in enumerate(layout.header))
+        text = csv_sql([file], [f"c{place}" for place in range(len(layout.header))])
         kept.landed = f"select {columns}, row_number() over () - 1 as file_row_number from {text}"
         return kept
 
     def _write_typed(
-        self, text: str, present: Sequence[tuple[SourceColumn, str]], event_id: SourceColumn, target: Path
+        self, file: FileFacts, present: Mapping[SourceColumn, int], event_id: SourceColumn, target: Path
     ) -> tuple[list[key_index.Entries], bool]:
         """Write rows of text with the types of their columns, and whether any text of a row is in doubt.
 
-        The engine reads and casts; its own writer takes twice as long as Arrow's for words that come again and again.
+        Arrow casts what is plain and writes; where a text may be in doubt, the engine casts, and says of which row. (The engine's
+        own writer takes twice as long for words that come again and again.)
+
+        Args:
+            file: the CSV file.
+            present: the columns that it has, and where.
+            event_id: which of them identifies an event.
+            target: what is written.
 
         Returns:
             The hashes of the events' ids, part by part, and whether any id may be bad or untidy.
         """
-        typed = {column.name: f"try_cast({value} as {column.sql_type})" for column, value in present}
-        looked_at = [(column, value) for column, value in present if plainly(column, value)]
-        doubts = " or ".join(f"({plainly(column, value)})" for column, value in looked_at) or "false"
-        columns = [
-            *(f"{value} as {name(each)}" for each, value in typed.items()),
-            *(value for _, value in looked_at),
-            f"hash({typed[event_id.name]}) as {_HASH}",
-        ]
-        reader = self._connection.sql(f"select {', '.join(columns)} from {text}").to_arrow_reader(_WRITTEN_AT_ONCE)
-        schema = pa.schema([*(reader.schema.field(each) for each in typed), (_DOUBTFUL, pa.bool_())])
+        schema = pa.schema([*((each.name, arrow_type(each.sql_type)) for each in present), (_DOUBTFUL, pa.bool_())])
         options: dict[str, Any] = {
             "compression": "lz4",
+            # Nearly every event has another id, instant and cost: no dictionary of them is tried.
+            "use_dictionary": [column.name for column in present if column.sql_type == "VARCHAR" and column != event_id],
             "dictionary_pagesize_limit": _DICTIONARY_BYTES,
             # Nobody asks for the first and the last of texts; for nulls only where a default would replace them.
-            "write_statistics": [column.name for column, _ in present if column.default or column.sql_type != "VARCHAR"],
+            "write_statistics": [column.name for column in present if column.default or column.sql_type != "VARCHAR"],
         }
+        typed = [f"try_cast({name(each.name)} as {each.sql_type})" for each in present]
+        doubts = " or ".join(f"({doubt})" for each in present if (doubt := plainly(each, name(each.name)))) or "false"
         hashes: list[key_index.Entries] = []
         may_be_untidy = False
         with pq.ParquetWriter(target, schema, **options) as writer, self._connection.cursor() as judge:
-            for batch in reader:
-                if all(plain_text.all_plain(column, batch[value], batch[column.name]) for column, value in looked_at):
-                    doubtful = pa.array(np.zeros(len(batch), np.bool_))
+            for columns in csv_texts(judge, file, list(present.values())):
+                texts = dict(zip(present, columns, strict=True))
+                judge.register("landing_texts", pa.table({column.name: text for column, text in texts.items()}))
+                values = plain_text.plain_values(texts)
+                if values is None:
+                    found = judge.sql(f"select {', '.join(typed)}, {doubts} from landing_texts").to_arrow_table()
+                    values = [each.combine_chunks() for each in found.columns]
                 else:
-                    judge.register("landing_texts", pa.table(batch))
-                    (found,) = judge.sql(f"select {doubts} from landing_texts").to_arrow_table().columns
-                    doubtful = found.combine_chunks()
-                writer.write_batch(pa.record_batch([*(batch[each] for each in typed), doubtful], schema=schema))
-                # A copy, or the whole batch would stay in memory.
-                hashes.append(batch[_HASH].to_numpy().copy())
-                may_be_untidy = may_be_untidy or plain_text.may_be_untidy(batch[event_id.name])
+                    values.append(pa.array(np.zeros(len(values[0]), np.bool_)))
+                writer.write_batch(pa.record_batch(values, schema=schema))
+                (found,) = judge.sql(f"select hash({name(event_id.name)}) from landing_texts").to_arrow_table().columns
+                hashes.append(found.to_numpy())
+                may_be_untidy = may_be_untidy or plain_text.may_be_untidy(texts[event_id])
         return hashes, may_be_untidy
 
     def _canonical_projection(self, source: Source, file: FileFacts) -> str:

@@ -8,6 +8,7 @@ side, so that the smallest and the largest of them tell most of what a pattern w
 """
 
 import re
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ import pyarrow.compute as pc
 
 from revenue_integrity.landing.contracts import SourceColumn
 from revenue_integrity.landing.values import CANONICAL_INSTANT
+from revenue_integrity.warehouse.storage import arrow_type
 
 _Bytes = npt.NDArray[np.uint8]
 _Places = npt.NDArray[np.int32] | npt.NDArray[np.int64]
@@ -37,6 +39,20 @@ def may_be_untidy(identifiers: pa.Array) -> bool:
     return bool(len(text)) and bool(
         text.min() < ord("!") or text.max() > ord("~") or (text - np.uint8(ord("_"))).min() <= ord("z") - ord("_")
     )
+
+
+def plain_values(texts: Mapping[SourceColumn, pa.Array]) -> list[pa.Array] | None:
+    """Return the values of the texts of some columns, or nothing if any of them may be something else than a cast makes of it."""
+    values = []
+    for column, text in texts.items():
+        try:
+            value = text.cast(arrow_type(column.sql_type))
+        except pa.ArrowInvalid:
+            return None
+        if column.sql_type != "VARCHAR" and not all_plain(column, text, value):
+            return None
+        values.append(value)
+    return values
 
 
 def all_plain(column: SourceColumn, texts: pa.Array, values: pa.Array) -> bool:

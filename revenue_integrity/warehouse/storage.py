@@ -81,10 +81,11 @@ def _create(table: Table, qualified: str) -> str:
 
 def arrow_schema(table: Table) -> pa.Schema:
     """Return the Arrow types in which a frame travels into the engine."""
-    return pa.schema([(name, _arrow_type(table.sql_type(name))) for name in table.columns])
+    return pa.schema([(name, arrow_type(table.sql_type(name))) for name in table.columns])
 
 
-def _arrow_type(sql_type: str) -> pa.DataType:
+def arrow_type(sql_type: str) -> pa.DataType:
+    """Return the Arrow type of a stored column, given the engine's."""
     if sql_type.startswith("DECIMAL("):
         digits, places = sql_type[len("DECIMAL(") : -1].split(",")
         return pa.decimal128(int(digits), int(places))
