@@ -348,9 +348,7 @@ class EventStore:
         event_id = next((column for column in source.columns if column.stored == source.facts["event_id"]), None)
         if layout.problem or event_id is None:
             return None
-        present = {
-            column: place for column, place in zip(source.columns, layout.positions, strict=True) if place is not None
-        }
+        present = {column: place for column, place in zip(source.columns, layout.positions, strict=True) if place is not None}
         target = self._directory(source, batch.batch_id) / f"{file.name}.parquet"
         unfinished = target.with_name(f".{target.name}")
         try:
@@ -528,15 +526,21 @@ class EventStore:
         predicates = [*_suspicious(source, self._settings.currency).values(), *([_DOUBTFUL] if file.landed else [])]
         rows = f"read_parquet({quote(str(file.path))}, file_row_number = true)"
         doubtful = f", {_DOUBTFUL}" if file.landed else ""
-        self._execute(f"""
-            create or replace temp table landing_suspicious as
-            select landed.*, landed.file_row_number + 1 as landed_row
-            from ({file.landed or f"select * from {rows}"}) as landed
-            semi join (
-                select file_row_number from (select {file.projection}, file_row_number{doubtful} from {rows})
-                where {" or ".join(predicates)}
-            ) as suspicious using (file_row_number)
-        """)
+        try:
+            self._execute(f"""
+                create or replace temp table landing_suspicious as
+                select landed.*, landed.file_row_number + 1 as landed_row
+                from ({file.landed or f"select * from {rows}"}) as landed
+                semi join (
+                    select file_row_number from (select {file.projection}, file_row_number{doubtful} from {rows})
+                    where {" or ".join(predicates)}
+                ) as suspicious using (file_row_number)
+            """)
+        except duckdb.InvalidInputException:
+            if not file.landed:
+                raise
+            # Arrow takes lines that the engine refuses, those of megabytes: such a file is read record by record.
+            return False
         with tempfile.TemporaryDirectory(dir=self._home) as scratch:
             subset = Path(scratch) / "rows.parquet"
             self._execute(

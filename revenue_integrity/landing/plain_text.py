@@ -42,30 +42,24 @@ def may_be_untidy(identifiers: pa.Array) -> bool:
 
 
 def plain_values(texts: Mapping[SourceColumn, pa.Array]) -> list[pa.Array] | None:
-    """Return the values of the texts of some columns, or nothing if any of them may be something else than a cast makes of it."""
+    """Return the values of texts, column by column, or nothing unless all of them certainly are what a cast makes of them."""
     values = []
     for column, text in texts.items():
         try:
             value = text.cast(arrow_type(column.sql_type))
         except pa.ArrowInvalid:
             return None
-        if column.sql_type != "VARCHAR" and not all_plain(column, text, value):
+        if column.sql_type != "VARCHAR" and not _all_plain(column, text):
             return None
         values.append(value)
     return values
 
 
-def all_plain(column: SourceColumn, texts: pa.Array, values: pa.Array) -> bool:
-    """Return whether all texts of a column are certainly what a cast made of them: no other form, nothing rounded away.
-
-    Args:
-        column: a column whose text does not stay text.
-        texts: what stands in the file.
-        values: what the cast made of it, null where it failed.
-    """
+def _all_plain(column: SourceColumn, texts: pa.Array) -> bool:
+    """Return whether texts that can be cast have no other form than the usual one, so that nothing of them is rounded away."""
     if column.kind == "bool":
         return bool(pc.all(pc.is_in(texts.drop_null(), _FLAGS)).as_py())
-    if texts.null_count or values.null_count or not len(texts):
+    if texts.null_count or not len(texts):
         return False
     begins, text = _memory(texts)
     if column.kind == "dec":

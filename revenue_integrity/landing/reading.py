@@ -615,10 +615,8 @@ def csv_sql(files: Sequence[FileFacts], columns: Sequence[str], more: str = "") 
     )"""
 
 
-def csv_texts(
-    connection: duckdb.DuckDBPyConnection, file: FileFacts, wanted: Sequence[int]
-) -> Iterator[tuple[pa.Array, ...]]:
-    """Yield some columns of a large regular CSV file, many rows at once and in order: every field as its text, an empty one as null.
+def csv_texts(connection: duckdb.DuckDBPyConnection, file: FileFacts, wanted: Sequence[int]) -> Iterator[tuple[pa.Array, ...]]:
+    """Yield some columns of a large regular CSV file, many rows at once: every field as its text, an empty one as null.
 
     Arrow reads texts at two thirds of what the engine needs. Of a stray quote it makes something, though, so what has quotes is
     left to the engine, which refuses what is not regular.

@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from revenue_integrity.landing import events, key_index
+from revenue_integrity.landing import events, key_index, reading
 from revenue_integrity.landing import ingest as landing
 from revenue_integrity.warehouse import database
 from revenue_integrity_tests.cloud.support import (
@@ -175,14 +175,24 @@ MIXED = [
 """Texts that say what they mean in some other form, or do not."""
 
 
+def quoted(content: bytes) -> bytes:
+    """Put every field of CSV without quotes into quotes."""
+    return b"\n".join(b",".join(b'"' + field + b'"' for field in line.split(b",")) for line in content.splitlines())
+
+
+@pytest.mark.parametrize("form", [bytes, quoted])
 @pytest.mark.parametrize("rows", [ROWS, BAD, [*BAD, *MIXED], [*ROWS, event("LATE", "1e2")]])
-def test_large_csv_is_read_as_a_small_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: Rows) -> None:
+def test_large_csv_is_read_as_a_small_one_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: Rows, form: Callable[[bytes], bytes]
+) -> None:
     found = []
+    # Some rows at a time, by the engine and by Arrow.
+    monkeypatch.setattr(reading, "_ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(reading, "_BLOCK", 200)
     for name, worth_typing in (("small", events._WORTH_TYPING), ("large", 0)):
         monkeypatch.setattr(events, "_WORTH_TYPING", worth_typing)
-        monkeypatch.setattr(events, "_WRITTEN_AT_ONCE", 2)
         cloud = Cloud(tmp_path / name)
-        cloud.put("billing_events", FIRST, csv_bytes(rows), "data.csv")
+        cloud.put("billing_events", FIRST, form(csv_bytes(rows)), "data.csv")
         cloud.run()
         # What comes later finds its event by the index, however it was made.
         cloud.put("billing_events", SECOND, parquet_bytes([event("E-1", 64, ingested_at="2025-03-06T11:00:00Z")]), "b.parquet")
@@ -203,11 +213,21 @@ def test_large_csv_that_is_plain_is_written_once(tmp_path: Path, monkeypatch: py
     assert (cloud.days("T-1"), cloud.days("T-2")) == (COSTS, {("A-1", "2025-03-05"): 8})
 
 
+@pytest.mark.parametrize(
+    "irregular",
+    [
+        pytest.param(b"E-9,T-1,A-1\n", id="a row is short"),
+        pytest.param(b'E-9,T-1,A-1,"Com"pute,eu,on_demand,2025-03-05,1,USD,2025-03-05T10:00:00Z,false\n', id="a quote is stray"),
+        pytest.param(
+            f"E-9,T-1,A-1,{'x' * 3_000_000}_,eu,x,2025-03-05,1,USD,2025-03-05T10:00:00Z,\n".encode(), id="a row is long"
+        ),
+    ],
+)
 def test_large_csv_that_is_not_what_it_looks_like_is_told_as_a_small_one_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, irregular: bytes
 ) -> None:
     found = []
-    content = csv_bytes(ROWS) + b"E-9,T-1,A-1\n" + csv_bytes([event("E-8", 1)]).split(b"\n", 1)[1]
+    content = csv_bytes(ROWS) + irregular + csv_bytes([event("E-8", 1)]).split(b"\n", 1)[1]
     for name, worth_typing in (("small", events._WORTH_TYPING), ("large", 0)):
         monkeypatch.setattr(events, "_WORTH_TYPING", worth_typing)
         cloud = Cloud(tmp_path / name)
