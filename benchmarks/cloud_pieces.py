@@ -102,7 +102,7 @@ def cloud_run(home: str, first: str, last: str, **more: str) -> dict[str, Any]:
     Raises:
         PieceError: a run failed.
     """
-    process.collect_garbage_rarely()
+    process.beginning()
     from revenue_integrity.orchestration import runner
     from revenue_integrity.settings import load_settings
 

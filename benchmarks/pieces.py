@@ -40,7 +40,7 @@ def month_files(landing: str, contracts: str, form: str) -> Facts:
 
 def month(home: str, landing: str) -> Facts:
     """Run the month from landing to published, as the command does."""
-    process.collect_garbage_rarely()
+    process.beginning()
     from revenue_integrity.orchestration import runner
 
     settings = _month_settings(home, landing)

@@ -529,7 +529,7 @@ def _quiet_if_unread() -> Iterator[None]:
 
 def main(arguments: list[str] | None = None, run_app: Callable[..., Any] = app) -> None:
     """Run a command; what a user can cause becomes one line on stderr and an exit code."""
-    process.collect_garbage_rarely()
+    process.beginning()
     try:
         with _logged(sys.argv[1:] if arguments is None else arguments), _quiet_if_unread():
             run_app(args=arguments, prog_name="revenue-integrity")

@@ -4,6 +4,6 @@ from revenue_integrity import process
 from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.settings import load_settings
 
-process.collect_garbage_rarely()
+process.beginning()
 defs = build_definitions(load_settings())
 process.begun()

@@ -26,13 +26,15 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
-def collect_garbage_rarely() -> None:
-    """Have the interpreter look for cyclic garbage less often, and not at all while the process begins.
+def beginning() -> None:
+    """Have what a process does for itself while it begins take little; to be called before anything large is imported.
 
-    Modules and definitions, half a million objects, are made then and stay: looking through them again and again while they come
-    takes a tenth of a short command. Volume is the engine's and Arrow's, which this does not concern.
+    Modules and definitions, half a million objects, are made then and stay: looking for cyclic garbage among them again and again
+    while they come takes a tenth of a short command, and later volume is the engine's and Arrow's, which this does not concern.
+    Linear algebra, which nobody does here, starts a thread per processor as soon as it is loaded, and each waits busily.
     """
     gc.set_threshold(_OBJECTS_AT_BEGINNING)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def begun() -> None:

@@ -2,8 +2,9 @@
 
 Belongs here: how it is loaded. Does not belong here: any schema.
 
-Pandera loads every frame library that it finds, Spark's among them, to know their frames. Nobody here hands it any but those of
-pandas, and with Spark installed (the extra `spark`) that was a fifth of a second of every command.
+Pandera loads every frame library that it finds, Spark's among them, to know their frames, and a library of property tests to make
+examples. Nobody here hands it any frames but those of pandas, or asks it for examples; with Spark installed (the extra `spark`)
+that was a fifth of a second of every command, with the development tools another sixth.
 """
 
 import sys
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 
 __all__ = ["pa"]
 
-_OTHER_FRAMES = ("dask", "geopandas", "modin", "polars", "pyspark")
+_NOT_NEEDED = ("dask", "geopandas", "hypothesis", "modin", "polars", "pyspark")
 
 
 @contextmanager
@@ -28,5 +29,5 @@ def _as_if_not_installed(*names: str) -> Iterator[None]:
             del sys.modules[name]
 
 
-with _as_if_not_installed(*_OTHER_FRAMES):
+with _as_if_not_installed(*_NOT_NEEDED):
     import pandera.pandas as pa

@@ -40,7 +40,7 @@ def _nobodys_settings() -> Iterator[None]:
 @pytest.fixture(autouse=True, scope="session")
 def _garbage_as_the_program_has_it() -> None:
     """Look for garbage as rarely as a command does: the definitions of a hundred homes are looked through otherwise."""
-    process.collect_garbage_rarely()
+    process.beginning()
 
 
 @pytest.fixture(autouse=True, scope="session")

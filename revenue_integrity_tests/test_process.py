@@ -68,7 +68,7 @@ def test_what_is_there_is_decided_once_and_an_ordinary_end_is_quiet() -> None:
 import gc
 import duckdb
 from revenue_integrity import process
-process.collect_garbage_rarely()
+process.beginning()
 process.begun()
 assert gc.get_freeze_count()
 before = gc.get_freeze_count()

@@ -87,6 +87,10 @@ class Check:
     judge: Judge
 
 
+Lists = Literal["nothing", "offenders", "always"]
+"""What a check lists beside its figures: what makes it fail, without which it passes; or rows that are worth a look anyway."""
+
+
 def sql_check(
     package: str,
     name: str,
@@ -95,13 +99,13 @@ def sql_check(
     description: str,
     next_step: str,
     *,
-    lists: bool = False,
+    lists: Lists = "nothing",
     settings: tuple[str, ...] = (),
 ) -> Check:
     """Declare a check that a query decides.
 
-    The package's ``sql/checks/<name>.sql`` returns one row: ``passed`` and the figures. With ``lists``,
-    ``sql/checks/<name>_rows.sql`` returns the offenders, worst first. Both may use ``$month``, ``$month_end``,
+    The package's ``sql/checks/<name>.sql`` returns one row: ``passed`` and the figures. ``sql/checks/<name>_rows.sql`` returns
+    what is listed, worst first, if anything is. Both may use ``$month``, ``$month_end``,
     ``$cutoff`` and the named settings.
     """
 
@@ -112,10 +116,10 @@ def sql_check(
         parameters |= {setting: getattr(values, setting) for setting in settings}
         verdict = reader.rows(load_query(package, f"checks/{name}", **parameters))
         (row,) = verdict.astype(object).to_dict(orient="records")
-        offenders = None
-        if lists:
-            offenders = reader.rows(load_query(package, f"checks/{name}_rows", **parameters)).head(SAMPLE_ROWS)
         passed = bool(row.pop("passed"))
+        offenders = None
+        if lists == "always" or (lists == "offenders" and not passed):
+            offenders = reader.rows(load_query(package, f"checks/{name}_rows", **parameters)).head(SAMPLE_ROWS)
         figures: dict[str, Figure] = {str(key): None if pd.isna(value) else value for key, value in row.items()}
         return Judgement(passed, figures, offenders, "" if passed else next_step)
 

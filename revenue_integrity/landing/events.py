@@ -87,6 +87,9 @@ _LONG = 1_000_000
 _WORTH_TYPING = 64 << 20
 """Bytes from which a CSV file is typed at once: below it, parsing is quick whatever it takes."""
 
+_COMPARED = 2_000_000
+"""New versions of events that are compared at once: to put that many in order takes some gigabyte, in memory or on disk."""
+
 _LOOKED_AT = 50_000
 """Identifiers that are looked at together: a megabyte of text, which the processor's cache holds."""
 
@@ -852,36 +855,44 @@ class EventStore:
         ]
 
     def _compare(self) -> None:
-        """Find duplicates, corrections and conflicts among the versions of the events that came up, and the days they touch."""
+        """Find duplicates, corrections and conflicts among the versions of the events that came up, and the days they touch.
+
+        Many are compared part by part: their order takes far more room than they do themselves.
+        """
         columns = f"file_no, row_number, arrival, file_name, {', '.join(_VERSION_COLUMNS)}"
         content = f"row({', '.join(_CONTENT)})"
-        self._execute(f"""
-            create or replace temp table landing_versions as
-            with versions as (
-                select {columns}, true as is_new
-                from landing_claimed inner join meta.event_files using (file_no)
-                union all
-                -- Rows that share their key with a new one were found with it, whether they are on record or not.
-                select {columns}, false as is_new
-                from meta.event_claims semi join landing_wanted using (file_no, row_number)
-            )
-
-            select
-                file_no, row_number, usage_date, is_new,
-                lag({content}) over each_event is not distinct from {content} as is_duplicate,
-                lag(file_no) over each_event is not null and not is_duplicate as is_correction,
-                coalesce(lag(ingested_at) over each_event = ingested_at, false) and not is_duplicate as is_conflict,
-                min(usage_date) over of_event < max(usage_date) over of_event as is_moved,
-                -- What stands alone was met for a bad row's sake or another tenant's.
-                is_deleted or count(*) over of_event > 1 as is_noted
-            from versions
-            window
-                each_event as (partition by tenant_id, event_id order by ingested_at, arrival, file_name, row_number),
-                of_event as (
-                    partition by tenant_id, event_id order by ingested_at, arrival, file_name, row_number
-                    rows between unbounded preceding and unbounded following
+        ((rows,),) = self._rows("select count(*) from landing_claimed")
+        parts = -(-rows // _COMPARED)
+        for part in range(parts):
+            into = "insert into landing_versions" if part else "create or replace temp table landing_versions as"
+            of_part = f"where hash(event_id) % {parts} = {part}" if parts > 1 else ""
+            self._execute(f"""
+                {into}
+                with versions as (
+                    select {columns}, true as is_new
+                    from landing_claimed inner join meta.event_files using (file_no) {of_part}
+                    union all
+                    -- Rows that share their key with a new one were found with it, whether they are on record or not.
+                    select {columns}, false as is_new
+                    from meta.event_claims semi join landing_wanted using (file_no, row_number) {of_part}
                 )
-        """)
+
+                select
+                    file_no, row_number, usage_date, is_new,
+                    lag({content}) over each_event is not distinct from {content} as is_duplicate,
+                    lag(file_no) over each_event is not null and not is_duplicate as is_correction,
+                    coalesce(lag(ingested_at) over each_event = ingested_at, false) and not is_duplicate as is_conflict,
+                    min(usage_date) over of_event < max(usage_date) over of_event as is_moved,
+                    -- What stands alone was met for a bad row's sake or another tenant's.
+                    is_deleted or count(*) over of_event > 1 as is_noted
+                from versions
+                window
+                    each_event as (partition by tenant_id, event_id order by ingested_at, arrival, file_name, row_number),
+                    of_event as (
+                        partition by tenant_id, event_id order by ingested_at, arrival, file_name, row_number
+                        rows between unbounded preceding and unbounded following
+                    )
+            """)
         self._execute("insert into landing_days select distinct usage_date from landing_versions where is_noted")
 
     def _insert_claims(self) -> None:

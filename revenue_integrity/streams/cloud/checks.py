@@ -27,7 +27,7 @@ CHECKS: tuple[Check, ...] = (
         "No row lies so far before the arrival of its batch that it is kept aside instead of recomputing its day.",
         "Look at the batches listed; to let them count, run `revenue-integrity run --months` with this month and `--all`, or"
         " backfill the month in the UI.",
-        lists=True,
+        lists="offenders",
     ),
     _check(
         "versions_do_not_conflict",
@@ -35,7 +35,7 @@ CHECKS: tuple[Check, ...] = (
         Gate.WARN,
         "No two versions of an event have the same ingested_at and another content; where they do, the later arrival counts.",
         "Ask the sending system which version of the events listed holds, and land it with a later ingested_at.",
-        lists=True,
+        lists="offenders",
     ),
     _check(
         "stages_agree",
@@ -43,7 +43,7 @@ CHECKS: tuple[Check, ...] = (
         Gate.PUBLISH,
         "On every day the events that count, account_service_day and daily_account_cost have the same rows and cost, exactly.",
         _PROGRAM_ERROR,
-        lists=True,
+        lists="offenders",
     ),
     _check(
         "events_are_conserved",
@@ -51,7 +51,7 @@ CHECKS: tuple[Check, ...] = (
         Gate.PUBLISH,
         "Every row that was read survives, or is superseded, a duplicate, deleted, quarantined or set aside, in rows and cost.",
         _PROGRAM_ERROR,
-        lists=True,
+        lists="always",
     ),
     _check(
         "costs_have_their_sign",
@@ -59,7 +59,7 @@ CHECKS: tuple[Check, ...] = (
         Gate.PUBLISH,
         "No billing event has a negative cost, unless the setting billing_events_cost_sign says that they may.",
         "If credits come as events, set billing_events_cost_sign to signed; otherwise report the batches listed.",
-        lists=True,
+        lists="always",
         settings=("billing_events_cost_sign",),
     ),
     _check(
@@ -68,7 +68,7 @@ CHECKS: tuple[Check, ...] = (
         Gate.PUBLISH,
         "A day for which rows were delivered has costs, unless good rows of it were withdrawn, moved, overwritten or set aside.",
         "See `revenue-integrity quarantine` for the reasons; correct the rows of the days listed and land them again.",
-        lists=True,
+        lists="always",
     ),
     _check(
         "costs_move_believably",
@@ -76,7 +76,7 @@ CHECKS: tuple[Check, ...] = (
         Gate.WARN,
         "No tenant's day costs more than the set factor of its trailing median, or less than its reciprocal.",
         "Compare the days listed with what the tenant used: a delivery may be missing, doubled or in another unit.",
-        lists=True,
+        lists="offenders",
         settings=("cost_jump_factor", "cost_jump_days", "cost_jump_min_days"),
     ),
     _check(
@@ -85,7 +85,7 @@ CHECKS: tuple[Check, ...] = (
         Gate.WARN,
         "For every tenant and day with costs, all expected sources have delivered since the end of the day.",
         "Wait for the sources that are late, or ask for them; the setting expected_sources says who is expected.",
-        lists=True,
+        lists="offenders",
     ),
     _check(
         "look_ups_are_complete",
@@ -93,7 +93,7 @@ CHECKS: tuple[Check, ...] = (
         Gate.WARN,
         "Every account and service of the month is in the look-ups; what is not stands under unknown.",
         "Land accounts and services with the names listed; the month recomputes without touching a day.",
-        lists=True,
+        lists="always",
     ),
     _check(
         "invoices_tie",
@@ -101,7 +101,7 @@ CHECKS: tuple[Check, ...] = (
         Gate.SIGN_OFF,
         "Every invoice equals the charges that name it, within the tolerance (reconciliation cloud_invoices).",
         "Settle the invoices listed with the provider, or land what is missing; the month recomputes.",
-        lists=True,
+        lists="offenders",
     ),
     _check(
         "charges_are_invoiced",
@@ -109,7 +109,7 @@ CHECKS: tuple[Check, ...] = (
         Gate.WARN,
         "No charge of the billing period waits for its invoice.",
         "Wait for the invoices, or for the export that names them; nothing is lost meanwhile.",
-        lists=True,
+        lists="offenders",
     ),
     Check(
         "cloud_invoices_cover_cutoff",

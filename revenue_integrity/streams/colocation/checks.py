@@ -19,7 +19,7 @@ CHECKS: tuple[Check, ...] = (
         Gate.WARN,
         "At least the set share of contract-days rests on actual readings.",
         "Ask metering for the missing days of the contracts listed and land them; the month heals by itself.",
-        lists=True,
+        lists="always",
         settings=("meter_completeness_share",),
     ),
     _check(
@@ -28,7 +28,7 @@ CHECKS: tuple[Check, ...] = (
         Gate.WARN,
         "No more than the set share of contract-days has a late reading; suspect readings are listed beside them.",
         "Look at the meters listed: a late or suspect reading is used, so confirm it or land a correction.",
-        lists=True,
+        lists="always",
         settings=("late_readings_warn_share",),
     ),
     _check(
@@ -37,7 +37,7 @@ CHECKS: tuple[Check, ...] = (
         Gate.WARN,
         "On every day the racks assigned to a contract are as many as contracted.",
         "More racks than contracted is unbilled space: amend the contract or correct the assignment.",
-        lists=True,
+        lists="always",
     ),
     _check(
         "peaks_are_within_reservations",
@@ -45,7 +45,7 @@ CHECKS: tuple[Check, ...] = (
         Gate.WARN,
         "No peak exceeds its reservation; what goes uncharged for want of an overage price is listed in cents.",
         "Agree an overage price or a larger reservation with the customers listed.",
-        lists=True,
+        lists="always",
     ),
     _check(
         "allocated_plus_stranded_is_billed",

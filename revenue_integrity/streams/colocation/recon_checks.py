@@ -40,7 +40,7 @@ RECON_CHECKS: tuple[Check, ...] = (
         Gate.WARN,
         "Every site's bill is within tolerance of metered energy at its recent ratio (reconciliation metered_vs_billed_kwh).",
         "Compare the meters of the sites listed with their bills: a missing meter, a wrong reading or a wrong bill.",
-        lists=True,
+        lists="always",
     ),
     _check(
         "causes_add_up",
@@ -55,7 +55,7 @@ RECON_CHECKS: tuple[Check, ...] = (
         Gate.SIGN_OFF,
         "Every cent of variance has a named cause with evidence.",
         "Look at the rows listed: correct the ERP line, the contract or the mapping, land it, and the month recomputes.",
-        lists=True,
+        lists="always",
     ),
     _check(
         "erp_vs_mart_is_within_materiality",
@@ -63,7 +63,7 @@ RECON_CHECKS: tuple[Check, ...] = (
         Gate.SIGN_OFF,
         "Causes other than late postings on rows in breach stay within materiality, gross, for what was billed.",
         "Have the largest causes corrected in the ERP (rebill, credit, mapping), or waive with a reason.",
-        lists=True,
+        lists="always",
         settings=_MATERIALITY,
     ),
     _check(
@@ -72,7 +72,7 @@ RECON_CHECKS: tuple[Check, ...] = (
         Gate.SIGN_OFF,
         "Causes other than late postings on rows in breach stay within materiality, gross, for what power was booked.",
         "Have the booking corrected (accrual, reversal, bill), or waive with a reason.",
-        lists=True,
+        lists="always",
         settings=_MATERIALITY,
     ),
     _check(
@@ -81,7 +81,7 @@ RECON_CHECKS: tuple[Check, ...] = (
         Gate.SIGN_OFF,
         "ERP lines that resolve to no contract stay within materiality, gross.",
         "Land mapping rows for the codes and references listed; the lines resolve by themselves.",
-        lists=True,
+        lists="always",
         settings=_MATERIALITY,
     ),
     _check(
@@ -90,7 +90,7 @@ RECON_CHECKS: tuple[Check, ...] = (
         Gate.SIGN_OFF,
         "Every site with service has a final bill, or an estimate or accrual that the ERP has accrued within tolerance.",
         "Land the final bill of the sites listed, or have the accrual booked.",
-        lists=True,
+        lists="always",
         settings=("tolerance_cents", "tolerance_share"),
     ),
     Check(
@@ -120,7 +120,7 @@ RECON_CHECKS: tuple[Check, ...] = (
         Gate.WARN,
         "ERP lines posted after the cutoff stay within materiality, gross.",
         "They are recognized in a later period: see close_bridge, and ask why they came late.",
-        lists=True,
+        lists="always",
         settings=_MATERIALITY,
     ),
 )
