@@ -72,15 +72,9 @@ _CONTENT = ("account_id", "service_name", "region", "pricing_model", "usage_date
 _VERSION_COLUMNS = ("tenant_id", "event_id", *_CONTENT)
 """Columns of an event that are kept of each of its versions."""
 
-_MARKS = {
-    "is_duplicate": "BOOLEAN",
-    "is_correction": "BOOLEAN",
-    "is_conflict": "BOOLEAN",
-    "is_moved": "BOOLEAN",
-    "versions_before": "BIGINT",
-}
+_MARKS = ("is_duplicate", "is_correction", "is_conflict", "is_moved")
 """What a version is among those of its event: the same as the one before it, another one than before, another one although both
-were taken in at one instant, one of several days, the one that so many come before."""
+were taken in at one instant, one of several days."""
 
 _CLAIM_COLUMNS = ("file_no", "row_number", "batch_id", "arrival", "file_name", *_VERSION_COLUMNS, *_MARKS, "set_aside")
 
@@ -115,7 +109,8 @@ _TABLES = """
     );
     create table if not exists meta.event_claims (
         file_no BIGINT not null, row_number BIGINT not null, batch_id VARCHAR not null, arrival TIMESTAMPTZ not null,
-        file_name VARCHAR not null, {versions}, {marks}, set_aside BOOLEAN not null
+        file_name VARCHAR not null, {versions}, is_duplicate BOOLEAN not null, is_correction BOOLEAN not null,
+        is_conflict BOOLEAN not null, is_moved BOOLEAN not null, set_aside BOOLEAN not null
     );
     create table if not exists meta.event_invoice_parts (
         source VARCHAR not null, file_no BIGINT not null, usage_date DATE not null, tenant_id VARCHAR not null, scope VARCHAR,
@@ -143,16 +138,14 @@ _DATA_TABLES = ("event_files", "event_days", "event_invoice_parts")
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the tables of the store if they are not there, or bring those of an earlier release up to this one."""
     versions = ", ".join(f"{column} {EVENT_COLUMNS[column]}" for column in _VERSION_COLUMNS)
-    marks = ", ".join(f"{mark} {sql_type} not null" for mark, sql_type in _MARKS.items())
-    connection.execute(_TABLES.format(versions=versions, marks=marks))
+    connection.execute(_TABLES.format(versions=versions))
     named = "select column_name from duckdb_columns() where schema_name = 'meta' and table_name = 'event_claims'"
     found = {column for (column,) in connection.execute(named).fetchall()}
     # What was noted under other columns is noted anew: other rules of ingestion build the store again.
     for column in sorted(found - {*_CLAIM_COLUMNS}):
         connection.execute(f"alter table meta.event_claims drop column {column}")
     for column in sorted({*_CLAIM_COLUMNS} - found):
-        sql_type = _MARKS.get(column, "BOOLEAN")
-        connection.execute(f"alter table meta.event_claims add column {column} {sql_type} default cast(0 as {sql_type})")
+        connection.execute(f"alter table meta.event_claims add column {column} BOOLEAN default false")
     content = ", ".join(_as_text(column) for column in _CONTENT)
     connection.execute(_VIEWS.format(content=f"concat_ws(chr(31), {content})"))
 
@@ -890,7 +883,6 @@ class EventStore:
                     lag(file_no) over each_event is not null and not is_duplicate as is_correction,
                     coalesce(lag(ingested_at) over each_event = ingested_at, false) and not is_duplicate as is_conflict,
                     min(usage_date) over of_event < max(usage_date) over of_event as is_moved,
-                    row_number() over each_event - 1 as versions_before,
                     -- What stands alone was met for a bad row's sake or another tenant's.
                     is_deleted or count(*) over of_event > 1 as is_noted
                 from versions
@@ -1067,7 +1059,7 @@ class EventStore:
         """)
         self._execute("""
             create or replace temp view landing_later as
-            select * from meta.event_claims semi join landing_batches using (batch_id) where is_correction
+            select * from meta.event_claims semi join landing_batches using (batch_id) where is_correction and is_moved
         """)
         order = ("ingested_at", "arrival", "file_name", "row_number")
         is_later = f"({', '.join(f'later.{each}' for each in order)}) > ({', '.join(f'earlier.{each}' for each in order)})"
@@ -1087,15 +1079,11 @@ class EventStore:
                     batch_id, date_trunc('month', usage_date)::DATE, -count(*), 0, count(*), 0
                 from meta.event_claims where is_duplicate group by all
                 union all
-                select batch_id, date_trunc('month', usage_date)::DATE, 0, 0, 0, sum(versions_before)
-                from landing_later where not is_moved
-                group by all
-                union all
-                -- Few events stand on several days: only of them is told in which month the versions before stand.
+                -- What a batch corrects where it has rows itself adds no month to those that it touches: only moved events may.
                 select later.batch_id, date_trunc('month', earlier.usage_date)::DATE, 0, 0, 0, count(*)
                 from landing_later as later
                 inner join meta.event_claims as earlier using (tenant_id, event_id)
-                where later.is_moved and earlier.is_moved and {is_later}
+                where earlier.is_moved and {is_later}
                 group by all
                 union all
                 select later.batch_id, date_trunc('month', earlier.usage_date)::DATE, 0, 0, 0, sum(earlier.row_count)
