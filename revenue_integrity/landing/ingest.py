@@ -36,7 +36,7 @@ from revenue_integrity.landing.zone import FoundBatch, Scan, digest_of, scan
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse.database import transaction
 
-RULES_VERSION = "4"
+RULES_VERSION = "5"
 """Raise it when reading, judging or resolving changes its results: the store is then built again from the landing zone."""
 
 _WANTED = 1000

@@ -115,8 +115,13 @@ def contested(fresh: Mapping[int, Index], held: Mapping[int, Index]) -> dict[int
             met[number].append(_shared(keys, index.entries(len(keys)), bits, sieve))
     in_held = {number: _union(each) for number, each in met.items()}
     keys = _union([*wanted, *in_held.values()])
+    sieve = _Sieve(keys, bits)
     rows = {number: _rows(index.entries(len(in_held[number])), in_held[number], bits) for number, index in held.items()}
-    rows |= {number: _rows(index.entries(len(keys)), keys, bits) for number, index in fresh.items()}
+    for number, index in fresh.items():
+        entries = index.entries(len(keys))
+        # Of the keys of many files few stand in each: looking all up in each would take many times what sifting takes.
+        present = _shared(keys, entries, bits, sieve) if _is_sifted(keys, entries) else keys
+        rows[number] = _rows(entries, present, bits)
     return {number: each for number, each in rows.items() if len(each)}
 
 
@@ -199,9 +204,14 @@ class _Sieve:
         return np.concatenate(found)
 
 
+def _is_sifted(keys: Entries, entries: Entries) -> bool:
+    """Return whether entries are sifted for some keys, or these are looked up in them one by one."""
+    return len(keys) * _PROBE > len(entries)
+
+
 def _shared(keys: Entries, entries: Entries, bits: np.uint64, sieve: _Sieve) -> Entries:
     """Return those of some keys (without their lower bits, sorted and each once) that stand in an index."""
-    if len(keys) * _PROBE > len(entries):
+    if _is_sifted(keys, entries):
         found = _each_once(sieve.passing(entries) >> bits)
         return found[_begins(keys, found, np.uint64(0))[1]]
     return keys[_begins(entries, keys, bits)[1]]
