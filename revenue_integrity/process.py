@@ -27,7 +27,7 @@ def processors() -> int:
 
 
 def beginning() -> None:
-    """Have what a process does for itself while it begins take little; to be called before anything large is imported.
+    """Have what a process does for itself while it begins take little: the sooner it is called, the less.
 
     Modules and definitions, half a million objects, are made then and stay: looking for cyclic garbage among them again and again
     while they come takes a tenth of a short command, and later volume is the engine's and Arrow's, which this does not concern.

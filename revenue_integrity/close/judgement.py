@@ -105,8 +105,7 @@ def sql_check(
     """Declare a check that a query decides.
 
     The package's ``sql/checks/<name>.sql`` returns one row: ``passed`` and the figures. ``sql/checks/<name>_rows.sql`` returns
-    what is listed, worst first, if anything is. Both may use ``$month``, ``$month_end``,
-    ``$cutoff`` and the named settings.
+    what is listed, worst first, if anything is. Both may use ``$month``, ``$month_end``, ``$cutoff`` and the named settings.
     """
 
     def judge(reader: Reader, month: date, values: Settings) -> Judgement:

@@ -88,7 +88,7 @@ _WORTH_TYPING = 64 << 20
 """Bytes from which a CSV file is typed at once: below it, parsing is quick whatever it takes."""
 
 _COMPARED = 2_000_000
-"""New versions of events that are compared at once: to put that many in order takes some gigabyte, in memory or on disk."""
+"""New versions of events that are compared at once: to put them in order takes several times the room that they take."""
 
 _LOOKED_AT = 50_000
 """Identifiers that are looked at together: a megabyte of text, which the processor's cache holds."""
@@ -401,8 +401,9 @@ class EventStore:
         doubts = " or ".join(f"({doubt})" for each in present if (doubt := plainly(each, name(each.name)))) or "false"
         hashes: list[key_index.Entries] = []
         may_be_untidy = False
+        # A cursor of its own, for the engine may be reading the file, a batch ahead.
         with pq.ParquetWriter(target, schema, **options) as writer, self._connection.cursor() as judge:
-            for columns in csv_texts(judge, file, list(present.values())):
+            for columns in csv_texts(self._connection, file, list(present.values())):
                 texts = dict(zip(present, columns, strict=True))
                 judge.register("landing_texts", pa.table({column.name: text for column, text in texts.items()}))
                 values = plain_text.plain_values(texts)

@@ -43,9 +43,13 @@ _ROWS = 1 << 15
 _HEAD = 1 << 20
 _LONGEST_LINE = 2_000_000
 _SMALLEST_BUFFER = 1 << 18
-_BLOCK = 16 << 20
-_ROWS_AT_ONCE = 122_880
 _BOM = "\ufeff"
+
+_BLOCK = 16 << 20
+"""Bytes of a large CSV file that Arrow reads at once: they become one part of what is written of it."""
+
+_ROWS_AT_ONCE = 122_880
+"""Rows that the engine reads at once of one, where it must."""
 
 _MANY = 50
 """Small files from which joining them pays."""
@@ -622,7 +626,7 @@ def csv_texts(connection: duckdb.DuckDBPyConnection, file: FileFacts, wanted: Se
     left to the engine, which refuses what is not regular.
 
     Args:
-        connection: the engine's.
+        connection: the engine's; used by another thread while rows are asked for.
         file: the file; not compressed.
         wanted: the places of the columns.
 
