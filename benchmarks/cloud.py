@@ -41,8 +41,8 @@ class Extent:
         times: repetitions; medians are shown.
         events: rows of the large day.
         pandas_events: rows of the day that pandas gets.
-        events_a_day: rows of each day of the history. Ten million take 25 GB of disk and, with their files written, an hour; of
-            fewer, starting processes is a larger share of a correction.
+        events_a_day: rows of each day of the history. Ten million take 25 GB of disk, half an hour to write and ten minutes
+            a repetition; of fewer, starting processes is a larger share of a correction.
         scratch: where the data stay for the next time; without it they go when the benchmark ends.
     """
 
