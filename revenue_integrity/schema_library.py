@@ -10,10 +10,14 @@ that was a fifth of a second of every command, with the development tools anothe
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 __all__ = ["pa"]
 
 _NOT_NEEDED = ("dask", "geopandas", "hypothesis", "modin", "polars", "pyspark")
+
+_LOOKED_FOR_AGAIN = ("geopandas",)
+"""Those that pandera looks for anew with each column of each schema: a twentieth of a second, unless known as missing."""
 
 
 @contextmanager
@@ -27,7 +31,12 @@ def _as_if_not_installed(*names: str) -> Iterator[None]:
     finally:
         for name in hidden:
             del sys.modules[name]
+            if name in _LOOKED_FOR_AGAIN and find_spec(name) is None:
+                sys.modules[name] = None  # type: ignore[assignment]  # as above
 
 
 with _as_if_not_installed(*_NOT_NEEDED):
     import pandera.pandas as pa
+
+    # The first frame that is validated would load them, and with them what makes examples.
+    import pandera.strategies.pandas_strategies  # noqa: F401 - loaded for what it loads

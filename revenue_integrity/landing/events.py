@@ -413,8 +413,7 @@ class EventStore:
                 else:
                     values.append(pa.array(np.zeros(len(values[0]), np.bool_)))
                 writer.write_batch(pa.record_batch(values, schema=schema))
-                (found,) = judge.sql(f"select {_hash(name(event_id.name))} from landing_texts").to_arrow_table().columns
-                hashes.append(found.to_numpy())
+                hashes.append(key_index.hashes_of(texts[event_id]))
                 may_be_untidy = may_be_untidy or plain_text.may_be_untidy(texts[event_id])
         return hashes, may_be_untidy
 
@@ -489,13 +488,13 @@ class EventStore:
             return file.may_be_untidy
         rows = f"select {file.projection} from {self._parquet(file.path)}"
         # In the order of the file: `preserve_insertion_order` is on.
-        reader = self._connection.sql(f"select {_hash('event_id')}, event_id from ({rows})").to_arrow_reader(_LOOKED_AT)
+        reader = self._connection.sql(f"select event_id from ({rows})").to_arrow_reader(_LOOKED_AT)
         entries = np.empty(file.rows, np.uint64)
         found, done = False, 0
         for batch in reader:
-            hashes, ids = batch.columns
+            (ids,) = batch.columns
             end = done + len(batch)
-            entries[done:end] = key_index.entries_of(hashes.to_numpy(), np.arange(done, end), file.rows)
+            entries[done:end] = key_index.entries_of(key_index.hashes_of(ids), np.arange(done, end), file.rows)
             found = found or plain_text.may_be_untidy(ids)
             done = end
         key_index.save(entries, _keys_of(file.path))
@@ -1188,16 +1187,6 @@ class EventStore:
             ) as x on c.tenant_id = x.tenant_id and c.event_id = x.event_id and c.usage_date <> x.usage_date
             where c.is_moved
         """
-
-
-def _hash(text: str) -> str:
-    """Return SQL for a hash of a text.
-
-    The engine takes a text eight bytes by eight, and what differs in the last byte of one such part is undone by as much in the
-    last byte of the next: of 900 million numbers written with twelve digits a quarter had the whole hash of another one. Read
-    backwards, other bytes are the last ones.
-    """
-    return f"hash({text}, reverse({text}))"
 
 
 def _save_index(file: _Kept, hashes: Sequence[key_index.Entries]) -> None:

@@ -36,7 +36,7 @@ from revenue_integrity.landing.zone import FoundBatch, Scan, digest_of, scan
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse.database import transaction
 
-RULES_VERSION = "5"
+RULES_VERSION = "6"
 """Raise it when reading, judging or resolving changes its results: the store is then built again from the landing zone."""
 
 _WANTED = 1000
@@ -214,13 +214,13 @@ def _known(connection: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> 
 
 def built_by(sources: Sequence[Source], settings: Settings) -> str:
     """Return what a store is built by: another value means that it must be built again."""
-    kept = [str(sorted(settings.tenant_of_billing_account.items())), duckdb.__version__]
+    # Which tenant a FOCUS account belongs to is settled when a file is kept.
+    tenants = [str(sorted(settings.tenant_of_billing_account.items()))]
     return fingerprint(
         under(sources, settings),
         settings.currency,
         RULES_VERSION,
-        # Which tenant a FOCUS account belongs to is settled when a file is kept; hashes of keys are the engine's.
-        *(kept if any(source.is_kept_in_files for source in sources) else []),
+        *(tenants if any(source.is_kept_in_files for source in sources) else []),
     )
 
 

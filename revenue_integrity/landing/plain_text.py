@@ -1,7 +1,7 @@
 """Whether texts are plainly what they are taken for, seen in their bytes as they lie in memory.
 
-Belongs here: looks at many texts at once that may only err on the side of doubt. Does not belong here: judging a single text, and
-saying what is wrong with it (``values``).
+Belongs here: the bytes of many texts at once, and looks at them that may only err on the side of doubt. Does not belong here:
+judging a single text, and saying what is wrong with it (``values``).
 
 A pattern for each text costs more than everything else that is done with millions of them. The bytes of a column lie side by
 side, so that the smallest and the largest of them tell most of what a pattern would.
@@ -19,8 +19,11 @@ from revenue_integrity.landing.contracts import SourceColumn
 from revenue_integrity.landing.values import CANONICAL_INSTANT
 from revenue_integrity.warehouse.storage import arrow_type
 
-_Bytes = npt.NDArray[np.uint8]
-_Places = npt.NDArray[np.int32] | npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+"""The bytes of texts, one after the other."""
+
+Places = npt.NDArray[np.int32] | npt.NDArray[np.int64]
+"""Where in them each text begins, and the last one ends."""
 
 _HOUR = len("2024-01-31T")
 _CLOCK_ENDS = len("2024-01-31T00:00:00")
@@ -32,7 +35,7 @@ _FLAGS = pa.array(["true", "false"])
 
 def may_be_untidy(identifiers: pa.Array) -> bool:
     """Return whether any of some identifiers is null or empty, or holds a character that no tidy one does."""
-    begins, text = _memory(identifiers)
+    begins, text = in_memory(identifiers)
     if identifiers.null_count or (begins[1:] == begins[:-1]).any():
         return True
     # Bytes below the first of a range wrap around to large ones.
@@ -61,7 +64,7 @@ def _all_plain(column: SourceColumn, texts: pa.Array) -> bool:
         return bool(pc.all(pc.is_in(texts.drop_null(), _FLAGS)).as_py())
     if texts.null_count or not len(texts):
         return False
-    begins, text = _memory(texts)
+    begins, text = in_memory(texts)
     if column.kind == "dec":
         return _all_decimal(column, begins, text)
     width = int(begins[1])
@@ -70,7 +73,7 @@ def _all_plain(column: SourceColumn, texts: pa.Array) -> bool:
     return _all_alike(text.reshape(len(texts), width), _DAY if column.kind == "date" else CANONICAL_INSTANT)
 
 
-def _memory(texts: pa.Array) -> tuple[_Places, _Bytes]:
+def in_memory(texts: pa.Array) -> tuple[Places, Bytes]:
     """Return where each of some texts begins and the last one ends, from 0, and the bytes of all."""
     _, places, data = texts.buffers()
     begins = np.frombuffer(places, np.int64 if pa.types.is_large_string(texts.type) else np.int32)
@@ -95,7 +98,7 @@ def _all_alike(table: npt.NDArray[np.uint8], pattern: str) -> bool:
     return bool(re.fullmatch(pattern, first.tobytes().decode("ascii", errors="replace")))
 
 
-def _of_columns(least_or_most: np.ufunc, table: npt.NDArray[np.uint8]) -> _Bytes:
+def _of_columns(least_or_most: np.ufunc, table: npt.NDArray[np.uint8]) -> Bytes:
     """Reduce each column of a table of few columns: many rows side by side make one long row, which takes a thirtieth."""
     whole = len(table) - len(table) % _SIDE_BY_SIDE
     width = table.shape[1]
@@ -103,11 +106,11 @@ def _of_columns(least_or_most: np.ufunc, table: npt.NDArray[np.uint8]) -> _Bytes
     if whole:
         long_rows = table[:whole].reshape(-1, _SIDE_BY_SIDE * width)
         parts.append(least_or_most.reduce(long_rows, axis=0).reshape(_SIDE_BY_SIDE, width))
-    found: _Bytes = least_or_most.reduce(np.concatenate(parts), axis=0)
+    found: Bytes = least_or_most.reduce(np.concatenate(parts), axis=0)
     return found
 
 
-def _all_decimal(column: SourceColumn, begins: _Places, text: _Bytes) -> bool:
+def _all_decimal(column: SourceColumn, begins: Places, text: Bytes) -> bool:
     if not len(text) or text.min() < ord("-") or text.max() > ord("9") or (text == ord("/")).any():
         return False
     # A cast that took them saw to it that there is one point at most, and a sign at the begin alone.

@@ -37,6 +37,10 @@ _CONFIGURATION = {
         "module": "revenue_integrity.orchestration.event_storage",
         "class": "KeptEngineEventLogStorage",
     },
+    "compute_logs": {
+        "module": "revenue_integrity.orchestration.compute_logs",
+        "class": "ShowingComputeLogManager",
+    },
     "run_monitoring": {"enabled": True, "free_slots_after_run_end_seconds": 60},
 }
 

@@ -20,8 +20,8 @@ from revenue_integrity.warehouse.table import Table
 _ROWS_PER_BATCH = 100_000
 """Rows whose text is in memory at once: some 20 MB."""
 
-_ESCAPES = {"chr(92)": "chr(92) || chr(92)", "chr(9)": "'\\t'", "chr(10)": "'\\n'", "chr(13)": "'\\r'"}
-"""What is escaped in text, and how, in SQL; the backslash first, for the others bring one."""
+_ESCAPES = {"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"}
+"""What is escaped in text, and how; the backslash first, for the others bring one."""
 
 
 class Part(NamedTuple):
@@ -37,9 +37,9 @@ def _field(column: str, sql_type: str) -> str:
     if sql_type == "VARCHAR":
         escaped = quoted
         for raw, written in _ESCAPES.items():
-            escaped = f"replace({escaped}, {raw}, {written})"
+            escaped = f"replace({escaped}, '{raw}', '{written}')"
         # To look for a character costs much less than to replace it, and text with any of them is rare.
-        usual = " and ".join(f"not contains({quoted}, {raw})" for raw in _ESCAPES)
+        usual = " and ".join(f"not contains({quoted}, '{raw}')" for raw in _ESCAPES)
         text = f"case when {usual} then {quoted} else {escaped} end"
     elif sql_type == "TIMESTAMP WITH TIME ZONE":
         text = f"epoch_us({quoted})::varchar"
