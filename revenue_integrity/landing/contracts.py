@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import cache
 from typing import Literal
 
 from revenue_integrity.schema_library import pa
@@ -281,7 +282,8 @@ class Source:
     optional: bool = False
     nulls: tuple[str, ...] = ()
     delivery: Delivery = "versions"
-    facts: Mapping[str, str] = field(default_factory=dict)
+    # Mappings have no hash; sources that differ in it alone are told apart all the same.
+    facts: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]
@@ -332,6 +334,7 @@ def under(sources: Sequence[Source], settings: Settings) -> tuple[Source, ...]:
     return tuple(replace(source, columns=tuple(map(column_under, source.columns))) for source in sources)
 
 
+@cache
 def raw_table(source: Source) -> Table:
     """Return the raw table of a source: every loaded row with its lineage and what became of it."""
     columns = [column.table_column() for column in source.columns]

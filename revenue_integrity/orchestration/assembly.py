@@ -4,7 +4,7 @@ Belongs here: which assets, jobs, sensors and resources a code location has. Doe
 location itself (``definitions``), which stands apart so that a command does not build it beside its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,16 +24,18 @@ from revenue_integrity.orchestration.table_assets import IO_MANAGER, landing_ass
 from revenue_integrity.orchestration.violations import ReportingIOManager
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.registry import STREAMS, all_tables
+from revenue_integrity.streams.stream import Stream
 
 
 def build_definitions(
     settings: Settings,
     *,
+    streams: Sequence[Stream] = STREAMS,
     as_of: datetime | None = None,
     pool: str | None = POOL,
     resource_overrides: Mapping[str, Any] | None = None,
 ) -> dg.Definitions:
-    """Return all definitions over a home; with ``as_of``, those of a past world, which publishes nothing.
+    """Return all definitions over a home, or those of some streams; with ``as_of``, of a past world, which publishes nothing.
 
     Steps that open the warehouse take their turn in ``pool``. A process that keeps the warehouse open over many steps passes
     ``None``: waiting for the pool, it would keep out the very step that holds the pool and waits for the warehouse.
@@ -49,7 +51,7 @@ def build_definitions(
     partitions = month_partitions(settings)
     tables = all_tables()
     assets: list[dg.AssetsDefinition] = []
-    for stream in STREAMS:
+    for stream in streams:
         made = [
             landing_asset(stream, settings, partitions, as_of, pool),
             *table_assets(stream, settings, partitions, tables, pool),

@@ -82,6 +82,12 @@ class KeptEngineEventLogStorage(SqliteEventLogStorage):
             self._let_go(next(iter(self._engines)))
         return engine
 
+    def _initdb(self, engine: Engine, for_index_shard: bool = False) -> None:
+        super()._initdb(engine, for_index_shard)
+        if for_index_shard:
+            # A new index has the tables of a run's log, and nothing in them yet.
+            self._keep_empty(engine)
+
     def _let_go(self, shard: str) -> None:
         if shard in self._engines:
             self._engines.pop(shard)[0].dispose()
@@ -127,7 +133,7 @@ class KeptEngineEventLogStorage(SqliteEventLogStorage):
         return True
 
     def _keep_empty(self, engine: Engine) -> None:
-        """Keep the log of a run that has not begun as the empty one, if there is none."""
+        """Keep a database that has just been made as the empty log, if there is none."""
         if self._empty.exists():
             return
         with tempfile.TemporaryDirectory(dir=self._base_dir) as scratch:

@@ -105,7 +105,7 @@ def run(
     """
     streams = STREAMS if stream is None else (stream_named(stream),)
     with open_instance(settings) as instance:
-        runner = _Runner(build_definitions(settings, pool=None), instance, settings, say)
+        runner = _Runner(build_definitions(settings, streams=streams, pool=None), instance, settings, say)
         process.begun()
         if select is not None:
             runner.run_selection(select, settings.months if wanted is None else wanted)
@@ -127,7 +127,7 @@ def run_as_of(settings: Settings, as_of: datetime, wanted: Sequence[date] | None
     past = past_world(settings, as_of)
     streams = STREAMS if stream is None else (stream_named(stream),)
     with dg.DagsterInstance.ephemeral() as instance:
-        runner = _Runner(build_definitions(past, as_of=as_of, pool=None), instance, past, say, as_of)
+        runner = _Runner(build_definitions(past, streams=streams, as_of=as_of, pool=None), instance, past, say, as_of)
         for each in streams:
             ingestion.ingest(past, each, as_of)
         for each in ingestion.in_use(past, streams):
