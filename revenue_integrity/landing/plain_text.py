@@ -38,10 +38,13 @@ def may_be_untidy(identifiers: pa.Array) -> bool:
     begins, text = in_memory(identifiers)
     if identifiers.null_count or (begins[1:] == begins[:-1]).any():
         return True
-    # Bytes below the first of a range wrap around to large ones.
-    return bool(len(text)) and bool(
-        text.min() < ord("!") or text.max() > ord("~") or (text - np.uint8(ord("_"))).min() <= ord("z") - ord("_")
-    )
+    if not len(text):
+        return False
+    least, most = text.min(), text.max()
+    if least < ord("!") or most > ord("~"):
+        return True
+    # Most have nothing from `_` to `z`, and are not looked through for it. Bytes below `_` wrap around to large ones.
+    return bool(most >= ord("_") and (text - np.uint8(ord("_"))).min() <= ord("z") - ord("_"))
 
 
 def plain_values(texts: Mapping[SourceColumn, pa.Array]) -> list[pa.Array] | None:
