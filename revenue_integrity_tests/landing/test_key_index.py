@@ -163,6 +163,13 @@ def test_a_hash_depends_on_its_text_alone(texts: list[str], begin: int) -> None:
     assert key_index.hashes_of(column.cast(pa.large_string())).tolist() == [hash_by_hand(text) for text in texts[begin:]]
 
 
+def test_many_texts_are_hashed_as_few_are() -> None:
+    texts = [str(number) for number in range(0, 2_500_000, 10)]
+    found = key_index.hashes_of(pa.array(texts))
+    assert found[::5_000].tolist() == [hash_by_hand(text) for text in texts[::5_000]]
+    assert len(found) == len(texts)
+
+
 def test_hashes_are_those_of_the_kept_indexes() -> None:
     # Another value for one of them needs another RULES_VERSION, or events that are on record are not met any more.
     assert key_index.hashes_of(pa.array(["", "a", "EVT-000000000001"])).tolist() == [0, 2912832526001814464, 13926943757359290263]

@@ -8,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from revenue_integrity.errors import UsageError
 from revenue_integrity.orchestration import ingestion, runner
 from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.check_results import CheckRecord, results_of_month
@@ -158,6 +159,15 @@ def test_a_selection_is_all_that_runs(golden_home: Settings) -> None:
     assert (summary.runs, summary.failures) == (1, [])
     after = records(changed)
     assert [name for name in before if after[name].computed_at != before[name].computed_at] == ["curated.meter_daily@2025-04"]
+
+
+def test_a_selection_within_a_stream_names_its_assets_alone(golden_home: Settings) -> None:
+    before = records(golden_home)
+    with pytest.raises(UsageError, match="names no asset"):
+        run(golden_home, stream="cloud", select='key:"colocation/curated/meter_daily"')
+    assert records(golden_home) == before
+    summary = run(golden_home, stream="colocation", select='key:"colocation/curated/meter_daily"')
+    assert (summary.runs, summary.failures) == (1, [])
 
 
 def test_a_past_world_stands_apart(golden_home: Settings) -> None:
