@@ -37,7 +37,8 @@ def logs_of(instance: dg.DagsterInstance) -> tuple[str, str]:
 def test_all_that_a_run_writes_is_shown_and_kept(tmp_path: Path) -> None:
     settings = home_settings(tmp_path)
     code = f"""{BEGIN}
-        print("of Python")
+        # A stream that is no terminal is written in parts; what others write meanwhile comes before what is still held.
+        print("of Python", flush=True)
         subprocess.run(["sh", "-c", "echo of a child; echo error of a child >&2"], check=True)
         children = [Path(task, "children").read_text() for task in Path("/proc/self/task").iterdir()]
         print("processes that watch:", "".join(children).split())
