@@ -169,7 +169,7 @@ def definitions() -> Facts:
 
 def demo_run(home: str) -> Facts:
     """Do what `make run` does: simulate where there is nothing, run every month, close what can be closed."""
-    from revenue_integrity import cli
+    from revenue_integrity.cli import program as cli
 
     # The command takes its settings from the environment, and each piece has a process of its own.
     os.environ["REVENUE_INTEGRITY_HOME"] = home

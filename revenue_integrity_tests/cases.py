@@ -15,10 +15,10 @@ import pandas as pd
 from revenue_integrity import months, output
 from revenue_integrity.landing.datasets import read_batches, read_quarantine
 from revenue_integrity.landing.ingest import ingest
+from revenue_integrity.model.rule import Reads, Rule
+from revenue_integrity.model.stream import Stream
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.colocation.stream import COLOCATION
-from revenue_integrity.streams.rules import Reads, Rule
-from revenue_integrity.streams.stream import Stream
 from revenue_integrity.warehouse import database
 from revenue_integrity.warehouse.storage import read_partitions, rows_of_query, write_partition
 

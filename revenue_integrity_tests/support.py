@@ -19,10 +19,10 @@ from typing import Any
 
 import pandas as pd
 
+from revenue_integrity.model import table as column
+from revenue_integrity.model.table import Table, table
 from revenue_integrity.settings import PREFIX, Settings
 from revenue_integrity.warehouse import publish
-from revenue_integrity.warehouse import table as column
-from revenue_integrity.warehouse.table import Table, table
 
 MARCH = date(2025, 3, 1)
 APRIL = date(2025, 4, 1)
@@ -113,7 +113,7 @@ def command(settings: Settings, *arguments: str, **variables: str) -> subprocess
 
 
 def _exit_code(arguments: Sequence[str]) -> int:
-    from revenue_integrity.cli import main
+    from revenue_integrity.cli.program import main
 
     try:
         main(list(arguments))
@@ -134,7 +134,7 @@ def command_process(
     settings: Settings, *arguments: str, timeout: int = 120, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """Run ``revenue-integrity`` in a process of its own, over a home."""
-    code = "import sys; from revenue_integrity.cli import main; main(sys.argv[1:])"
+    code = "import sys; from revenue_integrity.cli.program import main; main(sys.argv[1:])"
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],
         env=environment_of(settings) | variables,

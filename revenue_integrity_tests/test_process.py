@@ -83,8 +83,8 @@ assert gc.get_threshold()[0] == 50_000
 @pytest.mark.parametrize(
     ("imported", "left_out"),
     [
-        ("revenue_integrity.cli", {"pandas", "duckdb", "dagster"}),
-        ("revenue_integrity.orchestration.exports", {"dagster"}),
+        ("revenue_integrity.cli.program", {"pandas", "duckdb", "dagster"}),
+        ("revenue_integrity.serving.export", {"dagster"}),
         ("revenue_integrity.definitions", {"pyspark", "geopandas", "hypothesis"}),
     ],
 )

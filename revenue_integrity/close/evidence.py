@@ -12,23 +12,11 @@ from typing import Any
 import pandas as pd
 
 from revenue_integrity.close.calendar import cutoff
-from revenue_integrity.close.judgement import Figure, Judge, Judgement, Reader
 from revenue_integrity.exact import named_rows
+from revenue_integrity.model.check import Figure, Judge, Judgement, Reader
+from revenue_integrity.model.query import Query
+from revenue_integrity.model.signed import Extracts
 from revenue_integrity.settings import Settings
-from revenue_integrity.warehouse.query import Query
-
-
-@dataclass(frozen=True)
-class Extracts:
-    """Which sources of a stream must have delivered at or after the cutoff.
-
-    Attributes:
-        prefix: how the names of sources begin that must, once they have delivered at all; empty for none.
-        always: the source that must even if it never delivered; empty for none.
-    """
-
-    prefix: str = ""
-    always: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from decimal import Decimal
 
 import pandas as pd
 
-from revenue_integrity.warehouse import table as column
-from revenue_integrity.warehouse.table import Table, table
+from revenue_integrity.model import table as column
+from revenue_integrity.model.table import Table, table
 
 
 @dataclass(frozen=True)

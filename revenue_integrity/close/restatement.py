@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from revenue_integrity.close.signed import SignedTable
+from revenue_integrity.model.signed import SignedTable
 from revenue_integrity.output import plain, text
 
 COLUMNS = ("month", "from_version", "dataset", "key", "measure", "old", "new", "delta", "cause", "batches")

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from revenue_integrity.close.causes import FAMILIES, LABELS
+from revenue_integrity.model import table as column
+from revenue_integrity.model.table import Table, table
 from revenue_integrity.schema_library import pa
-from revenue_integrity.warehouse import table as column
-from revenue_integrity.warehouse.table import Table, table
 
 AS_OF_CLOSE = "as_of_close"
 """The view of what was posted by the cutoff."""

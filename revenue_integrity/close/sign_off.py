@@ -12,9 +12,9 @@ from enum import StrEnum
 from typing import Any
 
 from revenue_integrity import months
-from revenue_integrity.close.judgement import Gate
 from revenue_integrity.close.ledger import Action, Entry
 from revenue_integrity.errors import Refusal
+from revenue_integrity.model.check import Gate
 from revenue_integrity.settings import Settings
 
 

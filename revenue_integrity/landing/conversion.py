@@ -24,11 +24,11 @@ import pyarrow as pa
 
 from revenue_integrity.errors import LandingError, UsageError
 from revenue_integrity.landing import nem12, styles
-from revenue_integrity.landing.contracts import Source, SourceColumn
 from revenue_integrity.landing.mapping import NUMBERS, ColumnRule, FileStyle, Mapping
 from revenue_integrity.landing.reading import Stager, inspect
 from revenue_integrity.landing.values import name, quote
 from revenue_integrity.landing.zone import Landed, land
+from revenue_integrity.model.source import Source, SourceColumn
 from revenue_integrity.settings import Settings
 
 PROBLEM = "mapping_problem"

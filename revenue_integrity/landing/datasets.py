@@ -9,10 +9,10 @@ from datetime import date
 import duckdb
 import pandas as pd
 
-from revenue_integrity.warehouse import table as column
-from revenue_integrity.warehouse.query import Query
+from revenue_integrity.model import table as column
+from revenue_integrity.model.query import Query
+from revenue_integrity.model.table import Table, table
 from revenue_integrity.warehouse.storage import rows_of
-from revenue_integrity.warehouse.table import Table, table
 
 
 def batches_table(stream: str) -> Table:

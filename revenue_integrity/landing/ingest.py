@@ -27,12 +27,13 @@ import duckdb
 
 from revenue_integrity import clock
 from revenue_integrity.errors import LandingError, WarehouseError
-from revenue_integrity.landing import events, slices
-from revenue_integrity.landing.contracts import Lookup, Source, fingerprint, raw_table, under
+from revenue_integrity.landing.eventstore import slices
+from revenue_integrity.landing.eventstore import store as events
 from revenue_integrity.landing.merge import DELTA, Merge, create_delta, remake_lookup
 from revenue_integrity.landing.reading import FileFacts, Stager, inspect, sha256_of
 from revenue_integrity.landing.values import name, quote
 from revenue_integrity.landing.zone import FoundBatch, Scan, digest_of, scan
+from revenue_integrity.model.source import Lookup, Source, fingerprint, raw_table, under
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse.database import transaction
 

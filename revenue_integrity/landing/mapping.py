@@ -40,7 +40,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from revenue_integrity.errors import UsageError
 from revenue_integrity.landing import nem12, styles
-from revenue_integrity.landing.contracts import Source, SourceColumn
+from revenue_integrity.model.source import Source, SourceColumn
 
 NUMBERS = ("int", "dec", "money")
 """Kinds of columns whose texts are numbers."""

@@ -12,8 +12,8 @@ from datetime import date
 
 import duckdb
 
-from revenue_integrity.landing.contracts import LINEAGE, STATUS, DayFacts, Lookup, Source
 from revenue_integrity.landing.values import name, quote
+from revenue_integrity.model.source import LINEAGE, STATUS, DayFacts, Lookup, Source
 
 _LARGE = 200_000
 """Rows from which a file is worth a branch of its own; ``_LARGE_FILES`` bounds how many branches there are."""

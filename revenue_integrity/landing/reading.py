@@ -32,8 +32,8 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 
-from revenue_integrity.landing.contracts import Source
 from revenue_integrity.landing.values import judged, name, parsed, quote
+from revenue_integrity.model.source import Source
 
 FORMATS = {".csv": "csv", ".csv.gz": "csv", ".parquet": "parquet", ".json": "json"}
 """The file formats of the landing zone, by the end of the file name."""

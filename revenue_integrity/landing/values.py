@@ -11,7 +11,7 @@ engine runs the slow one only for the rows that need it. Casts alone would not d
 import zoneinfo
 from dataclasses import dataclass
 
-from revenue_integrity.landing.contracts import RESERVED_IDS, SourceColumn
+from revenue_integrity.model.source import RESERVED_IDS, SourceColumn
 
 SPACE = (
     "\t\n\x0b\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"

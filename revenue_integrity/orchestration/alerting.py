@@ -13,13 +13,13 @@ from typing import Any
 import dagster as dg
 
 from revenue_integrity import clock, logs, months
-from revenue_integrity.alerts import events, outbox
-from revenue_integrity.alerts.delivery import Delivered, deliver
-from revenue_integrity.alerts.events import Breach, FailedCheck, Kind
 from revenue_integrity.close.sign_off import CheckFact, reopened_because
+from revenue_integrity.computing import ingestion
+from revenue_integrity.desk.alerts import events, outbox
+from revenue_integrity.desk.alerts.delivery import Delivered, deliver
+from revenue_integrity.desk.alerts.events import Breach, FailedCheck, Kind
+from revenue_integrity.desk.close import CloseRow, close_rows
 from revenue_integrity.errors import PublishError
-from revenue_integrity.orchestration import ingestion
-from revenue_integrity.orchestration.close import CloseRow, close_rows
 from revenue_integrity.orchestration.instance import open_instance
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.registry import STREAMS

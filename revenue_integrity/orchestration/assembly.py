@@ -10,12 +10,13 @@ from typing import Any
 
 import dagster as dg
 
+from revenue_integrity.desk.packs import pack_asset
 from revenue_integrity.errors import Refusal
+from revenue_integrity.model.stream import Stream
 from revenue_integrity.orchestration.alerting import alerts_sensor
 from revenue_integrity.orchestration.instance import POOL
 from revenue_integrity.orchestration.jobs import month_job
 from revenue_integrity.orchestration.late_data import late_data_sensor
-from revenue_integrity.orchestration.packs import pack_asset
 from revenue_integrity.orchestration.partitions import month_partitions
 from revenue_integrity.orchestration.publication import publication_asset
 from revenue_integrity.orchestration.pulls import pull_assets
@@ -24,7 +25,6 @@ from revenue_integrity.orchestration.table_assets import IO_MANAGER, landing_ass
 from revenue_integrity.orchestration.violations import ReportingIOManager
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.registry import STREAMS, all_tables
-from revenue_integrity.streams.stream import Stream
 
 
 def build_definitions(

@@ -13,8 +13,8 @@ import dagster as dg
 import pandas as pd
 
 from revenue_integrity import output
-from revenue_integrity.close.judgement import Check, Figure, Gate, Judgement
-from revenue_integrity.warehouse.table import Table
+from revenue_integrity.model.check import Check, Figure, Gate, Judgement
+from revenue_integrity.model.table import Table
 
 GATE_KEY = "gate"
 """Metadata key under which a check names its gate; the sign-off gate reads it from the definition, never from a run."""

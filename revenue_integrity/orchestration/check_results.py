@@ -13,7 +13,7 @@ import dagster as dg
 from dagster._core.event_api import PartitionKeyFilter
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord, AssetCheckExecutionRecordStatus
 
-from revenue_integrity.close.judgement import Gate, State
+from revenue_integrity.model.check import Gate, State
 from revenue_integrity.orchestration.check_factory import EXACT, GATE_KEY, LARGEST
 
 

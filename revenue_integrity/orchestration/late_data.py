@@ -18,21 +18,15 @@ import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
 
 from revenue_integrity import clock, logs, months
-from revenue_integrity.alerts import events, outbox
-from revenue_integrity.orchestration import ingestion
+from revenue_integrity.computing import ingestion
+from revenue_integrity.computing.staleness import due_months, new_batches, present_states, stale_partitions, stale_sources
+from revenue_integrity.desk.alerts import events, outbox
+from revenue_integrity.model.stream import Stream
 from revenue_integrity.orchestration.jobs import MONTH_JOB
 from revenue_integrity.orchestration.publication import is_published
-from revenue_integrity.orchestration.staleness import (
-    due_months,
-    new_batches,
-    present_states,
-    stale_partitions,
-    stale_sources,
-)
 from revenue_integrity.orchestration.table_assets import WHY_TAG
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.registry import STREAMS
-from revenue_integrity.streams.stream import Stream
 from revenue_integrity.warehouse.catalog import read_catalog, sha256_of
 
 UNFINISHED = [

@@ -18,23 +18,24 @@ import pandas as pd
 import pyarrow as pa
 
 from revenue_integrity import logs, months
-from revenue_integrity.close.judgement import Gate, Judgement
-from revenue_integrity.close.signed import SignedTable
+from revenue_integrity.computing import ingestion
+from revenue_integrity.computing.manifests import publish_frame, publish_manifest
+from revenue_integrity.computing.publication_tables import checks_table, publication_table
 from revenue_integrity.landing.datasets import batches_table, quarantine_table
-from revenue_integrity.orchestration import check_factory, ingestion
+from revenue_integrity.model.check import Gate, Judgement
+from revenue_integrity.model.query import listed_days
+from revenue_integrity.model.signed import SignedTable
+from revenue_integrity.model.stream import Stream
+from revenue_integrity.model.table import Table
+from revenue_integrity.orchestration import check_factory
 from revenue_integrity.orchestration.check_results import CheckRecord, results_of_month
-from revenue_integrity.orchestration.manifests import publish_frame, publish_manifest
 from revenue_integrity.orchestration.partitions import month_of
-from revenue_integrity.orchestration.publication_tables import checks_table, publication_table
 from revenue_integrity.orchestration.table_assets import asset_key
 from revenue_integrity.settings import Settings
-from revenue_integrity.streams.stream import Stream
 from revenue_integrity.warehouse import catalog, database, publish
 from revenue_integrity.warehouse.hashing import canonical_digest, canonical_digests, content_hash, empty_digest, ordered_by
 from revenue_integrity.warehouse.parts import others, publish_parts, remove_others
-from revenue_integrity.warehouse.query import listed_days
 from revenue_integrity.warehouse.storage import arrow_schema, ensure_table, hash_of_slices
-from revenue_integrity.warehouse.table import Table
 
 PUBLISHED_CHECK = "month_may_be_published"
 

@@ -16,21 +16,21 @@ from typing import Any
 import dagster as dg
 
 from revenue_integrity import logs, months, process
+from revenue_integrity.computing import ingestion
+from revenue_integrity.computing.publication_tables import publication_table
+from revenue_integrity.computing.staleness import behind, due_months, stale_partitions, stale_sources
 from revenue_integrity.errors import UsageError
-from revenue_integrity.orchestration import ingestion
+from revenue_integrity.model.stream import Stream
 from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.check_results import is_interrupted, results_of_month
 from revenue_integrity.orchestration.instance import PROCESS_TAG, open_instance, process_tag
 from revenue_integrity.orchestration.jobs import MONTH_JOB
 from revenue_integrity.orchestration.late_data import busy_months
 from revenue_integrity.orchestration.publication import PUBLISHED_CHECK, is_published
-from revenue_integrity.orchestration.publication_tables import publication_table
 from revenue_integrity.orchestration.pulls import PULL_GROUP
-from revenue_integrity.orchestration.staleness import behind, due_months, stale_partitions, stale_sources
 from revenue_integrity.orchestration.table_assets import ALL, SELECTED, WHY_TAG, asset_key
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.registry import STREAMS, stream_named
-from revenue_integrity.streams.stream import Stream
 from revenue_integrity.warehouse import database
 from revenue_integrity.warehouse.catalog import read_catalog
 

@@ -35,7 +35,7 @@ def sign_off_job(settings: Settings) -> dg.JobDefinition:
         description="Prepares, approves, waives or reopens a month; a refusal names its reason and what to do next.",
     )
     def decide(context: dg.OpExecutionContext, config: SignOffConfig) -> None:
-        from revenue_integrity.orchestration import close
+        from revenue_integrity.desk import close
 
         with logs.writing(settings, SIGN_OFF_JOB, month=config.month):
             try:

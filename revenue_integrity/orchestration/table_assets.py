@@ -13,21 +13,23 @@ import duckdb
 import pandas as pd
 
 from revenue_integrity import months
-from revenue_integrity.close.judgement import Check, Gate, Judgement
-from revenue_integrity.landing.contracts import Source, raw_table
+from revenue_integrity.computing import ingestion
+from revenue_integrity.computing.lineage import column_lineage
+from revenue_integrity.computing.staleness import present_fingerprint, raw_record, stale_days
+from revenue_integrity.computing.versions import version_of_rule
 from revenue_integrity.landing.datasets import batches_table, quarantine_table
-from revenue_integrity.orchestration import check_factory, ingestion
-from revenue_integrity.orchestration.lineage import column_lineage
+from revenue_integrity.model.check import Check, Gate, Judgement
+from revenue_integrity.model.query import Query
+from revenue_integrity.model.rule import Reads, Rule
+from revenue_integrity.model.source import Source, raw_table
+from revenue_integrity.model.stream import Stream, checks_of
+from revenue_integrity.model.table import Table
+from revenue_integrity.orchestration import check_factory
+from revenue_integrity.orchestration.io_manager import Computed, Unchanged
 from revenue_integrity.orchestration.partitions import month_of, window
-from revenue_integrity.orchestration.staleness import present_fingerprint, raw_record, stale_days
 from revenue_integrity.settings import Settings
-from revenue_integrity.streams.rules import Reads, Rule
-from revenue_integrity.streams.stream import Stream, checks_of
 from revenue_integrity.warehouse import catalog, database
-from revenue_integrity.warehouse.io_manager import Computed, Unchanged
-from revenue_integrity.warehouse.query import Query
 from revenue_integrity.warehouse.storage import Sliced, rows_of_query
-from revenue_integrity.warehouse.table import Table
 from revenue_integrity.warehouse.validation import SchemaViolation
 
 IO_MANAGER = "warehouse"
@@ -268,7 +270,7 @@ def _table_asset(
         pool=pool,
         ins=ins,
         deps=deps,
-        code_version=catalog.version_of_rule(rule),
+        code_version=version_of_rule(rule),
         io_manager_key=IO_MANAGER,
         check_specs=check_factory.check_specs(table, checks, partitions),
     )
@@ -284,7 +286,7 @@ def _table_asset(
                 with database.connect(settings) as connection:
                     frames = {name: rows_of_query(connection, query) for name, query in rule.queries(month, settings).items()}
             rows = rule.function(month, settings, **frames)
-            version, used = catalog.version_of_rule(rule), settings.values(*rule.settings)
+            version, used = version_of_rule(rule), settings.values(*rule.settings)
             sliced = None
             if rule.stage is not None:
                 sliced = Sliced(stale_days(recorded, version, used, inputs), recorded.slices if recorded else {})

@@ -6,8 +6,8 @@ Belongs here: the bridge between a write that was refused and its check. Does no
 import dagster as dg
 
 from revenue_integrity.errors import RevenueIntegrityError
+from revenue_integrity.orchestration.io_manager import WarehouseIOManager
 from revenue_integrity.orchestration.table_assets import report_violation
-from revenue_integrity.warehouse.io_manager import WarehouseIOManager
 from revenue_integrity.warehouse.validation import SchemaViolation
 
 

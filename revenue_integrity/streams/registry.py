@@ -4,11 +4,11 @@ Belongs here: the list, and finding a source or table by the names that people u
 """
 
 from revenue_integrity.errors import UsageError
-from revenue_integrity.landing.contracts import Source, raw_table
+from revenue_integrity.model.source import Source, raw_table
+from revenue_integrity.model.stream import Stream
+from revenue_integrity.model.table import Table
 from revenue_integrity.streams.cloud.stream import CLOUD
 from revenue_integrity.streams.colocation.stream import COLOCATION
-from revenue_integrity.streams.stream import Stream
-from revenue_integrity.warehouse.table import Table
 
 STREAMS: tuple[Stream, ...] = (COLOCATION, CLOUD)
 

@@ -7,14 +7,13 @@ The warehouse is the truth; ``<home>/catalog/*.json`` is a copy, written after c
 """
 
 import hashlib
-import inspect
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +21,9 @@ import duckdb
 
 from revenue_integrity import clock, months
 from revenue_integrity.files import write_if_changed
+from revenue_integrity.model.table import Table
 from revenue_integrity.settings import Settings
-from revenue_integrity.streams.rules import Rule
 from revenue_integrity.warehouse.hashing import Part
-from revenue_integrity.warehouse.query import read_sql
-from revenue_integrity.warehouse.table import Table
 
 ABSENT = "absent"
 """Hash of a neighbour that is not there: a state like any other."""
@@ -104,17 +101,6 @@ def sha256_of(value: Any) -> str:
 def fingerprint(code_version: str, settings: Mapping[str, str], inputs: Mapping[str, str]) -> str:
     """Return the hash of everything that a partition is made from."""
     return sha256_of({"code": code_version, "settings": dict(settings), "inputs": dict(inputs)})
-
-
-@cache
-def version_of_rule(rule: Rule) -> str:
-    """Return the version of a rule: a hash over its module, its SQL and its table's declaration, so nobody has to count it up."""
-    module = inspect.getmodule(rule.function)
-    if module is None or module.__package__ is None:
-        raise TypeError(f"the rule of {rule.table.qualified} stands in no module")
-    declared = [(name, rule.table.sql_type(name), rule.table.schema.columns[name].nullable) for name in rule.table.columns]
-    texts = [read_sql(module.__package__, path) for path in rule.sql]
-    return sha256_of([inspect.getsource(module), texts, list(rule.table.key), declared])
 
 
 _DDL = """

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from revenue_integrity.warehouse.table import Table
+from revenue_integrity.model.table import Table
 
 _ROWS_PER_BATCH = 100_000
 """Rows whose text is in memory at once: some 20 MB."""

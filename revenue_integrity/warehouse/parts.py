@@ -22,6 +22,8 @@ import pyarrow.parquet as pq
 from revenue_integrity import clock, months
 from revenue_integrity.errors import PublishError
 from revenue_integrity.files import sync
+from revenue_integrity.model.query import listed_days
+from revenue_integrity.model.table import Table
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import catalog
 from revenue_integrity.warehouse.catalog import sha256_of
@@ -43,9 +45,7 @@ from revenue_integrity.warehouse.publish import (
     write_manifest,
     write_through,
 )
-from revenue_integrity.warehouse.query import listed_days
 from revenue_integrity.warehouse.storage import arrow_schema, slices_of_parts
-from revenue_integrity.warehouse.table import Table
 
 PUBLISHED_AT = "published_at"
 """Run-time column of a table in parts that publishing fills: when the row's content was published first."""

@@ -34,10 +34,10 @@ import pyarrow.parquet as pq
 from revenue_integrity import clock, months
 from revenue_integrity.errors import PublishError
 from revenue_integrity.files import sync, write_if_changed
+from revenue_integrity.model.table import Table
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse.hashing import canonical_digests, empty_digest
 from revenue_integrity.warehouse.storage import arrow_schema, exact_frame
-from revenue_integrity.warehouse.table import Table
 
 _FACTS = b"revenue_integrity"
 """Parquet metadata key under which a file carries its facts as JSON."""

@@ -25,10 +25,11 @@ import duckdb
 
 from revenue_integrity import process
 from revenue_integrity.errors import RevenueIntegrityError, SettingsError, WarehouseError
+from revenue_integrity.model.query import Query
+from revenue_integrity.model.stage import ScannedFile, StageInputs
 from revenue_integrity.settings import Settings
-from revenue_integrity.warehouse.engine import ScannedFile, StageInputs, scan_sql
+from revenue_integrity.warehouse.engine import scan_sql
 from revenue_integrity.warehouse.portable import projection_to_spark, to_spark
-from revenue_integrity.warehouse.query import Query
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

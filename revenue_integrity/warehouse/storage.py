@@ -17,9 +17,9 @@ import pandas as pd
 import pyarrow as pa
 
 from revenue_integrity.errors import WarehouseError
+from revenue_integrity.model.query import Query, listed_days
+from revenue_integrity.model.table import Table
 from revenue_integrity.warehouse.hashing import Part, canonical_digests, content_hash
-from revenue_integrity.warehouse.query import Query, listed_days
-from revenue_integrity.warehouse.table import Table
 from revenue_integrity.warehouse.validation import validate_frame, validate_rows
 
 Value = pd.DataFrame | Query

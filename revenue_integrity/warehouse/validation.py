@@ -15,8 +15,8 @@ import duckdb
 import pandas as pd
 
 from revenue_integrity.errors import RevenueIntegrityError
+from revenue_integrity.model.table import Table
 from revenue_integrity.schema_library import pa
-from revenue_integrity.warehouse.table import Table
 
 SAMPLE_ROWS = 20
 

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from revenue_integrity.close.restatement import changes
-from revenue_integrity.close.signed import SignedTable, content_hash, signed_table
-from revenue_integrity.warehouse import table as column
-from revenue_integrity.warehouse.table import Table, table
+from revenue_integrity.close.signed_content import content_hash
+from revenue_integrity.model import table as column
+from revenue_integrity.model.signed import SignedTable, signed_table
+from revenue_integrity.model.table import Table, table
 from revenue_integrity_tests.support import MARCH
 
 CHARGES: Table = table(

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from revenue_integrity.close.judgement import Gate
 from revenue_integrity.close.ledger import GENESIS, Action, Entry
 from revenue_integrity.close.sign_off import (
     CheckFact,
@@ -25,6 +24,7 @@ from revenue_integrity.close.sign_off import (
     status_of,
 )
 from revenue_integrity.errors import Refusal
+from revenue_integrity.model.check import Gate
 from revenue_integrity.settings import Settings
 from revenue_integrity_tests.support import home_settings
 

@@ -415,7 +415,7 @@ def test_a_failure_in_the_middle_leaves_the_store_as_it_was(store: Store, monkey
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("revenue_integrity.landing.slices.refresh", fail)
+        patch.setattr("revenue_integrity.landing.eventstore.slices.refresh", fail)
         with pytest.raises(KeyboardInterrupt):
             store.ingest()
     assert store.state() == before

@@ -7,8 +7,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from revenue_integrity.landing.contracts import SourceColumn
 from revenue_integrity.landing.values import judged, parsed
+from revenue_integrity.model.source import SourceColumn
 
 CONNECTION = duckdb.connect()
 CONNECTION.execute("set TimeZone = 'UTC'")

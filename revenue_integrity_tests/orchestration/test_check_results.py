@@ -7,7 +7,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from revenue_integrity.close.judgement import Gate, Judgement
+from revenue_integrity.model.check import Gate, Judgement
 from revenue_integrity.orchestration import check_factory
 from revenue_integrity.orchestration.check_results import CheckRecord, results_of_month
 from revenue_integrity_tests.support import SAMPLE

@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from revenue_integrity.close.judgement import Gate
+from revenue_integrity.model.check import Gate
 from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.check_factory import GATE_KEY, SCHEMA_CHECK
 from revenue_integrity.orchestration.partitions import month_partitions

@@ -6,9 +6,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from revenue_integrity.desk.status import status_frame
 from revenue_integrity.landing.zone import digest_of
 from revenue_integrity.orchestration import runner
-from revenue_integrity.orchestration.status import status_frame
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.registry import STREAMS
 from revenue_integrity.warehouse import publish
@@ -145,8 +145,8 @@ def test_rows_that_break_their_declaration_are_a_failed_check_and_stop_what_is_b
 ) -> None:
     from dataclasses import replace
 
+    from revenue_integrity.model.query import Query
     from revenue_integrity.orchestration import assembly
-    from revenue_integrity.warehouse.query import Query
 
     before = hashes(golden_home)
     files = published_bytes(golden_home)

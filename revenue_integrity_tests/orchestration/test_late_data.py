@@ -8,8 +8,9 @@ import dagster as dg
 import pytest
 
 from revenue_integrity import clock, months
-from revenue_integrity.alerts import events
-from revenue_integrity.orchestration import ingestion, runner
+from revenue_integrity.computing import ingestion
+from revenue_integrity.desk.alerts import events
+from revenue_integrity.orchestration import runner
 from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.instance import open_instance
 from revenue_integrity.orchestration.late_data import BATCHES_TAG, PARTITION_TAG, WHY_TAG, Memory, busy_months, plan

@@ -8,8 +8,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from revenue_integrity.computing import ingestion
 from revenue_integrity.errors import UsageError
-from revenue_integrity.orchestration import ingestion, runner
+from revenue_integrity.orchestration import runner
 from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.check_results import CheckRecord, results_of_month
 from revenue_integrity.orchestration.instance import open_instance
@@ -173,7 +174,7 @@ def test_a_selection_within_a_stream_names_its_assets_alone(golden_home: Setting
 def test_a_past_world_stands_apart(golden_home: Settings) -> None:
     from datetime import UTC, datetime
 
-    from revenue_integrity.orchestration import exports
+    from revenue_integrity.serving import export as exports
 
     before, files = records(golden_home), published_bytes(golden_home)
     # On 2025-05-01 no power bill and no invoice had arrived (2025-05-06, 2025-05-20).
@@ -265,7 +266,7 @@ def test_a_killed_run_of_months_that_were_not_stale_is_done_again(golden_home: S
 
     from revenue_integrity_tests.support import environment_of
 
-    code = "from revenue_integrity.cli import main; main(['run', '--all'])"
+    code = "from revenue_integrity.cli.program import main; main(['run', '--all'])"
     with subprocess.Popen(
         [sys.executable, "-c", code], env=environment_of(golden_home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as command:

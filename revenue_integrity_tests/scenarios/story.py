@@ -17,7 +17,8 @@ import pandas as pd
 
 from revenue_integrity import clock, months
 from revenue_integrity.close.ledger import Entry
-from revenue_integrity.orchestration import close, runner
+from revenue_integrity.desk import close
+from revenue_integrity.orchestration import runner
 from revenue_integrity.orchestration.runner import RunSummary
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse.catalog import read_catalog

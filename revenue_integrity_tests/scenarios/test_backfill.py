@@ -3,8 +3,8 @@
 import shutil
 from pathlib import Path
 
+from revenue_integrity.operating.demo import simulate_sources
 from revenue_integrity.orchestration import runner
-from revenue_integrity.orchestration.demo import simulate_sources
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import publish
 from revenue_integrity.warehouse.catalog import read_catalog

@@ -13,8 +13,9 @@ import pytest
 
 from revenue_integrity import clock
 from revenue_integrity.close.ledger import Ledger
+from revenue_integrity.desk import close
 from revenue_integrity.errors import Refusal
-from revenue_integrity.orchestration import close, runner
+from revenue_integrity.orchestration import runner
 from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.instance import open_instance
 from revenue_integrity.orchestration.sign_off_job import SIGN_OFF_JOB

@@ -105,7 +105,7 @@ def test_a_million_bad_rows_are_counted_in_bounded_memory(golden_home: Settings)
     small = Settings(**small.model_dump(include=small.model_fields_set))
     code = """
 import resource
-from revenue_integrity.cli import main
+from revenue_integrity.cli.program import main
 try:
     main(["run"])
 finally:

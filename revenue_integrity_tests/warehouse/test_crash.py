@@ -7,8 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+from revenue_integrity.orchestration.io_manager import Computed, replace_month
 from revenue_integrity.warehouse import catalog, database
-from revenue_integrity.warehouse.io_manager import Computed, replace_month
 from revenue_integrity.warehouse.storage import read_partitions
 from revenue_integrity_tests.support import MARCH, SAMPLE, home_settings, python, sample_rows
 
@@ -24,8 +24,8 @@ WRITER = """
 import pathlib, resource, signal, sys
 from revenue_integrity.errors import RevenueIntegrityError
 from revenue_integrity.warehouse import database
-from revenue_integrity.warehouse.io_manager import Computed, replace_month
-from revenue_integrity.warehouse.query import Query
+from revenue_integrity.orchestration.io_manager import Computed, replace_month
+from revenue_integrity.model.query import Query
 from revenue_integrity_tests.support import MARCH, SAMPLE, home_settings
 
 settings = home_settings(pathlib.Path({home!r}), memory_limit="256MB")

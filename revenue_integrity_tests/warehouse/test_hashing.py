@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from revenue_integrity.landing.datasets import quarantine_table
-from revenue_integrity.warehouse import table as column
+from revenue_integrity.model import table as column
+from revenue_integrity.model.table import table
 from revenue_integrity.warehouse.hashing import canonical_digest, content_hash, ordered_by
 from revenue_integrity.warehouse.storage import arrow_schema, write_partition
-from revenue_integrity.warehouse.table import table
 from revenue_integrity_tests.support import MARCH, SAMPLE, sample_rows
 
 EMPTY_HEADER = "month\tid\tkind\tnote\tamount_cents\tracks\tkwh\tshare\tlate\tchecked\tday\tposted_at\n"

@@ -3,9 +3,9 @@
 import pytest
 
 from revenue_integrity.errors import WarehouseError
+from revenue_integrity.model.query import read_sql
 from revenue_integrity.streams.cloud.curated import PORTABLE
 from revenue_integrity.warehouse.portable import projection_to_spark, to_spark, violations
-from revenue_integrity.warehouse.query import read_sql
 
 FORBIDDEN = [
     # Money

@@ -16,12 +16,13 @@ import duckdb
 import pytest
 
 from revenue_integrity.errors import SettingsError, WarehouseError
+from revenue_integrity.model.query import read_sql
+from revenue_integrity.model.stage import ScannedFile, StageInputs
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud.curated import PORTABLE
 from revenue_integrity.streams.cloud.schemas import ACCOUNT_SERVICE_DAY, CLOUD_EVENT_OUTCOMES, DAILY_ACCOUNT_COST
 from revenue_integrity.warehouse import database
-from revenue_integrity.warehouse.engine import DuckDBEngine, Engine, ScannedFile, StageInputs, engine_of
-from revenue_integrity.warehouse.query import read_sql
+from revenue_integrity.warehouse.engine import DuckDBEngine, Engine, engine_of
 from revenue_integrity.warehouse.storage import Written, read_partitions, write_partition
 from revenue_integrity_tests.support import MARCH, home_settings
 

@@ -12,10 +12,11 @@ import pyarrow as pa
 import pytest
 
 from revenue_integrity.errors import WarehouseError
+from revenue_integrity.model import table as column
+from revenue_integrity.model.query import Query
+from revenue_integrity.model.table import table
+from revenue_integrity.orchestration.io_manager import Computed, replace_month
 from revenue_integrity.warehouse import catalog, database
-from revenue_integrity.warehouse import table as column
-from revenue_integrity.warehouse.io_manager import Computed, replace_month
-from revenue_integrity.warehouse.query import Query
 from revenue_integrity.warehouse.storage import (
     Sliced,
     Written,
@@ -25,7 +26,6 @@ from revenue_integrity.warehouse.storage import (
     read_partitions,
     write_partition,
 )
-from revenue_integrity.warehouse.table import table
 from revenue_integrity.warehouse.validation import SchemaViolation
 from revenue_integrity_tests.support import APRIL, MARCH, SAMPLE, home_settings, sample_rows
 

@@ -9,10 +9,10 @@ import pandas as pd
 import pandera.pandas as pa
 import pytest
 
+from revenue_integrity.model import table as column
+from revenue_integrity.model.table import table
 from revenue_integrity.streams.registry import all_tables
-from revenue_integrity.warehouse import table as column
 from revenue_integrity.warehouse.storage import arrow_schema, ensure_table
-from revenue_integrity.warehouse.table import table
 from revenue_integrity.warehouse.validation import SAMPLE_ROWS, SchemaViolation, column_rules, validate_frame, validate_rows
 from revenue_integrity_tests.support import MARCH, SAMPLE, sample_rows
 

@@ -7,8 +7,10 @@ Belongs here: what must be true of its tables and of the deliveries that they re
 
 from functools import partial
 
-from revenue_integrity.close.evidence import Extracts, extracts_cover_cutoff, no_batch_is_rejected
-from revenue_integrity.close.judgement import Check, Gate, sql_check
+from revenue_integrity.close.evidence import extracts_cover_cutoff, no_batch_is_rejected
+from revenue_integrity.close.judgement import sql_check
+from revenue_integrity.model.check import Check, Gate
+from revenue_integrity.model.signed import Extracts
 from revenue_integrity.streams.cloud import recon, schemas
 from revenue_integrity.streams.cloud.sources import CLOUD_INVOICES, STREAM
 

@@ -9,13 +9,14 @@ from datetime import date
 
 import duckdb
 
-from revenue_integrity.landing.events import EVENT_COLUMNS
+from revenue_integrity.landing.eventstore.store import EVENT_COLUMNS
+from revenue_integrity.model.query import Query, listed_days, load_query
+from revenue_integrity.model.rule import Rule, days_of
+from revenue_integrity.model.stage import ScannedFile, StageInputs
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud import schemas
 from revenue_integrity.streams.cloud.sources import BILLING_EVENTS, EVENT_SOURCES
-from revenue_integrity.streams.rules import Rule, days_of
-from revenue_integrity.warehouse.engine import DuckDBEngine, ScannedFile, StageInputs, scan_sql
-from revenue_integrity.warehouse.query import Query, listed_days, load_query
+from revenue_integrity.warehouse.engine import DuckDBEngine, scan_sql
 
 _PACKAGE = "revenue_integrity.streams.cloud"
 

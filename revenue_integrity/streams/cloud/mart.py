@@ -8,14 +8,14 @@ from datetime import date
 
 import duckdb
 
+from revenue_integrity.model.query import Query, listed_days, load_query
+from revenue_integrity.model.rule import Rule, days_of
+from revenue_integrity.model.stage import StageInputs
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud import schemas
 from revenue_integrity.streams.cloud.completeness import COMPLETENESS
 from revenue_integrity.streams.cloud.curated import EVENTS, event_inputs
 from revenue_integrity.streams.cloud.sources import EVENT_SOURCES
-from revenue_integrity.streams.rules import Rule, days_of
-from revenue_integrity.warehouse.engine import StageInputs
-from revenue_integrity.warehouse.query import Query, listed_days, load_query
 
 _PACKAGE = "revenue_integrity.streams.cloud"
 

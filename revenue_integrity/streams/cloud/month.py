@@ -6,10 +6,10 @@ the days (``mart``), their reconciliation (``recon``).
 
 from datetime import date
 
+from revenue_integrity.model.query import Query, load_query
+from revenue_integrity.model.rule import Rule, raw, same_month
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud import schemas
-from revenue_integrity.streams.rules import Rule, raw, same_month
-from revenue_integrity.warehouse.query import Query, load_query
 
 
 def cloud_month(month: date, settings: Settings) -> Query:

@@ -12,13 +12,13 @@ from datetime import date
 
 from revenue_integrity.close.evidence import evidence_slice
 from revenue_integrity.close.schemas import results_table, summary_table
-from revenue_integrity.close.signed import signed_table
+from revenue_integrity.model import table as column
+from revenue_integrity.model.query import Query, load_query
+from revenue_integrity.model.rule import Rule, raw, same_month
+from revenue_integrity.model.signed import signed_table
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud import schemas
 from revenue_integrity.streams.cloud.sources import CLOUD_INVOICES, STREAM
-from revenue_integrity.streams.rules import Rule, raw, same_month
-from revenue_integrity.warehouse import table as column
-from revenue_integrity.warehouse.query import Query, load_query
 
 _PACKAGE = "revenue_integrity.streams.cloud"
 

@@ -18,10 +18,10 @@ from revenue_integrity.close.register import (
     register_table,
 )
 from revenue_integrity.exact import divide
+from revenue_integrity.model.query import Query, load_query
+from revenue_integrity.model.rule import Rule, same_month
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud.sources import DEFAULT_TENANT, STREAM
-from revenue_integrity.streams.rules import Rule, same_month
-from revenue_integrity.warehouse.query import Query, load_query
 
 _PACKAGE = "revenue_integrity.streams.cloud"
 _PREFIX = "cloud_"

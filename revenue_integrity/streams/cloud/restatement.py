@@ -18,11 +18,11 @@ import duckdb
 
 from revenue_integrity import months
 from revenue_integrity.errors import WarehouseError
+from revenue_integrity.model.query import load_query
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud import curated, schemas
 from revenue_integrity.streams.cloud.sources import BILLING_EVENTS, FOCUS, FOCUS_DELTA
 from revenue_integrity.warehouse.database import transaction
-from revenue_integrity.warehouse.query import load_query
 from revenue_integrity.warehouse.storage import ensure_table
 from revenue_integrity.warehouse.validation import validate_rows
 

@@ -6,7 +6,7 @@ reading files (``landing``).
 
 from functools import partial
 
-from revenue_integrity.landing.contracts import Source, SourceColumn
+from revenue_integrity.model.source import Source, SourceColumn
 
 STREAM = "cloud"
 

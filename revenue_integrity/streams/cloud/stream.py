@@ -1,10 +1,10 @@
 """The cloud stream, put together."""
 
-from revenue_integrity.landing.checks import landing_checks
+from revenue_integrity.close.landing_checks import landing_checks
+from revenue_integrity.model.stream import Stream
 from revenue_integrity.streams.cloud import completeness, curated, mart, month, recon, register, restatement, schemas
 from revenue_integrity.streams.cloud.checks import CHECKS, EXTRACTS
 from revenue_integrity.streams.cloud.sources import SOURCES, STREAM
-from revenue_integrity.streams.stream import Stream
 
 CLOUD = Stream(
     STREAM,

@@ -6,7 +6,8 @@ Belongs here: what must be true of these tables. Does not belong here: how a che
 
 from functools import partial
 
-from revenue_integrity.close.judgement import Check, Gate, sql_check
+from revenue_integrity.close.judgement import sql_check
+from revenue_integrity.model.check import Check, Gate
 from revenue_integrity.streams.colocation import schemas
 
 _PACKAGE = "revenue_integrity.streams.colocation"

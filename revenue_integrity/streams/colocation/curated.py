@@ -8,10 +8,10 @@ from datetime import date
 
 from revenue_integrity import months
 from revenue_integrity.close.calendar import cutoff
+from revenue_integrity.model.query import Query, load_query
+from revenue_integrity.model.rule import Rule, raw, raw_before, same_month
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.colocation import schemas
-from revenue_integrity.streams.rules import Rule, raw, raw_before, same_month
-from revenue_integrity.warehouse.query import Query, load_query
 
 _PACKAGE = "revenue_integrity.streams.colocation"
 

@@ -12,10 +12,10 @@ import pandas as pd
 
 from revenue_integrity import months
 from revenue_integrity.exact import divide, map_rows, product, ratio
+from revenue_integrity.model.query import Query, load_query
+from revenue_integrity.model.rule import Rule, raw, same_month, window
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.colocation import schemas
-from revenue_integrity.streams.rules import Rule, raw, same_month, window
-from revenue_integrity.warehouse.query import Query, load_query
 
 _PACKAGE = "revenue_integrity.streams.colocation"
 

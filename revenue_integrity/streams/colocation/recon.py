@@ -18,6 +18,8 @@ from revenue_integrity.close.causes import FAMILY_OF, LATE_POSTING, Claim, Expla
 from revenue_integrity.close.evidence import evidence_slice
 from revenue_integrity.close.schemas import AS_OF_CLOSE, CURRENT, recon_tables
 from revenue_integrity.exact import named_rows
+from revenue_integrity.model.query import Query, load_query
+from revenue_integrity.model.rule import Rule, raw, raw_before, same_month, window
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.colocation.causes import (
     CHARGE_CAUSES,
@@ -32,8 +34,6 @@ from revenue_integrity.streams.colocation.causes import (
     Terms,
 )
 from revenue_integrity.streams.colocation.curated import METER_SETTINGS, meter_parameters
-from revenue_integrity.streams.rules import Rule, raw, raw_before, same_month, window
-from revenue_integrity.warehouse.query import Query, load_query
 
 _PACKAGE = "revenue_integrity.streams.colocation"
 

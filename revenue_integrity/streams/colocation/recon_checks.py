@@ -6,8 +6,10 @@ how variances are explained (``causes``), who may sign (``close.sign_off``).
 
 from functools import partial
 
-from revenue_integrity.close.evidence import Extracts, extracts_cover_cutoff, no_batch_is_rejected
-from revenue_integrity.close.judgement import Check, Gate, sql_check
+from revenue_integrity.close.evidence import extracts_cover_cutoff, no_batch_is_rejected
+from revenue_integrity.close.judgement import sql_check
+from revenue_integrity.model.check import Check, Gate
+from revenue_integrity.model.signed import Extracts
 from revenue_integrity.streams.colocation.recon import TABLES
 
 _check = partial(sql_check, "revenue_integrity.streams.colocation")

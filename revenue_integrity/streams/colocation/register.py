@@ -11,10 +11,10 @@ import pandas as pd
 
 from revenue_integrity.close.register import Assumption, Metric, assumption_rows, register_rows
 from revenue_integrity.exact import divide, named_rows
+from revenue_integrity.model.query import Query, load_query
+from revenue_integrity.model.rule import Rule, same_month
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.colocation import schemas
-from revenue_integrity.streams.rules import Rule, same_month
-from revenue_integrity.warehouse.query import Query, load_query
 
 _PACKAGE = "revenue_integrity.streams.colocation"
 

@@ -14,9 +14,9 @@ import pandas as pd
 
 from revenue_integrity import months
 from revenue_integrity.exact import ratio, rounded, whole
+from revenue_integrity.model.rule import Rule, same_month, window
 from revenue_integrity.settings import MOST_HISTORY_MONTHS, Settings
 from revenue_integrity.streams.colocation import schemas
-from revenue_integrity.streams.rules import Rule, same_month, window
 
 _HOURS = 24
 

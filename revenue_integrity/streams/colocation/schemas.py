@@ -7,9 +7,9 @@ Belongs here: what each table is, its key, columns, units. Does not belong here:
 from functools import partial
 
 from revenue_integrity.close.register import assumptions_table, register_table
+from revenue_integrity.model import table as column
+from revenue_integrity.model.table import table
 from revenue_integrity.schema_library import pa
-from revenue_integrity.warehouse import table as column
-from revenue_integrity.warehouse.table import table
 
 _curated = partial(table, "colocation", "curated")
 _mart = partial(table, "colocation", "mart")

@@ -3,7 +3,8 @@
 Belongs here: declarations. Does not belong here: how files are read and versions resolved (``landing``), curated tables.
 """
 
-from revenue_integrity.landing.contracts import (
+from revenue_integrity.model.query import read_sql
+from revenue_integrity.model.source import (
     Anchor,
     DayFacts,
     Lookup,
@@ -15,7 +16,6 @@ from revenue_integrity.landing.contracts import (
     Starts,
     Versions,
 )
-from revenue_integrity.warehouse.query import read_sql
 
 _PACKAGE = "revenue_integrity.streams.colocation"
 

@@ -1,12 +1,12 @@
 """The colocation stream, put together."""
 
-from revenue_integrity.close.signed import signed_table
-from revenue_integrity.landing.checks import landing_checks
+from revenue_integrity.close.landing_checks import landing_checks
+from revenue_integrity.model.signed import signed_table
+from revenue_integrity.model.stream import Stream
 from revenue_integrity.streams.colocation import curated, mart, recon, register, risk, schemas
 from revenue_integrity.streams.colocation.checks import CHECKS
 from revenue_integrity.streams.colocation.recon_checks import EXTRACTS, RECON_CHECKS
 from revenue_integrity.streams.colocation.sources import SOURCES
-from revenue_integrity.streams.stream import Stream
 
 COLOCATION = Stream(
     "colocation",

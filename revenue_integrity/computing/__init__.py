@@ -1,0 +1,1 @@
+"""Computing a month of any stream: code versions, staleness, ingestion, publication; without Dagster."""

@@ -1,0 +1,199 @@
+"""Keeping the raw store up to date, from whichever step comes first.
+
+Belongs here: noticing whether there is anything new without opening the warehouse, and the copy of the manifest beside it.
+Does not belong here: reading and judging batches (``landing``).
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from revenue_integrity import months
+from revenue_integrity.close.calendar import cutoff
+from revenue_integrity.close.evidence import DELIVERIES, Delivery, evidence, evidence_slice
+from revenue_integrity.computing.manifests import publish_manifest
+from revenue_integrity.files import write_if_changed
+from revenue_integrity.landing import ingest as landing
+from revenue_integrity.landing.eventstore import store as events
+from revenue_integrity.landing.eventstore.slices import touching_batches
+from revenue_integrity.landing.zone import FoundBatch, scan
+from revenue_integrity.model.stream import Stream
+from revenue_integrity.settings import Settings
+from revenue_integrity.warehouse import catalog, database
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What was ingested, as the file beside the warehouse tells it.
+
+    Attributes:
+        built_by: what the store was built by: declarations, rules, months.
+        seen: for each batch, what a look at its directory showed.
+        touching: for each source's month, the (batch, digest) set that touches it.
+        changed: for each batch that has changed since first sight, the months that it touches and both digests.
+        rejected: for each batch that was rejected as a whole, why.
+        kept: the files that the event store rests on, relative to the home.
+        aside: for each batch all of whose rows of some month are set aside, these months.
+    """
+
+    built_by: str = ""
+    seen: Mapping[str, str] = field(default_factory=dict)
+    touching: Mapping[str, list[list[str]]] = field(default_factory=dict)
+    changed: Mapping[str, Any] = field(default_factory=dict)
+    rejected: Mapping[str, str] = field(default_factory=dict)
+    kept: Sequence[str] = ()
+    aside: Mapping[str, list[str]] = field(default_factory=dict)
+
+    def fingerprint(self, source: str, month: date) -> str:
+        """Return the fingerprint of a raw partition: a hash of the (batch, digest) set that touches it."""
+        return catalog.sha256_of(self.batches(source, month))
+
+    def batches(self, source: str, month: date) -> list[list[str]]:
+        """Return the (batch, digest) pairs that touch a source's month, in order."""
+        return self.touching.get(f"{source}@{months.label(month)}", [])
+
+    def changed_in(self, month: date) -> dict[str, Any]:
+        """Return the changed batches that touch a month, with both digests."""
+        label = months.label(month)
+        return {batch: facts for batch, facts in self.changed.items() if label in facts["months"]}
+
+
+def _file(settings: Settings, stream: Stream) -> Any:
+    return settings.catalog_path / f"batches-{stream.name}.json"
+
+
+def read_manifest(settings: Settings, stream: Stream) -> Manifest:
+    """Return what was ingested, without opening the warehouse."""
+    file = _file(settings, stream)
+    try:
+        stat = file.stat()
+    except FileNotFoundError:
+        return Manifest()
+    return _parsed(file, stat.st_mtime_ns, stat.st_ino)
+
+
+@lru_cache(maxsize=8)
+def _parsed(file: Path, modified: int, inode: int) -> Manifest:
+    """Parse a manifest; each replacement has another time and inode, so what is kept is never old."""
+    return Manifest(**json.loads(file.read_text(encoding="utf-8")))
+
+
+def in_use(settings: Settings, streams: Sequence[Stream]) -> list[Stream]:
+    """Return the streams that have delivered anything; in a home without any batch, the first one alone.
+
+    A stream without a batch costs nothing and blocks nothing.
+    """
+    return [stream for stream in streams if read_manifest(settings, stream).seen] or list(streams[:1])
+
+
+def latest_arrival(settings: Settings, stream: Stream) -> str:
+    """Return the arrival of the latest batch that was read (``YYYYMMDDTHHMMSSZ``), empty if none was."""
+    return max((batch_id.rsplit("/", 1)[1] for batch_id in read_manifest(settings, stream).seen), default="")
+
+
+def _look(batch: FoundBatch) -> str:
+    return json.dumps([[file.name, file.size, file.modified] for file in batch.files])
+
+
+def _built_by(stream: Stream, settings: Settings) -> str:
+    used = settings.values(*stream.refresh_settings)
+    labels = [months.label(month) for month in settings.months]
+    return catalog.sha256_of([landing.built_by(stream.sources, settings), labels, used])
+
+
+def pending(settings: Settings, stream: Stream, as_of: datetime | None = None) -> list[str]:
+    """Return the batches that differ from what was ingested: new ones, changed ones, or all if the store must be built again."""
+    manifest = read_manifest(settings, stream)
+    found = [each for each in scan(settings.landing_path, stream.sources).batches if as_of is None or each.arrival <= as_of]
+    if manifest.built_by != _built_by(stream, settings) or events.lost_files(manifest.kept, settings):
+        return [batch.batch_id for batch in found]
+    return [batch.batch_id for batch in found if manifest.seen.get(batch.batch_id) != _look(batch)]
+
+
+def ingest(settings: Settings, stream: Stream, as_of: datetime | None = None) -> landing.IngestReport | None:
+    """Bring the raw store up to date with the landing zone; return what happened, or ``None`` if there was nothing to do."""
+    manifest = read_manifest(settings, stream)
+    if manifest.built_by and settings.warehouse_path.exists() and not pending(settings, stream, as_of):
+        return None
+    with database.connect(settings) as connection:
+        report = landing.ingest(connection, settings.landing_path, stream.sources, settings, as_of)
+        _refresh_evidence(connection, settings, stream)
+        if stream.refresh is not None:
+            stream.refresh(connection, settings)
+        catalog.refresh(connection, settings)
+        _write_manifest(connection, settings, stream)
+    if as_of is None:
+        # A batch that was rejected touches no month, and would otherwise be seen by nobody until one is published.
+        publish_manifest(settings, stream)
+    return report
+
+
+def admit(settings: Settings, stream: Stream, month: date) -> bool:
+    """Let rows that were set aside for a month count, for somebody asked for it; return whether there were any."""
+    if not any(source.is_kept_in_files for source in stream.sources) or not settings.warehouse_path.exists():
+        return False
+    with database.connect(settings) as connection:
+        admitted = landing.admit(connection, stream.sources, settings, month)
+        if admitted:
+            catalog.refresh(connection, settings)
+            _write_manifest(connection, settings, stream)
+    return admitted
+
+
+def _refresh_evidence(connection: duckdb.DuckDBPyConnection, settings: Settings, stream: Stream) -> None:
+    """Keep, as slices of each month, which sources have delivered at all and what the close sees of the manifest.
+
+    They make a month stale when a verdict on its deliveries changes, and only then.
+    """
+    rows = connection.execute(DELIVERIES, {"stream": stream.name}).fetchall()
+    deliveries = [Delivery(*row) for row in rows]
+    delivered = sorted({each.source for each in deliveries if each.status != "rejected"})
+    slices = []
+    for month in settings.months:
+        slices += [(stream.name, f"delivered_{source}", month, "delivered") for source in delivered]
+        seen = catalog.sha256_of(evidence(deliveries, stream.extracts, month, cutoff(month, settings)))
+        slices.append((stream.name, evidence_slice(stream.name), month, seen))
+    connection.begin()
+    connection.execute(
+        "delete from meta.slices where stream = ? and (starts_with(source, 'delivered_') or source = ?)",
+        [stream.name, evidence_slice(stream.name)],
+    )
+    connection.executemany("insert into meta.slices values (?, ?, ?, ?)", slices)
+    connection.commit()
+
+
+def _write_manifest(connection: duckdb.DuckDBPyConnection, settings: Settings, stream: Stream) -> None:
+    refused: Sequence[tuple[str, str]] = connection.execute(
+        "select batch_id, error from meta.batches where stream = ? and status = 'rejected' order by batch_id", [stream.name]
+    ).fetchall()
+    rows: Sequence[tuple[Any, ...]] = connection.execute(
+        "select batch_id, files, digest, found_digest from meta.batches where stream = ? order by batch_id", [stream.name]
+    ).fetchall()
+    touched = connection.execute(
+        "select batch_id, list(strftime(month, '%Y-%m') order by month) from meta.batch_months group by batch_id"
+    ).fetchall()
+    months_of = dict(touched)
+    touching = touching_batches(connection, stream.sources)
+    manifest = {
+        "built_by": _built_by(stream, settings),
+        "seen": {batch_id: files for batch_id, files, _, _ in rows},
+        "touching": {f"{source}@{months.label(month)}": batches for (source, month), batches in touching.items()},
+        "changed": {
+            batch_id: {"recorded": digest, "found": found, "months": months_of.get(batch_id, [])}
+            for batch_id, _, digest, found in rows
+            if found
+        },
+        "rejected": dict(refused),
+        "kept": events.kept_files(connection, stream.sources),
+        "aside": {
+            batch_id: [months.label(month) for month in of_batch]
+            for batch_id, of_batch in events.batches_set_aside(connection, stream.sources).items()
+        },
+    }
+    write_if_changed(_file(settings, stream), json.dumps(manifest, sort_keys=True) + "\n")

@@ -1,0 +1,49 @@
+"""What a sign-off attests, and which deliveries it rests on.
+
+Belongs here: which columns of which tables are signed content (keys and cents, nothing that words or machines may change),
+which extracts must reach the cutoff. Does not belong here: hashing it (``close.signed_content``), who signs
+(``close.sign_off``), where signed versions are kept (``close.freeze``).
+"""
+
+from dataclasses import dataclass
+
+from revenue_integrity.model.table import Table
+
+
+@dataclass(frozen=True)
+class SignedTable:
+    """A table of which keys and measures are signed.
+
+    Attributes:
+        table: the table.
+        measures: its signed columns: cents (or other money).
+        only: a column and the value that it must have for a row to be signed; ``None`` for all rows.
+    """
+
+    table: Table
+    measures: tuple[str, ...]
+    only: tuple[str, str] | None = None
+
+    @property
+    def projection(self) -> Table:
+        """The table with its key and signed columns alone."""
+        return self.table.only([*self.table.key, *self.measures])
+
+
+def signed_table(table: Table, *measures: str, only: tuple[str, str] | None = None) -> SignedTable:
+    """Sign some measures of a table; without any, all its columns of cents."""
+    chosen = measures or tuple(name for name in table.columns if name.endswith("_cents") and name not in table.key)
+    return SignedTable(table, chosen, only)
+
+
+@dataclass(frozen=True)
+class Extracts:
+    """Which sources of a stream must have delivered at or after the cutoff.
+
+    Attributes:
+        prefix: how the names of sources begin that must, once they have delivered at all; empty for none.
+        always: the source that must even if it never delivered; empty for none.
+    """
+
+    prefix: str = ""
+    always: str = ""

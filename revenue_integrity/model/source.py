@@ -1,0 +1,365 @@
+"""What a source promises: one declaration of its columns, key, versions and rules.
+
+Belongs here: the vocabulary in which a stream declares its sources, and what follows from a declaration alone (the raw table,
+the names under which values are stored). Does not belong here: the sources themselves (each stream's ``sources``), reading
+files, running SQL.
+
+How a source delivers decides how its rows are kept: records with versions go into raw tables (``merge``); events, exports and
+what is added to them, which come by the million, stay in Parquet files (``events``).
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from functools import cache
+from typing import Literal
+
+from revenue_integrity.model import table as columns_of
+from revenue_integrity.model.table import Table, table
+from revenue_integrity.schema_library import pa
+from revenue_integrity.settings import Settings
+
+Delivery = Literal["versions", "append_events", "overwrite_scope", "append_rows"]
+"""How deliveries of a source relate: records with versions; events of which the latest version by key counts; exports that each
+replace everything earlier of their scope; rows that are added to what stands of a scope."""
+
+Kind = Literal["text", "id", "enum", "currency", "int", "dec", "money", "date", "ts", "month", "bool", "timezone"]
+
+RESERVED_IDS = ("STRANDED", "UNASSIGNED", "UNKNOWN")
+"""Identifiers that the program itself gives to what belongs to nobody; a row that uses one is bad (10-colocation, *Sources*)."""
+
+LINEAGE = ("batch_id", "arrival", "file_name", "row_number")
+"""Where a row came from; row 1 is the first data row of its file."""
+
+STATUS = ("row_status", "superseded_by", "corrects")
+"""What became of a row among the versions of its key."""
+
+
+@dataclass(frozen=True)
+class SourceColumn:
+    """A modelled column of a source.
+
+    Attributes:
+        name: its name in the files.
+        kind: how its text is read.
+        description: what it says, for the dictionary.
+        required: whether each row must have a value, and each file the column.
+        values: the allowed values of an ``enum``.
+        ge: the smallest allowed value of an ``int``, ``dec`` or ``money``.
+        unit: unit of the stored value.
+        default: text that stands for an empty field.
+        places: decimal places of a ``dec``.
+        digits: digits that a ``dec`` is held with.
+        held_as: the name under which the value is stored, where it is not the one in the files.
+        utc: whether an instant without an offset is one of UTC, as the standard of the file says.
+        aliases: other words for allowed values, lower-cased, and what they mean; any word not listed means the last value.
+        sign_setting: the setting that, with the value ``signed``, lifts ``ge``.
+    """
+
+    name: str
+    kind: Kind
+    description: str
+    required: bool = True
+    values: tuple[str, ...] = ()
+    ge: int | None = None
+    unit: str = ""
+    default: str | None = None
+    places: int = 6
+    digits: int = 18
+    held_as: str = ""
+    utc: bool = False
+    aliases: tuple[tuple[str, str], ...] = ()
+    sign_setting: str = ""
+
+    @property
+    def stored(self) -> str:
+        """The name under which the parsed value is stored: money in cents, a service month as ``month``."""
+        return {"money": f"{self.name}_cents", "month": "month"}.get(self.kind, self.held_as or self.name)
+
+    @property
+    def sql_type(self) -> str:
+        """The engine's type of the stored value."""
+        return {
+            "int": "BIGINT",
+            "money": "BIGINT",
+            "dec": f"DECIMAL({self.digits},{self.places})",
+            "date": "DATE",
+            "month": "DATE",
+            "ts": "TIMESTAMP WITH TIME ZONE",
+            "bool": "BOOLEAN",
+        }.get(self.kind, "VARCHAR")
+
+    def table_column(self) -> pa.Column:
+        """Return the column of the raw table."""
+        name, text, null = self.stored, self.description, not self.required
+        match self.kind:
+            case "int":
+                return columns_of.integer(name, text, unit=self.unit, null=null, ge=self.ge)
+            case "money":
+                return columns_of.money(name, text, null=null, ge=None if self.ge is None else self.ge * 100)
+            case "dec":
+                bound = None if self.ge is None else Decimal(self.ge)
+                return columns_of.decimal(name, text, unit=self.unit, places=self.places, null=null, ge=bound, digits=self.digits)
+            case "date":
+                return columns_of.day(name, text, null=null)
+            case "month":
+                return columns_of.month(text)
+            case "ts":
+                return columns_of.instant(name, text, null=null)
+            case "bool":
+                return columns_of.flag(name, text, null=null)
+            case _:
+                return columns_of.text(name, text, null=null, isin=self.values, unit=self.unit)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A reason to refuse a row: an SQL predicate that is true of bad rows, and SQL text of the reason.
+
+    Both are over the stored columns of the row; a rule that sees a missing value (null) does not hold.
+    """
+
+    bad: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """A small table made from settled raw tables, by which rows of other sources are judged.
+
+    It is kept between ingestions, so that exactly the rows whose look-up changed are judged again.
+
+    Attributes:
+        name: its name, also its alias in rules.
+        key: its key column.
+        made_from: the sources that it reads.
+        sql: the select that makes it; key unique.
+    """
+
+    name: str
+    key: str
+    made_from: tuple[str, ...]
+    sql: str
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The look-up that a column of a row points to."""
+
+    column: str
+    lookup: Lookup
+
+
+@dataclass(frozen=True)
+class DayFacts:
+    """A look-up made for the rows at hand: one row per value of ``on`` that occurs in ``judged_rows``.
+
+    Attributes:
+        name: its alias in rules.
+        on: the columns of the row that it is joined by.
+        sql: the select over ``judged_rows`` and look-ups that makes it.
+    """
+
+    name: str
+    on: tuple[str, ...]
+    sql: str
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """Columns that all rows of a group share with the group's first accepted row.
+
+    Attributes:
+        group: the column that names the group.
+        fixed: the columns that must not change inside it.
+        order: what makes a row the first.
+        reason: SQL text of the reason, over the row ``r`` and the first row ``anchor``.
+    """
+
+    group: str
+    fixed: tuple[str, ...]
+    order: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Versions:
+    """How versions of one key are resolved where a source refines the conventions.
+
+    Attributes:
+        within: columns beside the key inside which duplicates and corrections are found (the conventions hold in there).
+        prefer: SQL over the row; among the last rows of each ``within``, the greatest value wins.
+        order: columns that come before (arrival, file name, row number) in the order of versions.
+    """
+
+    within: tuple[str, ...] = ()
+    prefer: str = ""
+    order: tuple[str, ...] = ()
+
+    @property
+    def ordering(self) -> tuple[str, ...]:
+        """The total order of versions."""
+        return (*self.order, "arrival", "file_name", "row_number")
+
+
+@dataclass(frozen=True)
+class Starts:
+    """The first day of each group, which months look back on.
+
+    Attributes:
+        name: the name of its slice.
+        by: the columns that name a group.
+        day: the date column.
+    """
+
+    name: str
+    by: tuple[str, ...]
+    day: str
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Rows that matter to a month although they are of another.
+
+    Without it, a month that looks at all others would be stale whenever any of them is touched.
+
+    Attributes:
+        name: the name of its slice.
+        rows: SQL after ``from`` that joins the rows ``r`` to the months ``m`` (``{months}``, with ``m.month`` and
+            ``m.month_end``) they matter to.
+    """
+
+    name: str
+    rows: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """One source of a stream.
+
+    Attributes:
+        stream: the line of business data.
+        name: the directory in the landing zone, and the raw table's name.
+        description: grain and purpose.
+        columns: the modelled columns in order.
+        key: the columns (as stored) that name a record.
+        versions: how versions of a record are resolved.
+        month_of: the date column whose month is the service month; empty if a ``month`` column says it or there is none.
+        rules: what a single row must keep.
+        references: the look-ups that a row points to.
+        day_facts: a look-up made for the rows at hand.
+        reference_rules: what a row must keep towards its look-ups (aliases: the look-ups' names, the row ``r``).
+        anchor: columns that must not change between the rows of a group.
+        matters: for a source without a service month, an SQL predicate over the row ``r`` and the month ``m`` (``m.month``,
+            ``m.month_end``): whether the row matters to the month.
+        matters_reads: other sources that ``matters`` reads.
+        starts: first days to keep, for months that look back.
+        reaches: its rows that matter to months that are not theirs.
+        optional: whether a deployment may do without it.
+        nulls: texts that stand for an empty field, beside the empty one.
+        delivery: how its deliveries relate.
+        facts: for a source whose rows are costs of a day: SQL over the stored columns for each column of a cost (``events``);
+            ``{tenant}`` and ``{currency}`` stand for what the settings say.
+    """
+
+    stream: str
+    name: str
+    description: str
+    columns: tuple[SourceColumn, ...]
+    key: tuple[str, ...]
+    versions: Versions = field(default_factory=Versions)
+    month_of: str = ""
+    rules: tuple[Rule, ...] = ()
+    references: tuple[Reference, ...] = ()
+    day_facts: DayFacts | None = None
+    reference_rules: tuple[Rule, ...] = ()
+    anchor: Anchor | None = None
+    matters: str = ""
+    matters_reads: tuple[str, ...] = ()
+    starts: Starts | None = None
+    reaches: tuple[Reach, ...] = ()
+    optional: bool = False
+    nulls: tuple[str, ...] = ()
+    delivery: Delivery = "versions"
+    # Mappings have no hash; sources that differ in it alone are told apart all the same.
+    facts: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        names = [column.name for column in self.columns]
+        stored = {column.stored for column in self.columns}
+        used = {*self.key, *self.versions.within, *([self.month_of] if self.month_of else [])}
+        if len(set(names)) != len(names) or not used <= stored:
+            raise ValueError(f"source {self.name}: a column stands twice, or one of {sorted(used - stored)} is not modelled")
+        if self.has_month == bool(self.matters):
+            raise ValueError(f"source {self.name}: a source either has a service month or says which months its rows matter to")
+
+    @property
+    def is_kept_in_files(self) -> bool:
+        """Whether its rows stay in Parquet files instead of a raw table."""
+        return self.delivery != "versions"
+
+    @property
+    def has_month(self) -> bool:
+        """Whether a row belongs to a service month."""
+        return bool(self.month_of) or any(column.kind == "month" for column in self.columns)
+
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """The stored names of the modelled columns, in order."""
+        return tuple(column.stored for column in self.columns)
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The stored columns of a row, the service month among them."""
+        return (*self.stored, "month") if self.month_of else self.stored
+
+    def sql_type(self, stored: str) -> str:
+        """Return the engine's type of a stored column."""
+        return {column.stored: column.sql_type for column in self.columns}.get(stored, "DATE")
+
+    @property
+    def prefix(self) -> str:
+        """The beginning of its batch ids."""
+        return f"{self.stream}/{self.name}/"
+
+
+def under(sources: Sequence[Source], settings: Settings) -> tuple[Source, ...]:
+    """Return sources as a deployment's settings have them: whether an amount may be negative is for it to say."""
+
+    def column_under(column: SourceColumn) -> SourceColumn:
+        lifted = bool(column.sign_setting) and getattr(settings, column.sign_setting) == "signed"
+        return replace(column, ge=None) if lifted else column
+
+    return tuple(replace(source, columns=tuple(map(column_under, source.columns))) for source in sources)
+
+
+@cache
+def raw_table(source: Source) -> Table:
+    """Return the raw table of a source: every loaded row with its lineage and what became of it."""
+    columns = [column.table_column() for column in source.columns]
+    if source.month_of:
+        columns.append(columns_of.month(f"Service month: the month of {source.month_of}, as the date of its first day."))
+    columns += [
+        columns_of.text("batch_id", "The batch that brought the row."),
+        columns_of.instant("arrival", "When the batch became visible."),
+        columns_of.text("file_name", "File of the batch."),
+        columns_of.integer("row_number", "Data row in the file; 1 is the first.", unit="rows", ge=1),
+        columns_of.text("row_status", "Whether the row stands for its key.", isin=("surviving", "superseded")),
+        columns_of.text("superseded_by", "The batch of the row that replaced it.", null=True),
+        columns_of.text("corrects", "The batch of the row that it corrected.", null=True),
+    ]
+    return table(
+        source.stream,
+        "raw",
+        source.name,
+        source.description,
+        ("batch_id", "file_name", "row_number"),
+        columns,
+        partition="month" if source.has_month else "",
+    )
+
+
+def fingerprint(sources: Sequence[Source], *more: str) -> str:
+    """Return a SHA-256 of the declarations: a store that was built by others must be built again."""
+    return hashlib.sha256("\n".join([*map(repr, sources), *more]).encode()).hexdigest()

@@ -1,0 +1,87 @@
+"""What a stream is: its sources, its tables' rules and their checks.
+
+Belongs here: the declaration that makes a stream known to everything shared. Does not belong here: any stream's content.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from graphlib import TopologicalSorter
+from typing import TYPE_CHECKING
+
+from revenue_integrity.model.check import Check
+from revenue_integrity.model.rule import Rule
+from revenue_integrity.model.signed import Extracts, SignedTable
+from revenue_integrity.model.source import Source
+from revenue_integrity.model.table import Table
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from revenue_integrity.settings import Settings
+
+PublishingHook = Callable[["duckdb.DuckDBPyConnection", "Settings", date], None]
+"""What a stream does around the publication of a month, on the publisher's connection."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A line of business data.
+
+    Attributes:
+        name: its name, which is also the first part of its asset keys and its Dagster group.
+        sources: what arrives.
+        rules: how each table is made, in any order.
+        checks: what must be true of the tables.
+        signed: which tables and measures a sign-off attests.
+        extracts: which sources must have delivered at or after the cutoff.
+        refresh: called after batches were read, to keep what follows from all of them and the settings (its own slices).
+        refresh_settings: names of the settings that ``refresh`` rests on.
+        ledgers: tables that publishing itself fills, published like the others; no rule makes them, so they are never stale.
+        before_publish: called before anything of a month is read for publication; must bear repetition after a crash.
+        after_publish: called when readers see the new month; repeated until it has ended well.
+    """
+
+    name: str
+    sources: tuple[Source, ...]
+    rules: tuple[Rule, ...]
+    checks: tuple[Check, ...]
+    signed: tuple[SignedTable, ...] = ()
+    extracts: Extracts = field(default_factory=Extracts)
+    refresh: Callable[["duckdb.DuckDBPyConnection", "Settings"], None] | None = None
+    refresh_settings: tuple[str, ...] = ()
+    ledgers: tuple[Table, ...] = ()
+    before_publish: PublishingHook | None = None
+    after_publish: PublishingHook | None = None
+
+    @property
+    def published_tables(self) -> list[Table]:
+        """The tables that leave the warehouse: those of the rules in their order, then the ledgers."""
+        return [*(rule.table for rule in self.rules_in_order()), *self.ledgers]
+
+    def rules_in_order(self) -> list[Rule]:
+        """Return the rules so that each comes after those whose tables it reads; equal ones by name."""
+        by_name = {rule.table.qualified: rule for rule in sorted(self.rules, key=lambda rule: rule.table.qualified)}
+        graph = {
+            name: [reads.qualified for reads in rule.reads if reads.qualified in by_name and reads.qualified != name]
+            for name, rule in by_name.items()
+        }
+        return [by_name[name] for name in TopologicalSorter(graph).static_order()]
+
+    def waves(self) -> dict[str, int]:
+        """Return for each table the wave of runs that it belongs to.
+
+        A table that reads other months of a table waits until that table is there for all months, so it begins a wave.
+        """
+        waves: dict[str, int] = {}
+        for rule in self.rules_in_order():
+            waves[rule.table.qualified] = max(
+                (waves[reads.qualified] + (not reads.is_same_month) for reads in rule.reads if reads.qualified in waves),
+                default=0,
+            )
+        return waves
+
+
+def checks_of(checks: Sequence[Check], table: Table) -> list[Check]:
+    """Return the checks of one table, in the order of their declaration."""
+    return [check for check in checks if check.table.asset_key == table.asset_key]

@@ -1,0 +1,1 @@
+"""Keeping a home well: doctor, backup, demo, the UI."""

@@ -1,0 +1,348 @@
+"""Examines a deployment and says what to do about what it finds.
+
+Belongs here: environment, settings, disk, permissions, ports, the state of the home's files. Does not belong here: judging data
+(checks do), proving hashes (``verify`` does).
+"""
+
+import errno
+import importlib.metadata
+import json
+import os
+import shutil
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pandas as pd
+import yaml
+
+from revenue_integrity.errors import RevenueIntegrityError
+from revenue_integrity.operating.ui import ADDRESS, refuse_taken_port
+from revenue_integrity.settings import PREFIX, Settings, load_settings
+
+_PINNED = {"dagster": "1.13.27", "duckdb": "2.0.0", "pandas": "2.3.3"}
+"""Versions that behaviour rests on: checks per partition, how values are printed, frame dtypes (see pyproject.toml)."""
+
+_POSTGRES = "dagster-postgres"
+"""What Dagster needs to keep its history in PostgreSQL; the product itself does not."""
+
+_UI_SECONDS = 2
+"""How long to wait for an answer of what listens on the UI's port."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one examination found: a sentence, and what to do if it is not well."""
+
+    what: str
+    ok: bool
+    found: str
+    next_step: str = ""
+
+
+def examine() -> pd.DataFrame:
+    """Return one row per examination: ``what, ok, found, next_step``. Never raises for what it is there to find."""
+    findings = [_python(), *_packages()]
+    try:
+        settings = load_settings()
+    except RevenueIntegrityError as error:
+        findings.append(_of("settings", error))
+    else:
+        findings.append(Finding("settings", True, f"home {settings.home}, months from {settings.first_month:%Y-%m}"))
+        findings += _examine_home(settings)
+    rows = [astuple(_in_one_line(finding)) for finding in findings]
+    return pd.DataFrame(rows, columns=["what", "ok", "found", "next_step"])
+
+
+def _in_one_line(finding: Finding) -> Finding:
+    """Return a finding without line ends, which messages of libraries may hold."""
+    return Finding(finding.what, finding.ok, " ".join(finding.found.split()), " ".join(finding.next_step.split()))
+
+
+def _of(what: str, error: RevenueIntegrityError) -> Finding:
+    return Finding(what, False, error.reason, error.next_step)
+
+
+def _examine_home(settings: Settings) -> Iterator[Finding]:
+    examinations: list[Callable[[Settings], Finding]] = [
+        _home,
+        _permissions,
+        _disk,
+        _landing,
+        _warehouse,
+        _event_store,
+        _ledger,
+        _people,
+        _instance,
+        _port,
+    ]
+    for examination in examinations:
+        yield examination(settings)
+    yield from _pulls(settings)
+
+
+def _python() -> Finding:
+    found = ".".join(str(part) for part in sys.version_info[:3])
+    return Finding(
+        "python", sys.version_info >= (3, 11), found, "" if sys.version_info >= (3, 11) else "Install Python 3.11 or newer"
+    )
+
+
+def _packages() -> Iterator[Finding]:
+    for name, wanted in _PINNED.items():
+        try:
+            found = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found = "not installed"
+        step = "" if found == wanted else f"Make the environment again (make clean, then make run): {wanted} is needed"
+        yield Finding(f"package {name}", found == wanted, found, step)
+
+
+def _existing(path: Path) -> Path:
+    while not path.exists():
+        path = path.parent
+    return path
+
+
+def _refuses(directory: Path) -> str:
+    """Return why nothing can be written to a directory; empty if it can."""
+    # Asking for the mode bits would not notice a read-only file system, nor what root may not do either.
+    try:
+        with tempfile.TemporaryFile(dir=directory):
+            return ""
+    except OSError as error:
+        return (error.strerror or type(error).__name__).lower()
+
+
+def _home(settings: Settings) -> Finding:
+    place = _existing(settings.home)
+    refusal = _refuses(place)
+    state = "exists" if settings.home.exists() else f"will be made below {place}"
+    if not refusal:
+        return Finding("home", True, f"{settings.home} {state}")
+    step = f"Give this user the right to write to {place}, or set {PREFIX}HOME to another directory"
+    return Finding("home", False, f"{settings.home} cannot be written: {place}: {refusal}", step)
+
+
+def _permissions(settings: Settings) -> Finding:
+    """Examine the directories of the home, and those that stand elsewhere."""
+    wanted = [
+        settings.landing_path,
+        settings.published_path,
+        settings.packs_path,
+        settings.ledger_path,
+        settings.catalog_path,
+        settings.dagster_path,
+        settings.alerts_path,
+        settings.logs_path,
+    ]
+    refusals = {path: _refuses(path) for path in wanted if os.path.lexists(path)}
+    refused = [f"{path}: {refusal}" for path, refusal in refusals.items() if refusal]
+    files = [settings.warehouse_path, *settings.ledger_path.glob("*")] if not refused else []
+    refused += [f"{file}: not writable" for file in files if file.exists() and not os.access(file, os.R_OK | os.W_OK)]
+    if not refused:
+        return Finding("permissions", True, f"{len(refusals)} directories are writable")
+    step = "Give this user the right to write there: run everything of a home as one user, or as users of one group"
+    return Finding("permissions", False, f"not writable: {'; '.join(refused)}", step)
+
+
+def _disk(settings: Settings) -> Finding:
+    places = {_existing(path) for path in (settings.home, settings.landing_path, settings.published_path)}
+    free, place = min((shutil.disk_usage(place).free, place) for place in places)
+    found = f"{free / 1024**3:.1f} GiB free at {place}"
+    if free >= settings.disk_reserve_gib * 1024**3:
+        return Finding("disk", True, found)
+    step = (
+        f"Make room ({settings.home / 'as_of'} and {settings.home / 'tmp'} hold nothing that cannot be made again):"
+        " a failed write loses nothing, but no month can be computed"
+    )
+    return Finding("disk", False, f"{found}, less than {settings.disk_reserve_gib} GiB", step)
+
+
+def _landing(settings: Settings) -> Finding:
+    from revenue_integrity.landing import zone
+    from revenue_integrity.streams.registry import STREAMS
+
+    path = settings.landing_path
+    if not os.path.lexists(path):
+        return Finding("landing zone", True, f"{path} is empty", "Land a batch, or simulate source systems")
+    if not path.is_dir():
+        return Finding("landing zone", False, f"{path} is no directory", f"Move it away, or set {PREFIX}LANDING")
+    try:
+        found = zone.scan(path, [source for stream in STREAMS for source in stream.sources])
+        # Names alone can be read where files cannot.
+        for batch in found.batches:
+            for file in (path / batch.batch_id).iterdir():
+                if not os.access(file, os.R_OK):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
+    except RevenueIntegrityError as error:
+        return _of("landing zone", error)
+    except OSError as error:
+        step = "Give this user the right to read the landing zone with all its directories"
+        return Finding("landing zone", False, f"{error.filename or path} cannot be read: {error.strerror}", step)
+    if found.ignored:
+        step = "Move or rename what is no batch: <stream>/<source>/<YYYYMMDDTHHMMSSZ>/<file>"
+        return Finding("landing zone", False, f"{len(found.batches)} batches; ignored: {'; '.join(found.ignored[:3])}", step)
+    return Finding("landing zone", True, f"{len(found.batches)} batches in {path}")
+
+
+def _warehouse(settings: Settings) -> Finding:
+    from revenue_integrity.warehouse.database import connect
+
+    if not settings.warehouse_path.exists():
+        return Finding("warehouse", True, "not there yet", "It is made by the first run")
+    try:
+        with connect(settings.model_copy(update={"lock_timeout_seconds": 1}), read_only=True) as connection:
+            tables = connection.sql("select count(*) from duckdb_tables() where schema_name not in ('main', 'meta')").fetchall()
+    except RevenueIntegrityError as error:
+        # A run at work is no trouble, but whoever waits for it wants to know whom to ask.
+        return Finding("warehouse", "is in use" in error.reason, error.reason, error.next_step)
+    except (duckdb.Error, OSError) as error:
+        step = "Give this user the right to read and write it; if it is damaged, restore a backup, or delete it and run again"
+        return Finding("warehouse", False, f"{settings.warehouse_path} cannot be opened: {error}", step)
+    return Finding("warehouse", True, f"{tables[0][0]} tables, {settings.warehouse_path.stat().st_size / 1024**2:.0f} MiB")
+
+
+def _event_store(settings: Settings) -> Finding:
+    from revenue_integrity.computing.ingestion import read_manifest
+    from revenue_integrity.landing.eventstore.store import lost_files
+    from revenue_integrity.streams.registry import STREAMS
+
+    try:
+        kept = [file for stream in STREAMS for file in read_manifest(settings, stream).kept]
+    except NotADirectoryError:
+        # The home is a file, which is told elsewhere.
+        kept = []
+    except OSError as error:
+        step = "Give this user the right to read the home with all its directories"
+        return Finding("event store", False, f"{error.filename} cannot be read: {error.strerror}", step)
+    if not kept:
+        return Finding("event store", True, "not there yet", "It is made by the first run that reads billing events")
+    if lost := lost_files(kept, settings):
+        step = "Run `revenue-integrity run`: they are made again from the landing zone, and the months stay as they are"
+        return Finding("event store", False, f"{len(lost)} of its {len(kept)} files are gone, first {lost[0]}", step)
+    return Finding("event store", True, f"{len(kept)} files")
+
+
+def _ledger(settings: Settings) -> Finding:
+    from revenue_integrity.close.ledger import Ledger
+
+    if not settings.ledger_path.exists():
+        return Finding("ledger", True, "not there yet", "It is made by the first sign-off")
+    ledger = Ledger(settings.model_copy(update={"lock_timeout_seconds": 1}))
+    try:
+        broken = ledger.verify()
+        if not broken:
+            return Finding("ledger", True, f"its chain holds, {len(ledger.entries())} entries")
+    except RevenueIntegrityError as error:
+        return _of("ledger", error)
+    except OSError as error:
+        return Finding("ledger", False, f"it cannot be read: {error}", "Give this user the right to read and write it")
+    step = f"Run `revenue-integrity verify` for all that does not hold. {broken[0].next_step}"
+    return Finding("ledger", False, f"it does not hold: {broken[0].subject}: {broken[0].problem}", step)
+
+
+def _people(settings: Settings) -> Finding:
+    preparers, approvers = set(settings.preparers), set(settings.approvers)
+    if not preparers and not approvers:
+        return Finding("sign-off", True, "nobody may sign off", f"Set {PREFIX}PREPARERS and {PREFIX}APPROVERS to begin")
+    if not preparers or not approvers or len(preparers | approvers) < 2:
+        found = f"{len(preparers)} preparers and {len(approvers)} approvers are too few: nobody approves what they prepared"
+        return Finding("sign-off", False, found, f"Set {PREFIX}PREPARERS and {PREFIX}APPROVERS to two people at least")
+    return Finding("sign-off", True, f"{len(preparers)} preparers, {len(approvers)} approvers")
+
+
+def _instance(settings: Settings) -> Finding:
+    file = settings.dagster_path / "dagster.yaml"
+    if not file.exists():
+        return Finding("Dagster instance", True, "not there yet", "It is made by the first run")
+    default = f"Correct {file}, or delete it: the next command writes the default"
+    try:
+        configured = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        return Finding("Dagster instance", False, f"{file} cannot be read: {error}", default)
+    if not isinstance(configured, dict):
+        return Finding("Dagster instance", False, f"{file} holds no settings", default)
+    runs, steps = (_at(configured, f"concurrency.{name}") for name in ("runs.max_concurrent_runs", "pools.default_limit"))
+    wrong = [f"concurrency.pools.default_limit is {steps}, not 1"] if steps != 1 else []
+    wrong += ["concurrency.runs.max_concurrent_runs is not set"] if not isinstance(runs, int) else []
+    if wrong:
+        return Finding("Dagster instance", False, f"{file}: {', '.join(wrong)}", f"One warehouse has one writer. {default}")
+    if "storage" in configured and "event_log_storage" in configured:
+        step = "Take event_log_storage out: storage holds the event log too"
+        return Finding("Dagster instance", False, f"{file} names both storage and event_log_storage", step)
+    if "postgres" in str(configured.get("storage", "")) and not _is_installed(_POSTGRES):
+        step = f"Install {_POSTGRES} of the version that belongs to dagster {_PINNED['dagster']}"
+        return Finding("Dagster instance", False, f"{file} names PostgreSQL, and {_POSTGRES} is not installed", step)
+    return _opened(settings, file)
+
+
+def _opened(settings: Settings, file: Path) -> Finding:
+    os.environ["DAGSTER_HOME"] = str(settings.dagster_path)
+    try:
+        with dg.DagsterInstance.from_config(str(settings.dagster_path)) as instance:
+            runs = instance.get_runs_count()
+    except Exception as error:  # Dagster and what it stands on raise of every kind
+        step = f"Correct {file}, and see whether the database that it names is up"
+        return Finding("Dagster instance", False, f"it cannot be opened: {type(error).__name__}: {str(error)[:300]}", step)
+    return Finding("Dagster instance", True, f"{runs} runs in {file.parent}")
+
+
+def _at(configured: Any, name: str) -> Any:
+    for part in name.split("."):
+        configured = configured.get(part) if isinstance(configured, dict) else None
+    return configured
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _port(settings: Settings) -> Finding:
+    what = f"port {settings.ui_port}"
+    try:
+        refuse_taken_port(settings.ui_port)
+    except RevenueIntegrityError as error:
+        if _is_dagster(settings.ui_port):
+            return Finding(what, True, f"a Dagster UI answers on http://{ADDRESS}:{settings.ui_port}")
+        return _of(what, error)
+    return Finding(what, True, "free")
+
+
+def _is_dagster(port: int) -> bool:
+    try:
+        # Loopback is never reached through a proxy.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(f"http://{ADDRESS}:{port}/server_info", timeout=_UI_SECONDS) as answer:
+            return "dagster_version" in json.load(answer)
+    except (OSError, ValueError):
+        return False
+
+
+def _pulls(settings: Settings) -> Iterator[Finding]:
+    """Examine each configured source: its variable, its URL, its driver. Nothing is connected."""
+    if not settings.pull_sources:
+        return
+    from revenue_integrity.landing.pull import engine_of, masked, resolve_url
+    from revenue_integrity.streams.registry import source_named
+
+    for each in settings.pull_sources:
+        what = f"pull {each.stream} {each.source}"
+        try:
+            source_named(each.stream, each.source)
+            url = resolve_url(f"env:{each.url_env}")
+            engine_of(url).dispose()
+        except RevenueIntegrityError as error:
+            yield _of(what, error)
+        else:
+            yield Finding(what, True, f"reads {masked(url)} by {each.cron}")

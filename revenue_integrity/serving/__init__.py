@@ -1,0 +1,1 @@
+"""Datasets as people ask for them: export, dictionary."""

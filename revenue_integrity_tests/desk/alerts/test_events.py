@@ -1,0 +1,138 @@
+"""Which facts make which events. The calendar of 2025 is read from a wall calendar, not from the code."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from revenue_integrity.desk.alerts import events
+from revenue_integrity.desk.alerts.events import Breach, Event, FailedCheck, Kind, Severity
+from revenue_integrity.settings import Settings
+
+MARCH = date(2025, 3, 1)
+SETTINGS = Settings(first_month=MARCH, last_month=MARCH)
+
+
+def _state(**facts: Any) -> list[Event]:
+    default: dict[str, Any] = {
+        "status": "ready",
+        "version": 0,
+        "signed_hash": "",
+        "content_hash": "c1",
+        "reopened_because": "",
+        "failing_checks": [],
+        "breaches": [],
+        "now": datetime(2025, 4, 10, tzinfo=UTC),
+        "settings": SETTINGS,
+    }
+    return events.events_of_month(MARCH, **(default | facts))
+
+
+# April 2025 begins on a Tuesday: its 14th business day is Friday 18, its 15th is Monday 21.
+@pytest.mark.parametrize(
+    ("at", "status", "severity"),
+    [
+        ("2025-04-17T23:59:59", "blocked", None),
+        ("2025-04-18T00:00:00", "blocked", Severity.WARNING),
+        ("2025-04-18T00:00:00", "ready", None),
+        ("2025-04-18T00:00:00", "prepared", None),
+        ("2025-04-20T12:00:00", "stale", Severity.WARNING),
+        ("2025-04-21T23:59:59", "blocked", Severity.WARNING),
+        ("2025-04-21T23:59:59", "prepared", None),
+        ("2025-04-22T00:00:00", "prepared", Severity.CRITICAL),
+        ("2025-04-22T00:00:00", "reopened", Severity.CRITICAL),
+        ("2025-04-22T00:00:00", "signed_off", None),
+        ("2026-04-22T00:00:00", "open", Severity.CRITICAL),
+    ],
+)
+def test_a_close_is_late_one_business_day_before_it_is_due_and_overdue_after(
+    at: str, status: str, severity: Severity | None
+) -> None:
+    found = events.close_is_late(MARCH, status, datetime.fromisoformat(at).replace(tzinfo=UTC), SETTINGS)
+    assert (found and found.severity) == severity
+
+
+def test_the_due_day_is_one_of_the_close_time_zone_and_moves_with_holidays() -> None:
+    new_york = Settings(first_month=MARCH, last_month=MARCH, close_timezone="America/New_York")
+    assert events.close_is_late(MARCH, "blocked", datetime(2025, 4, 18, 3, 59, 59, tzinfo=UTC), new_york) is None
+    assert events.close_is_late(MARCH, "blocked", datetime(2025, 4, 18, 4, tzinfo=UTC), new_york)
+    good_friday = Settings(first_month=MARCH, last_month=MARCH, holidays=(date(2025, 4, 18),))
+    late = events.close_is_late(MARCH, "blocked", datetime(2025, 4, 22, 12, tzinfo=UTC), good_friday)
+    assert late
+    assert late.title == "2025-03: close due on 2025-04-22, still blocked"
+
+
+def test_a_late_close_is_told_once_however_its_status_changes_and_again_when_overdue() -> None:
+    def identity(day: int, status: str) -> str:
+        found = events.close_is_late(MARCH, status, datetime(2025, 4, day, tzinfo=UTC), SETTINGS)
+        assert found
+        return found.identity
+
+    assert identity(18, "blocked") == identity(21, "stale") != identity(22, "stale") == identity(30, "ready")
+
+
+def test_figures_at_materiality_are_within_it() -> None:
+    at = Breach("erp_vs_mart", 100_000, 100_000)
+    above = Breach("erp_vs_allocated_power", 123_456_789, 100_000)
+    (found,) = _state(breaches=[at, above])
+    assert (found.kind, found.severity) == (Kind.BREACH_OVER_MATERIALITY, Severity.CRITICAL)
+    assert found.title == ("2025-03: erp_vs_allocated_power breaches by USD 1,234,567.89, above materiality of USD 1,000.00")
+
+
+def test_checks_of_gates_make_events_and_warnings_and_waivers_none() -> None:
+    checks = [
+        FailedCheck("t.z", "sign_off", "gross_cents=5", "Look."),
+        FailedCheck("t.a", "publish"),
+        FailedCheck("t.w", "write"),
+        FailedCheck("t.warned", "warn"),
+        FailedCheck("t.waived", "sign_off", waived=True),
+    ]
+    found = _state(failing_checks=checks)
+    assert [(each.title, each.severity) for each in found] == [
+        ("2025-03: check t.a failed", Severity.CRITICAL),
+        ("2025-03: check t.w failed", Severity.CRITICAL),
+        ("2025-03: check t.z failed", Severity.WARNING),
+    ]
+    assert found[2].body == "Gate: sign_off.\nFigures: gross_cents=5.\nLook."
+    assert found == _state(failing_checks=checks[::-1]), "order decides nothing"
+    changed = events.check_failed(MARCH, replace(checks[0], figures="gross_cents=6"))
+    assert changed.identity != found[2].identity, "another figure is another state"
+
+
+def test_a_reopened_month_is_told_once_per_content() -> None:
+    facts: dict[str, Any] = {"status": "reopened", "version": 1, "signed_hash": "c1", "reopened_because": "2 late batches"}
+    first, again, other = (_state(**facts, content_hash=content)[0] for content in ("c2", "c2", "c3"))
+    assert (first.kind, first.severity) == (Kind.MONTH_REOPENED, Severity.CRITICAL)
+    assert first.body.startswith("2 late batches\n")
+    assert first.identity == again.identity != other.identity
+
+
+def test_identity_rests_on_kind_month_and_content_only() -> None:
+    event = Event(Kind.APPROVED, MARCH, Severity.INFO, "t", "b", "c")
+    assert event.identity == replace(event, title="x", body="y", severity=Severity.WARNING).identity
+    others = {
+        replace(event, kind=Kind.RUN_FAILED).identity,
+        replace(event, month=None).identity,
+        replace(event, content="d").identity,
+    }
+    assert len(others | {event.identity}) == 4
+
+
+def test_an_approval_carries_the_head_of_the_ledger() -> None:
+    found = events.approved(MARCH, 2, "abc123", "ann")
+    assert (found.severity, found.body) == (Severity.INFO, "Ledger head: abc123")
+
+
+def test_events_outside_a_months_state_name_their_subject() -> None:
+    assert (
+        events.batch_rejected("erp_invoices/x", "d1", "no header").identity
+        != events.batch_rejected("erp_invoices/x", "d2", "").identity
+    )
+    assert events.batch_changed("b", "d1", "").title == "Batch b is gone"
+    assert events.batch_changed("b", "d1", "d2").title == "Batch b changed after it was read"
+    assert events.run_failed(MARCH, "f", 3, "out of disk").title == "2025-03: run failed 3 times and was given up"
+
+
+def test_a_month_in_order_makes_no_event() -> None:
+    assert _state() == []
