@@ -28,10 +28,11 @@ ui: $(STAMP)  ## Dagster UI and daemon on 127.0.0.1:3000
 bench: $(STAMP)  ## measure: CPU seconds, wall, peak memory, ratios
 	@$(BIN)/python -m benchmarks
 
-check: $(STAMP)  ## format, lint, types
+check: $(STAMP)  ## format, lint, types, which room may import which
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 dictionary: $(STAMP)  ## renew docs/data_dictionary.md from the declared tables
 	$(BIN)/python -m revenue_integrity.serving.dictionary docs/data_dictionary.md

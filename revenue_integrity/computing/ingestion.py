@@ -10,9 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
-
-import duckdb
+from typing import TYPE_CHECKING, Any
 
 from revenue_integrity import months
 from revenue_integrity.close.calendar import cutoff
@@ -26,6 +24,9 @@ from revenue_integrity.landing.zone import FoundBatch, scan
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import catalog, database
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ def admit(settings: Settings, stream: Stream, month: date) -> bool:
     return admitted
 
 
-def _refresh_evidence(connection: duckdb.DuckDBPyConnection, settings: Settings, stream: Stream) -> None:
+def _refresh_evidence(connection: "duckdb.DuckDBPyConnection", settings: Settings, stream: Stream) -> None:
     """Keep, as slices of each month, which sources have delivered at all and what the close sees of the manifest.
 
     They make a month stale when a verdict on its deliveries changes, and only then.
@@ -168,7 +169,7 @@ def _refresh_evidence(connection: duckdb.DuckDBPyConnection, settings: Settings,
     connection.commit()
 
 
-def _write_manifest(connection: duckdb.DuckDBPyConnection, settings: Settings, stream: Stream) -> None:
+def _write_manifest(connection: "duckdb.DuckDBPyConnection", settings: Settings, stream: Stream) -> None:
     refused: Sequence[tuple[str, str]] = connection.execute(
         "select batch_id, error from meta.batches where stream = ? and status = 'rejected' order by batch_id", [stream.name]
     ).fetchall()

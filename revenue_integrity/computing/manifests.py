@@ -5,8 +5,8 @@ belong here: publishing computed months (``orchestration.publication``).
 """
 
 from datetime import date
+from typing import TYPE_CHECKING
 
-import duckdb
 import pandas as pd
 import pyarrow as pa
 
@@ -17,6 +17,9 @@ from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import database, publish
 from revenue_integrity.warehouse.hashing import canonical_digest
 from revenue_integrity.warehouse.storage import arrow_schema
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 def publish_manifest(settings: Settings, stream: Stream) -> None:
@@ -31,7 +34,7 @@ def publish_manifest(settings: Settings, stream: Stream) -> None:
 
 
 def publish_frame(
-    connection: duckdb.DuckDBPyConnection, settings: Settings, declared: Table, month: date | None, frame: pd.DataFrame
+    connection: "duckdb.DuckDBPyConnection", settings: Settings, declared: Table, month: date | None, frame: pd.DataFrame
 ) -> None:
     """Publish a frame as it is, hashed like a table's rows."""
     rows = pa.Table.from_pandas(frame, schema=arrow_schema(declared), preserve_index=False)

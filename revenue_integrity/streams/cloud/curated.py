@@ -6,8 +6,7 @@ Does not belong here: the event store (``landing.events``), costs (``mart``).
 
 from collections.abc import Sequence
 from datetime import date
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from revenue_integrity.landing.eventstore.store import EVENT_COLUMNS
 from revenue_integrity.model.query import Query, listed_days, load_query
@@ -17,6 +16,9 @@ from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud import schemas
 from revenue_integrity.streams.cloud.sources import BILLING_EVENTS, EVENT_SOURCES
 from revenue_integrity.warehouse.engine import DuckDBEngine, scan_sql
+
+if TYPE_CHECKING:
+    import duckdb
 
 _PACKAGE = "revenue_integrity.streams.cloud"
 
@@ -35,7 +37,7 @@ def cloud_event_outcomes(month: date, settings: Settings) -> Query:
     return load_query(_PACKAGE, "curated/cloud_event_outcomes")
 
 
-def outcome_inputs(connection: duckdb.DuckDBPyConnection, settings: Settings, days: Sequence[date]) -> StageInputs:
+def outcome_inputs(connection: "duckdb.DuckDBPyConnection", settings: Settings, days: Sequence[date]) -> StageInputs:
     """Return what stage 1 reads: all versions, on any day, of the events that have one on the days."""
     columns = (
         "tenant_id, event_id, account_id, usage_date, cost, ingested_at, is_deleted, content, file_no, row_number, batch_id,"
@@ -59,7 +61,7 @@ def outcome_inputs(connection: duckdb.DuckDBPyConnection, settings: Settings, da
     )
 
 
-def event_inputs(connection: duckdb.DuckDBPyConnection, settings: Settings, days: Sequence[date]) -> StageInputs:
+def event_inputs(connection: "duckdb.DuckDBPyConnection", settings: Settings, days: Sequence[date]) -> StageInputs:
     """Return the relation ``events``: all live rows of some days, and ``outcomes``: those of them that do not count."""
     wanted = listed_days(days)
     files = connection.execute(f"""
@@ -115,7 +117,7 @@ def event_inputs(connection: duckdb.DuckDBPyConnection, settings: Settings, days
 
 
 def event_rows(
-    connection: duckdb.DuckDBPyConnection, settings: Settings, days: Sequence[date], files: Sequence[int] | None = None
+    connection: "duckdb.DuckDBPyConnection", settings: Settings, days: Sequence[date], files: Sequence[int] | None = None
 ) -> None:
     """Make the temporary view ``event_rows``: good rows of some days with their batch, of some files or of all that hold any.
 
@@ -141,8 +143,8 @@ def event_rows(
 
 
 def surviving_events(
-    connection: duckdb.DuckDBPyConnection, settings: Settings, wanted: Sequence[date], tenant: str | None = None
-) -> duckdb.DuckDBPyRelation:
+    connection: "duckdb.DuckDBPyConnection", settings: Settings, wanted: Sequence[date], tenant: str | None = None
+) -> "duckdb.DuckDBPyRelation":
     """Return the rows of ``cloud_events`` of some months, read from the store: events and charges that count, in key order."""
     days = [
         day

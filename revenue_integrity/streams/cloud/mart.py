@@ -5,8 +5,7 @@ Belongs here: their rules and what they read. Does not belong here: which events
 
 from collections.abc import Sequence
 from datetime import date
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from revenue_integrity.model.query import Query, listed_days, load_query
 from revenue_integrity.model.rule import Rule, days_of
@@ -16,6 +15,9 @@ from revenue_integrity.streams.cloud import schemas
 from revenue_integrity.streams.cloud.completeness import COMPLETENESS
 from revenue_integrity.streams.cloud.curated import EVENTS, event_inputs
 from revenue_integrity.streams.cloud.sources import EVENT_SOURCES
+
+if TYPE_CHECKING:
+    import duckdb
 
 _PACKAGE = "revenue_integrity.streams.cloud"
 
@@ -30,7 +32,7 @@ def daily_account_cost(month: date, settings: Settings) -> Query:
     return load_query(_PACKAGE, "mart/daily_account_cost")
 
 
-def daily_inputs(connection: duckdb.DuckDBPyConnection, settings: Settings, days: Sequence[date]) -> StageInputs:
+def daily_inputs(connection: "duckdb.DuckDBPyConnection", settings: Settings, days: Sequence[date]) -> StageInputs:
     """Return what stage 3 reads: stage 2 of the days, and the tenants' days that are complete."""
     return StageInputs(
         tables={

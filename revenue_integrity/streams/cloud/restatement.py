@@ -12,9 +12,7 @@ withdrawn events the day, to see whether an identical event still counts. Versio
 
 from collections.abc import Callable, Sequence
 from datetime import date
-from typing import Any
-
-import duckdb
+from typing import TYPE_CHECKING, Any
 
 from revenue_integrity import months
 from revenue_integrity.errors import WarehouseError
@@ -25,6 +23,9 @@ from revenue_integrity.streams.cloud.sources import BILLING_EVENTS, FOCUS, FOCUS
 from revenue_integrity.warehouse.database import transaction
 from revenue_integrity.warehouse.storage import ensure_table
 from revenue_integrity.warehouse.validation import validate_rows
+
+if TYPE_CHECKING:
+    import duckdb
 
 EventRows = Callable[[Sequence[date], Sequence[int] | None], None]
 """Makes the view ``event_rows``: rows of some days, of some files or of all, whether they count or not."""
@@ -53,7 +54,7 @@ create table if not exists meta.cloud_departures (tenant_id varchar not null, ev
 not yet published on the one that they moved to. ``rows_hash`` tells which rows did not count (``differing.sql``)."""
 
 
-def before_publish(connection: duckdb.DuckDBPyConnection, settings: Settings, month: date) -> None:
+def before_publish(connection: "duckdb.DuckDBPyConnection", settings: Settings, month: date) -> None:
     """Write the ledger rows of the publication that is about to happen, for the days of the month whose costs change.
 
     Rows of a publication that never completed are replaced, so this may be repeated. The first publication of a day restates
@@ -67,12 +68,12 @@ def before_publish(connection: duckdb.DuckDBPyConnection, settings: Settings, mo
     record_changes(connection, month, lambda days, files: curated.event_rows(connection, settings, days, files))
 
 
-def after_publish(connection: duckdb.DuckDBPyConnection, settings: Settings, month: date) -> None:
+def after_publish(connection: "duckdb.DuckDBPyConnection", settings: Settings, month: date) -> None:
     """Remember the month as it is published now; days whose costs changed have completed one more publication."""
     remember_published(connection, month)
 
 
-def record_changes(connection: duckdb.DuckDBPyConnection, month: date, rows: EventRows) -> None:
+def record_changes(connection: "duckdb.DuckDBPyConnection", month: date, rows: EventRows) -> None:
     """Do the work of ``before_publish`` over any provider of event rows."""
     with transaction(connection):
         connection.execute(_STATE)
@@ -89,7 +90,7 @@ def record_changes(connection: duckdb.DuckDBPyConnection, month: date, rows: Eve
         validate_rows(connection, _LEDGER, month)
 
 
-def remember_published(connection: duckdb.DuckDBPyConnection, month: date) -> None:
+def remember_published(connection: "duckdb.DuckDBPyConnection", month: date) -> None:
     """Do the work of ``after_publish``."""
     with transaction(connection):
         connection.execute(_STATE)
@@ -144,17 +145,17 @@ def _bounds(month: date) -> dict[str, Any]:
     return {"first": month, "last": months.last_day(month)}
 
 
-def _make(connection: duckdb.DuckDBPyConnection, step: str, month: date) -> None:
+def _make(connection: "duckdb.DuckDBPyConnection", step: str, month: date) -> None:
     """Make the temporary table ``restatement_<step>`` from its query."""
     query = load_query(_PACKAGE, f"restatement/{step}", **_bounds(month))
     connection.execute(f"create or replace temp table restatement_{step} as {query.sql}", query.bound)
 
 
-def _days(connection: duckdb.DuckDBPyConnection, sql: str) -> list[date]:
+def _days(connection: "duckdb.DuckDBPyConnection", sql: str) -> list[date]:
     return [day for (day,) in connection.execute(sql).fetchall()]
 
 
-def _forget_incomplete(connection: duckdb.DuckDBPyConnection, month: date) -> None:
+def _forget_incomplete(connection: "duckdb.DuckDBPyConnection", month: date) -> None:
     """Take out what a publication wrote that never completed."""
     connection.execute(
         f"""
@@ -166,7 +167,7 @@ def _forget_incomplete(connection: duckdb.DuckDBPyConnection, month: date) -> No
     )
 
 
-def _find_causes(connection: duckdb.DuckDBPyConnection, month: date, days: list[date], rows: EventRows) -> None:
+def _find_causes(connection: "duckdb.DuckDBPyConnection", month: date, days: list[date], rows: EventRows) -> None:
     """Make ``restatement_causes``: what each cause and batch contributes to the account-days."""
     for step in ("live", "parts", "versions", "elsewhere", "removed"):
         _make(connection, step, month)
@@ -186,7 +187,7 @@ def _find_causes(connection: duckdb.DuckDBPyConnection, month: date, days: list[
     _add_causes(connection, "reread_causes", month)
 
 
-def _make_twins(connection: duckdb.DuckDBPyConnection, month: date, rows: EventRows) -> None:
+def _make_twins(connection: "duckdb.DuckDBPyConnection", month: date, rows: EventRows) -> None:
     days = _days(connection, "select distinct usage_date from restatement_removed where cause = 'deletion' order by all")
     if days:
         rows(days, None)
@@ -198,12 +199,12 @@ def _make_twins(connection: duckdb.DuckDBPyConnection, month: date, rows: EventR
         )
 
 
-def _add_causes(connection: duckdb.DuckDBPyConnection, step: str, month: date) -> None:
+def _add_causes(connection: "duckdb.DuckDBPyConnection", step: str, month: date) -> None:
     _make(connection, step, month)
     connection.execute(f"insert into {_CAUSES} by name select * from restatement_{step}")
 
 
-def _refuse_outdated(connection: duckdb.DuckDBPyConnection, month: date) -> None:
+def _refuse_outdated(connection: "duckdb.DuckDBPyConnection", month: date) -> None:
     """Refuse a month whose costs rest on other events than would be remembered as published."""
     query = load_query(_PACKAGE, "restatement/outdated", **_bounds(month))
     days = [day for (day,) in connection.execute(query.sql, query.bound).fetchall()]
@@ -214,7 +215,7 @@ def _refuse_outdated(connection: duckdb.DuckDBPyConnection, month: date) -> None
         )
 
 
-def _refuse_unexplained(connection: duckdb.DuckDBPyConnection, month: date) -> None:
+def _refuse_unexplained(connection: "duckdb.DuckDBPyConnection", month: date) -> None:
     query = load_query(_PACKAGE, "restatement/unexplained", **_bounds(month))
     found = connection.execute(query.sql, query.bound).fetchall()
     if found:
@@ -226,7 +227,7 @@ def _refuse_unexplained(connection: duckdb.DuckDBPyConnection, month: date) -> N
         )
 
 
-def _keep(connection: duckdb.DuckDBPyConnection, kept: str, present: str, month: date) -> None:
+def _keep(connection: "duckdb.DuckDBPyConnection", kept: str, present: str, month: date) -> None:
     """Make the month's rows of a kept table those of a relation, touching only rows that differ, on days that differ."""
     columns = [name for (name, *_) in connection.execute(f"describe {kept}").fetchall()]
     summed = f"select usage_date, count(*) as rows, bit_xor(hash({', '.join(columns)})) as digest from"
