@@ -1,0 +1,82 @@
+"""Commands of the close: prepare, approve, waive, reopen, verify, pack.
+
+Belongs here: parsing, calling, printing. Does not belong here: who may decide what, and what follows (`desk`, `close`).
+"""
+
+from typing import Annotated, Any
+
+import typer
+
+from revenue_integrity.cli.shared import Commands, ReasonOption, WhoOption, month_of, say, send_alerts
+from revenue_integrity.settings import load_settings
+
+app = Commands("Close")
+
+
+@app.command()
+def prepare(month: str, who: WhoOption, comment: Annotated[str, typer.Option(help="For the record.")] = "") -> None:
+    """Put a month before the approvers."""
+    from revenue_integrity.desk import close
+
+    settings = load_settings()
+    _tell_entry(close.prepare(settings, month_of(month, settings), who, comment), "prepared")
+    send_alerts(settings)
+
+
+@app.command()
+def approve(month: str, who: WhoOption, comment: Annotated[str, typer.Option(help="For the record.")] = "") -> None:
+    """Sign a month off and freeze it; prints the head of the ledger: keep it elsewhere."""
+    from revenue_integrity.desk import close
+
+    settings = load_settings()
+    _tell_entry(close.approve(settings, month_of(month, settings), who, comment), "signed off")
+    send_alerts(settings)
+
+
+@app.command()
+def waive(month: str, check: str, who: WhoOption, reason: ReasonOption) -> None:
+    """Let one failing sign-off check through, for this content and figure only."""
+    from revenue_integrity.desk import close
+
+    settings = load_settings()
+    _tell_entry(close.waive(settings, month_of(month, settings), check, who, reason), f"{check} waived")
+    send_alerts(settings)
+
+
+@app.command()
+def reopen(month: str, who: WhoOption, reason: ReasonOption) -> None:
+    """Open a signed month again."""
+    from revenue_integrity.desk import close
+
+    settings = load_settings()
+    _tell_entry(close.reopen(settings, month_of(month, settings), who, reason), "reopened")
+    send_alerts(settings)
+
+
+@app.command()
+def verify() -> None:
+    """Recompute the ledger's chain, the frozen versions and the hashes of all that is published."""
+    from revenue_integrity.close.ledger import Ledger
+    from revenue_integrity.desk import close
+
+    settings = load_settings()
+    findings = close.verify(settings)
+    for finding in findings:
+        say(f"{finding.subject}: {finding.problem}. {finding.next_step}")
+    if findings:
+        raise typer.Exit(1)
+    seq, head = Ledger(settings).head()
+    print(f"Everything holds; the ledger has {seq} entries, its head is {head}")
+
+
+@app.command()
+def pack(month: str) -> None:
+    """Write the close pack of a month: workbook, page, CSVs and the manifest of their hashes."""
+    from revenue_integrity.desk import packs
+
+    settings = load_settings()
+    print(packs.write_month(settings, month_of(month, settings)))
+
+
+def _tell_entry(entry: Any, what: str) -> None:
+    print(f"{entry.month} {what} by {entry.actor}: version {entry.version}, ledger {entry.seq}:{entry.hash}")

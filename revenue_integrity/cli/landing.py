@@ -1,0 +1,132 @@
+"""Commands that bring data: simulate, land, pull, map.
+
+Belongs here: parsing, calling, printing. Does not belong here: what landing does (`landing`), simulators (each stream's).
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from revenue_integrity import months, output
+from revenue_integrity.cli.shared import Commands, FormatOption, instant_of, say
+from revenue_integrity.errors import RevenueIntegrityError
+from revenue_integrity.settings import load_settings
+
+app = Commands("Bring data")
+
+
+@app.command()
+def simulate(
+    period: Annotated[str, typer.Option("--months", help="Months to simulate.")] = "2024-01:2025-12",
+    contracts: Annotated[int, typer.Option(min=1, help="Contracts.")] = 200,
+    sites: Annotated[int, typer.Option(min=1, help="Data centre sites.")] = 3,
+    events_per_day: Annotated[int, typer.Option(min=1, help="Cloud billing events a day, about.")] = 150,
+    stream: Annotated[str | None, typer.Option(help="Only this stream: colocation or cloud.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed writes the same bytes.")] = 1,
+    faults: Annotated[str, typer.Option(help="default, none, or a TOML file of rates.")] = "default",
+) -> None:
+    """Write landing batches as the source systems would have, and the faults in them to truth/."""
+    from revenue_integrity.operating.demo import SIMULATED, simulate_sources
+
+    simulate_sources(
+        load_settings(),
+        months.parse_range(period),
+        contracts=contracts,
+        sites=sites,
+        seed=seed,
+        faults=faults,
+        say=say,
+        events_per_day=events_per_day,
+        streams=SIMULATED if stream is None else (stream,),
+    )
+
+
+@app.command()
+def land(
+    stream: str,
+    source: str,
+    files: list[Path],
+    arrival: Annotated[
+        str | None, typer.Option(help="When it became visible: YYYYMMDDTHHMMSSZ or ISO 8601; by default now.")
+    ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(help="TOML file that says which of the files' columns is which of ours; see `map check`.")
+    ] = None,
+) -> None:
+    """Check files and put them into the landing zone as one batch."""
+    from revenue_integrity.landing import zone
+    from revenue_integrity.streams.registry import source_named
+
+    settings = load_settings()
+    declared = source_named(stream, source)
+    when = None if arrival is None else instant_of(arrival)
+    if mapping is None:
+        _tell_landed(zone.land(settings, declared, files, when))
+        return
+    from revenue_integrity.landing.conversion import land_converted
+    from revenue_integrity.landing.mapping import load_mapping
+
+    landed, left_out = land_converted(settings, load_mapping(mapping, source_named), declared, files, when)
+    _tell_landed(landed)
+    if left_out:
+        say(f"{left_out} rows left out, as the mapping says")
+
+
+def _tell_landed(landed: Any) -> None:
+    print(f"{landed.batch_id} {landed.digest}")
+    say(f"{landed.rows} {'row' if landed.rows == 1 else 'rows'} landed; `revenue-integrity run` computes what they touch")
+    for reason in landed.reasons:
+        say(f"will be quarantined: {reason}")
+    if landed.quarantined > len(landed.reasons):
+        say(f"... and {landed.quarantined - len(landed.reasons)} more; `revenue-integrity quarantine` lists them after a run")
+    if landed.unknown_columns:
+        say(f"columns that are not modelled and ignored: {', '.join(landed.unknown_columns)}")
+
+
+@app.command()
+def pull(
+    stream: str,
+    source: str,
+    url: Annotated[
+        str, typer.Option(help="Database: env:NAME, or postgresql://user:${PASSWORD}@host/db with ${…} from the environment.")
+    ],
+    table: Annotated[str | None, typer.Option(help="Table to read, with its schema if needed.")] = None,
+    query: Annotated[Path | None, typer.Option(help="File with the select to read.")] = None,
+    cursor: Annotated[str | None, typer.Option(help="Column that only grows: only what is new since the last pull.")] = None,
+) -> None:
+    """Read rows from a SQL database and land them as one batch."""
+    from revenue_integrity.landing import pull as pulling
+    from revenue_integrity.streams.registry import source_named
+
+    settings = load_settings()
+    pulled = pulling.pull(settings, source_named(stream, source), url, table=table, query_file=query, cursor=cursor)
+    if pulled.landed is None:
+        say(f"{pulled.rows} rows read, nothing new to land")
+    else:
+        _tell_landed(pulled.landed)
+
+
+mapping = Commands(no_args_is_help=True, help="Column mappings: files with foreign column names and formats.")
+app.add_typer(mapping, name="map", rich_help_panel=app.heading)
+
+
+@mapping.command("check")
+def check_mapping(mapping: Path, sample: Path, chosen: FormatOption = None) -> None:
+    """Show the first rows of a sample as they would land, and what fails and why. Nothing is landed."""
+    import tempfile
+
+    from revenue_integrity.landing import conversion
+    from revenue_integrity.landing.mapping import load_mapping
+    from revenue_integrity.streams.registry import source_named
+
+    settings = load_settings()
+    declared = load_mapping(mapping, source_named)
+    with tempfile.TemporaryDirectory() as folder:
+        preview = conversion.check(declared, sample, Path(folder), settings)
+    output.show(preview.first_rows, chosen)
+    say(f"{preview.rows} rows would land as {declared.source.stream} {declared.source.name}, {preview.left_out} are left out")
+    for reason in preview.reasons:
+        say(f"would be quarantined: {reason}")
+    if preview.quarantined:
+        raise RevenueIntegrityError(f"{preview.quarantined} of {preview.rows} rows fail", "Correct the mapping or the file")

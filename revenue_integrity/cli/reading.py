@@ -1,0 +1,101 @@
+"""Commands that show what there is: status, recon, export, quarantine, restatement.
+
+Belongs here: parsing, calling, printing. Does not belong here: finding the rows (`serving`, `desk`), changing
+anything.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from revenue_integrity import output
+from revenue_integrity.cli.shared import Commands, FormatOption, MonthOption, instant_of, month_of, months_of, say
+from revenue_integrity.errors import UsageError
+from revenue_integrity.settings import load_settings
+
+app = Commands("Read")
+
+
+@app.command()
+def status(month: MonthOption = None, chosen: FormatOption = None) -> None:
+    """Show a line a month: what stands, what is stale, which checks fail."""
+    from revenue_integrity.desk.status import status_frame
+
+    settings = load_settings()
+    output.show(status_frame(settings, months_of(month, settings)), chosen)
+
+
+@app.command()
+def recon(
+    month: str,
+    name: Annotated[str | None, typer.Option("--recon", help="Only this reconciliation.")] = None,
+    view: Annotated[str, typer.Option(help="current or as_of_close.")] = "current",
+    chosen: FormatOption = None,
+) -> None:
+    """Show the rows in breach with their causes and evidence."""
+    from revenue_integrity.serving import export as exports
+
+    settings = load_settings()
+    output.show(exports.breaches(settings, month_of(month, settings), recon=name, view=view), chosen)
+
+
+@app.command()
+def export(
+    dataset: str,
+    month: MonthOption = None,
+    tenant: Annotated[str | None, typer.Option(help="Only this tenant's data (cloud); by default that of all.")] = None,
+    live: Annotated[bool, typer.Option("--live", help="From the warehouse instead of what is published.")] = False,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="From a past world that `run --as-of` computed.")] = None,
+    to: Annotated[Path | None, typer.Option("-o", "--output", help="File to write; .csv, .json or .parquet.")] = None,
+    chosen: FormatOption = None,
+) -> None:
+    """Print a dataset as it is published."""
+    from revenue_integrity.serving import export as exports
+
+    settings = load_settings()
+    when = None if as_of is None else instant_of(as_of)
+    wanted = None if month is None else months_of(month, settings)
+    if dataset == exports.CLOUD_EVENTS and to is not None:
+        count = exports.write_events(settings, wanted, tenant=tenant, as_of=when, to=to, chosen=chosen, say=say)
+        say(f"{count} rows written to {to}")
+        return
+    frame = exports.read(settings, dataset, wanted, tenant=tenant, live=live, as_of=when, say=say)
+    if to is None:
+        output.show(frame, chosen)
+    else:
+        exports.write(frame, to, chosen)
+        say(f"{len(frame)} rows written to {to}")
+
+
+@app.command()
+def quarantine(month: MonthOption = None, chosen: FormatOption = None) -> None:
+    """Show rejected batches and rows with their reasons."""
+    from revenue_integrity.serving import export as exports
+
+    settings = load_settings()
+    wanted = None if month is None else months_of(month, settings)
+    output.show(exports.quarantine(settings, wanted, say=say), chosen)
+
+
+@app.command()
+def restatement(
+    month: str,
+    from_version: Annotated[str | None, typer.Option("--from", help="Signed version, v1; by default the latest.")] = None,
+    to_version: Annotated[str, typer.Option("--to", help="Signed version, or current.")] = "current",
+    chosen: FormatOption = None,
+) -> None:
+    """Show what changed since a signed version, row by row."""
+    from revenue_integrity.desk import close
+
+    settings = load_settings()
+    first = None if from_version is None else _version(from_version)
+    last = None if to_version == "current" else _version(to_version)
+    output.show(close.restatement(settings, month_of(month, settings), first, last), chosen)
+
+
+def _version(text: str) -> int:
+    number = text.removeprefix("v")
+    if not number.isdigit() or int(number) < 1:
+        raise UsageError(f"'{text}' is no version", "Write v1, v2, ... or current")
+    return int(number)

@@ -1,0 +1,57 @@
+"""Commands that compute and serve: run, ui.
+
+Belongs here: parsing, calling, printing. Does not belong here: the runs themselves (`orchestration`), the demo (`operating`).
+"""
+
+from typing import Annotated
+
+import typer
+
+from revenue_integrity.cli.shared import Commands, instant_of, months_of, say, send_alerts
+from revenue_integrity.settings import load_settings
+
+app = Commands("Compute")
+
+
+@app.command()
+def run(
+    period: Annotated[str | None, typer.Option("--months", help="Only these months.")] = None,
+    stream: Annotated[str | None, typer.Option(help="Only this stream.")] = None,
+    select: Annotated[str | None, typer.Option(help="Dagster asset selection.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also what is not stale.")] = False,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="Compute the world as it was visible then, apart.")] = None,
+    demo_if_empty: Annotated[bool, typer.Option(help="Simulate source systems in a home without any batch.")] = False,
+) -> None:
+    """Materialize what is stale, in the Dagster instance of the home."""
+    from revenue_integrity.desk import packs
+    from revenue_integrity.operating import demo
+    from revenue_integrity.orchestration import runner
+    from revenue_integrity.orchestration.instance import open_instance
+
+    settings = load_settings()
+    wanted = None if period is None else months_of(period, settings)
+    if as_of is not None:
+        runner.run_as_of(settings, instant_of(as_of), wanted, stream=stream, say=say)
+        return
+    if demo_if_empty:
+        demo.prepare_home(settings, say=say)
+    summary = runner.run(settings, wanted, stream=stream, select=select, everything=everything, say=say)
+    say(summary.sentence)
+    if demo_if_empty and not summary.failures:
+        demo.close_what_can_be(settings, say=say)
+    # Last, for packs show what was signed.
+    with open_instance(settings) as instance:
+        packs.renew(settings, instance, say=say)
+    if demo_if_empty and not summary.failures:
+        demo.conclude(settings, say=say)
+    send_alerts(settings)
+    if summary.failures:
+        raise typer.Exit(1)
+
+
+@app.command()
+def ui() -> None:
+    """Serve the Dagster UI and its daemon on 127.0.0.1 until Ctrl-C."""
+    from revenue_integrity.operating.ui import serve
+
+    serve(load_settings())

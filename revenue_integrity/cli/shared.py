@@ -1,0 +1,100 @@
+"""What commands share: how they are declared and guarded, the options that many have, how a text names months.
+
+Belongs here: what commands of more than one group need. Does not belong here: any command.
+"""
+
+import sys
+from datetime import date, datetime
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from revenue_integrity import months
+from revenue_integrity.errors import SettingsError, UsageError
+from revenue_integrity.output import Format
+from revenue_integrity.settings import Settings, load_settings
+
+
+class GuardedCommand(TyperCommand):
+    """A command that is refused to a process that reads for a tenant. Its help is not: that is shown before it is invoked."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command, unless it is refused."""
+        try:
+            settings = load_settings()
+        except SettingsError:
+            # The command itself tells it; or says what to do about it, as `doctor` does.
+            return super().invoke(ctx)
+        if settings.tenant is not None:
+            from revenue_integrity.serving.export import refuse_for_tenant
+
+            refuse_for_tenant(settings, ctx.command_path.partition(" ")[2])
+        return super().invoke(ctx)
+
+
+class Commands(typer.Typer):
+    """A group whose every command passes the guard above, also one that is added tomorrow, and stands under one heading."""
+
+    def __init__(self, heading: str | None = None, **options: Any) -> None:
+        """Declare a group; without a heading its commands stand under the usual one."""
+        super().__init__(**options)
+        self.heading = heading
+
+    def command(self, *arguments: Any, **options: Any) -> Any:
+        """Declare a command."""
+        return super().command(*arguments, **{"cls": GuardedCommand, "rich_help_panel": self.heading} | options)
+
+
+FormatOption = Annotated[
+    Format | None, typer.Option("--format", help="How data are printed; by default a table on a terminal, else CSV.")
+]
+MonthOption = Annotated[str | None, typer.Option("--month", help="Month 2025-03 or range 2025-01:2025-06.")]
+WhoOption = Annotated[str, typer.Option("--as", help="Who decides; must stand in the setting preparers or approvers.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it stands in the ledger for ever.")]
+
+
+def say(message: str) -> None:
+    """Tell the person something that is no data."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def months_of(text: str | None, settings: Settings) -> list[date]:
+    """Return the months of the deployment that a text names; all of them for none.
+
+    Raises:
+        UsageError: a month lies outside the deployment.
+    """
+    if text is None:
+        return settings.months
+    wanted = months.parse_range(text)
+    outside = [month for month in wanted if month not in settings.months]
+    if outside:
+        raise UsageError(
+            f"{months.label(outside[0])} is not a month of this deployment "
+            f"({months.label(settings.months[0])} to {months.label(settings.months[-1])})",
+            "Choose another month, or set first_month or last_month",
+        )
+    return wanted
+
+
+def month_of(text: str, settings: Settings) -> date:
+    """Return the one month that a text names."""
+    wanted = months_of(text, settings)
+    if len(wanted) != 1:
+        raise UsageError(f"'{text}' names {len(wanted)} months", "Name one month, for example 2025-03")
+    return wanted[0]
+
+
+def instant_of(text: str) -> datetime:
+    """Return the instant that a text names, as arrivals are written."""
+    from revenue_integrity.landing import zone
+
+    return zone.parse_arrival(text)
+
+
+def send_alerts(settings: Settings) -> None:
+    """Raise and deliver alerts where no daemon may be running; their trouble never fails the command."""
+    from revenue_integrity.orchestration import alerting
+
+    alerting.tell_quietly(settings)
