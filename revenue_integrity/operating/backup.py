@@ -24,7 +24,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from revenue_integrity import clock
@@ -271,12 +271,23 @@ def _unpack(archive: Path, into: Path) -> dict[str, Any]:
     try:
         with tarfile.open(archive, "r:") as tar:
             for member in tar:
-                if not member.isreg():
+                content = tar.extractfile(member) if member.isreg() else None
+                if content is None:
                     raise BackupError(f"the archive holds {member.name}, which is no file", changed)
-                tar.extract(member, into, filter="data")
+                name = PurePosixPath(member.name)
+                if name.is_absolute() or ".." in name.parts:
+                    raise BackupError(f"the archive holds {member.name}, which lies outside the home", changed)
+                # Written here, not by tarfile's own `extract`: early releases of Python 3.11 know no filter that keeps it safe.
+                (into / name).parent.mkdir(parents=True, exist_ok=True)
+                with content, (into / name).open("xb") as file:
+                    shutil.copyfileobj(content, file)
+                # As it was, but its owner may read and write it, and nobody else may write it.
+                (into / name).chmod(member.mode & 0o755 | 0o600)
         manifest = json.loads((into / MANIFEST).read_text(encoding="utf-8"))
     except (tarfile.TarError, ValueError) as error:
         raise BackupError(f"the archive {archive} cannot be read ({error})", changed) from error
+    except FileExistsError as error:
+        raise BackupError(f"the archive {archive} holds a file twice ({error.filename})", changed) from error
     except FileNotFoundError as error:
         raise BackupError(f"the archive {archive} has no manifest: it is unfinished", changed) from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
