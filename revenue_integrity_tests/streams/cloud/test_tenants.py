@@ -21,7 +21,7 @@ from revenue_integrity.streams.cloud.focus import COLUMNS
 from revenue_integrity.streams.cloud.sources import SOURCES
 from revenue_integrity.warehouse import publish as published
 from revenue_integrity_tests.streams.cloud.publishing import COSTS, fill, publish
-from revenue_integrity_tests.support import MARCH, command, command_process, home_settings
+from revenue_integrity_tests.support import MARCH, command, command_process, environment_of, home_settings
 
 DAYS = "daily_account_cost"
 
@@ -159,7 +159,8 @@ ARGUMENTS = {
 def test_every_other_command_is_refused_with_one_line_and_every_help_is_shown(
     own: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli, "load_settings", lambda: own)
+    for name, value in environment_of(own).items():
+        monkeypatch.setenv(name, value)
     names = [words for words in commands(typer.main.get_command(cli.app)) if words != ("export",)]
     assert len(names) > 20
     for words in names:
