@@ -19,7 +19,9 @@ from revenue_integrity.computing.manifests import publish_manifest
 from revenue_integrity.files import write_if_changed
 from revenue_integrity.landing import ingest as landing
 from revenue_integrity.landing.eventstore import store as events
-from revenue_integrity.landing.eventstore.slices import touching_batches
+from revenue_integrity.landing.report import IngestReport
+from revenue_integrity.landing.slices import touching_batches
+from revenue_integrity.landing.tables import built_by
 from revenue_integrity.landing.zone import FoundBatch, scan
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.settings import Settings
@@ -105,7 +107,7 @@ def _look(batch: FoundBatch) -> str:
 def _built_by(stream: Stream, settings: Settings) -> str:
     used = settings.values(*stream.refresh_settings)
     labels = [months.label(month) for month in settings.months]
-    return catalog.sha256_of([landing.built_by(stream.sources, settings), labels, used])
+    return catalog.sha256_of([built_by(stream.sources, settings), labels, used])
 
 
 def pending(settings: Settings, stream: Stream, as_of: datetime | None = None) -> list[str]:
@@ -117,7 +119,7 @@ def pending(settings: Settings, stream: Stream, as_of: datetime | None = None) -
     return [batch.batch_id for batch in found if manifest.seen.get(batch.batch_id) != _look(batch)]
 
 
-def ingest(settings: Settings, stream: Stream, as_of: datetime | None = None) -> landing.IngestReport | None:
+def ingest(settings: Settings, stream: Stream, as_of: datetime | None = None) -> IngestReport | None:
     """Bring the raw store up to date with the landing zone; return what happened, or ``None`` if there was nothing to do."""
     manifest = read_manifest(settings, stream)
     if manifest.built_by and settings.warehouse_path.exists() and not pending(settings, stream, as_of):

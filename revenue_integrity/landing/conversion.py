@@ -25,7 +25,8 @@ import pyarrow as pa
 from revenue_integrity.errors import LandingError, UsageError
 from revenue_integrity.landing import nem12, styles
 from revenue_integrity.landing.mapping import NUMBERS, ColumnRule, FileStyle, Mapping
-from revenue_integrity.landing.reading import Stager, inspect
+from revenue_integrity.landing.reading.inspection import inspect
+from revenue_integrity.landing.reading.staging import Stager
 from revenue_integrity.landing.values import name, quote
 from revenue_integrity.landing.zone import Landed, land
 from revenue_integrity.model.source import Source, SourceColumn

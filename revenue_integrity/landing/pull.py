@@ -30,7 +30,8 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from revenue_integrity.errors import LandingError, UsageError
-from revenue_integrity.landing.reading import layout_of, sha256_of
+from revenue_integrity.landing.reading.inspection import sha256_of
+from revenue_integrity.landing.reading.layout import layout_of
 from revenue_integrity.landing.zone import Landed, land
 from revenue_integrity.model.source import Source
 from revenue_integrity.settings import Settings

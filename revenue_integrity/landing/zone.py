@@ -22,7 +22,8 @@ import duckdb
 from revenue_integrity import clock
 from revenue_integrity.errors import LandingError, UsageError
 from revenue_integrity.files import sync
-from revenue_integrity.landing.reading import FORMATS, Stager, file_format, inspect
+from revenue_integrity.landing.reading.inspection import FORMATS, file_format, inspect
+from revenue_integrity.landing.reading.staging import Stager
 from revenue_integrity.model.source import Source, under
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse.database import configuration

@@ -8,7 +8,8 @@ from typing import Any
 
 import duckdb
 
-from revenue_integrity.landing.ingest import IngestReport, ingest
+from revenue_integrity.landing.ingest import ingest
+from revenue_integrity.landing.report import IngestReport
 from revenue_integrity.model.source import Source
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.colocation.sources import SOURCES

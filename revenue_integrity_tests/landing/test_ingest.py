@@ -8,7 +8,7 @@ import pytest
 
 from revenue_integrity import clock
 from revenue_integrity.errors import LandingError, WarehouseError
-from revenue_integrity.landing.ingest import violations
+from revenue_integrity.landing.batches import violations
 from revenue_integrity.streams.colocation.sources import SOURCES
 from revenue_integrity_tests.landing.support import Store, put, put_rows, put_world, row
 
@@ -415,7 +415,7 @@ def test_a_failure_in_the_middle_leaves_the_store_as_it_was(store: Store, monkey
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("revenue_integrity.landing.eventstore.slices.refresh", fail)
+        patch.setattr("revenue_integrity.landing.slices.refresh", fail)
         with pytest.raises(KeyboardInterrupt):
             store.ingest()
     assert store.state() == before

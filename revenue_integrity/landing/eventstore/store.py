@@ -34,7 +34,10 @@ import pyarrow.parquet as pq
 
 from revenue_integrity.files import sync
 from revenue_integrity.landing.eventstore import key_index, plain_text
-from revenue_integrity.landing.reading import FileFacts, Stager, csv_sql, csv_texts, inspect, layout_of
+from revenue_integrity.landing.reading.inspection import FileFacts, inspect
+from revenue_integrity.landing.reading.layout import layout_of
+from revenue_integrity.landing.reading.regular import csv_sql, csv_texts
+from revenue_integrity.landing.reading.staging import Stager
 from revenue_integrity.landing.values import SPACE, name, parsed, plainly, quote
 from revenue_integrity.model.query import listed_days
 from revenue_integrity.model.source import LINEAGE, RESERVED_IDS, Source, SourceColumn

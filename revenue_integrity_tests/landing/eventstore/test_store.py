@@ -12,10 +12,11 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from revenue_integrity.landing import ingest as landing
-from revenue_integrity.landing import reading
+from revenue_integrity.errors import LandingError
+from revenue_integrity.landing import tables
 from revenue_integrity.landing.eventstore import key_index
 from revenue_integrity.landing.eventstore import store as events
+from revenue_integrity.landing.reading import regular
 from revenue_integrity.warehouse import database
 from revenue_integrity_tests.streams.cloud.support import (
     EVENT_TYPES,
@@ -189,8 +190,8 @@ def test_large_csv_is_read_as_a_small_one_is(
 ) -> None:
     found = []
     # Some rows at a time, by the engine and by Arrow.
-    monkeypatch.setattr(reading, "_ROWS_AT_ONCE", 2)
-    monkeypatch.setattr(reading, "_BLOCK", 200)
+    monkeypatch.setattr(regular, "_ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(regular, "_BLOCK", 200)
     for name, worth_typing in (("small", events._WORTH_TYPING), ("large", 0)):
         monkeypatch.setattr(events, "_WORTH_TYPING", worth_typing)
         cloud = Cloud(tmp_path / name)
@@ -357,7 +358,7 @@ def test_rebuild_gives_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     cloud.put("billing_events", FIRST, parquet_bytes(ROWS), "a.parquet")
     cloud.events(SECOND, event("E-1", 32, ingested_at="2025-03-06T11:00:00Z")).run()
     before, slices, files = cloud.hashes(), cloud.raw_slices(), cloud.kept_files()
-    monkeypatch.setattr(landing, "RULES_VERSION", "another")
+    monkeypatch.setattr(tables, "RULES_VERSION", "another")
     report = cloud.ingest()
     assert report.rebuilt
     assert cloud.compute() == {}, "nothing is stale"
@@ -397,8 +398,8 @@ def test_rebuild_is_refused_where_a_landed_file_is_gone(tmp_path: Path, monkeypa
     cloud.run()
     before = cloud.hashes()
     landed.unlink()
-    monkeypatch.setattr(landing, "RULES_VERSION", "another")
-    with pytest.raises(landing.LandingError, match=FIRST):
+    monkeypatch.setattr(tables, "RULES_VERSION", "another")
+    with pytest.raises(LandingError, match=FIRST):
         cloud.ingest()
     assert (cloud.hashes(), cloud.days()) == (before, COSTS)
     assert len(cloud.survivors()) == 3
@@ -449,7 +450,7 @@ def test_interrupted_rebuild_leaves_the_state_before(tmp_path: Path, monkeypatch
     cloud.put("billing_events", FIRST, parquet_bytes(ROWS), "a.parquet")
     cloud.run()
     before, rows = cloud.hashes(), cloud.survivors()
-    monkeypatch.setattr(landing, "RULES_VERSION", "another")
+    monkeypatch.setattr(tables, "RULES_VERSION", "another")
     with monkeypatch.context() as patch:
         patch.setattr(events.EventStore, "_settle", lambda self: (_ for _ in ()).throw(StoppedError()))
         with pytest.raises(StoppedError):
@@ -462,7 +463,8 @@ def test_interrupted_rebuild_leaves_the_state_before(tmp_path: Path, monkeypatch
 
 KILLED = """
 import os, signal
-from revenue_integrity.landing import events, ingest
+from revenue_integrity.landing import ingest
+from revenue_integrity.landing.eventstore import store as events
 from revenue_integrity.settings import load_settings
 from revenue_integrity.streams.cloud.sources import EVENT_SOURCES
 from revenue_integrity.warehouse import database

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from revenue_integrity import months
 from revenue_integrity.computing import staleness, versions
 from revenue_integrity.landing import ingest as landing
-from revenue_integrity.landing.ingest import IngestReport
+from revenue_integrity.landing.report import IngestReport
 from revenue_integrity.orchestration.io_manager import Computed, replace_month
 from revenue_integrity.settings import load_settings
 from revenue_integrity.streams.cloud import completeness, curated, mart

@@ -3,7 +3,7 @@
 from datetime import date
 from pathlib import Path
 
-from revenue_integrity.landing.eventstore.slices import slices, touching_batches
+from revenue_integrity.landing.slices import slices, touching_batches
 from revenue_integrity.streams.colocation.sources import SOURCES
 from revenue_integrity_tests.landing.support import Store, put_rows, put_world, row
 

@@ -1,0 +1,372 @@
+"""The staging table: all rows of a source's files, parsed and judged on their own.
+
+Belongs here: which reader reads which file, and putting rows of all of them into one table. Does not belong here: what a value
+must be (``values``), judgement that needs other rows (``ingest``).
+
+Files are read twice. ``inspect`` streams the bytes once for the digest, the encoding, the integrity of gzip and the header.
+``stage`` then lets the engine read all files of one shape with one call, so that thousands of small batches cost what a few
+large ones do; many small files are first joined into few, for the engine's reader costs as much for each as for a thousand rows
+of it. What the engine's reader does not read exactly as RFC 4180 says (rows of another length, stray quotes, mixed line
+ends) goes through Python's, file by file; JSON always does, for the engine turns long numbers into floating point.
+"""
+
+import json
+import tempfile
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from revenue_integrity.landing.reading.exact import records
+from revenue_integrity.landing.reading.inspection import FileFacts, UnreadableError, first_line
+from revenue_integrity.landing.reading.json_objects import json_objects, json_text
+from revenue_integrity.landing.reading.layout import Layout, header_problem, layout_of
+from revenue_integrity.landing.reading.regular import SMALLEST_BUFFER, csv_sql, plain_rows
+from revenue_integrity.landing.values import judged, name, parsed, quote
+from revenue_integrity.model.source import Source
+
+_ROWS = 1 << 15
+
+_MANY = 50
+"""Small files from which joining them pays."""
+
+_JOINED = 8_000_000
+"""Bytes up to which small files are joined: a row that the reader refuses sends all of them to be read one by one."""
+
+_ROUND = 256_000_000
+"""Bytes that are joined before they are read: what is on disk twice for a while."""
+
+
+@dataclass
+class Staged:
+    """What became of the files that were staged.
+
+    Attributes:
+        table: the staging table: ``f`` (number of the file), the values of the source, ``static_errors``, ``raw``.
+        numbers: the number of each file whose rows stand.
+        problems: why a file cannot be loaded, for each that cannot.
+        unknown: columns of each file that are not modelled.
+    """
+
+    table: str
+    numbers: dict[Path, int] = field(default_factory=dict)
+    problems: dict[Path, str] = field(default_factory=dict)
+    unknown: dict[Path, tuple[str, ...]] = field(default_factory=dict)
+
+
+class Stager:
+    """Reads files of one source into a staging table of the connection.
+
+    Row numbers follow from the order of insertion: the engine keeps the order of files and of rows in them, so that a row's
+    number is its ``rowid`` less the smallest of its file. Rows of a file that is not in ``Staged.numbers`` do not count.
+    The connection must not be in a transaction: a file that cannot be read would end it.
+
+    With ``came``, an SQL condition over the values, rows are not judged: the table holds ``f`` alone, and ``raw``, the row as it
+    came, where the condition holds.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, source: Source, currency: str, *, came: str = "") -> None:
+        self._connection = connection
+        self._source = source
+        self._currency = currency
+        self._came = came
+        self._next = 0
+        self._staged = Staged(f"staged_{source.name}")
+
+    def stage(self, files: Iterable[FileFacts]) -> Staged:
+        """Read all files. Files that cannot be read are told in the result; the others go on."""
+        self._create()
+        groups: dict[tuple[str, str, bool], list[FileFacts]] = defaultdict(list)
+        for file in files:
+            if file.problem:
+                self._staged.problems[file.path] = file.problem
+            else:
+                groups[file.format, file.shape, file.irregular].append(file)
+        for (kind, _, irregular), group in sorted(groups.items()):
+            if kind == "json":
+                self._read_json(group)
+                continue
+            layout = layout_of(self._source, group[0].header)
+            for file in group:
+                self._staged.unknown[file.path] = layout.unknown
+            if layout.problem:
+                self._staged.problems |= {file.path: f"{file.name} {layout.problem}" for file in group}
+            elif kind == "parquet":
+                self._read_parquet(group, layout)
+            elif irregular:
+                self._read_exactly(group, layout)
+            else:
+                self._read_regular(group, layout)
+        return self._staged
+
+    def _create(self) -> None:
+        values = [f"{name(column)} {self._source.sql_type(column)}" for column in self._source.values]
+        columns = [] if self._came else [*values, "static_errors VARCHAR"]
+        self._connection.execute(
+            f"create or replace temp table {self._staged.table} ({', '.join(['f INTEGER', *columns, 'raw VARCHAR'])})"
+        )
+
+    def _number(self, files: Sequence[FileFacts]) -> int:
+        first = self._next
+        for file in files:
+            self._staged.numbers[file.path] = self._next
+            self._next += 1
+        return first
+
+    def _insert(self, relation: str, layout: Layout, *, exact: bool = False) -> None:
+        """Parse and judge the rows of a relation and append them.
+
+        The relation holds the number of the file as ``f`` and the texts of its columns as ``c0``, ``c1``, …; if it was read
+        exactly, also what is wrong with the row as a whole (``wrong``) and the row as it came where that is known (``came``).
+        """
+        source = self._source
+        texts = ["cast(null as VARCHAR)" if place is None else self._meant(f"c{place}") for place in layout.positions]
+        pairs = list(zip(source.columns, texts, strict=True))
+        values = [f"{parsed(column, text)} as {name(column.stored)}" for column, text in pairs]
+        raw = f"{'came, ' if exact else ''}{_json_of(layout.header)}"
+        if self._came:
+            self._connection.execute(f"""
+                insert into {self._staged.table}
+                select f, case when {self._came} then coalesce({raw}) end from (select *, {", ".join(values)} from {relation})
+            """)
+            return
+        judgements = [judged(column, text, self._currency) for column, text in pairs]
+        suspicious = [f"({judgement.suspicious})" for judgement in judgements]
+        suspicious += [f"coalesce({rule.bad}, false)" for rule in source.rules]
+        reasons = [judgement.reason for judgement in judgements]
+        reasons += [f"case when {rule.bad} then {rule.reason} end" for rule in source.rules]
+        wrong = "wrong" if exact else "null"
+        stored = ", ".join(
+            # A row of the wrong length is not judged further, for its fields may stand in the wrong places.
+            f"case when wrong is null then {name(column.stored)} end" if exact and column.kind != "month" else name(column.stored)
+            for column in source.columns
+        )
+        month = f"cast(date_trunc('month', {name(source.month_of)}) as DATE)," if source.month_of else ""
+        self._connection.execute(f"""
+            insert into {self._staged.table}
+            select
+                f, {stored}, {month}
+                case when suspicious then coalesce({wrong}, nullif(concat_ws('; ', {", ".join(reasons)}), '')) end,
+                case when suspicious then coalesce({raw}) end
+            from (
+                select *, ({wrong} is not null or {" or ".join(suspicious)}) as suspicious
+                from (select *, {", ".join(values)} from {relation})
+            )
+        """)
+
+    def _meant(self, text: str) -> str:
+        """Return SQL for a field's text, null where the source says that it stands for an empty field."""
+        if not self._source.nulls:
+            return text
+        return f"(case when {text} in ({', '.join(map(quote, self._source.nulls))}) then null else {text} end)"
+
+    def _read_regular(self, files: Sequence[FileFacts], layout: Layout) -> None:
+        """Read CSV files of one header that the engine's reader can be trusted with; small ones apart only if they are many."""
+        small = [file for file in files if file.length <= SMALLEST_BUFFER]
+        if len(small) < _MANY:
+            self._read_csv(files, layout)
+            return
+        self._read_small(small, layout)
+        if large := [file for file in files if file.length > SMALLEST_BUFFER]:
+            self._read_csv(large, layout)
+
+    def _read_small(self, files: Sequence[FileFacts], layout: Layout) -> None:
+        """Read many small files of one header, joined into few; those that cannot be joined are read as they stand."""
+        alone: list[FileFacts] = []
+        (place,) = self._connection.execute("select current_setting('temp_directory')").fetchall()[0]
+        waiting = deque(files)
+        while waiting:
+            with tempfile.TemporaryDirectory(prefix="joined-", dir=_existing(place)) as directory:
+                joined: dict[FileFacts, list[FileFacts]] = {}
+                while waiting and sum(each.size for each in joined) < _ROUND:
+                    self._join(Path(directory) / f"{len(joined)}.csv", waiting, joined, alone)
+                try:
+                    refused = self._scan_joined(list(joined), layout)
+                except duckdb.Error:
+                    refused = set(joined)
+            for each in refused:
+                for file in joined[each]:
+                    del self._staged.numbers[file.path]
+                alone += joined[each]
+        if alone:
+            self._read_csv(sorted(alone, key=lambda file: file.path), layout)
+
+    def _join(
+        self, path: Path, waiting: deque[FileFacts], joined: dict[FileFacts, list[FileFacts]], alone: list[FileFacts]
+    ) -> None:
+        """Write the rows of the first files that wait into one, each behind the number of its file."""
+        taken = []
+        with path.open("wb") as out:
+            # The reader skips the first line, which is a header elsewhere.
+            out.write(b"number\n")
+            while waiting and out.tell() < _JOINED:
+                file = waiting.popleft()
+                rows = plain_rows(file)
+                if rows is None:
+                    alone.append(file)
+                    continue
+                number = b"%d," % self._number([file])
+                taken.append(file)
+                if rows:
+                    out.write(number + rows[:-1].replace(b"\n", b"\n" + number) + b"\n")
+            size = out.tell()
+        joined[FileFacts(path, size, 0, "", length=size)] = taken
+
+    def _scan_joined(self, joined: Sequence[FileFacts], layout: Layout) -> set[FileFacts]:
+        """Read joined files; return those with a row that the engine's reader refuses."""
+        columns = ["number", *(f"c{place}" for place in range(len(layout.header)))]
+        relation = self._keeping_rejects(joined, columns)
+        self._insert(f"(select * exclude (number), cast(number as INTEGER) as f from {relation})", layout)
+        refused = self._rejected()
+        return {file for file in joined if file.path in refused}
+
+    def _read_csv(self, files: Sequence[FileFacts], layout: Layout) -> None:
+        """Read files of one header with one call; what the engine refuses is read exactly."""
+        refused: set[Path] = set()
+        try:
+            self._scan_csv(files, layout, refused)
+        except duckdb.Error:
+            # The engine does not say which file it stumbled over, so each is tried alone.
+            for file in files:
+                self._staged.numbers.pop(file.path, None)
+                if len(files) == 1:
+                    refused.add(file.path)
+                else:
+                    self._read_csv([file], layout)
+        if refused:
+            self._read_exactly([file for file in files if file.path in refused], layout)
+
+    def _scan_csv(self, files: Sequence[FileFacts], layout: Layout, refused: set[Path]) -> None:
+        first = self._number(files)
+        columns = [f"c{place}" for place in range(len(layout.header))]
+        self._insert(f"(select *, {first} + file_index as f from {self._keeping_rejects(files, columns)})", layout)
+        for path in self._rejected():
+            refused.add(path)
+            del self._staged.numbers[path]
+
+    def _keeping_rejects(self, files: Sequence[FileFacts], columns: Sequence[str]) -> str:
+        """Return the engine's reading of CSV files, which notes what it refuses; nothing is noted yet."""
+        self._connection.execute("drop table if exists reject_errors; drop table if exists reject_scans")
+        return csv_sql(files, columns, "store_rejects = true, rejects_limit = 1")
+
+    def _rejected(self) -> set[Path]:
+        """Return the files with a row that the engine's reader refused."""
+        rejects = self._connection.execute(
+            "select distinct file_path from reject_errors inner join reject_scans using (scan_id, file_id)"
+        ).fetchall()
+        return {Path(path) for (path,) in rejects}
+
+    def _read_parquet(self, files: Sequence[FileFacts], layout: Layout) -> None:
+        relation = f"read_parquet([{', '.join(quote(str(file.path)) for file in files)}], binary_as_string = true)"
+        try:
+            described = self._connection.execute(f"describe select * from {relation}").fetchall()
+            kinds = {
+                place: column.kind
+                for column, place in zip(self._source.columns, layout.positions, strict=True)
+                if place is not None
+            }
+            texts = [
+                f"{_canonical(name(column), engine_type, kinds.get(place, ''))} as c{place}"
+                for place, (column, engine_type, *_) in enumerate(described)
+            ]
+            first = self._number(files)
+            self._insert(f"(select {', '.join(texts)}, {first} + file_index as f from {relation})", layout)
+        except duckdb.Error as error:
+            for file in files:
+                self._staged.numbers.pop(file.path, None)
+                if len(files) == 1:
+                    self._staged.problems[file.path] = f"{file.name} is not a readable Parquet file ({first_line(error)})"
+                else:
+                    self._read_parquet([file], layout)
+
+    def _read_exactly(self, files: Sequence[FileFacts], layout: Layout) -> None:
+        """Read CSV files of one header record by record."""
+        first = self._number(files)
+        rows = (
+            (first + number, row)
+            for number, file in enumerate(files)
+            for row in self._guarded(file, records(file, layout.header))
+        )
+        self._insert_rows(rows, layout)
+
+    def _read_json(self, files: Sequence[FileFacts]) -> None:
+        """Read JSON files object by object, their values as the text that stands in the file."""
+        columns = [column.name for column in self._source.columns]
+        required = {column.name for column in self._source.columns if column.required and column.default is None}
+        first = self._number(files)
+
+        def objects(file: FileFacts) -> Iterator[list[str | None]]:
+            seen: set[str] = set()
+            empty = True
+            for text, pairs in json_objects(file):
+                empty = False
+                keys = [key.strip().lower() for key, _ in pairs]
+                values = dict(zip(keys, (value for _, value in pairs), strict=True))
+                seen.update(keys)
+                twice = "" if len(values) == len(keys) else f"column {next(k for k in keys if keys.count(k) > 1)} stands twice"
+                yield [*(json_text(values.get(column)) for column in columns), twice or None, text]
+            self._staged.unknown[file.path] = tuple(sorted(seen - set(columns) - {""}))
+            if missing := [] if empty else sorted(required - seen, key=columns.index):
+                raise UnreadableError(header_problem([], missing))
+
+        rows = ((first + number, row) for number, file in enumerate(files) for row in self._guarded(file, objects(file)))
+        self._insert_rows(rows, layout_of(self._source, columns))
+
+    def _guarded(self, file: FileFacts, rows: Iterator[list[str | None]]) -> Iterator[list[str | None]]:
+        try:
+            yield from rows
+        except (UnreadableError, json.JSONDecodeError, RecursionError) as error:
+            reason = str(error) if isinstance(error, UnreadableError) else f"is not readable JSON ({first_line(error)})"
+            self._staged.problems[file.path] = f"{file.name} {reason}"
+            del self._staged.numbers[file.path]
+
+    def _insert_rows(self, rows: Iterator[tuple[int, list[str | None]]], layout: Layout) -> None:
+        """Append rows of texts, each with what is wrong with it as a whole and how it came where that is known."""
+        columns = [*(f"c{place}" for place in range(len(layout.header))), "wrong", "came"]
+        schema = pa.schema([("f", pa.int32()), *((column, pa.string()) for column in columns)])
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            while chunk := list(islice(rows, _ROWS)):
+                arrays = [pa.array([number for number, _ in chunk], pa.int32())]
+                arrays += [pa.array(column, pa.string()) for column in zip(*(row for _, row in chunk), strict=True)]
+                yield pa.record_batch(arrays, schema=schema)
+
+        self._connection.register("exact_rows", pa.RecordBatchReader.from_batches(schema, batches()))
+        try:
+            self._insert("exact_rows", layout, exact=True)
+        finally:
+            self._connection.unregister("exact_rows")
+
+
+def _existing(place: str) -> Path | None:
+    """Return the engine's directory for what does not fit into memory, made if need be; none if it has no file of its own."""
+    if not Path(place).is_absolute():
+        return None
+    Path(place).mkdir(parents=True, exist_ok=True)
+    return Path(place)
+
+
+def _json_of(header: Sequence[str]) -> str:
+    """Return SQL for the row as it came, a JSON object of texts."""
+    pairs = ", ".join(f"{quote(column or f'(column {place + 1})')}, c{place}" for place, column in enumerate(header))
+    return f"cast(json_object({pairs}) as VARCHAR)"
+
+
+def _canonical(column: str, engine_type: str, kind: str = "") -> str:
+    """Return SQL for the text of a typed Parquet column, so that one parser serves all formats."""
+    text = f"cast({column} as VARCHAR)"
+    zoned = engine_type in ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
+    if engine_type == "TIMESTAMPTZ_NS":
+        # Nanoseconds that are not zero must reach the parser, which refuses them.
+        nanoseconds = f"cast(make_timestamp_ns(epoch_ns({column})) as VARCHAR) || 'Z'"
+        return f"case when epoch_ns({column}) % 1000 = 0 then {text} else {nanoseconds} end"
+    if kind == "date" and engine_type.startswith("TIMESTAMP") and not zoned:
+        midnight = f"{column} = date_trunc('day', {column})"
+        return f"case when {midnight} then cast(cast({column} as DATE) as VARCHAR) else {text} end"
+    if kind == "month" and engine_type == "DATE":
+        return f"case when day({column}) = 1 then strftime({column}, '%Y-%m') else {text} end"
+    return text
