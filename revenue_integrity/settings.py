@@ -34,6 +34,7 @@ from pydantic_settings import (
 )
 
 from revenue_integrity import clock, months
+from revenue_integrity.days_off import days_off, with_edition
 from revenue_integrity.errors import SettingsError, UsageError
 
 PREFIX = "REVENUE_INTEGRITY_"
@@ -189,6 +190,10 @@ class Settings(BaseSettings):
     cutoff_business_day: int = Field(5, ge=1, le=20, description="Business day of the next month whose end is the cutoff.")
     close_timezone: str = Field("UTC", description="IANA time zone of the cutoff.")
     holidays: tuple[date, ...] = Field((), description="Days that are no business days, beside weekends.")
+    holiday_calendar: str | None = Field(
+        None,
+        description="Calendar whose days off are no business days either: a country (US), a region (US-CA), a market (NYSE).",
+    )
     close_due_business_day: int = Field(15, ge=1, le=23, description="Business day by which a month should be signed off.")
     tolerance_cents: int = Field(100, ge=0, description="Variance of a row that nobody must act on (cents).")
     tolerance_share: Share = Field(Decimal("0.01"), description="Or this share of the row's right side.")
@@ -263,6 +268,13 @@ class Settings(BaseSettings):
             raise ValueError("must be an IANA time zone such as UTC or America/New_York")
         return name
 
+    @field_validator("holiday_calendar")
+    @classmethod
+    def _known_calendar(cls, name: str | None) -> str | None:
+        if name is not None:
+            days_off(name, clock.now().year)
+        return name
+
     @field_validator("pull_sources")
     @classmethod
     def _each_source_once(cls, pulled: tuple[PullSource, ...]) -> tuple[PullSource, ...]:
@@ -335,6 +347,9 @@ class Settings(BaseSettings):
         missing = set(names) - set(dumped)
         if missing:
             raise KeyError(f"no such setting: {sorted(missing)}")
+        if "holiday_calendar" in names and self.holiday_calendar:
+            # The name stands for its days, and another edition of the library may know other ones.
+            dumped["holiday_calendar"] = with_edition(self.holiday_calendar)
         return {
             name: json.dumps(dumped[name], ensure_ascii=False, sort_keys=True)
             if isinstance(dumped[name], dict | list)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from revenue_integrity import clock
+from revenue_integrity import clock, days_off
 from revenue_integrity.errors import SettingsError
 from revenue_integrity.settings import PREFIX, Settings, load_settings
 
@@ -70,6 +70,10 @@ def test_the_last_month_follows_the_calendar_over_a_year_end() -> None:
         ("UI_PORT", "70000", "ui_port='70000'"),
         ("HOLIDAYS", '["2025-02-30"]', "holidays"),
         ("HOLIDAYS", "2025-01-01", "holidays"),
+        ("HOLIDAY_CALENDAR", "Mars", "there is no such calendar; countries: AD, AE, AF, "),
+        ("HOLIDAY_CALENDAR", "Mars", "; markets: ASX, "),
+        ("HOLIDAY_CALENDAR", "US-XX", "there is no such calendar; of US there are US, US-AK, US-AL, "),
+        ("HOLIDAY_CALENDAR", "", "there is no such calendar"),
     ],
 )
 def test_a_bad_value_is_refused_with_its_name_and_what_is_allowed(
@@ -133,3 +137,14 @@ def test_a_share_is_exact_and_fingerprints_see_each_change() -> None:
     assert told == {"tenant_of_billing_account": '{"A": "Zürich", "B": "T-2"}'}
     with pytest.raises(KeyError, match="no such setting"):
         settings.values("tolerance")
+
+
+def test_a_fingerprint_sees_another_edition_of_a_holiday_calendar(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().values("holiday_calendar") == {"holiday_calendar": "None"}
+    settings = load_settings(holiday_calendar="US")
+    monkeypatch.setattr(days_off, "version", lambda package: {"holidays": "7.5"}[package])
+    assert settings.values("holiday_calendar", "first_month") == {
+        "first_month": "2024-01",
+        "holiday_calendar": "US (holidays 7.5)",
+    }
+    assert settings.holiday_calendar == "US"

@@ -9,12 +9,17 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from revenue_integrity import months
+from revenue_integrity.days_off import days_off
 from revenue_integrity.settings import Settings
 
 
 def business_day(month: date, number: int, settings: Settings) -> date:
     """Return the n-th business day of a month (1 is the first); weekends and the set holidays are none."""
-    holidays = np.array(settings.holidays, dtype="datetime64[D]")
+    off = list(settings.holidays)
+    if settings.holiday_calendar is not None:
+        # The last business days counted may lie in the next month, and with it in the next year.
+        off += [day for year in (month.year, month.year + 1) for day in days_off(settings.holiday_calendar, year)]
+    holidays = np.array(off, dtype="datetime64[D]")
     # Rolling the day before the month forward by n counts from the first business day, wherever it falls.
     found = np.busday_offset(np.datetime64(month.replace(day=1)) - 1, number, roll="backward", holidays=holidays)
     result: date = found.astype(object)

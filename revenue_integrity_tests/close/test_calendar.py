@@ -36,6 +36,35 @@ def test_business_days_leave_out_holidays() -> None:
     assert calendar.business_day(date(2025, 1, 1), 5, configured(holidays=["2025-01-04"])) == date(2025, 1, 7)
 
 
+@pytest.mark.parametrize(
+    ("holiday_calendar", "month", "number", "expected"),
+    [
+        # Independence Day 2025 is a Friday: 1, 2, 3, 7, 8.
+        ("US", date(2025, 7, 1), 5, date(2025, 7, 8)),
+        (None, date(2025, 7, 1), 5, date(2025, 7, 7)),
+        # Christmas 2021 and New Year 2022 were Saturdays, kept on the Fridays before: of 23 weekdays in December 21 are left.
+        ("US", date(2021, 12, 1), 21, date(2021, 12, 30)),
+        ("US", date(2021, 12, 1), 22, date(2022, 1, 3)),
+        # Cesar Chavez Day, a Monday and the 21st weekday, is kept in California alone.
+        ("US", date(2025, 3, 1), 21, date(2025, 3, 31)),
+        ("US-CA", date(2025, 3, 1), 21, date(2025, 4, 1)),
+        # On Good Friday, the 14th weekday of April 2025, the exchange is closed and the government is not.
+        ("US", date(2025, 4, 1), 14, date(2025, 4, 18)),
+        ("NYSE", date(2025, 4, 1), 14, date(2025, 4, 21)),
+    ],
+)
+def test_business_days_leave_out_the_days_off_of_a_calendar(
+    holiday_calendar: str | None, month: date, number: int, expected: date
+) -> None:
+    assert calendar.business_day(month, number, configured(holiday_calendar=holiday_calendar)) == expected
+
+
+def test_listed_days_are_off_beside_those_of_a_calendar() -> None:
+    # 2025-07: the 4th by the calendar, the 3rd by the list; a day in both counts once. So 1, 2, 7, 8, 9.
+    settings = configured(holiday_calendar="US", holidays=["2025-07-03", "2025-07-04"])
+    assert calendar.business_day(date(2025, 7, 1), 5, settings) == date(2025, 7, 9)
+
+
 def test_a_holiday_before_the_month_moves_nothing() -> None:
     # The month before ends in holidays: counting begins at the month's own first business day all the same.
     settings = configured(holidays=["2024-12-31", "2024-12-30", "2024-12-27"])

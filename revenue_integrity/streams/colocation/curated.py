@@ -125,7 +125,7 @@ RULES = (
         schemas.INVOICE_LINES,
         invoice_lines,
         (raw("erp_invoices"), raw("erp_mapping"), raw("contract_versions")),
-        ("cutoff_business_day", "close_timezone", "holidays"),
+        ("cutoff_business_day", "close_timezone", "holidays", "holiday_calendar"),
         ("curated/invoice_lines",),
     ),
 )

@@ -44,7 +44,7 @@ RECONS = (CHARGES, "power_bill_vs_allocated", POWER, "mrr_bridge", "metered_vs_b
 
 TABLES = recon_tables("colocation", RECONS)
 
-_CALENDAR_SETTINGS = ("cutoff_business_day", "close_timezone", "holidays")
+_CALENDAR_SETTINGS = ("cutoff_business_day", "close_timezone", "holidays", "holiday_calendar")
 _ERP_SOURCES = ("erp_invoices", "erp_power_costs", "power_bills")
 
 
