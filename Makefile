@@ -35,7 +35,7 @@ check: $(STAMP)  ## format, lint, types, which room may import which
 	$(BIN)/lint-imports
 
 dictionary: $(STAMP)  ## renew docs/data_dictionary.md from the declared tables
-	$(BIN)/python -m revenue_integrity.serving.dictionary docs/data_dictionary.md
+	$(BIN)/python -m revenue_integrity.cli.dictionary docs/data_dictionary.md
 
 clean:  ## remove the environment and caches; the home stays
 	rm -rf $(VENV) build dist *.egg-info

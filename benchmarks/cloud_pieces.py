@@ -105,10 +105,11 @@ def cloud_run(home: str, first: str, last: str, **more: str) -> dict[str, Any]:
     process.beginning()
     from revenue_integrity.orchestration import runner
     from revenue_integrity.settings import load_settings
+    from revenue_integrity.streams.registry import deployment_of
 
     settings = load_settings(home=home, first_month=first, last_month=last, **more)
     try:
-        summary = runner.run(settings, None, stream="cloud", say=lambda _: None)
+        summary = runner.run(deployment_of(settings), None, stream="cloud", say=lambda _: None)
     finally:
         _await_spark()
     if summary.failures:

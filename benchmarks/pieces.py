@@ -16,6 +16,7 @@ from benchmarks.measure import engine, run_named
 from benchmarks.operator_data import MONTH, write_month
 from revenue_integrity import months, process
 from revenue_integrity.settings import Settings, load_settings
+from revenue_integrity.streams.registry import deployment_of
 
 Facts = dict[str, Any]
 
@@ -44,7 +45,7 @@ def month(home: str, landing: str) -> Facts:
     from revenue_integrity.orchestration import runner
 
     settings = _month_settings(home, landing)
-    summary = runner.run(settings, settings.months, stream="colocation", say=lambda _: None)
+    summary = runner.run(deployment_of(settings), settings.months, stream="colocation", say=lambda _: None)
     published = settings.published_path.glob(f"*/month={months.label(MONTH)}/data.parquet")
     return {"runs": summary.runs, "failures": summary.failures, "published": len(list(published))}
 

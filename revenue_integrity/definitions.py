@@ -3,7 +3,8 @@
 from revenue_integrity import process
 from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.settings import load_settings
+from revenue_integrity.streams.registry import deployment_of
 
 process.beginning()
-defs = build_definitions(load_settings())
+defs = build_definitions(deployment_of(load_settings()))
 process.begun()

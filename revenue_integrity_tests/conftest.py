@@ -17,6 +17,7 @@ from hypothesis import settings as hypothesis_settings
 
 from revenue_integrity import process
 from revenue_integrity.settings import PREFIX, Settings
+from revenue_integrity.streams.registry import deployment_of
 from revenue_integrity_tests.scenarios import story
 from revenue_integrity_tests.support import home_settings
 
@@ -93,7 +94,7 @@ def run_golden(home: Path) -> None:
 
     shutil.copytree(GOLDEN_LANDING, home / "landing")
     settings = golden_settings(home)
-    assert runner.run(settings, settings.months, say=lambda _: None).failures == []
+    assert runner.run(deployment_of(settings), settings.months, say=lambda _: None).failures == []
 
 
 def run_story(home: Path) -> None:

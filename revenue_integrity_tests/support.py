@@ -22,7 +22,11 @@ import pandas as pd
 from revenue_integrity.model import table as column
 from revenue_integrity.model.table import Table, table
 from revenue_integrity.settings import PREFIX, Settings
+from revenue_integrity.streams.registry import deployment_of
 from revenue_integrity.warehouse import publish
+
+SHIPPED = deployment_of(Settings(home=Path("/nowhere")))
+"""The streams that the product ships, over no home."""
 
 MARCH = date(2025, 3, 1)
 APRIL = date(2025, 4, 1)

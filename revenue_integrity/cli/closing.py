@@ -7,8 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from revenue_integrity.cli.shared import Commands, ReasonOption, WhoOption, month_of, say, send_alerts
-from revenue_integrity.settings import load_settings
+from revenue_integrity.cli.shared import Commands, ReasonOption, WhoOption, month_of, open_home, say, send_alerts
 
 app = Commands("Close")
 
@@ -18,9 +17,9 @@ def prepare(month: str, who: WhoOption, comment: Annotated[str, typer.Option(hel
     """Put a month before the approvers."""
     from revenue_integrity.desk import close
 
-    settings = load_settings()
-    _tell_entry(close.prepare(settings, month_of(month, settings), who, comment), "prepared")
-    send_alerts(settings)
+    home = open_home()
+    _tell_entry(close.prepare(home, month_of(month, home.settings), who, comment), "prepared")
+    send_alerts(home)
 
 
 @app.command()
@@ -28,9 +27,9 @@ def approve(month: str, who: WhoOption, comment: Annotated[str, typer.Option(hel
     """Sign a month off and freeze it; prints the head of the ledger: keep it elsewhere."""
     from revenue_integrity.desk import close
 
-    settings = load_settings()
-    _tell_entry(close.approve(settings, month_of(month, settings), who, comment), "signed off")
-    send_alerts(settings)
+    home = open_home()
+    _tell_entry(close.approve(home, month_of(month, home.settings), who, comment), "signed off")
+    send_alerts(home)
 
 
 @app.command()
@@ -38,9 +37,9 @@ def waive(month: str, check: str, who: WhoOption, reason: ReasonOption) -> None:
     """Let one failing sign-off check through, for this content and figure only."""
     from revenue_integrity.desk import close
 
-    settings = load_settings()
-    _tell_entry(close.waive(settings, month_of(month, settings), check, who, reason), f"{check} waived")
-    send_alerts(settings)
+    home = open_home()
+    _tell_entry(close.waive(home, month_of(month, home.settings), check, who, reason), f"{check} waived")
+    send_alerts(home)
 
 
 @app.command()
@@ -48,9 +47,9 @@ def reopen(month: str, who: WhoOption, reason: ReasonOption) -> None:
     """Open a signed month again."""
     from revenue_integrity.desk import close
 
-    settings = load_settings()
-    _tell_entry(close.reopen(settings, month_of(month, settings), who, reason), "reopened")
-    send_alerts(settings)
+    home = open_home()
+    _tell_entry(close.reopen(home, month_of(month, home.settings), who, reason), "reopened")
+    send_alerts(home)
 
 
 @app.command()
@@ -59,13 +58,13 @@ def verify() -> None:
     from revenue_integrity.close.ledger import Ledger
     from revenue_integrity.desk import close
 
-    settings = load_settings()
-    findings = close.verify(settings)
+    home = open_home()
+    findings = close.verify(home)
     for finding in findings:
         say(f"{finding.subject}: {finding.problem}. {finding.next_step}")
     if findings:
         raise typer.Exit(1)
-    seq, head = Ledger(settings).head()
+    seq, head = Ledger(home.settings).head()
     print(f"Everything holds; the ledger has {seq} entries, its head is {head}")
 
 
@@ -74,8 +73,8 @@ def pack(month: str) -> None:
     """Write the close pack of a month: workbook, page, CSVs and the manifest of their hashes."""
     from revenue_integrity.desk import packs
 
-    settings = load_settings()
-    print(packs.write_month(settings, month_of(month, settings)))
+    home = open_home()
+    print(packs.write_month(home, month_of(month, home.settings)))
 
 
 def _tell_entry(entry: Any, what: str) -> None:

@@ -9,9 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from revenue_integrity import months, output
-from revenue_integrity.cli.shared import Commands, FormatOption, instant_of, say
+from revenue_integrity.cli.shared import Commands, FormatOption, instant_of, open_home, say
 from revenue_integrity.errors import RevenueIntegrityError
-from revenue_integrity.settings import load_settings
 
 app = Commands("Bring data")
 
@@ -30,7 +29,7 @@ def simulate(
     from revenue_integrity.operating.demo import SIMULATED, simulate_sources
 
     simulate_sources(
-        load_settings(),
+        open_home(),
         months.parse_range(period),
         contracts=contracts,
         sites=sites,
@@ -56,18 +55,17 @@ def land(
 ) -> None:
     """Check files and put them into the landing zone as one batch."""
     from revenue_integrity.landing import zone
-    from revenue_integrity.streams.registry import source_named
 
-    settings = load_settings()
-    declared = source_named(stream, source)
+    home = open_home()
+    declared = home.source(stream, source)
     when = None if arrival is None else instant_of(arrival)
     if mapping is None:
-        _tell_landed(zone.land(settings, declared, files, when))
+        _tell_landed(zone.land(home.settings, declared, files, when))
         return
     from revenue_integrity.landing.conversion import land_converted
     from revenue_integrity.landing.mapping import load_mapping
 
-    landed, left_out = land_converted(settings, load_mapping(mapping, source_named), declared, files, when)
+    landed, left_out = land_converted(home.settings, load_mapping(mapping, home.source), declared, files, when)
     _tell_landed(landed)
     if left_out:
         say(f"{left_out} rows left out, as the mapping says")
@@ -97,10 +95,9 @@ def pull(
 ) -> None:
     """Read rows from a SQL database and land them as one batch."""
     from revenue_integrity.landing import pull as pulling
-    from revenue_integrity.streams.registry import source_named
 
-    settings = load_settings()
-    pulled = pulling.pull(settings, source_named(stream, source), url, table=table, query_file=query, cursor=cursor)
+    home = open_home()
+    pulled = pulling.pull(home.settings, home.source(stream, source), url, table=table, query_file=query, cursor=cursor)
     if pulled.landed is None:
         say(f"{pulled.rows} rows read, nothing new to land")
     else:
@@ -118,12 +115,11 @@ def check_mapping(mapping: Path, sample: Path, chosen: FormatOption = None) -> N
 
     from revenue_integrity.landing import conversion
     from revenue_integrity.landing.mapping import load_mapping
-    from revenue_integrity.streams.registry import source_named
 
-    settings = load_settings()
-    declared = load_mapping(mapping, source_named)
+    home = open_home()
+    declared = load_mapping(mapping, home.source)
     with tempfile.TemporaryDirectory() as folder:
-        preview = conversion.check(declared, sample, Path(folder), settings)
+        preview = conversion.check(declared, sample, Path(folder), home.settings)
     output.show(preview.first_rows, chosen)
     say(f"{preview.rows} rows would land as {declared.source.stream} {declared.source.name}, {preview.left_out} are left out")
     for reason in preview.reasons:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from revenue_integrity import output
-from revenue_integrity.cli.shared import Commands, FormatOption, say
+from revenue_integrity.cli.shared import Commands, FormatOption, open_home, say
 from revenue_integrity.errors import RevenueIntegrityError
 from revenue_integrity.settings import load_settings
 
@@ -21,7 +21,7 @@ def doctor(chosen: FormatOption = None) -> None:
     """Check environment, settings, disk, ports and permissions, and say what to do."""
     from revenue_integrity.operating.doctor import examine
 
-    findings = examine()
+    findings = examine(open_home)
     output.show(findings, chosen)
     if not findings["ok"].all():
         raise typer.Exit(1)

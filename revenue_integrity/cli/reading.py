@@ -10,9 +10,8 @@ from typing import Annotated
 import typer
 
 from revenue_integrity import output
-from revenue_integrity.cli.shared import Commands, FormatOption, MonthOption, instant_of, month_of, months_of, say
+from revenue_integrity.cli.shared import Commands, FormatOption, MonthOption, instant_of, month_of, months_of, open_home, say
 from revenue_integrity.errors import UsageError
-from revenue_integrity.settings import load_settings
 
 app = Commands("Read")
 
@@ -22,8 +21,8 @@ def status(month: MonthOption = None, chosen: FormatOption = None) -> None:
     """Show a line a month: what stands, what is stale, which checks fail."""
     from revenue_integrity.desk.status import status_frame
 
-    settings = load_settings()
-    output.show(status_frame(settings, months_of(month, settings)), chosen)
+    home = open_home()
+    output.show(status_frame(home, months_of(month, home.settings)), chosen)
 
 
 @app.command()
@@ -36,8 +35,8 @@ def recon(
     """Show the rows in breach with their causes and evidence."""
     from revenue_integrity.serving import export as exports
 
-    settings = load_settings()
-    output.show(exports.breaches(settings, month_of(month, settings), recon=name, view=view), chosen)
+    home = open_home()
+    output.show(exports.breaches(home, month_of(month, home.settings), recon=name, view=view), chosen)
 
 
 @app.command()
@@ -53,14 +52,14 @@ def export(
     """Print a dataset as it is published."""
     from revenue_integrity.serving import export as exports
 
-    settings = load_settings()
+    home = open_home()
     when = None if as_of is None else instant_of(as_of)
-    wanted = None if month is None else months_of(month, settings)
+    wanted = None if month is None else months_of(month, home.settings)
     if dataset == exports.CLOUD_EVENTS and to is not None:
-        count = exports.write_events(settings, wanted, tenant=tenant, as_of=when, to=to, chosen=chosen, say=say)
+        count = exports.write_events(home, wanted, tenant=tenant, as_of=when, to=to, chosen=chosen, say=say)
         say(f"{count} rows written to {to}")
         return
-    frame = exports.read(settings, dataset, wanted, tenant=tenant, live=live, as_of=when, say=say)
+    frame = exports.read(home, dataset, wanted, tenant=tenant, live=live, as_of=when, say=say)
     if to is None:
         output.show(frame, chosen)
     else:
@@ -73,9 +72,9 @@ def quarantine(month: MonthOption = None, chosen: FormatOption = None) -> None:
     """Show rejected batches and rows with their reasons."""
     from revenue_integrity.serving import export as exports
 
-    settings = load_settings()
-    wanted = None if month is None else months_of(month, settings)
-    output.show(exports.quarantine(settings, wanted, say=say), chosen)
+    home = open_home()
+    wanted = None if month is None else months_of(month, home.settings)
+    output.show(exports.quarantine(home, wanted, say=say), chosen)
 
 
 @app.command()
@@ -88,10 +87,10 @@ def restatement(
     """Show what changed since a signed version, row by row."""
     from revenue_integrity.desk import close
 
-    settings = load_settings()
+    home = open_home()
     first = None if from_version is None else _version(from_version)
     last = None if to_version == "current" else _version(to_version)
-    output.show(close.restatement(settings, month_of(month, settings), first, last), chosen)
+    output.show(close.restatement(home, month_of(month, home.settings), first, last), chosen)
 
 
 def _version(text: str) -> int:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from revenue_integrity.cli.shared import Commands, instant_of, months_of, say, send_alerts
+from revenue_integrity.cli.shared import Commands, instant_of, months_of, open_home, say, send_alerts
 from revenue_integrity.settings import load_settings
 
 app = Commands("Compute")
@@ -28,23 +28,23 @@ def run(
     from revenue_integrity.orchestration import runner
     from revenue_integrity.orchestration.instance import open_instance
 
-    settings = load_settings()
-    wanted = None if period is None else months_of(period, settings)
+    home = open_home()
+    wanted = None if period is None else months_of(period, home.settings)
     if as_of is not None:
-        runner.run_as_of(settings, instant_of(as_of), wanted, stream=stream, say=say)
+        runner.run_as_of(home, instant_of(as_of), wanted, stream=stream, say=say)
         return
     if demo_if_empty:
-        demo.prepare_home(settings, say=say)
-    summary = runner.run(settings, wanted, stream=stream, select=select, everything=everything, say=say)
+        demo.prepare_home(home, say=say)
+    summary = runner.run(home, wanted, stream=stream, select=select, everything=everything, say=say)
     say(summary.sentence)
     if demo_if_empty and not summary.failures:
-        demo.close_what_can_be(settings, say=say)
+        demo.close_what_can_be(home, say=say)
     # Last, for packs show what was signed.
-    with open_instance(settings) as instance:
-        packs.renew(settings, instance, say=say)
+    with open_instance(home.settings) as instance:
+        packs.renew(home, instance, say=say)
     if demo_if_empty and not summary.failures:
-        demo.conclude(settings, say=say)
-    send_alerts(settings)
+        demo.conclude(home, say=say)
+    send_alerts(home)
     if summary.failures:
         raise typer.Exit(1)
 

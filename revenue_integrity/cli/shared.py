@@ -12,6 +12,7 @@ from typer.core import TyperCommand
 
 from revenue_integrity import months
 from revenue_integrity.errors import SettingsError, UsageError
+from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.output import Format
 from revenue_integrity.settings import Settings, load_settings
 
@@ -54,6 +55,13 @@ WhoOption = Annotated[str, typer.Option("--as", help="Who decides; must stand in
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it stands in the ledger for ever.")]
 
 
+def open_home() -> Deployment:
+    """Return the home that the settings name with the streams in it: the one place where commands get theirs."""
+    from revenue_integrity.streams.registry import deployment_of
+
+    return deployment_of(load_settings())
+
+
 def say(message: str) -> None:
     """Tell the person something that is no data."""
     print(message, file=sys.stderr, flush=True)
@@ -93,8 +101,8 @@ def instant_of(text: str) -> datetime:
     return zone.parse_arrival(text)
 
 
-def send_alerts(settings: Settings) -> None:
+def send_alerts(home: Deployment) -> None:
     """Raise and deliver alerts where no daemon may be running; their trouble never fails the command."""
     from revenue_integrity.orchestration import alerting
 
-    alerting.tell_quietly(settings)
+    alerting.tell_quietly(home)

@@ -6,22 +6,22 @@ Belongs here: the declarations of these tables, for whoever reads them without D
 
 from revenue_integrity.model import table as column
 from revenue_integrity.model.check import STATES, Gate
+from revenue_integrity.model.stream import Stream
 from revenue_integrity.model.table import Table, table
-from revenue_integrity.streams.registry import STREAMS
 
 CHECKS = "checks"
 """Dataset of the checks' results, published whatever they say."""
 
 
-def checks_table(stream: str) -> Table:
+def checks_table(stream: Stream) -> Table:
     """Return the declaration of ``checks``: what each check of a month said when its publication was last tried.
 
-    A further stream's has its name in front, as its reconciliations do; whoever reads ``checks`` gets all of them.
+    A stream's has its name in front, as its reconciliations do; whoever reads ``checks`` gets all of them.
     """
     return table(
-        stream,
+        stream.name,
         "close",
-        CHECKS if stream == STREAMS[0].name else f"{stream}_{CHECKS}",
+        stream.dataset(CHECKS),
         "What each check of the month said when its publication was last tried, one row per month, table and check.",
         ("month", "table_name", "check_name"),
         [

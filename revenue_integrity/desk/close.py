@@ -33,6 +33,7 @@ from revenue_integrity.computing.staleness import due_months, stale_partitions, 
 from revenue_integrity.computing.versions import version_of_rule
 from revenue_integrity.desk.alerts import events, outbox
 from revenue_integrity.errors import IntegrityError, LedgerError, PublishError, Refusal
+from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.signed import SignedTable
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.model.table import Table
@@ -41,7 +42,6 @@ from revenue_integrity.orchestration.instance import open_instance
 from revenue_integrity.orchestration.late_data import busy_months
 from revenue_integrity.orchestration.publication import is_published
 from revenue_integrity.settings import Settings
-from revenue_integrity.streams.registry import STREAMS
 from revenue_integrity.warehouse import publish
 from revenue_integrity.warehouse.catalog import read_catalog, sha256_of
 from revenue_integrity.warehouse.hashing import empty_digest
@@ -59,14 +59,16 @@ _EXPLANATIONS = ("recon_causes", "recon_summary")
 class Desk:
     """What is known of the months of a home at one moment."""
 
-    def __init__(self, settings: Settings, instance: dg.DagsterInstance) -> None:
+    def __init__(self, deployment: Deployment, instance: dg.DagsterInstance) -> None:
+        settings = deployment.settings
+        self.deployment = deployment
         self.settings = settings
         self.instance = instance
         self.ledger = Ledger(settings)
-        self._specs = _check_specs(settings)
+        self._specs = _check_specs(deployment)
         self._running = busy_months(instance)
         self._catalog = read_catalog(settings)
-        self._streams = [stream for stream in STREAMS if ingestion.read_manifest(settings, stream).seen]
+        self._streams = [stream for stream in deployment.streams if ingestion.read_manifest(settings, stream).seen]
         self._entries = self.ledger.entries()
 
     def facts(self, month: date, *, but_for_run: str = "") -> MonthFacts:
@@ -88,8 +90,8 @@ class Desk:
             entries=mine,
             month_before_was_signed=None if is_first else self._was_signed(before),
             batches=self._batches(month),
-            settings_hash=settings_hash(self.settings),
-            code_version=code_version(),
+            settings_hash=settings_hash(self.deployment),
+            code_version=code_version(self.deployment),
             explanation_updated=self._explanation_updated(month, mine),
             as_of=max((ingestion.latest_arrival(self.settings, stream) for stream in self._streams), default=""),
         )
@@ -138,7 +140,7 @@ class Desk:
 
     @cached_property
     def _news(self) -> str:
-        pending = [batch for stream in STREAMS for batch in ingestion.pending(self.settings, stream)]
+        pending = [batch for stream in self.deployment.streams for batch in ingestion.pending(self.settings, stream)]
         return f"{len(pending)} batches landed and not read yet, {pending[0]} first" if pending else ""
 
     def _is_published(self, month: date) -> bool:
@@ -252,54 +254,62 @@ class Desk:
         return self._entries[-1].hash if self._entries else ""
 
 
-_SPECS: dict[tuple[date, date | None], list[dg.AssetCheckSpec]] = {}
-"""Check specs of this process, by the months on which alone they rest; making them takes longer than a decision."""
+_SPECS: dict[tuple[tuple[str, ...], date, date | None], list[dg.AssetCheckSpec]] = {}
+"""Check specs of this process, by the streams and months on which alone they rest; making them takes longer than a decision."""
 
 
-def _check_specs(settings: Settings) -> list[dg.AssetCheckSpec]:
+def _check_specs(deployment: Deployment) -> list[dg.AssetCheckSpec]:
     # The front door puts this module's sensor and job together with the rest, so it cannot be imported above.
     from revenue_integrity.orchestration.assembly import build_definitions
 
-    key = (settings.first_month, settings.last_month)
+    settings = deployment.settings
+    key = (deployment.streams.names, settings.first_month, settings.last_month)
     if key not in _SPECS:
-        graph = build_definitions(settings).resolve_asset_graph()
+        graph = build_definitions(deployment).resolve_asset_graph()
         _SPECS[key] = [graph.get_check_spec(each) for each in sorted(graph.asset_check_keys)]
     return _SPECS[key]
 
 
-def settings_hash(settings: Settings) -> str:
+def settings_hash(deployment: Deployment) -> str:
     """Return the hash of the settings that any rule rests on."""
-    names = sorted({name for stream in STREAMS for rule in stream.rules for name in rule.settings})
-    return sha256_of(settings.values(*names))
+    names = sorted({name for stream in deployment.streams for rule in stream.rules for name in rule.settings})
+    return sha256_of(deployment.settings.values(*names))
 
 
-def code_version() -> str:
+def code_version(deployment: Deployment) -> str:
     """Return the hash of all rules."""
-    return sha256_of({rule.table.qualified: version_of_rule(rule) for stream in STREAMS for rule in stream.rules})
+    return sha256_of({rule.table.qualified: version_of_rule(rule) for stream in deployment.streams for rule in stream.rules})
 
 
 @contextmanager
-def open_desk(settings: Settings) -> Iterator[Desk]:
+def open_desk(deployment: Deployment) -> Iterator[Desk]:
     """Open the home's instance and gather what is known."""
-    with open_instance(settings) as instance:
-        yield Desk(settings, instance)
+    with open_instance(deployment.settings) as instance:
+        yield Desk(deployment, instance)
 
 
 Decide = Callable[[MonthFacts], list[dict[str, Any]]]
 
 
 def _act(
-    settings: Settings, month: date, action: Action, actor: str, comment: str, decide: Decide, instance: dg.DagsterInstance | None
+    deployment: Deployment,
+    month: date,
+    action: Action,
+    actor: str,
+    comment: str,
+    decide: Decide,
+    instance: dg.DagsterInstance | None,
 ) -> Entry:
     """Decide and write under one lock, so that of two attempts at once exactly one wins."""
     if instance is None:
-        with open_instance(settings) as opened:
-            return _act(settings, month, action, actor, comment, decide, opened)
+        with open_instance(deployment.settings) as opened:
+            return _act(deployment, month, action, actor, comment, decide, opened)
+    settings = deployment.settings
     with Ledger(settings).locked() as ledger:
         broken = ledger.verify()
         if broken:
             raise IntegrityError(f"{broken[0].subject}: {broken[0].problem}", broken[0].next_step)
-        desk = Desk(settings, instance)
+        desk = Desk(deployment, instance)
         _recover(desk)
         facts = desk.facts(month)
         checks = decide(facts)
@@ -346,45 +356,49 @@ def _verdicts(facts: MonthFacts) -> list[dict[str, Any]]:
     return [check.plain for check in facts.checks if check.gate is not sign_off.Gate.WARN]
 
 
-def prepare(settings: Settings, month: date, actor: str, comment: str = "", instance: dg.DagsterInstance | None = None) -> Entry:
+def prepare(
+    deployment: Deployment, month: date, actor: str, comment: str = "", instance: dg.DagsterInstance | None = None
+) -> Entry:
     """Put the month before the approvers; raise ``Refusal`` with the reason and the next step if it may not be."""
 
     def decide(facts: MonthFacts) -> list[dict[str, Any]]:
-        sign_off.refuse_prepare(facts, actor, settings)
+        sign_off.refuse_prepare(facts, actor, deployment.settings)
         return _verdicts(facts)
 
-    return _act(settings, month, Action.PREPARE, actor, comment, decide, instance)
+    return _act(deployment, month, Action.PREPARE, actor, comment, decide, instance)
 
 
-def approve(settings: Settings, month: date, actor: str, comment: str = "", instance: dg.DagsterInstance | None = None) -> Entry:
+def approve(
+    deployment: Deployment, month: date, actor: str, comment: str = "", instance: dg.DagsterInstance | None = None
+) -> Entry:
     """Sign the month off and freeze it; raise ``Refusal`` with the reason and the next step if it may not be."""
 
     def decide(facts: MonthFacts) -> list[dict[str, Any]]:
-        sign_off.refuse_approve(facts, actor, settings)
+        sign_off.refuse_approve(facts, actor, deployment.settings)
         return _verdicts(facts)
 
-    return _act(settings, month, Action.APPROVE, actor, comment, decide, instance)
+    return _act(deployment, month, Action.APPROVE, actor, comment, decide, instance)
 
 
 def waive(
-    settings: Settings, month: date, check: str, actor: str, reason: str, instance: dg.DagsterInstance | None = None
+    deployment: Deployment, month: date, check: str, actor: str, reason: str, instance: dg.DagsterInstance | None = None
 ) -> Entry:
     """Let one failing sign-off check through, for this content and figure only; raise ``Refusal`` if it may not be."""
 
     def decide(facts: MonthFacts) -> list[dict[str, Any]]:
-        return [sign_off.refuse_waive(facts, check, actor, reason, settings).plain]
+        return [sign_off.refuse_waive(facts, check, actor, reason, deployment.settings).plain]
 
-    return _act(settings, month, Action.WAIVE, actor, reason, decide, instance)
+    return _act(deployment, month, Action.WAIVE, actor, reason, decide, instance)
 
 
-def reopen(settings: Settings, month: date, actor: str, reason: str, instance: dg.DagsterInstance | None = None) -> Entry:
+def reopen(deployment: Deployment, month: date, actor: str, reason: str, instance: dg.DagsterInstance | None = None) -> Entry:
     """Open a signed month again by hand; raise ``Refusal`` if it may not be."""
 
     def decide(facts: MonthFacts) -> list[dict[str, Any]]:
-        sign_off.refuse_reopen(facts, actor, reason, settings)
+        sign_off.refuse_reopen(facts, actor, reason, deployment.settings)
         return []
 
-    return _act(settings, month, Action.REOPEN, actor, reason, decide, instance)
+    return _act(deployment, month, Action.REOPEN, actor, reason, decide, instance)
 
 
 @dataclass(frozen=True)
@@ -439,23 +453,24 @@ def _last(entries: Sequence[Entry], action: Action) -> Entry | None:
     return next((entry for entry in reversed(entries) if entry.action == action), None)
 
 
-def close_rows(settings: Settings, wanted: Sequence[date], instance: dg.DagsterInstance | None = None) -> list[CloseRow]:
+def close_rows(deployment: Deployment, wanted: Sequence[date], instance: dg.DagsterInstance | None = None) -> list[CloseRow]:
     """Return the close status of some months."""
     if instance is None:
-        with open_instance(settings) as opened:
-            return close_rows(settings, wanted, opened)
-    desk = Desk(settings, instance)
+        with open_instance(deployment.settings) as opened:
+            return close_rows(deployment, wanted, opened)
+    desk = Desk(deployment, instance)
     found = [desk.facts(month) for month in wanted]
     return [CloseRow(facts, sign_off.status_of(facts)) for facts in found]
 
 
-def close_status(settings: Settings, wanted: Sequence[date]) -> pd.DataFrame:
+def close_status(deployment: Deployment, wanted: Sequence[date]) -> pd.DataFrame:
     """Return the dataset ``close_status``: one row per month (20-close, *Sign-off*)."""
-    return pd.DataFrame([row.record for row in close_rows(settings, wanted)])
+    return pd.DataFrame([row.record for row in close_rows(deployment, wanted)])
 
 
-def verify(settings: Settings) -> list[Finding]:
+def verify(deployment: Deployment) -> list[Finding]:
     """Recompute the ledger's chain, the frozen versions and the hashes of all that is published; return what does not hold."""
+    settings = deployment.settings
     ledger = Ledger(settings)
     findings = [*ledger.verify(), *freeze.verify_frozen(settings)]
     if not findings:
@@ -467,12 +482,13 @@ def verify(settings: Settings) -> list[Finding]:
             )
             for entry in freeze.missing_freezes(settings, ledger.entries())
         ]
-    return [*findings, *_verify_published(settings)]
+    return [*findings, *_verify_published(deployment)]
 
 
-def _verify_published(settings: Settings) -> Iterator[Finding]:
+def _verify_published(deployment: Deployment) -> Iterator[Finding]:
+    settings = deployment.settings
     with publish.verifying() as connection:
-        for stream in STREAMS:
+        for stream in deployment.streams:
             tables = {table.name: table for table in stream.published_tables}
             for month in settings.months:
                 parts = publish.closed_parts(settings, stream.name, month)
@@ -503,7 +519,9 @@ def _verify_files(
             )
 
 
-def restatement(settings: Settings, month: date, from_version: int | None = None, to_version: int | None = None) -> pd.DataFrame:
+def restatement(
+    deployment: Deployment, month: date, from_version: int | None = None, to_version: int | None = None
+) -> pd.DataFrame:
     """Return what changed since a signed version: rows and measures whose deltas add up to the change of each total.
 
     ``from_version`` is the latest signed version by default, ``to_version`` what is published now.
@@ -511,16 +529,16 @@ def restatement(settings: Settings, month: date, from_version: int | None = None
     Raises:
         Refusal: the month was never signed, or the version does not exist.
     """
-    with open_desk(settings) as desk:
+    with open_desk(deployment) as desk:
         facts = desk.facts(month)
-    return restatement_of(settings, facts, from_version, to_version)
+    return restatement_of(deployment, facts, from_version, to_version)
 
 
 def restatement_of(
-    settings: Settings, facts: MonthFacts, from_version: int | None = None, to_version: int | None = None
+    deployment: Deployment, facts: MonthFacts, from_version: int | None = None, to_version: int | None = None
 ) -> pd.DataFrame:
     """Return ``restatement`` for a month whose facts are known."""
-    month = facts.month
+    settings, month = deployment.settings, facts.month
     versions = freeze.frozen_versions(settings, month)
     wanted = from_version if from_version is not None else (versions[-1] if versions else None)
     for version in (wanted, to_version):
@@ -530,9 +548,9 @@ def restatement_of(
             )
     if wanted is None:
         raise Refusal(f"{facts.label} was never signed off", "There is nothing to compare with")
-    signed = [each for stream in STREAMS for each in stream.signed]
+    signed = [each for stream in deployment.streams for each in stream.signed]
     old = _frozen(settings, month, wanted, signed)
-    new = _present(settings, month, signed) if to_version is None else _frozen(settings, month, to_version, signed)
+    new = _present(deployment, month, signed) if to_version is None else _frozen(settings, month, to_version, signed)
     cause, batches = _why(facts, wanted, to_version)
     rows = [
         {
@@ -563,11 +581,12 @@ def _frozen(settings: Settings, month: date, version: int, signed: Sequence[Sign
     }
 
 
-def _present(settings: Settings, month: date, signed: Sequence[SignedTable]) -> Mapping[str, pd.DataFrame]:
+def _present(deployment: Deployment, month: date, signed: Sequence[SignedTable]) -> Mapping[str, pd.DataFrame]:
     """Return the signed tables as they are published; those of a stream that has not published the month have no rows."""
+    settings, streams = deployment.settings, deployment.streams
     frames: dict[str, pd.DataFrame] = {each.table.name: _no_rows(each.table) for each in signed}
-    published = [stream for stream in STREAMS if publish.closed_hashes(settings, stream.name, month)]
-    for stream in published or STREAMS:
+    published = [stream for stream in streams if publish.closed_hashes(settings, stream.name, month)]
+    for stream in published or streams:
         names = [each.table.name for each in stream.signed]
         frames |= publish.read_together(settings, stream.name, month, names)
     return frames

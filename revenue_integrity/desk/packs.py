@@ -27,6 +27,7 @@ from revenue_integrity.close.sign_off import MonthFacts, Status, status_of
 from revenue_integrity.computing.publication_tables import publication_table
 from revenue_integrity.desk import close
 from revenue_integrity.errors import PublishError, RevenueIntegrityError
+from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.orchestration.partitions import month_of
 from revenue_integrity.orchestration.table_assets import asset_key
@@ -270,7 +271,7 @@ class Packs:
         first = signed.version - 1 if row.status is Status.SIGNED_OFF else signed.version
         if first not in freeze.frozen_versions(self._settings, row.facts.month):
             return pd.DataFrame(columns=list(COLUMNS))
-        return close.restatement_of(self._settings, row.facts, first)
+        return close.restatement_of(self._desk.deployment, row.facts, first)
 
     def _signed_pack(self, row: close.CloseRow) -> Path | None:
         signed = row.facts.signed
@@ -355,26 +356,26 @@ def folder_of(settings: Settings, month: date) -> Path:
     return settings.packs_path / months.label(month)
 
 
-def pack_of(settings: Settings, month: date) -> "PackData":
+def pack_of(deployment: Deployment, month: date) -> "PackData":
     """Return what the pack of a month shows: published data, checks, and what was decided.
 
     Raises:
         PublishError: the month is not published, or what is published of it does not belong together.
     """
-    with close.open_desk(settings) as desk:
+    with close.open_desk(deployment) as desk:
         packs = Packs(desk)
         return packs.data(packs.row(month))
 
 
-def write_month(settings: Settings, month: date) -> Path:
+def write_month(deployment: Deployment, month: date) -> Path:
     """Write the pack of a month and renew the index; return the pack's page.
 
     Raises:
         PublishError: the month is not published, or the pack cannot be written.
     """
-    with close.open_desk(settings) as desk:
+    with close.open_desk(deployment) as desk:
         packs = Packs(desk)
-        return keep(settings, month, packs.files(packs.row(month)))
+        return keep(deployment.settings, month, packs.files(packs.row(month)))
 
 
 def keep(settings: Settings, month: date, files: Mapping[str, bytes]) -> Path:
@@ -404,14 +405,15 @@ def signed_files(desk: close.Desk, entry: Entry) -> dict[str, bytes]:
     return pack.pack_files(replace(data, ledger_head=entry.hash))
 
 
-def renew(settings: Settings, instance: dg.DagsterInstance, *, say: Say) -> list[date]:
+def renew(deployment: Deployment, instance: dg.DagsterInstance, *, say: Say) -> list[date]:
     """Write the packs that no longer say what there is to say; return their months.
 
     Each is put on record as a materialization of its asset. What keeps one pack from being written is said, and stops no other.
     """
     from revenue_integrity.reports import pack
 
-    packs = Packs(close.Desk(settings, instance))
+    settings = deployment.settings
+    packs = Packs(close.Desk(deployment, instance))
     written = []
     for month in settings.months:
         streams = packs.streams_of(month)
@@ -454,8 +456,11 @@ def metadata_of(settings: Settings, month: date) -> dict[str, Any]:
     }
 
 
-def pack_asset(stream: Stream, settings: Settings, partitions: dg.PartitionsDefinition, pool: str | None) -> dg.AssetsDefinition:
+def pack_asset(
+    stream: Stream, deployment: Deployment, partitions: dg.PartitionsDefinition, pool: str | None
+) -> dg.AssetsDefinition:
     """Return the asset that writes the close pack of a month of a stream."""
+    settings = deployment.settings
 
     @dg.asset(
         key=dg.AssetKey([stream.name, "close", PACK]),
@@ -469,7 +474,7 @@ def pack_asset(stream: Stream, settings: Settings, partitions: dg.PartitionsDefi
     )
     def close_pack(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         month = month_of(context.partition_key)
-        packs = Packs(close.Desk(settings, context.instance))
+        packs = Packs(close.Desk(deployment, context.instance))
         try:
             keep(settings, month, packs.files(packs.row(month, but_for_run=context.run.run_id)))
         except RevenueIntegrityError as error:

@@ -15,6 +15,7 @@ from revenue_integrity.close.sign_off import Status, reopened_because
 from revenue_integrity.desk.close import CloseRow, close_rows
 from revenue_integrity.errors import PublishError
 from revenue_integrity.model.check import Gate
+from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import publish
 
@@ -45,12 +46,13 @@ SHORT = (
 """The columns that a summary of many months shows."""
 
 
-def status_frame(settings: Settings, wanted: Sequence[date]) -> pd.DataFrame:
+def status_frame(deployment: Deployment, wanted: Sequence[date]) -> pd.DataFrame:
     """Return a row per month: status, figures in cents, quarantined rows, failed checks, and why it stands where it stands.
 
     Variance is that of ``erp_vs_mart`` over all postings, signed and gross; explained is its gross part that causes other than
     ``unexplained`` make up; late is signed; cloud_cost is in currency units, exact.
     """
+    settings = deployment.settings
     figures = _sums(settings, "contract_month", wanted, ("revenue_cents", "margin_cents", "mrr_cents"))
     recon = _variances(settings, wanted)
     late = _sums(settings, "close_bridge", wanted, ("late_cents",))
@@ -69,7 +71,7 @@ def status_frame(settings: Settings, wanted: Sequence[date]) -> pd.DataFrame:
             "checks_failed": sum(check.state in ("failed", "outdated") for check in row.facts.checks),
             "why": _why(row),
         }
-        for row in close_rows(settings, wanted)
+        for row in close_rows(deployment, wanted)
     ]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     for name in _CENTS:

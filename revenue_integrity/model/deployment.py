@@ -4,12 +4,11 @@ Belongs here: what is handed to everything that works for all streams. Does not 
 (``streams.registry``).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from revenue_integrity.errors import UsageError
-from revenue_integrity.model.source import Source
-from revenue_integrity.model.stream import Stream
+from revenue_integrity.model.source import Source, raw_table
+from revenue_integrity.model.stream import Streams
+from revenue_integrity.model.table import Table
 from revenue_integrity.settings import Settings
 
 
@@ -23,19 +22,31 @@ class Deployment:
     """
 
     settings: Settings
-    streams: Sequence[Stream]
-
-    def stream(self, name: str) -> Stream:
-        """Return a stream; raise ``UsageError`` with the names that there are."""
-        for stream in self.streams:
-            if stream.name == name:
-                return stream
-        raise UsageError(f"there is no stream '{name}'", f"Streams: {', '.join(stream.name for stream in self.streams)}")
+    streams: Streams
 
     def source(self, stream: str, name: str) -> Source:
         """Return a source of a stream; raise ``UsageError`` with the names that there are."""
-        sources = self.stream(stream).sources
-        for source in sources:
-            if source.name == name:
-                return source
-        raise UsageError(f"there is no source '{name}' in {stream}", f"Sources: {', '.join(each.name for each in sources)}")
+        return self.streams.named(stream).source(name)
+
+    def under(self, settings: Settings) -> "Deployment":
+        """Return the same streams under other settings: those of a past world, of demo actors."""
+        return replace(self, settings=settings)
+
+    def only(self, *names: str) -> "Deployment":
+        """Return the deployment with some of its streams alone; raise ``UsageError`` with the names that there are."""
+        return replace(self, streams=self.streams.only(*names))
+
+    @property
+    def tables(self) -> dict[str, Table]:
+        """Every table by its qualified name, raw tables included.
+
+        Raises:
+            ValueError: two streams use one name; datasets are found by name alone.
+        """
+        found: dict[str, Table] = {}
+        for stream in self.streams:
+            for table in [*(raw_table(source) for source in stream.sources), *(rule.table for rule in stream.rules)]:
+                if table.qualified in found:
+                    raise ValueError(f"two streams have a table {table.qualified}")
+                found[table.qualified] = table
+        return found

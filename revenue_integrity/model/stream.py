@@ -3,12 +3,14 @@
 Belongs here: the declaration that makes a stream known to everything shared. Does not belong here: any stream's content.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from graphlib import TopologicalSorter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
+from revenue_integrity.errors import UsageError
 from revenue_integrity.model.check import Check
 from revenue_integrity.model.rule import Rule
 from revenue_integrity.model.signed import Extracts, SignedTable
@@ -24,7 +26,7 @@ PublishingHook = Callable[["duckdb.DuckDBPyConnection", "Settings", date], None]
 """What a stream does around the publication of a month, on the publisher's connection."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Stream:
     """A line of business data.
 
@@ -33,6 +35,7 @@ class Stream:
         sources: what arrives.
         rules: how each table is made, in any order.
         checks: what must be true of the tables.
+        prefix: what the names of datasets that every stream has begin with; by default its name.
         signed: which tables and measures a sign-off attests.
         extracts: which sources must have delivered at or after the cutoff.
         refresh: called after batches were read, to keep what follows from all of them and the settings (its own slices).
@@ -46,6 +49,7 @@ class Stream:
     sources: tuple[Source, ...]
     rules: tuple[Rule, ...]
     checks: tuple[Check, ...]
+    prefix: str | None = None
     signed: tuple[SignedTable, ...] = ()
     extracts: Extracts = field(default_factory=Extracts)
     refresh: Callable[["duckdb.DuckDBPyConnection", "Settings"], None] | None = None
@@ -53,6 +57,20 @@ class Stream:
     ledgers: tuple[Table, ...] = ()
     before_publish: PublishingHook | None = None
     after_publish: PublishingHook | None = None
+
+    def dataset(self, name: str) -> str:
+        """Return what the stream's own of a dataset that every stream has is called (``checks``: ``cloud_checks``)."""
+        prefix = self.name if self.prefix is None else self.prefix
+        return f"{prefix}_{name}" if prefix else name
+
+    def source(self, name: str) -> Source:
+        """Return a source; raise ``UsageError`` with the names that there are."""
+        for source in self.sources:
+            if source.name == name:
+                return source
+        raise UsageError(
+            f"there is no source '{name}' in {self.name}", f"Sources: {', '.join(each.name for each in self.sources)}"
+        )
 
     @property
     def published_tables(self) -> list[Table]:
@@ -85,3 +103,63 @@ class Stream:
 def checks_of(checks: Sequence[Check], table: Table) -> list[Check]:
     """Return the checks of one table, in the order of their declaration."""
     return [check for check in checks if check.table.asset_key == table.asset_key]
+
+
+class Streams(Sequence[Stream]):
+    """Streams in the order in which people see them, each loaded when somebody asks for it.
+
+    Names are known without loading any, so that a command for one stream imports that one alone.
+    """
+
+    def __init__(self, loaders: Mapping[str, Callable[[], Stream]]) -> None:
+        self._loaders = dict(loaders)
+
+    @classmethod
+    def of(cls, *streams: Stream) -> "Streams":
+        """Return streams that are loaded already."""
+        return cls({stream.name: partial(_itself, stream) for stream in streams})
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the streams."""
+        return tuple(self._loaders)
+
+    def named(self, name: str) -> Stream:
+        """Return a stream; raise ``UsageError`` with the names that there are."""
+        self.refuse_unknown(name)
+        return self._loaders[name]()
+
+    def only(self, *names: str) -> "Streams":
+        """Return some of the streams, none of them loaded; raise ``UsageError`` with the names that there are."""
+        for name in names:
+            self.refuse_unknown(name)
+        return Streams({name: load for name, load in self._loaders.items() if name in names})
+
+    def refuse_unknown(self, name: str) -> None:
+        """Raise ``UsageError`` with the names that there are unless there is a stream of this name."""
+        if name not in self._loaders:
+            raise UsageError(f"there is no stream '{name}'", f"Streams: {', '.join(self._loaders)}")
+
+    def __len__(self) -> int:
+        """Return how many there are, without loading any."""
+        return len(self._loaders)
+
+    def __iter__(self) -> Iterator[Stream]:
+        """Load one after the other."""
+        return (load() for load in list(self._loaders.values()))
+
+    @overload
+    def __getitem__(self, index: int) -> Stream: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "Streams": ...
+
+    def __getitem__(self, index: int | slice) -> "Stream | Streams":
+        """Return one, or a part of them of which none is loaded."""
+        if isinstance(index, slice):
+            return self.only(*self.names[index])
+        return self._loaders[self.names[index]]()
+
+
+def _itself(stream: Stream) -> Stream:
+    return stream

@@ -12,8 +12,8 @@ from revenue_integrity import months
 from revenue_integrity.close.calendar import cutoff
 from revenue_integrity.errors import Refusal, RevenueIntegrityError, UsageError
 from revenue_integrity.landing.zone import scan
+from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.settings import PREFIX, Settings
-from revenue_integrity.streams.registry import STREAMS
 
 Say = Callable[[str], None]
 
@@ -39,18 +39,18 @@ def _mark(settings: Settings) -> bool:
     return (settings.home / "demo").exists()
 
 
-def is_empty(settings: Settings) -> bool:
+def is_empty(deployment: Deployment) -> bool:
     """Return whether no batch was ever landed."""
-    return not any(scan(settings.landing_path, stream.sources).batches for stream in STREAMS)
+    return not any(scan(deployment.settings.landing_path, stream.sources).batches for stream in deployment.streams)
 
 
-def prepare_home(settings: Settings, *, say: Say) -> None:
+def prepare_home(deployment: Deployment, *, say: Say) -> None:
     """In a home without any batch, simulate the source systems and mark the home as a demo."""
-    if not is_empty(settings):
+    if not is_empty(deployment):
         return
-    wanted = settings.months[:DEMO_MONTHS]
+    wanted = deployment.settings.months[:DEMO_MONTHS]
     simulate_sources(
-        settings,
+        deployment,
         wanted,
         contracts=DEMO_CONTRACTS,
         sites=DEMO_SITES,
@@ -62,7 +62,7 @@ def prepare_home(settings: Settings, *, say: Say) -> None:
 
 
 def simulate_sources(
-    settings: Settings,
+    deployment: Deployment,
     wanted: Sequence[date],
     *,
     contracts: int,
@@ -82,11 +82,12 @@ def simulate_sources(
     from revenue_integrity.streams.cloud import simulate as cloud
     from revenue_integrity.streams.colocation import simulate as colocation
 
+    settings = deployment.settings
     unknown = sorted(set(streams) - set(SIMULATED))
     if unknown:
         raise UsageError(f"there is no simulator of the stream '{unknown[0]}'", f"Streams: {', '.join(SIMULATED)}")
     taken = any(_has_batches(settings.landing_path / each) for each in streams)
-    if taken or not (is_empty(settings) or _mark(settings)):
+    if taken or not (is_empty(deployment) or _mark(settings)):
         raise RevenueIntegrityError(
             f"{settings.landing_path} holds batches already", f"Set {PREFIX}HOME to an empty directory to simulate"
         )
@@ -134,11 +135,12 @@ def _has_batches(stream: Path) -> bool:
     return any(stream.glob("*/[!._]*"))
 
 
-def close_what_can_be(settings: Settings, *, say: Say) -> None:
+def close_what_can_be(deployment: Deployment, *, say: Say) -> None:
     """Close a demo home with two demo actors, and land one late posting, once; a user's home is left as it is.
 
     The late posting comes for a month that was signed: it is recomputed, reopened by itself, and signed anew as version 2.
     """
+    settings = deployment.settings
     if not _mark(settings):
         return
     from revenue_integrity.orchestration import runner
@@ -150,15 +152,15 @@ def close_what_can_be(settings: Settings, *, say: Say) -> None:
             "approvers": settings.approvers or (DEMO_APPROVER,),
         }
     )
-    signed = _sign(actors, say=say)
+    signed = _sign(deployment.under(actors), say=say)
     if _LATE in told or not signed:
         return
     month = signed[-min(len(signed), _LATE_MONTHS_BACK)]
     batch = _land_late_posting(settings, month)
     (settings.home / "demo").write_text(f"{told}{_LATE} {batch}\n", encoding="utf-8")
     say(f"A late posting for {months.label(month)} has arrived after its sign-off: {batch}")
-    runner.run(settings, None, say=say)
-    _sign(actors, say=say)
+    runner.run(deployment, None, say=say)
+    _sign(deployment.under(actors), say=say)
 
 
 def _land_late_posting(settings: Settings, month: date) -> str:
@@ -167,21 +169,22 @@ def _land_late_posting(settings: Settings, month: date) -> str:
     return late_posting(settings.landing_path, month=month, cutoff=lambda each: cutoff(each, settings))
 
 
-def _sign(settings: Settings, *, say: Say) -> list[date]:
+def _sign(deployment: Deployment, *, say: Say) -> list[date]:
     """Prepare and approve month after month until one is refused; return the months that stand signed."""
     from revenue_integrity.desk import close
     from revenue_integrity.orchestration.instance import open_instance
 
+    settings = deployment.settings
     signed: list[date] = []
     with open_instance(settings) as instance:
-        for row in close.close_rows(settings, settings.months, instance):
+        for row in close.close_rows(deployment, settings.months, instance):
             month = row.facts.month
             if row.facts.content_hash is None:
                 break
             if row.status != "signed_off":
                 try:
-                    close.prepare(settings, month, settings.preparers[0], "Demo close.", instance)
-                    entry = close.approve(settings, month, settings.approvers[0], "Demo close.", instance)
+                    close.prepare(deployment, month, settings.preparers[0], "Demo close.", instance)
+                    entry = close.approve(deployment, month, settings.approvers[0], "Demo close.", instance)
                 except Refusal as refusal:
                     say(f"{months.label(month)} is not closed: {shorten(refusal.reason, 300, placeholder=' ...')}")
                     break
@@ -190,13 +193,14 @@ def _sign(settings: Settings, *, say: Say) -> list[date]:
     return signed
 
 
-def conclude(settings: Settings, *, say: Say) -> None:
+def conclude(deployment: Deployment, *, say: Say) -> None:
     """Say how to go on."""
     from revenue_integrity.desk.status import SHORT, status_frame
     from revenue_integrity.output import Format, show
 
+    settings = deployment.settings
     say("")
-    status = status_frame(settings, settings.months)
+    status = status_frame(deployment, settings.months)
     show(status[status["why"] != "not computed"][list(SHORT)], Format.TABLE)
     say(f"\nHome: {settings.home}{' (demo)' if _mark(settings) else ''}")
     say(f"Open the UI with `make ui` on http://127.0.0.1:{settings.ui_port}.")

@@ -14,6 +14,7 @@ import tempfile
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,10 @@ import pandas as pd
 import yaml
 
 from revenue_integrity.errors import RevenueIntegrityError
+from revenue_integrity.model.deployment import Deployment
+from revenue_integrity.model.stream import Streams
 from revenue_integrity.operating.ui import ADDRESS, refuse_taken_port
-from revenue_integrity.settings import PREFIX, Settings, load_settings
+from revenue_integrity.settings import PREFIX, Settings
 
 _PINNED = {"dagster": "1.13.27", "duckdb": "2.0.0", "pandas": "2.3.3"}
 """Versions that behaviour rests on: checks per partition, how values are printed, frame dtypes (see pyproject.toml)."""
@@ -46,16 +49,20 @@ class Finding:
     next_step: str = ""
 
 
-def examine() -> pd.DataFrame:
-    """Return one row per examination: ``what, ok, found, next_step``. Never raises for what it is there to find."""
+def examine(load: Callable[[], Deployment]) -> pd.DataFrame:
+    """Return one row per examination: ``what, ok, found, next_step``. Never raises for what it is there to find.
+
+    ``load`` reads the settings, whose refusal is a finding as well.
+    """
     findings = [_python(), *_packages()]
     try:
-        settings = load_settings()
+        deployment = load()
     except RevenueIntegrityError as error:
         findings.append(_of("settings", error))
     else:
+        settings = deployment.settings
         findings.append(Finding("settings", True, f"home {settings.home}, months from {settings.first_month:%Y-%m}"))
-        findings += _examine_home(settings)
+        findings += _examine_home(deployment)
     rows = [astuple(_in_one_line(finding)) for finding in findings]
     return pd.DataFrame(rows, columns=["what", "ok", "found", "next_step"])
 
@@ -69,22 +76,22 @@ def _of(what: str, error: RevenueIntegrityError) -> Finding:
     return Finding(what, False, error.reason, error.next_step)
 
 
-def _examine_home(settings: Settings) -> Iterator[Finding]:
+def _examine_home(deployment: Deployment) -> Iterator[Finding]:
     examinations: list[Callable[[Settings], Finding]] = [
         _home,
         _permissions,
         _disk,
-        _landing,
+        partial(_landing, streams=deployment.streams),
         _warehouse,
-        _event_store,
+        partial(_event_store, streams=deployment.streams),
         _ledger,
         _people,
         _instance,
         _port,
     ]
     for examination in examinations:
-        yield examination(settings)
-    yield from _pulls(settings)
+        yield examination(deployment.settings)
+    yield from _pulls(deployment)
 
 
 def _python() -> Finding:
@@ -165,9 +172,8 @@ def _disk(settings: Settings) -> Finding:
     return Finding("disk", False, f"{found}, less than {settings.disk_reserve_gib} GiB", step)
 
 
-def _landing(settings: Settings) -> Finding:
+def _landing(settings: Settings, streams: Streams) -> Finding:
     from revenue_integrity.landing import zone
-    from revenue_integrity.streams.registry import STREAMS
 
     path = settings.landing_path
     if not os.path.lexists(path):
@@ -175,7 +181,7 @@ def _landing(settings: Settings) -> Finding:
     if not path.is_dir():
         return Finding("landing zone", False, f"{path} is no directory", f"Move it away, or set {PREFIX}LANDING")
     try:
-        found = zone.scan(path, [source for stream in STREAMS for source in stream.sources])
+        found = zone.scan(path, [source for stream in streams for source in stream.sources])
         # Names alone can be read where files cannot.
         for batch in found.batches:
             for file in (path / batch.batch_id).iterdir():
@@ -209,13 +215,12 @@ def _warehouse(settings: Settings) -> Finding:
     return Finding("warehouse", True, f"{tables[0][0]} tables, {settings.warehouse_path.stat().st_size / 1024**2:.0f} MiB")
 
 
-def _event_store(settings: Settings) -> Finding:
+def _event_store(settings: Settings, streams: Streams) -> Finding:
     from revenue_integrity.computing.ingestion import read_manifest
     from revenue_integrity.landing.eventstore.store import lost_files
-    from revenue_integrity.streams.registry import STREAMS
 
     try:
-        kept = [file for stream in STREAMS for file in read_manifest(settings, stream).kept]
+        kept = [file for stream in streams for file in read_manifest(settings, stream).kept]
     except NotADirectoryError:
         # The home is a file, which is told elsewhere.
         kept = []
@@ -329,17 +334,16 @@ def _is_dagster(port: int) -> bool:
         return False
 
 
-def _pulls(settings: Settings) -> Iterator[Finding]:
+def _pulls(deployment: Deployment) -> Iterator[Finding]:
     """Examine each configured source: its variable, its URL, its driver. Nothing is connected."""
-    if not settings.pull_sources:
+    if not deployment.settings.pull_sources:
         return
     from revenue_integrity.landing.pull import engine_of, masked, resolve_url
-    from revenue_integrity.streams.registry import source_named
 
-    for each in settings.pull_sources:
+    for each in deployment.settings.pull_sources:
         what = f"pull {each.stream} {each.source}"
         try:
-            source_named(each.stream, each.source)
+            deployment.source(each.stream, each.source)
             url = resolve_url(f"env:{each.url_env}")
             engine_of(url).dispose()
         except RevenueIntegrityError as error:

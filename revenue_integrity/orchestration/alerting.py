@@ -20,14 +20,14 @@ from revenue_integrity.desk.alerts.delivery import Delivered, deliver
 from revenue_integrity.desk.alerts.events import Breach, FailedCheck, Kind
 from revenue_integrity.desk.close import CloseRow, close_rows
 from revenue_integrity.errors import PublishError
+from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.orchestration.instance import open_instance
-from revenue_integrity.settings import Settings
-from revenue_integrity.streams.registry import STREAMS
 from revenue_integrity.warehouse import publish
 
 
-def tell(settings: Settings, rows: Sequence[CloseRow]) -> Delivered:
+def tell(deployment: Deployment, rows: Sequence[CloseRow]) -> Delivered:
     """Raise what the state of the months and batches calls for, resolve what is over, and deliver what is due."""
+    settings = deployment.settings
     now = clock.now()
     for row in rows:
         facts = row.facts
@@ -47,24 +47,23 @@ def tell(settings: Settings, rows: Sequence[CloseRow]) -> Delivered:
                 settings=settings,
             )
         outbox.raise_state(settings, facts.month, found)
-    _tell_batches(settings)
+    _tell_batches(deployment)
     # Read again: what was raised a moment ago is due only from then on.
     return deliver(settings, clock.now())
 
 
-def tell_published(settings: Settings, instance: dg.DagsterInstance) -> tuple[list[date], Delivered]:
+def tell_published(deployment: Deployment, instance: dg.DagsterInstance) -> tuple[list[date], Delivered]:
     """Tell of every published month; return those months and what was delivered."""
-    wanted = [
-        month for month in settings.months if any(publish.closed_hashes(settings, stream.name, month) for stream in STREAMS)
-    ]
-    return wanted, tell(settings, close_rows(settings, wanted, instance))
+    settings, streams = deployment.settings, deployment.streams
+    wanted = [month for month in settings.months if any(publish.closed_hashes(settings, name, month) for name in streams.names)]
+    return wanted, tell(deployment, close_rows(deployment, wanted, instance))
 
 
-def tell_quietly(settings: Settings) -> None:
+def tell_quietly(deployment: Deployment) -> None:
     """Tell of every published month at the end of a command; whatever goes wrong stands in the log, the command is done."""
     try:
-        with open_instance(settings) as instance:
-            _, told = tell_published(settings, instance)
+        with open_instance(deployment.settings) as instance:
+            _, told = tell_published(deployment, instance)
         if told.sent or told.failed:
             logs.event("alerts_delivered", sent=told.sent, failed=told.failed, pending=told.pending)
     except Exception as error:  # what the command did is done, alerts cannot undo it
@@ -90,7 +89,8 @@ def _breaches(checks: Sequence[CheckFact]) -> list[Breach]:
     ]
 
 
-def _tell_batches(settings: Settings) -> None:
+def _tell_batches(deployment: Deployment) -> None:
+    settings = deployment.settings
     try:
         batches: list[Any] = publish.read_published(settings, "batches", None).to_dict("records")
     except PublishError:
@@ -100,7 +100,7 @@ def _tell_batches(settings: Settings) -> None:
         for batch in batches
         if batch["status"] == "rejected"
     ]
-    for stream in STREAMS:
+    for stream in deployment.streams:
         for batch_id, facts in ingestion.read_manifest(settings, stream).changed.items():
             standing.append(events.batch_changed(batch_id, facts["recorded"], facts["found"]))
     for event in standing:
@@ -109,7 +109,7 @@ def _tell_batches(settings: Settings) -> None:
         outbox.resolve(settings, kind, None, except_for=standing)
 
 
-def alerts_sensor(settings: Settings) -> dg.SensorDefinition:
+def alerts_sensor(deployment: Deployment) -> dg.SensorDefinition:
     """Return the sensor that raises and delivers alerts, every minute."""
 
     @dg.sensor(
@@ -119,8 +119,8 @@ def alerts_sensor(settings: Settings) -> dg.SensorDefinition:
         description="Raises what the state of the months calls for, and delivers what is due on its channels. Starts no run.",
     )
     def alerts(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-        with logs.writing(settings, "sensor alerts"):
-            wanted, told = tell_published(settings, context.instance)
+        with logs.writing(deployment.settings, "sensor alerts"):
+            wanted, told = tell_published(deployment, context.instance)
             if told.sent or told.failed:
                 logs.event("alerts_delivered", sent=told.sent, failed=told.failed, pending=told.pending)
         return dg.SkipReason(

@@ -4,7 +4,7 @@ Belongs here: which assets, jobs, sensors and resources a code location has. Doe
 location itself (``definitions``), which stands apart so that a command does not build it beside its own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ import dagster as dg
 
 from revenue_integrity.desk.packs import pack_asset
 from revenue_integrity.errors import Refusal
-from revenue_integrity.model.stream import Stream
+from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.orchestration.alerting import alerts_sensor
 from revenue_integrity.orchestration.instance import POOL
 from revenue_integrity.orchestration.jobs import month_job
@@ -23,19 +23,17 @@ from revenue_integrity.orchestration.pulls import pull_assets
 from revenue_integrity.orchestration.sign_off_job import sign_off_job
 from revenue_integrity.orchestration.table_assets import IO_MANAGER, landing_asset, table_assets
 from revenue_integrity.orchestration.violations import ReportingIOManager
-from revenue_integrity.settings import Settings
-from revenue_integrity.streams.registry import STREAMS, all_tables
 
 
 def build_definitions(
-    settings: Settings,
+    deployment: Deployment,
     *,
-    streams: Sequence[Stream] = STREAMS,
+    only: str | None = None,
     as_of: datetime | None = None,
     pool: str | None = POOL,
     resource_overrides: Mapping[str, Any] | None = None,
 ) -> dg.Definitions:
-    """Return all definitions over a home, or those of some streams; with ``as_of``, of a past world, which publishes nothing.
+    """Return all definitions over a home, or those of one stream; with ``as_of``, of a past world, which publishes nothing.
 
     Steps that open the warehouse take their turn in ``pool``. A process that keeps the warehouse open over many steps passes
     ``None``: waiting for the pool, it would keep out the very step that holds the pool and waits for the warehouse.
@@ -43,15 +41,17 @@ def build_definitions(
     Raises:
         Refusal: the settings are those of a process that reads for one tenant.
     """
+    settings = deployment.settings
     if settings.tenant is not None:
         raise Refusal(
             "the assets of this home are not shown to a process that reads for one tenant",
             "Read its published data with `revenue-integrity export`, or unset the setting tenant",
         )
     partitions = month_partitions(settings)
-    tables = all_tables()
+    chosen = deployment if only is None else deployment.only(only)
+    tables = chosen.tables
     assets: list[dg.AssetsDefinition] = []
-    for stream in streams:
+    for stream in chosen.streams:
         made = [
             landing_asset(stream, settings, partitions, as_of, pool),
             *table_assets(stream, settings, partitions, tables, pool),
@@ -59,16 +59,16 @@ def build_definitions(
         checks = [spec for asset in made for spec in asset.check_specs]
         if as_of is None:
             made.append(publication_asset(stream, settings, partitions, checks, pool))
-            made.append(pack_asset(stream, settings, partitions, pool))
+            made.append(pack_asset(stream, deployment, partitions, pool))
         assets += made
-    pulls, schedules = ([], []) if as_of else pull_assets(settings)
+    pulls, schedules = ([], []) if as_of else pull_assets(deployment, chosen.streams)
     job = month_job(partitions)
     warehouse = ReportingIOManager(settings, {table.asset_key: table for table in tables.values()})
     return dg.Definitions(
         assets=[*assets, *pulls],
-        jobs=[job, sign_off_job(settings)],
+        jobs=[job, sign_off_job(deployment)],
         schedules=schedules,
-        sensors=[] if as_of else [late_data_sensor(settings, job), alerts_sensor(settings)],
+        sensors=[] if as_of else [late_data_sensor(deployment, job), alerts_sensor(deployment)],
         resources={IO_MANAGER: warehouse, **(resource_overrides or {})},
         executor=dg.in_process_executor,
     )

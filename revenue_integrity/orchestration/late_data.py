@@ -21,12 +21,12 @@ from revenue_integrity import clock, logs, months
 from revenue_integrity.computing import ingestion
 from revenue_integrity.computing.staleness import due_months, new_batches, present_states, stale_partitions, stale_sources
 from revenue_integrity.desk.alerts import events, outbox
+from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.orchestration.jobs import MONTH_JOB
 from revenue_integrity.orchestration.publication import is_published
 from revenue_integrity.orchestration.table_assets import WHY_TAG
 from revenue_integrity.settings import Settings
-from revenue_integrity.streams.registry import STREAMS
 from revenue_integrity.warehouse.catalog import read_catalog, sha256_of
 
 UNFINISHED = [
@@ -120,14 +120,15 @@ def stale_months(settings: Settings, stream: Stream, wanted: Sequence[date]) -> 
     return found
 
 
-def plan(settings: Settings, memory: Memory, busy: set[str], now: datetime) -> tuple[list[dg.RunRequest], list[events.Event]]:
+def plan(deployment: Deployment, memory: Memory, busy: set[str], now: datetime) -> tuple[list[dg.RunRequest], list[events.Event]]:
     """Return the runs to request now and the alerts about months that were given up; the memory is brought up to date.
 
     ``busy`` holds the months (and ``landing``) that a queued or running run covers: they are left for a later tick.
     """
+    settings = deployment.settings
     requests: list[dg.RunRequest] = []
     alerts: list[events.Event] = []
-    for stream in STREAMS:
+    for stream in deployment.streams:
         news = ingestion.pending(settings, stream)
         name = f"{stream.name}/{_LANDING}"
         if news:
@@ -144,7 +145,11 @@ def plan(settings: Settings, memory: Memory, busy: set[str], now: datetime) -> t
                 alerts += _give_up(memory, name, None, f"{news[0]} and {len(news) - 1} more batches cannot be read")
             continue
         memory.asked.pop(name, None)
-        due = due_months(stream, read_catalog(settings), settings) if stream in ingestion.in_use(settings, STREAMS) else []
+        due = (
+            due_months(stream, read_catalog(settings), settings)
+            if stream in ingestion.in_use(settings, deployment.streams)
+            else []
+        )
         stale = stale_months(settings, stream, due)
         labels = {months.label(each.month) for each in stale}
         for label in [label for label in memory.asked if label.startswith(f"{stream.name}@") and label[-7:] not in labels]:
@@ -200,8 +205,9 @@ def busy_months(instance: dg.DagsterInstance, *, but_for: str = "") -> set[str]:
     return {run.tags[PARTITION_TAG] for run in runs if PARTITION_TAG in run.tags and run.run_id != but_for}
 
 
-def late_data_sensor(settings: Settings, job: Any) -> dg.SensorDefinition:
+def late_data_sensor(deployment: Deployment, job: Any) -> dg.SensorDefinition:
     """Return the sensor that asks for the months that late data touch, every minute."""
+    settings = deployment.settings
 
     @dg.sensor(
         name="late_data",
@@ -216,7 +222,7 @@ def late_data_sensor(settings: Settings, job: Any) -> dg.SensorDefinition:
     def late_data(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         memory = Memory.read(context.cursor)
         with logs.writing(settings, "sensor late_data"):
-            requests, alerts = plan(settings, memory, busy_months(context.instance), clock.now())
+            requests, alerts = plan(deployment, memory, busy_months(context.instance), clock.now())
             for request in requests:
                 logs.event("run_requested", month=request.partition_key, why=request.tags[WHY_TAG])
             for alert in alerts:

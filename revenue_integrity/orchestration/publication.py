@@ -226,7 +226,7 @@ def _rows(connection: duckdb.DuckDBPyConnection, table_: Table, month: date) -> 
     return connection.sql(sql, params={"month": month}).to_arrow_table().cast(arrow_schema(table_))
 
 
-def check_rows(stream: str, month: date, results: Sequence[CheckRecord]) -> pd.DataFrame:
+def check_rows(stream: Stream, month: date, results: Sequence[CheckRecord]) -> pd.DataFrame:
     """Return results as rows of ``checks``, in key order."""
     rows = [
         {
@@ -246,4 +246,4 @@ def check_rows(stream: str, month: date, results: Sequence[CheckRecord]) -> pd.D
 def _publish_checks(settings: Settings, stream: Stream, month: date, results: Sequence[CheckRecord]) -> None:
     """Publish what the checks of a month say: always, for that is how people see why a month is not published."""
     with database.connect(settings) as connection:
-        publish_frame(connection, settings, checks_table(stream.name), month, check_rows(stream.name, month, results))
+        publish_frame(connection, settings, checks_table(stream), month, check_rows(stream, month, results))

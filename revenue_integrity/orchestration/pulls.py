@@ -7,8 +7,10 @@ Belongs here: the assets and schedules. Does not belong here: the pull itself (`
 import dagster as dg
 
 from revenue_integrity.errors import LandingError, RevenueIntegrityError, SettingsError, UsageError
+from revenue_integrity.model.deployment import Deployment
+from revenue_integrity.model.source import Source
+from revenue_integrity.model.stream import Streams
 from revenue_integrity.settings import PullSource, Settings
-from revenue_integrity.streams.registry import source_named
 
 PULL_GROUP = "pulls"
 """Group of the assets: they land batches, and belong to no month."""
@@ -18,23 +20,30 @@ _RETRY_SECONDS = 60
 """Retries against a database that is restarted: some minutes in all; whoever waits longer has another problem."""
 
 
-def pull_assets(settings: Settings) -> tuple[list[dg.AssetsDefinition], list[dg.ScheduleDefinition]]:
-    """Return an asset and a schedule for each configured source.
+def pull_assets(deployment: Deployment, streams: Streams) -> tuple[list[dg.AssetsDefinition], list[dg.ScheduleDefinition]]:
+    """Return an asset and a schedule for each configured source of some streams of a deployment.
 
     Raises:
         SettingsError: a configured source does not exist, or its schedule is no cron expression.
     """
-    made = [_pull_asset(settings, configured) for configured in settings.pull_sources]
+    settings, made = deployment.settings, []
+    for configured in settings.pull_sources:
+        try:
+            deployment.streams.refuse_unknown(configured.stream)
+            if configured.stream not in streams.names:
+                continue
+            source = deployment.source(configured.stream, configured.source)
+        except UsageError as error:
+            raise SettingsError(f"{_setting(configured)}: {error.reason}", error.next_step) from error
+        made.append(_pull_asset(settings, configured, source))
     return [asset for asset, _ in made], [schedule for _, schedule in made]
 
 
-def _pull_asset(settings: Settings, configured: PullSource) -> tuple[dg.AssetsDefinition, dg.ScheduleDefinition]:
-    named = f"pull_sources {configured.stream}.{configured.source}"
-    try:
-        source = source_named(configured.stream, configured.source)
-    except UsageError as error:
-        raise SettingsError(f"{named}: {error.reason}", error.next_step) from error
+def _setting(configured: PullSource) -> str:
+    return f"pull_sources {configured.stream}.{configured.source}"
 
+
+def _pull_asset(settings: Settings, configured: PullSource, source: Source) -> tuple[dg.AssetsDefinition, dg.ScheduleDefinition]:
     @dg.asset(
         key=dg.AssetKey([source.stream, "pull", source.name]),
         group_name=PULL_GROUP,
@@ -83,5 +92,7 @@ def _pull_asset(settings: Settings, configured: PullSource) -> tuple[dg.AssetsDe
             description=f"Pulls {source.name}.",
         )
     except dg.DagsterInvalidDefinitionError as error:
-        raise SettingsError(f"{named}: '{configured.cron}' is no cron expression", "Write it as 15 * * * *") from error
+        raise SettingsError(
+            f"{_setting(configured)}: '{configured.cron}' is no cron expression", "Write it as 15 * * * *"
+        ) from error
     return pulled, schedule

@@ -20,6 +20,7 @@ from revenue_integrity.computing import ingestion
 from revenue_integrity.computing.publication_tables import publication_table
 from revenue_integrity.computing.staleness import behind, due_months, stale_partitions, stale_sources
 from revenue_integrity.errors import UsageError
+from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.check_results import is_interrupted, results_of_month
@@ -30,7 +31,6 @@ from revenue_integrity.orchestration.publication import PUBLISHED_CHECK, is_publ
 from revenue_integrity.orchestration.pulls import PULL_GROUP
 from revenue_integrity.orchestration.table_assets import ALL, SELECTED, WHY_TAG, asset_key
 from revenue_integrity.settings import Settings
-from revenue_integrity.streams.registry import STREAMS, stream_named
 from revenue_integrity.warehouse import database
 from revenue_integrity.warehouse.catalog import read_catalog
 
@@ -90,7 +90,7 @@ class _Step:
 
 
 def run(
-    settings: Settings,
+    deployment: Deployment,
     wanted: Sequence[date] | None,
     *,
     stream: str | None = None,
@@ -103,9 +103,10 @@ def run(
     Raises:
         UsageError: the stream is unknown, or the selection names no asset.
     """
-    streams = STREAMS if stream is None else (stream_named(stream),)
+    settings = deployment.settings
+    streams = deployment.streams if stream is None else deployment.streams.only(stream)
     with open_instance(settings) as instance:
-        runner = _Runner(build_definitions(settings, streams=streams, pool=None), instance, settings, say)
+        runner = _Runner(build_definitions(deployment, only=stream, pool=None), instance, settings, say)
         process.begun()
         if select is not None:
             runner.run_selection(select, settings.months if wanted is None else wanted)
@@ -119,15 +120,19 @@ def run(
         return runner.summary
 
 
-def run_as_of(settings: Settings, as_of: datetime, wanted: Sequence[date] | None, *, stream: str | None, say: Say) -> Settings:
+def run_as_of(
+    deployment: Deployment, as_of: datetime, wanted: Sequence[date] | None, *, stream: str | None, say: Say
+) -> Settings:
     """Compute the world as it was visible at an instant into a warehouse of its own; publishes and signs nothing.
 
     Returns the settings of that world, whose home is a folder below the home.
     """
-    past = past_world(settings, as_of)
-    streams = STREAMS if stream is None else (stream_named(stream),)
+    past = past_world(deployment.settings, as_of)
+    streams = deployment.streams if stream is None else deployment.streams.only(stream)
     with dg.DagsterInstance.ephemeral() as instance:
-        runner = _Runner(build_definitions(past, streams=streams, as_of=as_of, pool=None), instance, past, say, as_of)
+        runner = _Runner(
+            build_definitions(deployment.under(past), only=stream, as_of=as_of, pool=None), instance, past, say, as_of
+        )
         for each in streams:
             ingestion.ingest(past, each, as_of)
         for each in ingestion.in_use(past, streams):

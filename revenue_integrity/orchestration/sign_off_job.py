@@ -12,7 +12,7 @@ from pydantic import Field
 from revenue_integrity import logs, months
 from revenue_integrity.close.ledger import Action
 from revenue_integrity.errors import RevenueIntegrityError
-from revenue_integrity.settings import Settings
+from revenue_integrity.model.deployment import Deployment
 
 SIGN_OFF_JOB = "sign_off"
 
@@ -27,7 +27,7 @@ class SignOffConfig(dg.Config):
     check: str = Field("", description="The check to waive.")
 
 
-def sign_off_job(settings: Settings) -> dg.JobDefinition:
+def sign_off_job(deployment: Deployment) -> dg.JobDefinition:
     """Return the job ``sign_off``."""
 
     @dg.op(
@@ -37,18 +37,18 @@ def sign_off_job(settings: Settings) -> dg.JobDefinition:
     def decide(context: dg.OpExecutionContext, config: SignOffConfig) -> None:
         from revenue_integrity.desk import close
 
-        with logs.writing(settings, SIGN_OFF_JOB, month=config.month):
+        with logs.writing(deployment.settings, SIGN_OFF_JOB, month=config.month):
             try:
                 month, actor, comment = months.parse(config.month), config.actor, config.comment
                 action = Action(config.action)
                 if action is Action.PREPARE:
-                    entry = close.prepare(settings, month, actor, comment, context.instance)
+                    entry = close.prepare(deployment, month, actor, comment, context.instance)
                 elif action is Action.APPROVE:
-                    entry = close.approve(settings, month, actor, comment, context.instance)
+                    entry = close.approve(deployment, month, actor, comment, context.instance)
                 elif action is Action.WAIVE:
-                    entry = close.waive(settings, month, config.check, actor, comment, context.instance)
+                    entry = close.waive(deployment, month, config.check, actor, comment, context.instance)
                 else:
-                    entry = close.reopen(settings, month, actor, comment, context.instance)
+                    entry = close.reopen(deployment, month, actor, comment, context.instance)
             except (RevenueIntegrityError, ValueError) as error:
                 logs.event("sign_off_refused", level=logging.WARNING, run_id=context.run_id, error=error, action=config.action)
                 raise dg.Failure(str(error), allow_retries=False) from error

@@ -6,10 +6,8 @@ somebody asks, which no rule declares. Does not belong here: what stored tables 
 ``make dictionary`` writes it; a test fails when the file and the declarations differ.
 """
 
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from revenue_integrity.close.ledger import Action
 from revenue_integrity.close.sign_off import Status
@@ -17,12 +15,12 @@ from revenue_integrity.computing.publication_tables import checks_table, publica
 from revenue_integrity.landing.datasets import batches_table, quarantine_table
 from revenue_integrity.model import table as column
 from revenue_integrity.model.source import Source, SourceColumn, raw_table
+from revenue_integrity.model.stream import Streams
 from revenue_integrity.model.table import Table, table
 from revenue_integrity.schema_library import pa
 from revenue_integrity.serving.export import FOCUS_1_2
 from revenue_integrity.streams.cloud import focus
 from revenue_integrity.streams.cloud.schemas import CLOUD_EVENTS, cost
-from revenue_integrity.streams.registry import STREAMS
 
 LAYERS = ("raw", "curated", "mart", "recon", "close")
 """The order of the layers: the way that data goes."""
@@ -197,10 +195,10 @@ def composed_tables() -> tuple[Table, ...]:
     return CLOUD_EVENTS, exported
 
 
-def datasets() -> list[Described]:
+def datasets(streams: Streams) -> list[Described]:
     """Return every dataset, by layer and name."""
     found: list[Described] = []
-    for stream in STREAMS:
+    for stream in streams:
         signed = {each.table.name: each for each in stream.signed}
         for source in stream.sources:
             raw = _sent_table(source) if source.is_kept_in_files else raw_table(source)
@@ -217,10 +215,10 @@ def datasets() -> list[Described]:
                     signed_only=f"rows whose `{attested.only[0]}` is `{attested.only[1]}`" if attested and attested.only else "",
                 )
             )
-    found += _of_landing_and_publication(STREAMS[0].name)
+    found += _of_landing_and_publication(streams)
     found += [
         Described(each, f"`revenue-integrity export {each.name}`", _listed(each.key))
-        for each in (*derived_tables(STREAMS[0].name), *composed_tables())
+        for each in (*derived_tables(streams.names[0]), *composed_tables())
     ]
     return sorted(found, key=lambda each: (LAYERS.index(each.table.layer), each.table.name, each.table.stream))
 
@@ -241,15 +239,15 @@ def _place(published: Table) -> str:
     return PUBLISHED_BY_TENANT.format(name=published.name)
 
 
-def _of_landing_and_publication(stream: str) -> Iterator[Described]:
+def _of_landing_and_publication(streams: Streams) -> Iterator[Described]:
     """Yield what every stream has alike, once."""
+    stream = streams.names[0]
     manifest, refused = batches_table(stream), quarantine_table(stream)
     yield Described(manifest, PUBLISHED_BY_STREAM.format(name=manifest.name), _listed(manifest.key))
     yield Described(refused, PUBLISHED_BY_STREAM.format(name=refused.name), _listed(refused.identity))
-    judged, published = checks_table(stream), publication_table(stream)
-    yield Described(judged, PUBLISHED_BY_MONTH.format(name=judged.name), _listed(judged.key))
-    for other in (checks_table(each.name) for each in STREAMS if each.name != stream):
-        yield Described(other, PUBLISHED_BY_MONTH.format(name=other.name), _listed(other.key))
+    published = publication_table(stream)
+    for judged in map(checks_table, streams):
+        yield Described(judged, PUBLISHED_BY_MONTH.format(name=judged.name), _listed(judged.key))
     yield Described(published, "`<published>/_close/STREAM/month=YYYY-MM/close.json`, its `datasets`", _listed(published.key))
 
 
@@ -277,9 +275,9 @@ def allowed(declared: pa.Column) -> str:
     return "; ".join(words)
 
 
-def markdown() -> str:
+def markdown(streams: Streams) -> str:
     """Return the whole dictionary as Markdown: the same declarations give the same text."""
-    described = datasets()
+    described = datasets(streams)
     lines = [
         "# Data dictionary",
         "",
@@ -288,7 +286,7 @@ def markdown() -> str:
         "Money is whole **cents** (`BIGINT`); costs of the cloud stream are currency units with 12 places (`DECIMAL(38,12)`);",
         "neither is ever a float. Quantities are exact decimals. `month` is the service month, stored as the date of its first",
         "day. Instants are UTC. *Null* says whether a value may be missing. `<published>` is `published/` below the home, `T` a",
-        "tenant (percent-encoded), `STREAM` is " + " or ".join(f"`{stream.name}`" for stream in STREAMS) + "; how to read it:",
+        "tenant (percent-encoded), `STREAM` is " + " or ".join(f"`{name}`" for name in streams.names) + "; how to read it:",
         "[consume.md](consume.md).",
         "",
         "Every published dataset has a `manifest.json` beside its `data.parquet` with the same description, key, owner, types",
@@ -386,16 +384,3 @@ def _as_sent(declared: SourceColumn | None) -> str:
 def _row(cells: Iterable[str]) -> str:
     # A bar inside a cell would begin another one.
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def main(arguments: list[str]) -> int:
-    """Write the dictionary to the named file; return the exit code."""
-    if len(arguments) != 1:
-        sys.stderr.write("Name the file to write: python -m revenue_integrity.serving.dictionary docs/data_dictionary.md\n")
-        return 2
-    Path(arguments[0]).write_text(markdown(), encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

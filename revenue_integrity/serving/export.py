@@ -23,11 +23,11 @@ from revenue_integrity.computing.publication_tables import CHECKS, checks_table
 from revenue_integrity.errors import PublishError, Refusal, UsageError
 from revenue_integrity.landing.datasets import read_batches, read_quarantine
 from revenue_integrity.landing.values import parsed
+from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.source import SourceColumn
 from revenue_integrity.model.table import Table
 from revenue_integrity.output import Format
 from revenue_integrity.settings import Settings
-from revenue_integrity.streams.registry import STREAMS
 from revenue_integrity.warehouse import database, publish
 from revenue_integrity.warehouse.catalog import read_catalog
 from revenue_integrity.warehouse.storage import exact_frame, read_partitions
@@ -38,27 +38,27 @@ MANIFESTS = {"batches": read_batches, "quarantine": read_quarantine}
 """Datasets that belong to a stream rather than to a month."""
 
 
-def _close_status(settings: Settings, wanted: Sequence[date]) -> pd.DataFrame:
+def _close_status(deployment: Deployment, wanted: Sequence[date]) -> pd.DataFrame:
     # What is published is read without Dagster, whose import takes longer than most exports.
     from revenue_integrity.desk import close
 
-    return close.close_status(settings, wanted)
+    return close.close_status(deployment, wanted)
 
 
-def _restatements(settings: Settings, wanted: Sequence[date]) -> pd.DataFrame:
+def _restatements(deployment: Deployment, wanted: Sequence[date]) -> pd.DataFrame:
     from revenue_integrity.desk import close
 
-    signed = [month for month in wanted if freeze.frozen_versions(settings, month)]
-    frames = [close.restatement(settings, month) for month in signed]
+    signed = [month for month in wanted if freeze.frozen_versions(deployment.settings, month)]
+    frames = [close.restatement(deployment, month) for month in signed]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(COLUMNS))
 
 
-def _ledger(settings: Settings, wanted: Sequence[date]) -> pd.DataFrame:
+def _ledger(deployment: Deployment, wanted: Sequence[date]) -> pd.DataFrame:
     labels = {months.label(month) for month in wanted}
-    return as_frame([entry for entry in Ledger(settings).entries() if entry.month in labels])
+    return as_frame([entry for entry in Ledger(deployment.settings).entries() if entry.month in labels])
 
 
-DERIVED: dict[str, Callable[[Settings, Sequence[date]], pd.DataFrame]] = {
+DERIVED: dict[str, Callable[[Deployment, Sequence[date]], pd.DataFrame]] = {
     "close_status": _close_status,
     "sign_off_ledger": _ledger,
     "restatement": _restatements,
@@ -81,13 +81,13 @@ COMPOSED = (CLOUD_EVENTS, FOCUS_1_2)
 """Datasets with tenants that are put together whenever somebody asks, from the store of events and from what is published."""
 
 
-def _tables() -> dict[str, Table]:
-    return {table.name: table for stream in STREAMS for table in stream.published_tables}
+def _tables(deployment: Deployment) -> dict[str, Table]:
+    return {table.name: table for stream in deployment.streams for table in stream.published_tables}
 
 
-def table_named(dataset: str) -> Table | None:
+def table_named(deployment: Deployment, dataset: str) -> Table | None:
     """Return the table of a dataset, ``None`` for manifests; raise ``UsageError`` with the names that there are."""
-    tables = _tables()
+    tables = _tables(deployment)
     if dataset in MANIFESTS or dataset == CHECKS:
         return None
     if dataset not in tables:
@@ -135,7 +135,7 @@ def _identifier(tenant: str) -> str:
 
 
 def read(
-    settings: Settings,
+    deployment: Deployment,
     dataset: str,
     wanted: Sequence[date] | None,
     *,
@@ -153,8 +153,9 @@ def read(
         PublishError: nothing of it is published for these months, or the past world was not computed.
         Refusal: the process reads for a tenant, and this is not its published data.
     """
+    settings = deployment.settings
     chosen = _tenant_of(settings, tenant)
-    table = None if dataset in DERIVED or dataset in COMPOSED else table_named(dataset)
+    table = None if dataset in DERIVED or dataset in COMPOSED else table_named(deployment, dataset)
     has_tenants = dataset in COMPOSED or (table is not None and bool(table.part_columns))
     if settings.tenant is not None:
         if live or as_of is not None or dataset == CLOUD_EVENTS:
@@ -166,11 +167,11 @@ def read(
     if chosen is not None and not has_tenants:
         raise UsageError(f"'{dataset}' knows no tenants", "Leave out --tenant")
     if dataset in DERIVED and as_of is None:
-        return DERIVED[dataset](settings, settings.months if wanted is None else wanted)
+        return DERIVED[dataset](deployment, settings.months if wanted is None else wanted)
     if dataset == CHECKS and (live or as_of is not None):
         raise UsageError(f"'{CHECKS}' stands in no warehouse", "Leave out --live and --as-of, or look at the checks in the UI")
     if dataset in DERIVED:
-        table = table_named(dataset)
+        table = table_named(deployment, dataset)
     if as_of is not None:
         settings = _past(settings, as_of)
     elif live or dataset == CLOUD_EVENTS:
@@ -181,26 +182,26 @@ def read(
 
     def rows_of(name: str) -> pd.DataFrame:
         if live or as_of is not None:
-            return _from_warehouse(settings, name, table_named(name), wanted, chosen)
+            return _from_warehouse(deployment.under(settings), name, table_named(deployment, name), wanted, chosen)
         rows = publish.read_published(settings, name, wanted, tenant=chosen)
-        return _with_run_columns(settings, name, rows) if name in ("recon_summary", *UNIONS["recon_summary"]) else rows
+        return _with_run_columns(deployment, name, rows) if name in ("recon_summary", *UNIONS["recon_summary"]) else rows
 
     if dataset == FOCUS_1_2:
-        return _focus(settings, rows_of)
+        return _focus(deployment, rows_of)
     if dataset == CHECKS:
-        return _checks(settings, wanted)
+        return _checks(deployment, wanted)
     if table is None and not live and as_of is None:
         return _of_months(publish.read_published(settings, dataset, None), wanted)
-    return _united(rows_of, dataset)
+    return _united(deployment, rows_of, dataset)
 
 
-def _checks(settings: Settings, wanted: Sequence[date] | None) -> pd.DataFrame:
+def _checks(deployment: Deployment, wanted: Sequence[date] | None) -> pd.DataFrame:
     """Return what the checks of all streams said, month by month; raise ``PublishError`` if none of them has any."""
     frames = []
     missing: PublishError | None = None
-    for stream in STREAMS:
+    for stream in deployment.streams:
         try:
-            frames.append(publish.read_published(settings, checks_table(stream.name).name, wanted))
+            frames.append(publish.read_published(deployment.settings, checks_table(stream).name, wanted))
         except PublishError as error:
             missing = missing or error
     if missing is not None and not frames:
@@ -222,10 +223,10 @@ def _past(settings: Settings, as_of: datetime) -> Settings:
     return world
 
 
-def _united(rows_of: Callable[[str], pd.DataFrame], dataset: str) -> pd.DataFrame:
+def _united(deployment: Deployment, rows_of: Callable[[str], pd.DataFrame], dataset: str) -> pd.DataFrame:
     """Return a dataset with what further streams add to it; as it is where they are not in use."""
     added = []
-    for name in set(UNIONS.get(dataset, ())) & set(_tables()):
+    for name in set(UNIONS.get(dataset, ())) & set(_tables(deployment)):
         try:
             added.append(rows_of(name))
         except PublishError:
@@ -256,7 +257,7 @@ def _events(settings: Settings, wanted: Sequence[date] | None, tenant: str | Non
 
 
 def write_events(
-    settings: Settings,
+    deployment: Deployment,
     wanted: Sequence[date] | None,
     *,
     tenant: str | None,
@@ -270,6 +271,7 @@ def write_events(
     Raises:
         Refusal, UsageError, PublishError: as ``read``.
     """
+    settings = deployment.settings
     own = _tenant_of(settings, tenant)
     if settings.tenant is not None:
         raise Refusal(f"'{CLOUD_EVENTS}' is not published: this process reads for one tenant", "Choose a published dataset")
@@ -299,23 +301,23 @@ def write_events(
     return count
 
 
-def _focus(settings: Settings, rows_of: Callable[[str], pd.DataFrame]) -> pd.DataFrame:
+def _focus(deployment: Deployment, rows_of: Callable[[str], pd.DataFrame]) -> pd.DataFrame:
     from revenue_integrity.streams.cloud.focus import focus_1_2
 
     days = rows_of("account_service_day")
     try:
-        names = rows_of("cloud_month") if "cloud_month" in _tables() else None
+        names = rows_of("cloud_month") if "cloud_month" in _tables(deployment) else None
     except PublishError:
         names = None
-    return focus_1_2(days, names, settings)
+    return focus_1_2(days, names, deployment.settings)
 
 
-def _with_run_columns(settings: Settings, dataset: str, rows: pd.DataFrame) -> pd.DataFrame:
+def _with_run_columns(deployment: Deployment, dataset: str, rows: pd.DataFrame) -> pd.DataFrame:
     """Join what is no content: when a month was computed and up to which arrival, and how its sign-off stands."""
     found = [pd.Timestamp(month).date() for month in rows["month"].unique()]
-    known = read_catalog(settings)
+    known = read_catalog(deployment.settings)
     records = {name: known.partition(f"recon.{dataset}", name) for name in found}
-    status = _close_status(settings, found).set_index("month")
+    status = _close_status(deployment, found).set_index("month")
     by_month = rows["month"].map(lambda month: pd.Timestamp(month).date())
     return rows.assign(
         as_of=rows["month"].map(status["as_of"]),
@@ -324,7 +326,7 @@ def _with_run_columns(settings: Settings, dataset: str, rows: pd.DataFrame) -> p
     )
 
 
-def breaches(settings: Settings, month: date, *, recon: str | None, view: str) -> pd.DataFrame:
+def breaches(deployment: Deployment, month: date, *, recon: str | None, view: str) -> pd.DataFrame:
     """Return the rows in breach of a month with their causes and evidence, the largest variance first.
 
     Raises:
@@ -333,7 +335,7 @@ def breaches(settings: Settings, month: date, *, recon: str | None, view: str) -
     """
     if view not in (CURRENT, AS_OF_CLOSE):
         raise UsageError(f"there is no view '{view}'", f"Views: {CURRENT}, {AS_OF_CLOSE}")
-    results = _results_of_streams(settings, month)
+    results = _results_of_streams(deployment, month)
     names = sorted(results["recon"].unique())
     if recon is not None and recon not in names:
         raise UsageError(f"{months.label(month)} has no reconciliation '{recon}'", f"Reconciliations: {', '.join(names)}")
@@ -350,9 +352,10 @@ _CAUSE = ("cause_no", "family", "cause", "cause_cents", "link_id", "explanation"
 """What the rows of a reconciliation with causes are shown with; those of others explain themselves."""
 
 
-def _results_of_streams(settings: Settings, month: date) -> pd.DataFrame:
+def _results_of_streams(deployment: Deployment, month: date) -> pd.DataFrame:
     """Return the reconciliations of every stream that has published the month, each row once per cause."""
-    tables = [rule.table for stream in STREAMS for rule in stream.rules if rule.table.name.endswith("recon_results")]
+    settings = deployment.settings
+    tables = [rule.table for stream in deployment.streams for rule in stream.rules if rule.table.name.endswith("recon_results")]
     label = f"month={months.label(month)}"
     used = [table for table in tables if (settings.published_path / table.name / label).is_dir()]
     frames = []
@@ -377,24 +380,25 @@ def _of_months(rows: pd.DataFrame, wanted: Sequence[date] | None) -> pd.DataFram
 
 
 def _from_warehouse(
-    settings: Settings, dataset: str, table: Table | None, wanted: Sequence[date] | None, tenant: str | None
+    deployment: Deployment, dataset: str, table: Table | None, wanted: Sequence[date] | None, tenant: str | None
 ) -> pd.DataFrame:
+    settings = deployment.settings
     with database.connect(settings, read_only=True) as connection:
         if table is not None:
             rows = read_partitions(connection, table, settings.months if wanted is None else wanted)
             return rows if tenant is None else rows[rows["tenant_id"] == tenant].reset_index(drop=True)
-        frames = [MANIFESTS[dataset](connection, stream.name, wanted) for stream in STREAMS]
+        frames = [MANIFESTS[dataset](connection, name, wanted) for name in deployment.streams.names]
         return pd.concat(frames, ignore_index=True)
 
 
-def quarantine(settings: Settings, wanted: Sequence[date] | None, *, say: Say) -> pd.DataFrame:
+def quarantine(deployment: Deployment, wanted: Sequence[date] | None, *, say: Say) -> pd.DataFrame:
     """Return rejected batches and rows; the warehouse is asked where nothing is published yet."""
     try:
-        return read(settings, "quarantine", wanted, tenant=None, live=False, as_of=None, say=say)
+        return read(deployment, "quarantine", wanted, tenant=None, live=False, as_of=None, say=say)
     except PublishError:
-        if not settings.warehouse_path.exists():
+        if not deployment.settings.warehouse_path.exists():
             raise PublishError("nothing was ingested so far", "Land a batch and run its months") from None
-        return read(settings, "quarantine", wanted, tenant=None, live=True, as_of=None, say=say)
+        return read(deployment, "quarantine", wanted, tenant=None, live=True, as_of=None, say=say)
 
 
 def write(frame: pd.DataFrame, to: Path, chosen: Format | None) -> None:

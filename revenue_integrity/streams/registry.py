@@ -1,45 +1,29 @@
-"""Which streams there are.
+"""Which streams there are: a line each, and nothing else that names them all.
 
-Belongs here: the list, and finding a source or table by the names that people use. Does not belong here: their content.
+Belongs here: the list, and the deployment that it makes of a home. Does not belong here: their content, which is imported
+when somebody asks for a stream, and not before: a command for one stream imports that one.
 """
 
-from revenue_integrity.errors import UsageError
-from revenue_integrity.model.source import Source, raw_table
-from revenue_integrity.model.stream import Stream
-from revenue_integrity.model.table import Table
-from revenue_integrity.streams.cloud.stream import CLOUD
-from revenue_integrity.streams.colocation.stream import COLOCATION
+import importlib
+from functools import partial
 
-STREAMS: tuple[Stream, ...] = (COLOCATION, CLOUD)
+from revenue_integrity.model.deployment import Deployment
+from revenue_integrity.model.stream import Stream, Streams
+from revenue_integrity.settings import Settings
 
-
-def stream_named(name: str) -> Stream:
-    """Return a stream; raise ``UsageError`` with the names that there are."""
-    for stream in STREAMS:
-        if stream.name == name:
-            return stream
-    raise UsageError(f"there is no stream '{name}'", f"Streams: {', '.join(stream.name for stream in STREAMS)}")
+STREAMS = {
+    "colocation": "revenue_integrity.streams.colocation.stream:COLOCATION",
+    "cloud": "revenue_integrity.streams.cloud.stream:CLOUD",
+}
+"""Where each stream is declared (module and name), by its name, in the order in which people see them."""
 
 
-def source_named(stream: str, name: str) -> Source:
-    """Return a source of a stream; raise ``UsageError`` with the names that there are."""
-    sources = stream_named(stream).sources
-    for source in sources:
-        if source.name == name:
-            return source
-    raise UsageError(f"there is no source '{name}' in {stream}", f"Sources: {', '.join(source.name for source in sources)}")
+def _load(place: str) -> Stream:
+    module, _, name = place.partition(":")
+    found: Stream = getattr(importlib.import_module(module), name)
+    return found
 
 
-def all_tables() -> dict[str, Table]:
-    """Return every table by its qualified name, raw tables included.
-
-    Raises:
-        ValueError: two streams use one name; datasets are found by name alone.
-    """
-    tables: dict[str, Table] = {}
-    for stream in STREAMS:
-        for table in [*(raw_table(source) for source in stream.sources), *(rule.table for rule in stream.rules)]:
-            if table.qualified in tables:
-                raise ValueError(f"two streams have a table {table.qualified}")
-            tables[table.qualified] = table
-    return tables
+def deployment_of(settings: Settings) -> Deployment:
+    """Return the home that settings describe, with the streams that there are in it."""
+    return Deployment(settings, Streams({name: partial(_load, place) for name, place in STREAMS.items()}))

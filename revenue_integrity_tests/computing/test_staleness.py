@@ -10,13 +10,12 @@ from revenue_integrity.computing.versions import version_of_rule
 from revenue_integrity.model.rule import Rule, days_of, raw, raw_before, same_month, window
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.settings import Settings
-from revenue_integrity.streams.registry import STREAMS
 from revenue_integrity.warehouse.catalog import ABSENT, Catalog, PartitionRecord
-from revenue_integrity_tests.support import APRIL, MARCH, home_settings
+from revenue_integrity_tests.support import APRIL, MARCH, SHIPPED, home_settings
 
 SETTINGS = home_settings(Path("/nowhere"), first_month="2025-02", last_month="2025-05")
 FEBRUARY, MAY = date(2025, 2, 1), date(2025, 5, 1)
-ANY_RULE = next(rule for stream in STREAMS for rule in stream.rules if rule.sql)
+ANY_RULE = next(rule for stream in SHIPPED.streams for rule in stream.rules if rule.sql)
 
 
 def rule(*reads: object, settings: tuple[str, ...] = ()) -> Rule:
@@ -152,7 +151,7 @@ def test_nothing_read_and_nothing_kept_is_nothing_stale() -> None:
 
 def test_what_reads_a_slice_of_the_store_is_behind_the_sources_of_the_slice() -> None:
     # A delivery of which every row is set aside changes no slice; that it is set aside must be told all the same.
-    (cloud,) = [stream for stream in STREAMS if stream.name == "cloud"]
+    cloud = SHIPPED.streams.named("cloud")
     found = behind(cloud, {"raw.billing_events"})
     assert {"curated.cloud_event_outcomes", "mart.account_service_day", "mart.daily_account_cost", "mart.cloud_month"} <= found
     assert "curated.cloud_event_outcomes" not in behind(cloud, {"raw.focus"}), "its slice is made from billing events alone"

@@ -13,8 +13,8 @@ from revenue_integrity.landing.conversion import apply_mapping, check, land_conv
 from revenue_integrity.landing.mapping import Mapping, load_mapping
 from revenue_integrity.landing.zone import land
 from revenue_integrity.settings import Settings
-from revenue_integrity.streams.registry import source_named
 from revenue_integrity_tests.landing.support import Store, put_rows, put_world, row
+from revenue_integrity_tests.support import SHIPPED
 
 EXAMPLES = Path(revenue_integrity.__file__).parent / "mappings"
 
@@ -25,13 +25,13 @@ ERP_HEADER = (
 
 
 def example(name: str) -> Mapping:
-    return load_mapping(EXAMPLES / f"{name}.toml", source_named)
+    return load_mapping(EXAMPLES / f"{name}.toml", SHIPPED.source)
 
 
 def declared(tmp_path: Path, text: str) -> Mapping:
     path = tmp_path / "mapping.toml"
     path.write_text(text, encoding="utf-8")
-    return load_mapping(path, source_named)
+    return load_mapping(path, SHIPPED.source)
 
 
 def converted(mapping: Mapping, file: Path, tmp_path: Path, columns: str = "*") -> list[tuple[object, ...]]:
@@ -56,7 +56,7 @@ def test_an_erp_export_lands_as_the_contract_wants_it(tmp_path: Path) -> None:
     result = apply_mapping(example("erp_invoices"), [file], tmp_path / "converted")
     assert (result.rows, result.left_out) == (3, 1)
     settings = Settings(home=tmp_path / "home", currency="USD")
-    landed = land(settings, source_named("colocation", "erp_invoices"), result.files)
+    landed = land(settings, SHIPPED.source("colocation", "erp_invoices"), result.files)
     assert (landed.rows, landed.quarantined, landed.unknown_columns) == (3, 0, ())
     store = Store(settings.landing_path)
     store.ingest()
@@ -90,7 +90,7 @@ def test_what_is_not_written_as_declared_is_quarantined_with_the_reason_and_neve
         "I;" + good.replace("02.04.2025", "02.04.25"),
     )
     result = apply_mapping(example("erp_invoices"), [file], tmp_path / "converted")
-    landed = land(Settings(home=tmp_path / "home"), source_named("colocation", "erp_invoices"), result.files)
+    landed = land(Settings(home=tmp_path / "home"), SHIPPED.source("colocation", "erp_invoices"), result.files)
     assert (landed.rows, landed.quarantined) == (9, 8)
     reasons = dict(reason.split(": ", 1) for reason in landed.reasons)
     name = "Rechnungen 2025-03.parquet row"
@@ -147,7 +147,7 @@ def test_a_netbox_export_of_racks_lands_without_the_racks_that_are_not_sold(tmp_
     assert (result.rows, result.left_out) == (2, 3)
     settings = Settings(home=tmp_path / "home")
     put_world(settings.landing_path)
-    land(settings, source_named("colocation", "rack_assignments"), result.files)
+    land(settings, SHIPPED.source("colocation", "rack_assignments"), result.files)
     store = Store(settings.landing_path)
     store.ingest()
     assert store.quarantine() == []
@@ -206,7 +206,7 @@ def test_nem12_intervals_add_up_to_days_with_their_peak_and_quality(tmp_path: Pa
         ("NEM1201009-E1", "CT-0001", "2025-03-04", "49.547", "5", "actual"),
         ("NEM1201010-E2", "CT-0002", "2025-03-01", "29.09375", "3.003", "estimated"),
     ]
-    landed = land(Settings(home=tmp_path / "home"), source_named("colocation", "meter_readings"), result.files)
+    landed = land(Settings(home=tmp_path / "home"), SHIPPED.source("colocation", "meter_readings"), result.files)
     assert (landed.rows, landed.quarantined) == (5, 0)
 
 
@@ -316,7 +316,7 @@ def test_a_mapping_that_cannot_be_meant_is_refused_with_file_and_key(tmp_path: P
 
 def test_a_mapping_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
-        load_mapping(tmp_path / "none.toml", source_named)
+        load_mapping(tmp_path / "none.toml", SHIPPED.source)
 
 
 @pytest.mark.parametrize(
@@ -369,6 +369,6 @@ def test_a_mapping_lands_only_what_it_is_for(tmp_path: Path) -> None:
     file = erp_file(tmp_path, "A;1;RE;E1;V-1;03/2025;STELL;1;10;10,00;USD;02.04.2025;03.04.2025 12:00:00;;")
     mapping = example("erp_invoices")
     with pytest.raises(UsageError, match="is for colocation erp_invoices, not colocation sites"):
-        land_converted(settings, mapping, source_named("colocation", "sites"), [file])
+        land_converted(settings, mapping, SHIPPED.source("colocation", "sites"), [file])
     landed, left_out = land_converted(settings, mapping, mapping.source, [file], datetime(2025, 4, 5, tzinfo=UTC))
     assert (landed.batch_id, landed.rows, left_out) == ("colocation/erp_invoices/20250405T000000Z", 1, 0)

@@ -16,12 +16,12 @@ import sqlalchemy as sa
 from revenue_integrity.errors import LandingError, RevenueIntegrityError, UsageError
 from revenue_integrity.landing.pull import engine_of, masked, pull, resolve_url, state_path
 from revenue_integrity.settings import Settings
-from revenue_integrity.streams.registry import source_named
 from revenue_integrity_tests.landing.support import Store
 from revenue_integrity_tests.postgres import PASSWORD, server
+from revenue_integrity_tests.support import SHIPPED
 
-TOTALS = source_named("colocation", "erp_control_totals")
-BILLS = source_named("colocation", "power_bills")
+TOTALS = SHIPPED.source("colocation", "erp_control_totals")
+BILLS = SHIPPED.source("colocation", "power_bills")
 
 
 @pytest.fixture(scope="module")
@@ -327,13 +327,13 @@ def test_memory_does_not_grow_with_the_rows(database: sa.Connection, tmp_path: P
         from pathlib import Path
         from revenue_integrity.landing.pull import pull
         from revenue_integrity.settings import Settings
-        from revenue_integrity.streams.registry import source_named
+        from revenue_integrity.streams.registry import deployment_of
 
         def peak():
             return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
         settings = Settings(home=Path(sys.argv[1]), memory_limit="256MB", threads=2)
-        source = source_named("colocation", "erp_control_totals")
+        source = deployment_of(settings).source("colocation", "erp_control_totals")
         small = pull(settings, source, "env:ERP_URL", query="select * from totals where id <= 20000")
         before = peak()
         large = pull(settings, source, "env:ERP_URL", table="totals", cursor="id")

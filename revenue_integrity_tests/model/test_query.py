@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from revenue_integrity.model.query import Query, load_query, read_sql
-from revenue_integrity.streams.registry import STREAMS
+from revenue_integrity_tests.support import SHIPPED
 
 
 def test_only_the_parameters_that_the_text_names_are_bound() -> None:
@@ -27,7 +27,7 @@ def test_values_are_values_whatever_they_say() -> None:
 
 def test_every_query_of_a_rule_is_found_and_parses() -> None:
     with duckdb.connect() as connection:
-        for stream in STREAMS:
+        for stream in SHIPPED.streams:
             for rule in stream.rules:
                 for path in rule.sql:
                     sql = read_sql(rule.function.__module__.rsplit(".", 1)[0], path)

@@ -15,7 +15,8 @@ import yaml
 
 from revenue_integrity.operating import doctor
 from revenue_integrity.orchestration.instance import configure
-from revenue_integrity.settings import PREFIX, Settings
+from revenue_integrity.settings import PREFIX, Settings, load_settings
+from revenue_integrity.streams.registry import deployment_of
 from revenue_integrity.warehouse import database
 from revenue_integrity_tests.scenarios.story import ANA, PAT
 from revenue_integrity_tests.support import environment_of, home_settings, python
@@ -39,7 +40,7 @@ def examine(monkeypatch: pytest.MonkeyPatch) -> Examine:
         for name, value in environment_of(settings).items():
             if name.startswith(PREFIX):
                 monkeypatch.setenv(name, value)
-        found = doctor.examine().set_index("what")
+        found = doctor.examine(lambda: deployment_of(load_settings())).set_index("what")
         texts = [*found["found"], *found["next_step"]]
         assert not [text for text in texts if "\n" in text]
         assert found["found"].str.len().gt(0).all()
@@ -119,12 +120,15 @@ def test_what_another_user_may_not_read_or_write_is_found(open_folder: Path) -> 
     code = """
     import os
     from revenue_integrity.operating import doctor
+    from revenue_integrity.settings import load_settings
+    from revenue_integrity.streams.registry import deployment_of
+    home = deployment_of(load_settings())
     if os.geteuid() == 0:
         # The program may stand where the other user cannot read: what it loads only when it looks is loaded before.
-        doctor.examine()
+        doctor.examine(lambda: home)
         os.setgid(65534)
         os.setuid(65534)
-    print(doctor.examine().to_json(orient="records"))
+    print(doctor.examine(lambda: home).to_json(orient="records"))
     """
     done = python(textwrap.dedent(code), environment=environment_of(settings))
     assert done.returncode == 0, done.stderr

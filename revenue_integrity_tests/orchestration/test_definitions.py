@@ -9,8 +9,8 @@ from revenue_integrity.model.check import Gate
 from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.check_factory import GATE_KEY, SCHEMA_CHECK
 from revenue_integrity.orchestration.partitions import month_partitions
-from revenue_integrity.streams.registry import STREAMS, all_tables
-from revenue_integrity_tests.support import environment_of, home_settings, python
+from revenue_integrity.streams.registry import deployment_of
+from revenue_integrity_tests.support import SHIPPED, environment_of, home_settings, python
 
 SETTINGS = home_settings(Path("/nowhere"))
 
@@ -18,7 +18,7 @@ SETTINGS = home_settings(Path("/nowhere"))
 @pytest.fixture(scope="module")
 def definitions() -> dg.Definitions:
     """Return the definitions over a home that does not exist: nothing may look into it."""
-    return build_definitions(SETTINGS)
+    return build_definitions(deployment_of(SETTINGS))
 
 
 def test_they_hold_together(definitions: dg.Definitions) -> None:
@@ -33,7 +33,7 @@ def test_importing_them_touches_nothing(tmp_path: Path) -> None:
 
 def test_every_table_is_an_asset_with_its_metadata(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
-    for table in all_tables().values():
+    for table in SHIPPED.tables.values():
         node = graph.get(dg.AssetKey(table.asset_key))
         assert node.group_name == table.stream
         assert node.owners == [table.owner]
@@ -47,7 +47,7 @@ def test_every_table_is_an_asset_with_its_metadata(definitions: dg.Definitions) 
 
 def test_every_asset_of_a_stream_is_partitioned_by_the_months_of_the_deployment(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
-    for stream in STREAMS:
+    for stream in SHIPPED.streams:
         for key in dg.AssetSelection.groups(stream.name).resolve(graph):
             partitions = graph.get(key).partitions_def
             assert partitions is not None, key
@@ -61,14 +61,14 @@ def test_every_check_names_its_gate_and_is_judged_per_month(definitions: dg.Defi
         assert spec.metadata[GATE_KEY] in {gate.value for gate in Gate}
         assert spec.partitions_def is not None, key
         assert spec.description, key
-    computed = {dg.AssetKey(rule.table.asset_key) for stream in STREAMS for rule in stream.rules}
+    computed = {dg.AssetKey(rule.table.asset_key) for stream in SHIPPED.streams for rule in stream.rules}
     assert {key.asset_key for key in graph.asset_check_keys if key.name == SCHEMA_CHECK} >= computed
 
 
 def test_every_table_comes_after_those_that_it_reads(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
-    tables = all_tables()
-    for stream in STREAMS:
+    tables = SHIPPED.tables
+    for stream in SHIPPED.streams:
         for rule in stream.rules:
             parents = graph.get(dg.AssetKey(rule.table.asset_key)).parent_keys
             read = {dg.AssetKey(tables[each.qualified].asset_key) for each in rule.reads if each.qualified in tables}
@@ -88,5 +88,5 @@ def test_partitions_end_where_the_deployment_does_or_move_with_the_calendar() ->
 def test_a_past_world_publishes_nothing() -> None:
     from datetime import UTC, datetime
 
-    past = build_definitions(SETTINGS, as_of=datetime(2025, 4, 1, tzinfo=UTC)).resolve_asset_graph()
+    past = build_definitions(deployment_of(SETTINGS), as_of=datetime(2025, 4, 1, tzinfo=UTC)).resolve_asset_graph()
     assert {key for key in past.get_all_asset_keys() if key.path[-1] == "published"} == set()

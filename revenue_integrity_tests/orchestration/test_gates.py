@@ -10,11 +10,11 @@ from revenue_integrity.desk.status import status_frame
 from revenue_integrity.landing.zone import digest_of
 from revenue_integrity.orchestration import runner
 from revenue_integrity.settings import Settings
-from revenue_integrity.streams.registry import STREAMS
+from revenue_integrity.streams.registry import deployment_of
 from revenue_integrity.warehouse import publish
 from revenue_integrity_tests.conftest import golden_settings
 from revenue_integrity_tests.orchestration.test_runner import checks, edit, hashes, published_bytes, run
-from revenue_integrity_tests.support import APRIL
+from revenue_integrity_tests.support import APRIL, SHIPPED
 
 
 def digest(file: Path) -> str:
@@ -26,7 +26,7 @@ def digest(file: Path) -> str:
 
 def status_of_april(settings: Settings) -> dict[str, Any]:
     """Return the line of April."""
-    (line,) = status_frame(settings, settings.months).to_dict(orient="records")
+    (line,) = status_frame(deployment_of(settings), settings.months).to_dict(orient="records")
     return {str(name): value for name, value in line.items()}
 
 
@@ -141,16 +141,17 @@ def test_a_failed_publish_gate_writes_the_month_and_keeps_the_old_publication(go
 
 
 def test_rows_that_break_their_declaration_are_a_failed_check_and_stop_what_is_behind(
-    golden_home: Settings, monkeypatch: pytest.MonkeyPatch
+    golden_home: Settings,
 ) -> None:
     from dataclasses import replace
 
+    from revenue_integrity.model.deployment import Deployment
     from revenue_integrity.model.query import Query
-    from revenue_integrity.orchestration import assembly
+    from revenue_integrity.model.stream import Streams
 
     before = hashes(golden_home)
     files = published_bytes(golden_home)
-    (colocation,) = [stream for stream in STREAMS if stream.name == "colocation"]
+    colocation = SHIPPED.streams.named("colocation")
     (good,) = [rule for rule in colocation.rules if rule.table.name == "meter_daily"]
 
     def negative(month: object, settings: Settings) -> Query:
@@ -160,10 +161,8 @@ def test_rows_that_break_their_declaration_are_a_failed_check_and_stop_what_is_b
     negative.__module__ = good.function.__module__
     bad = replace(good, function=negative, settings=(*good.settings, "lock_timeout_seconds"))
     broken = replace(colocation, rules=tuple(bad if rule is good else rule for rule in colocation.rules))
-    monkeypatch.setattr(assembly, "STREAMS", (broken,))
-    monkeypatch.setattr(runner, "STREAMS", (broken,))
 
-    summary = run(golden_home)
+    summary = runner.run(Deployment(golden_home, Streams.of(broken)), golden_home.months, say=lambda _: None)
     assert any("curated.meter_daily 2025-04: kwh is below 0" in failure for failure in summary.failures)
     assert hashes(golden_home) == before
     assert published_bytes(golden_home) == files
@@ -190,7 +189,7 @@ def test_no_publication_without_every_check(golden_home: Settings) -> None:
     key = dg.AssetKey(["colocation", "mart", "contract_month"])
     with open_instance(golden_home) as instance:
         instance.report_runless_asset_event(dg.AssetMaterialization(key, partition="2025-04"))
-        job = build_definitions(golden_home).resolve_job_def("month")
+        job = build_definitions(deployment_of(golden_home)).resolve_job_def("month")
         published = dg.AssetKey(["colocation", "close", "published"])
         result = job.execute_in_process(
             instance=instance, partition_key="2025-04", asset_selection=[published], raise_on_error=False

@@ -113,11 +113,12 @@ import os, signal
 from revenue_integrity.orchestration import runner, table_assets
 from revenue_integrity.orchestration.run_storage import KeptEngineRunStorage
 from revenue_integrity.settings import load_settings
+from revenue_integrity.streams.registry import deployment_of
 def killed(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 table_assets.judge = killed  # the table of the step is written, its checks are not
 settings = load_settings()
-runner.run(settings, settings.months, select='key:"colocation/curated/meter_daily"', say=print)
+runner.run(deployment_of(settings), settings.months, select='key:"colocation/curated/meter_daily"', say=print)
 """
     died = subprocess.run(
         [sys.executable, "-c", code], env=environment_of(golden_home), capture_output=True, text=True, timeout=120, check=False

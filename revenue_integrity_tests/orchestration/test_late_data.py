@@ -15,9 +15,9 @@ from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.instance import open_instance
 from revenue_integrity.orchestration.late_data import BATCHES_TAG, PARTITION_TAG, WHY_TAG, Memory, busy_months, plan
 from revenue_integrity.settings import Settings
-from revenue_integrity.streams.registry import stream_named
+from revenue_integrity.streams.registry import deployment_of
 from revenue_integrity_tests.conftest import golden_settings
-from revenue_integrity_tests.support import APRIL
+from revenue_integrity_tests.support import APRIL, SHIPPED
 
 NOON = datetime(2025, 7, 1, 12, tzinfo=UTC)
 
@@ -43,39 +43,43 @@ def asked(requests: Sequence[dg.RunRequest]) -> list[tuple[str | None, bool]]:
 
 def read(settings: Settings) -> None:
     """Read what was landed, as the run does that the sensor asks for first."""
-    ingestion.ingest(settings, stream_named("colocation"))
+    ingestion.ingest(settings, SHIPPED.streams.named("colocation"))
 
 
 def compute(settings: Settings) -> None:
     """Do what the sensor asks for: a run of April."""
     with open_instance(settings) as instance:
-        done = build_definitions(settings).resolve_job_def("month").execute_in_process(instance=instance, partition_key="2025-04")
+        done = (
+            build_definitions(deployment_of(settings))
+            .resolve_job_def("month")
+            .execute_in_process(instance=instance, partition_key="2025-04")
+        )
         assert done.success
 
 
 def test_nothing_is_asked_for_while_nothing_is_stale(golden_home: Settings) -> None:
-    assert plan(golden_home, Memory(), set(), NOON) == ([], [])
+    assert plan(deployment_of(golden_home), Memory(), set(), NOON) == ([], [])
 
 
 def test_a_late_batch_is_read_and_exactly_its_month_is_computed(golden_home: Settings) -> None:
     batch = post(golden_home, "10.00", "20250602T000000Z")
     memory = Memory()
-    (landing,), alerts = plan(golden_home, memory, set(), NOON)
+    (landing,), alerts = plan(deployment_of(golden_home), memory, set(), NOON)
     assert alerts == []
     assert landing.asset_selection == [dg.AssetKey(["colocation", "raw", "batches"])]
     assert landing.tags[WHY_TAG] == "1 new batches"
     assert landing.tags[BATCHES_TAG] == batch
     # Which months it touches is known only when it has been read.
-    assert plan(golden_home, memory, {"2025-04"}, NOON + timedelta(minutes=1)) == ([], [])
+    assert plan(deployment_of(golden_home), memory, {"2025-04"}, NOON + timedelta(minutes=1)) == ([], [])
     read(golden_home)
-    (month,), _ = plan(golden_home, memory, set(), NOON + timedelta(minutes=2))
+    (month,), _ = plan(deployment_of(golden_home), memory, set(), NOON + timedelta(minutes=2))
     assert (month.partition_key, month.asset_selection, month.job_name) == ("2025-04", None, "month")
     assert month.tags[WHY_TAG] == "raw.erp_invoices: batches changed"
     assert month.tags[BATCHES_TAG] == batch
     # While that run is queued or going on, it is not asked for again.
-    assert plan(golden_home, memory, {"2025-04"}, NOON + timedelta(minutes=3)) == ([], [])
+    assert plan(deployment_of(golden_home), memory, {"2025-04"}, NOON + timedelta(minutes=3)) == ([], [])
     compute(golden_home)
-    assert plan(golden_home, memory, set(), NOON + timedelta(minutes=9)) == ([], [])
+    assert plan(deployment_of(golden_home), memory, set(), NOON + timedelta(minutes=9)) == ([], [])
     assert memory.asked == {}
 
 
@@ -85,13 +89,13 @@ def test_content_that_returns_to_an_earlier_state_is_computed_again(golden_home:
         post(golden_home, amount, f"2025060{day}T000000Z")
         read(golden_home)
         now = NOON + timedelta(days=day)
-        (request,), _ = plan(golden_home, Memory.read(memory.text), set(), now)
+        (request,), _ = plan(deployment_of(golden_home), Memory.read(memory.text), set(), now)
         assert request.partition_key == "2025-04"
-        plan(golden_home, memory, set(), now)
+        plan(deployment_of(golden_home), memory, set(), now)
         keys.append(request.run_key)
         # As the command does it: what differs, and not all of the month.
-        assert runner.run(golden_home, [APRIL], say=lambda _: None).failures == []
-        assert plan(golden_home, memory, set(), now) == ([], [])
+        assert runner.run(deployment_of(golden_home), [APRIL], say=lambda _: None).failures == []
+        assert plan(deployment_of(golden_home), memory, set(), now) == ([], [])
     # Dagster starts no run twice for the same key, ever.
     assert len(set(keys)) == len(keys)
 
@@ -103,7 +107,7 @@ def test_a_failed_run_is_asked_for_three_times_with_growing_delay_and_then_told(
     minutes: list[int] = []
     told: list[tuple[int, events.Event]] = []
     for minute in range(60):
-        requests, alerts = plan(golden_home, memory, set(), NOON + timedelta(minutes=minute))
+        requests, alerts = plan(deployment_of(golden_home), memory, set(), NOON + timedelta(minutes=minute))
         minutes += [minute for _ in requests]
         told += [(minute, each) for each in alerts]
         memory = Memory.read(memory.text)
@@ -114,14 +118,14 @@ def test_a_failed_run_is_asked_for_three_times_with_growing_delay_and_then_told(
     # Something new is a reason to try again at once.
     post(golden_home, "11.00", "20250603T000000Z")
     read(golden_home)
-    assert asked(plan(golden_home, memory, set(), NOON + timedelta(hours=2))[0]) == [("2025-04", False)]
+    assert asked(plan(deployment_of(golden_home), memory, set(), NOON + timedelta(hours=2))[0]) == [("2025-04", False)]
 
 
 def test_a_missed_tick_loses_nothing(golden_home: Settings) -> None:
     post(golden_home, "10.00", "20250602T000000Z")
     read(golden_home)
     for memory in (Memory(), Memory.read(None), Memory.read('{"number": 7, "asked": {}}')):
-        assert asked(plan(golden_home, memory, set(), NOON + timedelta(days=400))[0]) == [("2025-04", False)]
+        assert asked(plan(deployment_of(golden_home), memory, set(), NOON + timedelta(days=400))[0]) == [("2025-04", False)]
 
 
 def test_a_hundred_months_are_planned_at_once_and_busy_ones_left_out(golden_home: Settings) -> None:
@@ -129,7 +133,7 @@ def test_a_hundred_months_are_planned_at_once_and_busy_ones_left_out(golden_home
     history = golden_settings(golden_home.home, first_month="2017-01")
     assert len(history.months) == 100
     read(history)
-    requests, alerts = plan(history, Memory(), {"2019-07"}, NOON)
+    requests, alerts = plan(deployment_of(history), Memory(), {"2019-07"}, NOON)
     assert alerts == []
     expected = [months.label(month) for month in months.between(date(2017, 1, 1), date(2025, 4, 1)) if month != date(2019, 7, 1)]
     assert {each.partition_key for each in requests} >= set(expected) - {"2025-04"}
@@ -151,7 +155,7 @@ def test_busy_are_the_months_of_runs_that_are_to_come_or_going_on(tmp_path: Path
 
 def test_the_sensor_asks_through_dagster_and_keeps_what_it_asked(golden_home: Settings) -> None:
     post(golden_home, "10.00", "20250602T000000Z")
-    definitions = build_definitions(golden_home)
+    definitions = build_definitions(deployment_of(golden_home))
     sensor = definitions.resolve_sensor_def("late_data")
     with open_instance(golden_home) as instance, clock.held_at(NOON):
         context = dg.build_sensor_context(instance=instance, definitions=definitions)

@@ -12,6 +12,7 @@ from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.jobs import MONTH_JOB
 from revenue_integrity.orchestration.pulls import pull_assets
 from revenue_integrity.settings import Settings, load_settings
+from revenue_integrity.streams.registry import deployment_of
 
 KEY = dg.AssetKey(["colocation", "pull", "erp_control_totals"])
 
@@ -63,7 +64,7 @@ def test_a_database_that_is_away_fails_the_run_with_one_line(tmp_path: Path, mon
 
 
 def test_the_schedule_is_on_and_the_months_know_nothing_of_pulls(tmp_path: Path) -> None:
-    definitions = build_definitions(configured(tmp_path / "home", cron="5 6 * * *"))
+    definitions = build_definitions(deployment_of(configured(tmp_path / "home", cron="5 6 * * *")))
     schedule = definitions.resolve_schedule_def("pull_colocation_erp_control_totals")
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("5 6 * * *", "UTC")
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING

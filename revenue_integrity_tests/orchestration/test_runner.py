@@ -17,6 +17,7 @@ from revenue_integrity.orchestration.instance import open_instance
 from revenue_integrity.orchestration.runner import RunSummary
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.colocation.stream import COLOCATION
+from revenue_integrity.streams.registry import deployment_of
 from revenue_integrity.warehouse import publish
 from revenue_integrity.warehouse.catalog import PartitionRecord, read_catalog
 from revenue_integrity_tests.support import APRIL
@@ -24,12 +25,12 @@ from revenue_integrity_tests.support import APRIL
 
 def run(settings: Settings, **more: object) -> RunSummary:
     """Run all months of a home."""
-    return runner.run(settings, settings.months, say=lambda _: None, **more)  # type: ignore[arg-type]  # passed through
+    return runner.run(deployment_of(settings), settings.months, say=lambda _: None, **more)  # type: ignore[arg-type]  # passed through
 
 
 def checks(settings: Settings, month: str = "2025-04") -> dict[tuple[str, str], CheckRecord]:
     """Return the latest results of a month by table and name."""
-    graph = build_definitions(settings).resolve_asset_graph()
+    graph = build_definitions(deployment_of(settings)).resolve_asset_graph()
     # The golden home knows one stream; what has never delivered is not run.
     keys = sorted(key for key in graph.asset_check_keys if key.asset_key.path[0] == COLOCATION.name)
     specs = [graph.get_check_spec(key) for key in keys]
@@ -179,10 +180,14 @@ def test_a_past_world_stands_apart(golden_home: Settings) -> None:
     before, files = records(golden_home), published_bytes(golden_home)
     # On 2025-05-01 no power bill and no invoice had arrived (2025-05-06, 2025-05-20).
     past = datetime(2025, 5, 1, 12, tzinfo=UTC)
-    world = runner.run_as_of(golden_home, past, golden_home.months, stream=None, say=lambda _: None)
-    rows = exports.read(golden_home, "invoice_lines", None, tenant=None, live=False, as_of=past, say=lambda _: None)
+    world = runner.run_as_of(deployment_of(golden_home), past, golden_home.months, stream=None, say=lambda _: None)
+    rows = exports.read(
+        deployment_of(golden_home), "invoice_lines", None, tenant=None, live=False, as_of=past, say=lambda _: None
+    )
     assert len(rows) == 0
-    months = exports.read(golden_home, "contract_month", None, tenant=None, live=False, as_of=past, say=lambda _: None)
+    months = exports.read(
+        deployment_of(golden_home), "contract_month", None, tenant=None, live=False, as_of=past, say=lambda _: None
+    )
     assert months["contract_id"].tolist() == ["A", "B", "C"]
     assert world.home.is_relative_to(golden_home.home)
     assert not world.published_path.exists()
@@ -277,6 +282,6 @@ def test_a_killed_run_of_months_that_were_not_stale_is_done_again(golden_home: S
                 time.sleep(0.02)
         command.send_signal(signal.SIGKILL)
     # Nothing that was written differs, but what its checks would say is unknown.
-    summary = runner.run(golden_home, golden_home.months, say=lambda _: None)
+    summary = runner.run(deployment_of(golden_home), golden_home.months, say=lambda _: None)
     assert (summary.failures, summary.months) == ([], set(golden_home.months))
-    assert runner.run(golden_home, golden_home.months, say=lambda _: None).runs == 0
+    assert runner.run(deployment_of(golden_home), golden_home.months, say=lambda _: None).runs == 0

@@ -21,6 +21,7 @@ from revenue_integrity.desk import close
 from revenue_integrity.orchestration import runner
 from revenue_integrity.orchestration.runner import RunSummary
 from revenue_integrity.settings import Settings
+from revenue_integrity.streams.registry import deployment_of
 from revenue_integrity.warehouse.catalog import read_catalog
 from revenue_integrity_tests.support import home_settings
 
@@ -237,19 +238,19 @@ def build(settings: Settings) -> None:
 def run(settings: Settings, *wanted: date, **more: Any) -> RunSummary:
     """Run months (all unless named), in the present of the stories."""
     with clock.held_at(NOW):
-        return runner.run(settings, list(wanted) or settings.months, say=lambda _: None, **more)
+        return runner.run(deployment_of(settings), list(wanted) or settings.months, say=lambda _: None, **more)
 
 
 def prepare(settings: Settings, month: date, actor: str = PAT) -> Entry:
     """Prepare a month, in the present of the stories."""
     with clock.held_at(NOW):
-        return close.prepare(settings, month, actor)
+        return close.prepare(deployment_of(settings), month, actor)
 
 
 def approve(settings: Settings, month: date, actor: str = ANA) -> Entry:
     """Approve a month, in the present of the stories."""
     with clock.held_at(NOW):
-        return close.approve(settings, month, actor)
+        return close.approve(deployment_of(settings), month, actor)
 
 
 def sign(settings: Settings, *wanted: date) -> list[Entry]:
@@ -264,20 +265,20 @@ def sign(settings: Settings, *wanted: date) -> list[Entry]:
 def statuses(settings: Settings, now: datetime = NOW) -> list[str]:
     """Return the status of each month in order."""
     with clock.held_at(now):
-        return list(close.close_status(settings, settings.months)["status"])
+        return list(close.close_status(deployment_of(settings), settings.months)["status"])
 
 
 def row_of(settings: Settings, month: date) -> dict[str, Any]:
     """Return a month's row of ``close_status``."""
     with clock.held_at(NOW):
-        (row,) = close.close_status(settings, [month]).to_dict("records")
+        (row,) = close.close_status(deployment_of(settings), [month]).to_dict("records")
     return {str(name): value for name, value in row.items()}
 
 
 def restated(settings: Settings, month: date, first: int | None = None, last: int | None = None) -> pd.DataFrame:
     """Return what changed between two versions of a month."""
     with clock.held_at(NOW):
-        return close.restatement(settings, month, first, last)
+        return close.restatement(deployment_of(settings), month, first, last)
 
 
 def hashes(settings: Settings) -> dict[str, str]:

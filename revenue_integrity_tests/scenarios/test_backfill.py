@@ -6,6 +6,7 @@ from pathlib import Path
 from revenue_integrity.operating.demo import simulate_sources
 from revenue_integrity.orchestration import runner
 from revenue_integrity.settings import Settings
+from revenue_integrity.streams.registry import deployment_of
 from revenue_integrity.warehouse import publish
 from revenue_integrity.warehouse.catalog import read_catalog
 from revenue_integrity_tests.support import home_settings
@@ -17,7 +18,7 @@ def quiet(_: str) -> None:
 
 def hashes(settings: Settings) -> dict[str, str]:
     """Run what is stale; return what every partition then holds."""
-    assert runner.run(settings, None, say=quiet).failures == []
+    assert runner.run(deployment_of(settings), None, say=quiet).failures == []
     return {name: record.content_hash for name, record in read_catalog(settings).partitions.items()}
 
 
@@ -27,10 +28,12 @@ def test_months_run_one_by_one_in_any_order_end_in_the_same_hashes_and_links(tmp
     )
     january, february = at_once.months
     # Enough contracts for moves between months and contracts to be planted in all months.
-    simulate_sources(at_once, at_once.months, contracts=25, sites=1, seed=7, faults="default", say=quiet, events_per_day=20)
+    simulate_sources(
+        deployment_of(at_once), at_once.months, contracts=25, sites=1, seed=7, faults="default", say=quiet, events_per_day=20
+    )
     shutil.copytree(at_once.landing_path, one_by_one.landing_path)
     for month in (february, january):
-        assert runner.run(one_by_one, [month], say=quiet).failures == []
+        assert runner.run(deployment_of(one_by_one), [month], say=quiet).failures == []
     assert hashes(one_by_one) == hashes(at_once)
     links = [
         publish.read_published(home, "recon_causes", home.months)["link_id"].dropna().tolist() for home in (at_once, one_by_one)

@@ -23,6 +23,7 @@ import pytest
 from typer.main import get_command
 
 from revenue_integrity.cli import program as cli
+from revenue_integrity.cli.dictionary import main as write_dictionary
 from revenue_integrity.model.check import Gate
 from revenue_integrity.orchestration import runner
 from revenue_integrity.orchestration.assembly import build_definitions
@@ -30,9 +31,9 @@ from revenue_integrity.orchestration.check_factory import GATE_KEY
 from revenue_integrity.serving import dictionary as data_dictionary
 from revenue_integrity.serving import export as exports
 from revenue_integrity.settings import PREFIX, Settings
-from revenue_integrity.streams.registry import STREAMS
+from revenue_integrity.streams.registry import deployment_of
 from revenue_integrity_tests.conftest import made_once
-from revenue_integrity_tests.support import command, home_settings, python
+from revenue_integrity_tests.support import SHIPPED, command, home_settings, python
 
 DOCS = Path(__file__).parents[2] / "docs"
 APRIL = date(2025, 4, 1)
@@ -151,7 +152,7 @@ def bring_the_cloud(files: Path, home: Path) -> None:
         assert "2025-03,ACME,A-1,2025-03-01,1.25," in printed[-1]
         write_events(LATER_EVENTS, files / "events.parquet")
         ran(settings, lines[0])
-    assert runner.run(settings, None, say=lambda _: None).failures == []
+    assert runner.run(deployment_of(settings), None, say=lambda _: None).failures == []
 
 
 @pytest.fixture
@@ -167,11 +168,13 @@ def in_cloud_home(cloud_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_the_dictionary_is_what_the_declarations_say() -> None:
     held = (DOCS / "data_dictionary.md").read_text(encoding="utf-8")
-    assert held == data_dictionary.markdown(), "docs/data_dictionary.md is stale: renew it with `make dictionary` and commit it"
+    assert held == data_dictionary.markdown(SHIPPED.streams), (
+        "docs/data_dictionary.md is stale: renew it with `make dictionary` and commit it"
+    )
 
 
 def test_every_dataset_says_what_a_row_is_and_who_answers_for_it() -> None:
-    for each in data_dictionary.datasets():
+    for each in data_dictionary.datasets(SHIPPED.streams):
         table = each.table
         assert re.search(r"\bone row per\b", table.description), f"{table.qualified}: its description does not say its grain"
         assert table.owner.startswith("team:"), table.qualified
@@ -179,7 +182,7 @@ def test_every_dataset_says_what_a_row_is_and_who_answers_for_it() -> None:
 
 
 def test_every_column_has_a_description() -> None:
-    for each in data_dictionary.datasets():
+    for each in data_dictionary.datasets(SHIPPED.streams):
         for name, column in each.table.schema.columns.items():
             words = column.description or ""
             assert len(words) > 3, f"{each.table.qualified}.{name} has no description"
@@ -195,7 +198,7 @@ def test_every_figure_has_its_unit() -> None:
         (r"(_price|_rate)$", {"currency units", "cents per kWh"}),
     ]
     numbers_without_unit = {"version", "bill_version", "line_no", "cause_no", "row_number", "file_no", "publication", "step"}
-    for each in data_dictionary.datasets():
+    for each in data_dictionary.datasets(SHIPPED.streams):
         table = each.table
         for name in table.columns:
             for pattern, units in by_name:
@@ -207,7 +210,9 @@ def test_every_figure_has_its_unit() -> None:
 
 def test_what_is_published_is_in_the_dictionary_with_its_columns(golden_home: Settings, in_cloud_home: Settings) -> None:
     published = [golden_home.published_path, in_cloud_home.published_path]
-    described = {each.table.name: each for each in data_dictionary.datasets() if each.place.startswith("`<published>")}
+    described = {
+        each.table.name: each for each in data_dictionary.datasets(SHIPPED.streams) if each.place.startswith("`<published>")
+    }
     found = {
         file.relative_to(place).parts[0]: (file, place)
         for place in published
@@ -238,9 +243,9 @@ def test_composed_datasets_have_the_declared_columns(in_cloud_home: Settings) ->
 
 
 def test_the_command_writes_the_dictionary_and_needs_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert data_dictionary.main([str(tmp_path / "out.md")]) == 0
-    assert (tmp_path / "out.md").read_text(encoding="utf-8") == data_dictionary.markdown()
-    assert data_dictionary.main([]) == 2
+    assert write_dictionary([str(tmp_path / "out.md")]) == 0
+    assert (tmp_path / "out.md").read_text(encoding="utf-8") == data_dictionary.markdown(SHIPPED.streams)
+    assert write_dictionary([]) == 2
     assert "Name the file" in capsys.readouterr().err
 
 
@@ -482,7 +487,7 @@ def _check_brackets(code: str) -> None:
 
 def _declared_checks() -> dict[str, str]:
     """Return every check of the program with its gate, as Dagster knows them."""
-    graph = build_definitions(home_settings(Path("/nowhere"))).resolve_asset_graph()
+    graph = build_definitions(deployment_of(home_settings(Path("/nowhere")))).resolve_asset_graph()
     found: dict[str, set[str]] = {}
     for key in graph.asset_check_keys:
         found.setdefault(key.name, set()).add(graph.get_check_spec(key).metadata[GATE_KEY])
@@ -515,7 +520,7 @@ def test_every_control_has_risk_evidence_and_owner() -> None:
 
 
 def test_what_controls_name_as_evidence_exists() -> None:
-    known = {each.table.name: set(each.table.columns) for each in data_dictionary.datasets()}
+    known = {each.table.name: set(each.table.columns) for each in data_dictionary.datasets(SHIPPED.streams)}
     columns = set().union(*known.values())
     for row in _control_rows():
         for name in re.findall(r"`([a-z_]+)`", row[-2]):
@@ -549,7 +554,7 @@ def test_rows_beyond_the_lookback_are_admitted_by_the_command_of_the_runbook(in_
     settings = in_cloud_home.model_copy(update={"cloud_lookback_days": 90})
     write_events("('E-9', 'ACME', 'A-1', 'Compute', '2025-03-01', '7', '2025-03-05T01:00:00Z', false)", Path("late.parquet"))
     ran(settings, "revenue-integrity land cloud billing_events late.parquet")
-    assert runner.run(settings, None, say=lambda _: None).failures == []
+    assert runner.run(deployment_of(settings), None, say=lambda _: None).failures == []
     look, ask = block("runbook.md", "Rows lie beyond the lookback")
     # Read again under the window, the other deliveries are set aside too: they came after the first one.
     aside = {row["check_name"]: row["state"] for row in json.loads(ran(settings, look, "--format", "json"))}
@@ -573,8 +578,8 @@ def _commands(of: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, 
 @pytest.mark.parametrize("document", WITH_COMMANDS)
 def test_commands_in_the_documents_exist(document: str) -> None:
     commands = dict(_commands(cast(Any, get_command(cli.app))))
-    datasets = {each.table.name for each in data_dictionary.datasets()}
-    sources = {(stream.name, source.name) for stream in STREAMS for source in stream.sources}
+    datasets = {each.table.name for each in data_dictionary.datasets(SHIPPED.streams)}
+    sources = {(stream.name, source.name) for stream in SHIPPED.streams for source in stream.sources}
     text = (DOCS / document).read_text(encoding="utf-8")
     found = re.findall(r"(?:^|[`/ ])revenue-integrity ([a-z][^`#\n]*)", text, re.MULTILINE)
     assert found

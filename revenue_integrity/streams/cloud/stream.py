@@ -7,12 +7,12 @@ from revenue_integrity.streams.cloud.checks import CHECKS, EXTRACTS
 from revenue_integrity.streams.cloud.sources import SOURCES, STREAM
 
 CLOUD = Stream(
-    STREAM,
-    SOURCES,
-    (*curated.RULES, *mart.RULES, *month.RULES, *recon.RULES, *register.RULES),
-    (*landing_checks(STREAM, SOURCES), *CHECKS),
-    recon.SIGNED,
-    EXTRACTS,
+    name=STREAM,
+    sources=SOURCES,
+    rules=(*curated.RULES, *mart.RULES, *month.RULES, *recon.RULES, *register.RULES),
+    checks=(*landing_checks(STREAM, SOURCES), *CHECKS),
+    signed=recon.SIGNED,
+    extracts=EXTRACTS,
     refresh=completeness.refresh,
     refresh_settings=completeness.SETTINGS,
     ledgers=(schemas.CLOUD_RESTATEMENT,),

@@ -9,11 +9,11 @@ from revenue_integrity.streams.colocation.recon_checks import EXTRACTS, RECON_CH
 from revenue_integrity.streams.colocation.sources import SOURCES
 
 COLOCATION = Stream(
-    "colocation",
-    SOURCES,
-    (*curated.RULES, *mart.RULES, *risk.RULES, *register.RULES, *recon.RULES),
-    (*landing_checks("colocation", SOURCES), *CHECKS, *RECON_CHECKS),
-    (
+    name="colocation",
+    sources=SOURCES,
+    rules=(*curated.RULES, *mart.RULES, *risk.RULES, *register.RULES, *recon.RULES),
+    checks=(*landing_checks("colocation", SOURCES), *CHECKS, *RECON_CHECKS),
+    signed=(
         signed_table(schemas.EXPECTED_CHARGES),
         signed_table(schemas.CONTRACT_MONTH),
         signed_table(schemas.POWER_ALLOCATION),
@@ -23,4 +23,5 @@ COLOCATION = Stream(
         signed_table(recon.TABLES.results, "left_cents", "right_cents", "variance_cents", only=("unit", "cents")),
     ),
     extracts=EXTRACTS,
+    prefix="",
 )

@@ -20,6 +20,7 @@ from revenue_integrity.streams.cloud.checks import CHECKS
 from revenue_integrity.streams.cloud.recon import RESULTS, SIGNED
 from revenue_integrity.streams.cloud.register import METRICS
 from revenue_integrity.streams.colocation.recon import TABLES
+from revenue_integrity.streams.registry import deployment_of
 from revenue_integrity.warehouse import publish
 from revenue_integrity.warehouse.storage import arrow_schema
 from revenue_integrity_tests.streams.cloud.world import Computed, World
@@ -197,14 +198,14 @@ def test_rows_in_breach_of_both_streams_are_shown_together(tmp_path: Path) -> No
     cloud = World(tmp_path).add("focus", BilledCost=12).add("cloud_invoices").add("cloud_invoices", invoice_id="I-2", amount=50)
     with cloud.computed() as computed:
         published(cloud.settings, computed.connection, RESULTS)
-    alone = breaches(cloud.settings, march, recon=None, view="current")
+    alone = breaches(deployment_of(cloud.settings), march, recon=None, view="current")
     assert alone[["invoice_id", "variance_value"]].values.tolist() == [["I-2", -50], ["I-1", 2]]
     colocation = colocation_world.World(tmp_path / "colocation").version(reserved_kw=0).add("erp_mapping")
     colocation.add("erp_invoices", quantity=2, unit_price=350, amount=700)
     with colocation.computed("recon_causes") as computed_too:
         for table in (TABLES.results, TABLES.causes):
             published(cloud.settings, computed_too.connection, table)
-    both = breaches(cloud.settings, march, recon=None, view="current")
+    both = breaches(deployment_of(cloud.settings), march, recon=None, view="current")
     assert both[["recon", "variance_cents", "variance_value", "cause"]].astype(object).where(
         both.notna(), None
     ).values.tolist() == [
@@ -213,10 +214,10 @@ def test_rows_in_breach_of_both_streams_are_shown_together(tmp_path: Path) -> No
         ["erp_vs_mart", 10000, None, "price_mismatch"],
     ]
     assert all(both["explanation"])
-    assert breaches(cloud.settings, march, recon="erp_vs_mart", view="current")["contract_id"].tolist() == ["A"]
-    assert breaches(cloud.settings, march, recon="cloud_invoices", view="as_of_close").empty
+    assert breaches(deployment_of(cloud.settings), march, recon="erp_vs_mart", view="current")["contract_id"].tolist() == ["A"]
+    assert breaches(deployment_of(cloud.settings), march, recon="cloud_invoices", view="as_of_close").empty
     with pytest.raises(UsageError, match="no reconciliation 'x'"):
-        breaches(cloud.settings, march, recon="x", view="current")
+        breaches(deployment_of(cloud.settings), march, recon="x", view="current")
 
 
 # The month, named by the look-ups.

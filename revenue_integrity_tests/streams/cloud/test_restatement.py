@@ -26,6 +26,7 @@ from revenue_integrity.model.query import load_query
 from revenue_integrity.orchestration import runner
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud import completeness, curated, restatement, schemas, sources
+from revenue_integrity.streams.registry import deployment_of
 from revenue_integrity.warehouse import catalog, database
 from revenue_integrity.warehouse.storage import ensure_table
 from revenue_integrity_tests.landing.support import csv_text
@@ -790,7 +791,7 @@ class Landed:
 
     def publish(self) -> None:
         """Run and publish the month."""
-        assert runner.run(self.settings, self.settings.months, say=lambda _: None).failures == []
+        assert runner.run(deployment_of(self.settings), self.settings.months, say=lambda _: None).failures == []
 
     def publish_in(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Compute and publish the month without Dagster, and without any file."""

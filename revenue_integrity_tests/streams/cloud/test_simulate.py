@@ -21,6 +21,7 @@ from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud.simulate import simulate
 from revenue_integrity.streams.cloud.simulate.plan import BAD_KINDS, EVENT_KINDS, EXPORT_KINDS, INVOICE_KINDS
 from revenue_integrity.streams.colocation.simulate.batches import Zone
+from revenue_integrity.streams.registry import deployment_of
 from revenue_integrity_tests.support import home_settings
 
 Rows = list[dict[str, str]]
@@ -339,7 +340,7 @@ def test_a_plan_that_cannot_be_understood_leaves_no_file_of_either_stream(tmp_pa
 
 def both(settings: Settings, *, faults: str = "none", streams: tuple[str, ...] = ("colocation", "cloud")) -> None:
     simulate_sources(
-        settings,
+        deployment_of(settings),
         settings.months,
         contracts=3,
         sites=1,

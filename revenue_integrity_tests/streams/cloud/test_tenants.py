@@ -19,6 +19,7 @@ from revenue_integrity.serving import export as exports
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud.focus import COLUMNS
 from revenue_integrity.streams.cloud.sources import SOURCES
+from revenue_integrity.streams.registry import deployment_of
 from revenue_integrity.warehouse import publish as published
 from revenue_integrity_tests.streams.cloud.publishing import COSTS, fill, publish
 from revenue_integrity_tests.support import MARCH, command, command_process, environment_of, home_settings
@@ -41,7 +42,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def read(settings: Settings, dataset: str = DAYS, tenant: str | None = None, **more: object) -> list[dict[str, object]]:
     """Return the rows of an export."""
     options: dict[str, object] = {"live": False, "as_of": None, "say": lambda _: None} | more
-    rows = exports.read(settings, dataset, [MARCH], tenant=tenant, **options)  # type: ignore[arg-type]  # options of one call
+    rows = exports.read(deployment_of(settings), dataset, [MARCH], tenant=tenant, **options)  # type: ignore[arg-type]  # options of one call
     return list(rows.to_dict("records"))  # type: ignore[arg-type]  # column names are text
 
 
@@ -123,7 +124,7 @@ def test_a_process_of_a_tenant_reads_its_published_data_and_nothing_else(own: Se
     with pytest.raises(Refusal):
         read(own, "cloud_events")
     with pytest.raises(Refusal):
-        exports.write_events(own, None, tenant=None, as_of=None, to=Path("x.csv"), chosen=None, say=lambda _: None)
+        exports.write_events(deployment_of(own), None, tenant=None, as_of=None, to=Path("x.csv"), chosen=None, say=lambda _: None)
     for dataset in ("contract_month", "close_status", "batches", "quarantine", "checks", "recon_results", "sign_off_ledger"):
         with pytest.raises(Refusal, match="is not a tenant's own"):
             read(own, dataset)
@@ -187,7 +188,7 @@ def test_the_program_of_a_tenant_exports_its_own_data(own: Settings) -> None:
 
 def test_dagster_definitions_refuse_to_load(own: Settings) -> None:
     with pytest.raises(Refusal, match="not shown to a process that reads for one tenant"):
-        build_definitions(own)
+        build_definitions(deployment_of(own))
 
 
 def test_focus_export_says_what_the_standard_asks_for(settings: Settings) -> None:

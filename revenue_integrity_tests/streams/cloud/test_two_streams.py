@@ -21,8 +21,9 @@ from revenue_integrity.desk import close
 from revenue_integrity.errors import Refusal
 from revenue_integrity.operating import doctor
 from revenue_integrity.serving import export as exports
-from revenue_integrity.settings import Settings
+from revenue_integrity.settings import Settings, load_settings
 from revenue_integrity.streams.cloud.schemas import DAILY_ACCOUNT_COST
+from revenue_integrity.streams.registry import deployment_of
 from revenue_integrity.warehouse import publish
 from revenue_integrity_tests.conftest import made_once
 from revenue_integrity_tests.scenarios import story
@@ -40,7 +41,9 @@ def _present() -> Iterator[None]:
 
 def test_a_second_stream_is_signed_with_the_first(signed_home: Settings) -> None:
     before = {name: row_of(signed_home, month)["content_hash"] for name, month in (("jan", JANUARY), ("feb", FEBRUARY))}
-    alone = exports.read(signed_home, "recon_results", None, tenant=None, live=False, as_of=None, say=lambda _: None)
+    alone = exports.read(
+        deployment_of(signed_home), "recon_results", None, tenant=None, live=False, as_of=None, say=lambda _: None
+    )
 
     deliver(signed_home, "20250310T000000Z", ("E-1", "2025-02-03", "10.25"), ("E-2", "2025-02-27", "0.000000000001"))
     assert story.run(signed_home).failures == []
@@ -52,7 +55,9 @@ def test_a_second_stream_is_signed_with_the_first(signed_home: Settings) -> None
     assert restated(signed_home, JANUARY).empty
 
     # What the checks of one stream say does not take the place of what those of the other say.
-    judged = exports.read(signed_home, "checks", [FEBRUARY], tenant=None, live=False, as_of=None, say=lambda _: None)
+    judged = exports.read(
+        deployment_of(signed_home), "checks", [FEBRUARY], tenant=None, live=False, as_of=None, say=lambda _: None
+    )
     assert {"daily_account_cost", "contract_month"} <= set(judged["table_name"])
 
     changed = restated(signed_home, FEBRUARY)
@@ -72,10 +77,12 @@ def test_a_second_stream_is_signed_with_the_first(signed_home: Settings) -> None
     whole = freeze.frozen_path(signed_home, FEBRUARY, 2) / "account_service_day.parquet"
     assert pq.read_metadata(whole).num_rows == 2
     assert not (signed_path(signed_home) / ".whole").exists()
-    assert close.verify(signed_home) == []
+    assert close.verify(deployment_of(signed_home)) == []
     assert restated(signed_home, FEBRUARY, 1, 2)["delta"].sum() == changed["delta"].sum()
 
-    united = exports.read(signed_home, "recon_results", None, tenant=None, live=False, as_of=None, say=lambda _: None)
+    united = exports.read(
+        deployment_of(signed_home), "recon_results", None, tenant=None, live=False, as_of=None, say=lambda _: None
+    )
     assert list(united)[: len(alone.columns)] == list(alone.columns)
     assert set(alone["recon"]) <= set(united["recon"])
 
@@ -112,7 +119,7 @@ def test_a_lost_event_store_is_found_and_made_again(united_home: Settings, monke
         monkeypatch.setenv(name, value)
 
     def found() -> pd.Series:
-        return doctor.examine().set_index("what").loc["event store"]
+        return doctor.examine(lambda: deployment_of(load_settings())).set_index("what").loc["event store"]
 
     assert (found()["ok"], found()["found"]) == (True, "2 files")
     published = {file: file.read_bytes() for file in united_home.published_path.rglob("*.parquet")}
@@ -128,7 +135,7 @@ def test_a_lost_event_store_is_found_and_made_again(united_home: Settings, monke
 
 
 def test_events_are_exported_and_a_published_part_that_was_changed_is_found(united_home: Settings) -> None:
-    assert close.verify(united_home) == []
+    assert close.verify(deployment_of(united_home)) == []
 
     # The events behind it, read from the store: of all, of the tenant, of another.
     folder = united_home.home
@@ -142,7 +149,9 @@ def test_events_are_exported_and_a_published_part_that_was_changed_is_found(unit
     assert json.loads((folder / "events.json").read_text(encoding="utf-8"))[0]["event_id"] == "E-1"
     assert pq.read_table(folder / "events.parquet")["cost"].to_pylist() == [Decimal("10.25")]
     for tenant, rows in (("t-1", 1), ("other", 0), (None, 1)):
-        found = exports.read(united_home, "cloud_events", None, tenant=tenant, live=False, as_of=None, say=lambda _: None)
+        found = exports.read(
+            deployment_of(united_home), "cloud_events", None, tenant=tenant, live=False, as_of=None, say=lambda _: None
+        )
         assert len(found) == rows
     nowhere = command(united_home, "export", "cloud_events", "-o", str(folder / "no" / "events.parquet"))
     assert (nowhere.returncode, nowhere.stderr.count("Traceback")) == (2, 0), nowhere.stderr
@@ -151,7 +160,7 @@ def test_events_are_exported_and_a_published_part_that_was_changed_is_found(unit
     rows = pq.read_table(file, partitioning=None)
     position = rows.schema.get_field_index("event_count")
     pq.write_table(rows.set_column(position, rows.schema.field(position), [[2]]), file)
-    (finding,) = close.verify(united_home)
+    (finding,) = close.verify(deployment_of(united_home))
     assert finding.subject == str(file)
     assert "close.json names" in finding.problem
 
