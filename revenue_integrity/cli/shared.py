@@ -5,16 +5,19 @@ Belongs here: what commands of more than one group need. Does not belong here: a
 
 import sys
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
 from revenue_integrity import months
 from revenue_integrity.errors import SettingsError, UsageError
-from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.output import Format
 from revenue_integrity.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    # What a deployment is made of takes long to import, and no help needs it.
+    from revenue_integrity.model.deployment import Deployment
 
 
 class GuardedCommand(TyperCommand):
@@ -55,7 +58,7 @@ WhoOption = Annotated[str, typer.Option("--as", help="Who decides; must stand in
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it stands in the ledger for ever.")]
 
 
-def open_home() -> Deployment:
+def open_home() -> "Deployment":
     """Return the home that the settings name with the streams in it: the one place where commands get theirs."""
     from revenue_integrity.streams.registry import deployment_of
 
@@ -101,7 +104,7 @@ def instant_of(text: str) -> datetime:
     return zone.parse_arrival(text)
 
 
-def send_alerts(home: Deployment) -> None:
+def send_alerts(home: "Deployment") -> None:
     """Raise and deliver alerts where no daemon may be running; their trouble never fails the command."""
     from revenue_integrity.orchestration import alerting
 

@@ -4,7 +4,7 @@ Belongs here: the declaration that makes a stream known to everything shared. Do
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import date
 from functools import partial
 from graphlib import TopologicalSorter
@@ -26,7 +26,7 @@ PublishingHook = Callable[["duckdb.DuckDBPyConnection", "Settings", date], None]
 """What a stream does around the publication of a month, on the publisher's connection."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Stream:
     """A line of business data.
 
@@ -49,6 +49,7 @@ class Stream:
     sources: tuple[Source, ...]
     rules: tuple[Rule, ...]
     checks: tuple[Check, ...]
+    _: KW_ONLY
     prefix: str | None = None
     signed: tuple[SignedTable, ...] = ()
     extracts: Extracts = field(default_factory=Extracts)

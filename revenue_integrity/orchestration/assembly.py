@@ -61,7 +61,7 @@ def build_definitions(
             made.append(publication_asset(stream, settings, partitions, checks, pool))
             made.append(pack_asset(stream, deployment, partitions, pool))
         assets += made
-    pulls, schedules = ([], []) if as_of else pull_assets(deployment, chosen.streams)
+    pulls, schedules = ([], []) if as_of else pull_assets(deployment, only=only)
     job = month_job(partitions)
     warehouse = ReportingIOManager(settings, {table.asset_key: table for table in tables.values()})
     return dg.Definitions(

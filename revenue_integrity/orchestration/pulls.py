@@ -9,7 +9,6 @@ import dagster as dg
 from revenue_integrity.errors import LandingError, RevenueIntegrityError, SettingsError, UsageError
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.source import Source
-from revenue_integrity.model.stream import Streams
 from revenue_integrity.settings import PullSource, Settings
 
 PULL_GROUP = "pulls"
@@ -20,8 +19,10 @@ _RETRY_SECONDS = 60
 """Retries against a database that is restarted: some minutes in all; whoever waits longer has another problem."""
 
 
-def pull_assets(deployment: Deployment, streams: Streams) -> tuple[list[dg.AssetsDefinition], list[dg.ScheduleDefinition]]:
-    """Return an asset and a schedule for each configured source of some streams of a deployment.
+def pull_assets(
+    deployment: Deployment, *, only: str | None = None
+) -> tuple[list[dg.AssetsDefinition], list[dg.ScheduleDefinition]]:
+    """Return an asset and a schedule for each configured source, or for those of one stream.
 
     Raises:
         SettingsError: a configured source does not exist, or its schedule is no cron expression.
@@ -30,7 +31,7 @@ def pull_assets(deployment: Deployment, streams: Streams) -> tuple[list[dg.Asset
     for configured in settings.pull_sources:
         try:
             deployment.streams.refuse_unknown(configured.stream)
-            if configured.stream not in streams.names:
+            if only not in (None, configured.stream):
                 continue
             source = deployment.source(configured.stream, configured.source)
         except UsageError as error:

@@ -36,5 +36,5 @@ def test_every_query_of_a_rule_is_found_and_parses() -> None:
 
 
 def test_a_check_of_the_landing_is_loaded_with_its_parameters() -> None:
-    query = load_query("revenue_integrity.landing", "checks/quarantined_share", stream="s", month=date(2025, 3, 1), share=1)
+    query = load_query("revenue_integrity.close", "checks/quarantined_share", stream="s", month=date(2025, 3, 1), share=1)
     assert sorted(query.bound) == ["month", "share", "stream"]

@@ -33,7 +33,7 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> sqlite3.Connect
 
 
 def materialize(settings: Settings) -> dict[str, Any]:
-    assets, _ = pull_assets(settings)
+    assets, _ = pull_assets(deployment_of(settings))
     with dg.DagsterInstance.ephemeral() as instance:
         result = dg.materialize(assets, instance=instance)
         (event,) = result.asset_materializations_for_node(assets[0].op.name)
@@ -51,7 +51,7 @@ def test_a_run_of_the_asset_lands_what_is_new_and_says_so(tmp_path: Path, databa
 
 
 def test_a_database_that_is_away_fails_the_run_with_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assets, _ = pull_assets(configured(tmp_path / "home"))
+    assets, _ = pull_assets(deployment_of(configured(tmp_path / "home")))
     monkeypatch.setenv("ERP_URL", f"sqlite:///{tmp_path}/none.sqlite")
     context = dg.build_asset_context()
     with pytest.raises(dg.Failure, match="there is no database") as failed:
@@ -84,7 +84,7 @@ def test_the_schedule_is_on_and_the_months_know_nothing_of_pulls(tmp_path: Path)
 )
 def test_a_configuration_that_cannot_be_meant_is_refused(tmp_path: Path, changes: dict[str, str], reason: str) -> None:
     with pytest.raises(SettingsError, match=reason):
-        pull_assets(configured(tmp_path / "home", **changes))
+        pull_assets(deployment_of(configured(tmp_path / "home", **changes)))
 
 
 def test_a_source_is_pulled_from_one_place(tmp_path: Path) -> None:

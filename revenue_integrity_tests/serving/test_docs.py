@@ -231,7 +231,7 @@ def test_what_is_published_is_in_the_dictionary_with_its_columns(golden_home: Se
 def test_derived_datasets_have_the_declared_columns(signed_home: Settings) -> None:
     months = signed_home.months
     for table in data_dictionary.derived_tables("colocation"):
-        assert list(exports.DERIVED[table.name](signed_home, months).columns) == table.columns, table.name
+        assert list(exports.DERIVED[table.name](deployment_of(signed_home), months).columns) == table.columns, table.name
     assert {table.name for table in data_dictionary.derived_tables("colocation")} == set(exports.DERIVED)
 
 
