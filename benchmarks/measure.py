@@ -1,15 +1,18 @@
 """Measuring a piece of work in a process of its own: CPU seconds of its process tree, wall, peak memory.
 
-Belongs here: starting a piece several times, medians. Does not belong here: what a piece does (``pieces``).
+Belongs here: starting a piece several times, medians. Does not belong here: what a piece does (``whole``, each stream's
+``pieces``). A piece is a function at the top of its module; its arguments are texts, and what it returns are facts for the
+report. `python -m benchmarks.measure MODULE:NAME argument=value …` is its process.
 """
 
+import importlib
 import json
 import os
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +21,9 @@ from revenue_integrity.errors import RevenueIntegrityError
 
 if TYPE_CHECKING:
     import duckdb
+
+
+Piece = Callable[..., dict[str, Any]]
 
 
 class PieceError(RevenueIntegrityError):
@@ -41,22 +47,14 @@ class Figures:
     facts: dict[str, Any]
 
 
-def run_piece(name: str, **arguments: object) -> Figures:
-    """Run a piece of ``pieces`` once.
+def run_piece(piece: Piece, **arguments: object) -> Figures:
+    """Run a piece once: its process imports the module of the piece, and nothing else of the benchmarks.
 
     Raises:
         PieceError: it ended with an error.
     """
-    return run_piece_of("benchmarks.pieces", name, arguments)
-
-
-def run_piece_of(module: str, name: str, arguments: Mapping[str, object]) -> Figures:
-    """Run a piece of a module once.
-
-    Raises:
-        PieceError: it ended with an error.
-    """
-    command = [sys.executable, "-m", module, name, *(f"{key}={value}" for key, value in arguments.items())]
+    name = f"{piece.__module__}:{piece.__name__}"
+    command = [sys.executable, "-m", "benchmarks.measure", name, *(f"{key}={value}" for key, value in arguments.items())]
     # A setting of the caller's would change what is measured; and where bytecode may not be written, each measurement would
     # compile the sources first, which whoever has the program installed does once.
     left_out = ("REVENUE_INTEGRITY_", "PYTHONDONTWRITEBYTECODE")
@@ -91,9 +89,9 @@ def median_figures(found: Sequence[Figures]) -> Figures:
     return Figures(median("cpu_seconds"), median("wall_seconds"), median("peak_mb"), found[-1].facts | numbers)
 
 
-def repeat_piece(name: str, times: int, **arguments: object) -> Figures:
+def repeat_piece(piece: Piece, times: int, **arguments: object) -> Figures:
     """Run a piece several times and return the medians."""
-    return median_figures([run_piece(name, **arguments) for _ in range(times)])
+    return median_figures([run_piece(piece, **arguments) for _ in range(times)])
 
 
 def engine(database: str = ":memory:") -> "duckdb.DuckDBPyConnection":
@@ -106,10 +104,15 @@ def engine(database: str = ":memory:") -> "duckdb.DuckDBPyConnection":
     return duckdb.connect(database, config={"threads": process.processors()})
 
 
-def run_named(pieces: Mapping[str, Callable[..., dict[str, Any]]]) -> None:
-    """Run the piece that the command line of this process names: `NAME argument=value …`."""
-    name, *arguments = sys.argv[1:]
+def main(arguments: Sequence[str]) -> None:
+    """Run the piece that the command line of this process names, and print its facts as one line of JSON."""
+    module, _, name = arguments[0].partition(":")
     # As the program itself leaves.
     with process.leaving_at_once():
-        print(json.dumps(pieces[name](**dict(argument.split("=", 1) for argument in arguments))))
+        piece: Piece = getattr(importlib.import_module(module), name)
+        print(json.dumps(piece(**dict(argument.split("=", 1) for argument in arguments[1:]))))
         sys.exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.measure import Figures, repeat_piece
+from benchmarks.measure import Figures, Piece, repeat_piece
 
 Say = Callable[[str], None]
 
@@ -26,7 +26,7 @@ class Report:
     aims: list[tuple[str, str, str]] = field(default_factory=list)
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
-    def measure(self, title: str, piece: str, times: int, say: Say, **arguments: object) -> Figures:
+    def measure(self, title: str, piece: Piece, times: int, say: Say, **arguments: object) -> Figures:
         """Run a piece and keep its figures."""
         say(f"{title} ({times} x) …")
         self.pieces[title] = repeat_piece(piece, times, **arguments)

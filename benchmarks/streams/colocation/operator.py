@@ -40,7 +40,7 @@ def write_month(landing: Path, contracts: int, readings_form: str) -> int:
     with duckdb.connect() as engine:
         for name, value in values.items():
             engine.execute(f"set variable {name} = $value", {"value": value})
-        engine.execute((resources.files("benchmarks") / "sql" / "operator.sql").read_text(encoding="utf-8"))
+        engine.execute((resources.files("benchmarks.streams.colocation") / "sql" / "operator.sql").read_text(encoding="utf-8"))
         rows = 0
         for minutes, (source, query) in enumerate(_MASTER.items()):
             rows += _write(engine, landing, source, _EARLY + timedelta(minutes=minutes), query)

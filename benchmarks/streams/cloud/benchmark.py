@@ -1,7 +1,7 @@
 """The cloud stream by the ten million: against merely grouping or scanning the same file, pandas, Spark, a full rebuild.
 
-Belongs here: what is compared with what, and the aims. Does not belong here: the data (``cloud_data``), the pieces
-(``cloud_pieces``), what a first try would be (``cloud_naive``).
+Belongs here: what is compared with what, and the aims. Does not belong here: the data (``data``), the pieces (``pieces``),
+what a first try would be (``naive``).
 
 What is compared is measured in turns, so that a slow minute of the machine falls on both. Homes are made afresh for each
 measurement, beside the data and on the same file system: batches get into the landing zone as hard links, which is not timed.
@@ -19,69 +19,20 @@ from typing import Any
 
 import duckdb
 
-from benchmarks import cloud_data
-from benchmarks.measure import Figures, PieceError, median_figures, run_piece_of
+from benchmarks.measure import Figures, Piece, PieceError, median_figures, run_piece
+from benchmarks.part import Part, Run, Size
 from benchmarks.report import Report, Say
+from benchmarks.streams.cloud import data as made_up
+from benchmarks.streams.cloud import pieces
 
 DATASET = "daily_account_cost"
 CORRECTED_DAYS = (1, 9)
 """Days of the history that a correction touches."""
 
-_MONTH = f"{cloud_data.DAY:%Y-%m}"
+_MONTH = f"{made_up.DAY:%Y-%m}"
 _SMALL_MEMORY = "1GB"
 _MARCH = "2025-03"
 _JANUARY = "2025-01"
-
-
-@dataclass(frozen=True)
-class Extent:
-    """How much is measured.
-
-    Attributes:
-        times: repetitions; medians are shown.
-        events: rows of the large day.
-        pandas_events: rows of the day that pandas gets.
-        events_a_day: rows of each day of the history. Ten million take 25 GB of disk, half an hour to write and ten minutes
-            a repetition; of fewer, starting processes is a larger share of a correction.
-        scratch: where the data stay for the next time; without it they go when the benchmark ends.
-    """
-
-    times: int = 5
-    events: int = 30_000_000
-    pandas_events: int = 10_000_000
-    events_a_day: int = 10_000_000
-    scratch: Path | None = None
-
-    @classmethod
-    def meanings(cls) -> dict[str, tuple[str, int]]:
-        """Return the numbers that may be chosen, each with what it means and its default."""
-        return {
-            "times": ("repetitions", cls.times),
-            "events": ("events of the large day", cls.events),
-            "pandas_events": ("events of the day for pandas", cls.pandas_events),
-            "events_a_day": (f"events of each of {cloud_data.DAYS} days", cls.events_a_day),
-        }
-
-
-QUICK = Extent(times=1, events=1_000_000, pandas_events=500_000, events_a_day=20_000)
-"""To see that it works."""
-
-
-def measure_cloud(report: Report, work: Path, extent: Extent, say: Say) -> None:
-    """Measure the cloud stream."""
-    if extent.scratch:
-        extent.scratch.mkdir(parents=True, exist_ok=True)
-    # Hard links need one file system, so homes stand beside the data.
-    data = (extent.scratch or work).absolute()
-    bench = _Bench(report, data / "cloud_data", data / f"cloud_homes_{os.getpid()}", extent, say)
-    try:
-        bench.large_day()
-        bench.csv_day()
-        bench.against_pandas()
-        bench.against_spark()
-        bench.corrections()
-    finally:
-        shutil.rmtree(bench.homes, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -107,16 +58,19 @@ class _Bench:
     report: Report
     data: Path
     homes: Path
-    extent: Extent
+    sizes: Mapping[str, int]
     say: Say
 
     def large_day(self) -> None:
         """Measure one large day from Parquet to published, with the usual memory and with little."""
-        rows = self.extent.events
+        rows = self.sizes["events"]
         file = self._day_file(rows, "parquet")
         group, whole = f"grouping {rows:,} events by id", f"{rows:,} events, Parquet -> published"
         found = self._in_turns(
-            {group: lambda _: run_piece("group_by_event", file=file), whole: lambda number: self._run_day(file, f"day_{number}")}
+            {
+                group: lambda _: run_piece(pieces.group_by_event, file=file),
+                whole: lambda number: self._run_day(file, f"day_{number}"),
+            }
         )
         self._aim_ratio(f"{whole} / merely grouping them by event id, CPU", found[whole], found[group], "<= 3.3 x")
         self._aim(f"{whole}, peak memory", f"{self.report.pieces[whole].peak_mb / 1000:.2f} GB", "<= 4.5 GB")
@@ -133,14 +87,14 @@ class _Bench:
 
     def csv_day(self) -> None:
         """Measure the same day from CSV."""
-        rows = self.extent.events
+        rows = self.sizes["events"]
         file = self._day_file(rows, "csv")
         scan, count = f"scanning all columns of {rows:,} events, CSV", f"counting {rows:,} events, CSV"
         whole = f"{rows:,} events, CSV -> published"
         found = self._in_turns(
             {
-                scan: lambda _: run_piece("scan_csv", file=file),
-                count: lambda _: run_piece("count_csv", file=file),
+                scan: lambda _: run_piece(pieces.scan_csv, file=file),
+                count: lambda _: run_piece(pieces.count_csv, file=file),
                 whole: lambda number: self._run_day(file, f"csv_{number}"),
             }
         )
@@ -152,23 +106,23 @@ class _Bench:
 
     def against_pandas(self) -> None:
         """Measure a day side by side with pandas."""
-        rows = self.extent.pandas_events
+        rows = self.sizes["pandas_events"]
         file = self._day_file(rows, "parquet")
         whole = f"{rows:,} events, Parquet -> published"
-        self._side_by_side(f"naive pandas, {rows:,} events", "pandas_daily", whole, file)
-        self._side_by_side(f"pandas on integers, {rows:,} events", "pandas_integers", whole, file, aim="-")
+        self._side_by_side(f"naive pandas, {rows:,} events", pieces.pandas_daily, whole, file)
+        self._side_by_side(f"pandas on integers, {rows:,} events", pieces.pandas_integers, whole, file, aim="-")
 
     def against_spark(self) -> None:
         """Measure the large day side by side with Spark, and with Spark as the engine."""
-        rows = self.extent.events
+        rows = self.sizes["events"]
         naive = f"naive Spark local, {rows:,} events"
         if missing := missing_for_spark():
             self._aim(f"{naive} / the product, CPU", f"not measured: {missing}", ">= 4 x")
             return
         file = self._day_file(rows, "parquet")
         whole = f"{rows:,} events, Parquet -> published, beside Spark"
-        total = self._side_by_side(naive, "spark_daily", whole, file)
-        self._in_turns({"starting Spark local, and nothing else": lambda _: run_piece("spark_start", scratch=self.homes)})
+        total = self._side_by_side(naive, pieces.spark_daily, whole, file)
+        self._in_turns({"starting Spark local, and nothing else": lambda _: run_piece(pieces.spark_start, scratch=self.homes)})
         on_spark = f"{rows:,} events, Parquet -> published, engine = spark"
         found = self._in_turns({on_spark: lambda number: self._run_day(file, f"on_spark_{number}", engine="spark")})
         self._aim_ratio(f"{on_spark} / engine = duckdb, CPU", found[on_spark], [self.report.pieces[whole]], "-")
@@ -177,25 +131,25 @@ class _Bench:
 
     def corrections(self) -> None:
         """Measure corrections of few days of a history, and that the files of all other days keep their bytes."""
-        rows = self.extent.events_a_day
-        self.say(f"writing {cloud_data.DAYS} days of {rows:,} events …")
-        history = Path(run_piece("cloud_history", data=self.data, rows=rows).facts["landing"])
-        rebuild = f"full rebuild, {cloud_data.DAYS} days of {rows:,} events"
-        titles = {count: f"correction of {count} of {cloud_data.DAYS} days" for count in CORRECTED_DAYS}
+        rows = self.sizes["events_a_day"]
+        self.say(f"writing {made_up.DAYS} days of {rows:,} events …")
+        history = Path(run_piece(pieces.history, data=self.data, rows=rows).facts["landing"])
+        rebuild = f"full rebuild, {made_up.DAYS} days of {rows:,} events"
+        titles = {count: f"correction of {count} of {made_up.DAYS} days" for count in CORRECTED_DAYS}
         found: dict[str, list[Figures]] = {title: [] for title in (rebuild, *titles.values())}
         kept: dict[int, set[str]] = {count: set() for count in CORRECTED_DAYS}
-        for number in range(self.extent.times):
+        for number in range(self.sizes["times"]):
             self.say(
-                f"{rebuild}, corrections of {' and '.join(map(str, CORRECTED_DAYS))} ({number + 1} of {self.extent.times}) …"
+                f"{rebuild}, corrections of {' and '.join(map(str, CORRECTED_DAYS))} ({number + 1} of {self.sizes['times']}) …"
             )
             home = self._home(f"history_{number}")
             shutil.copytree(history, home / "landing", copy_function=os.link)
             found[rebuild].append(self._run(home, _JANUARY, _MARCH))
             for hour, count in enumerate(CORRECTED_DAYS):
-                days = cloud_data.spread_days(count)
+                days = made_up.spread_days(count)
                 arrival = datetime(2025, 4, 1, hour, tzinfo=UTC)
                 before = _hashes(home)
-                corrected = cloud_data.write_correction(home / "landing", arrival, days, rows)
+                corrected = made_up.write_correction(home / "landing", arrival, days, rows)
                 figures = self._run(home, _JANUARY, _MARCH)
                 found[titles[count]].append(replace(figures, facts=figures.facts | {"events": corrected}))
                 kept[count].add(_judge(before, _hashes(home), {f"{day}" for day in days}))
@@ -203,7 +157,7 @@ class _Bench:
         for title, each in found.items():
             self.report.pieces[title] = median_figures(each)
         for count, title in titles.items():
-            limit = 100 * (count / cloud_data.DAYS + 0.05)
+            limit = 100 * (count / made_up.DAYS + 0.05)
             shares = [
                 100 * part.cpu_seconds / whole.cpu_seconds for part, whole in zip(found[title], found[rebuild], strict=True)
             ]
@@ -212,14 +166,14 @@ class _Bench:
             self._aim(f"{title} / full rebuild, CPU", shown, f"<= {limit:.2f} %")
             self._aim(f"{title}: published days with other bytes", "; ".join(sorted(kept[count])), f"the {count} touched")
 
-    def _side_by_side(self, other: str, piece: str, whole: str, file: Path, aim: str = ">= 4 x") -> Mapping[str, Any]:
+    def _side_by_side(self, other: str, piece: Piece, whole: str, file: Path, aim: str = ">= 4 x") -> Mapping[str, Any]:
         """Measure another program and the product in turns, and return the product's total."""
         self.homes.mkdir(parents=True, exist_ok=True)
-        out = self.homes / f"{piece}.parquet"
+        out = self.homes / f"{piece.__name__}.parquet"
         found = self._in_turns(
             {
                 other: lambda _: run_piece(piece, file=file, out=out),
-                whole: lambda number: self._run_day(file, f"{piece}_{number}"),
+                whole: lambda number: self._run_day(file, f"{piece.__name__}_{number}"),
             }
         )
         self._aim_ratio(f"{other} / the product, CPU", found[other], found[whole], aim)
@@ -228,12 +182,12 @@ class _Bench:
         self._aim(f"totals: {other}, the product", "equal" if same else "DIFFERENT", "equal")
         return total
 
-    def _in_turns(self, pieces: Mapping[str, Callable[[int], Figures]]) -> dict[str, list[Figures]]:
+    def _in_turns(self, measured: Mapping[str, Callable[[int], Figures]]) -> dict[str, list[Figures]]:
         """Measure some pieces in turns, keep their medians and return all figures."""
-        found: dict[str, list[Figures]] = {title: [] for title in pieces}
-        for number in range(self.extent.times):
-            for title, measure in pieces.items():
-                self.say(f"{title} ({number + 1} of {self.extent.times}) …")
+        found: dict[str, list[Figures]] = {title: [] for title in measured}
+        for number in range(self.sizes["times"]):
+            for title, measure in measured.items():
+                self.say(f"{title} ({number + 1} of {self.sizes['times']}) …")
                 found[title].append(measure(number))
         self.report.pieces |= {title: median_figures(each) for title, each in found.items()}
         return found
@@ -241,7 +195,7 @@ class _Bench:
     def _run_day(self, file: Path, name: str, **settings: str) -> Figures:
         """Run one day in a fresh home, and note what was published."""
         home = self._home(name)
-        batch = cloud_data.batch_folder(home / "landing", cloud_data.arrival_of(cloud_data.DAY))
+        batch = made_up.batch_folder(home / "landing", made_up.arrival_of(made_up.DAY))
         batch.mkdir(parents=True)
         os.link(file, batch / f"events{file.suffix}")
         figures = self._run(home, _MONTH, _MONTH, **settings)
@@ -250,7 +204,7 @@ class _Bench:
         return replace(figures, facts={"total": total})
 
     def _run(self, home: Path, first: str, last: str, **settings: str) -> Figures:
-        return run_piece("cloud_run", home=home, first=first, last=last, **settings)
+        return run_piece(pieces.run_months, home=home, first=first, last=last, **settings)
 
     def _home(self, name: str) -> Path:
         home = self.homes / name
@@ -259,7 +213,7 @@ class _Bench:
 
     def _day_file(self, rows: int, form: str) -> Path:
         self.say(f"writing {rows:,} events of one day as {form}, unless they are there …")
-        return Path(run_piece("cloud_day_file", data=self.data, rows=rows, form=form).facts["file"])
+        return Path(run_piece(pieces.day_file, data=self.data, rows=rows, form=form).facts["file"])
 
     def _aim(self, figure: str, found: str, aim: str) -> None:
         self.report.aims.append((figure, found, aim))
@@ -269,11 +223,6 @@ class _Bench:
         over, under = ([each.cpu_seconds for each in figures] for figures in (upper, lower))
         ratio = median_figures(upper).cpu_seconds / median_figures(lower).cpu_seconds
         self._aim(figure, f"{ratio:.2f} x ({min(over) / max(under):.2f} - {max(over) / min(under):.2f})", aim)
-
-
-def run_piece(name: str, **arguments: object) -> Figures:
-    """Run a piece of ``cloud_pieces`` once: its process starts lighter than those of ``pieces``."""
-    return run_piece_of("benchmarks.cloud_pieces", name, arguments)
 
 
 def missing_for_spark() -> str:
@@ -300,3 +249,36 @@ def _judge(before: Mapping[str, str], after: Mapping[str, str], touched: set[str
     others = sorted(path for path in changed if not any(f"usage_date={day}/" in path for day in touched))
     text = f"{len(days)} of the {len(touched)} touched, {len(others)} other files of {len(after)}"
     return f"{text}: {', '.join(others[:3])}" if others else text
+
+
+def days(run: Run) -> None:
+    """Measure days of events: large ones, and corrections of a history of them."""
+    if run.scratch:
+        run.scratch.mkdir(parents=True, exist_ok=True)
+    # Hard links need one file system, so homes stand beside the data.
+    data = (run.scratch or run.work).absolute()
+    bench = _Bench(run.report, data / "cloud_data", data / f"cloud_homes_{os.getpid()}", run.sizes, run.say)
+    try:
+        bench.large_day()
+        bench.csv_day()
+        bench.against_pandas()
+        bench.against_spark()
+        bench.corrections()
+    finally:
+        shutil.rmtree(bench.homes, ignore_errors=True)
+
+
+PARTS = (
+    Part(
+        "days",
+        days,
+        (
+            Size("times", "repetitions; medians are shown", 5, 1),
+            Size("events", "events of the large day", 30_000_000, 1_000_000),
+            Size("pandas_events", "events of the day for pandas", 10_000_000, 500_000),
+            # Ten million take 25 GB of disk, half an hour to write and ten minutes a repetition; of fewer, starting processes
+            # is a larger share of a correction.
+            Size("events_a_day", f"events of each of {made_up.DAYS} days", 10_000_000, 20_000),
+        ),
+    ),
+)

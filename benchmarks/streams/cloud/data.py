@@ -1,7 +1,7 @@
 """Billing events by the ten million, the same on every machine.
 
 Belongs here: days of events as Parquet and CSV, corrections of them. Does not belong here: what is measured with them
-(``cloud``), realistic faults (the simulator).
+(``benchmark``), realistic faults (the simulator).
 
 Every value follows from a number: the *event* decides account, service, region and pricing model, the *row* its cost. One row in
 100 is a later version of the event 50 rows before it (a new cost), one in 10,000 an exact copy of the row 3 before, one in 10,000

@@ -1,7 +1,7 @@
 """The same kind of meter readings cut into few large or many small batches.
 
 Belongs here: equal batches of one source, with the contracts and sites that they refer to. Does not belong here: a whole
-month of an operator (``operator_data``).
+month of an operator (``operator``).
 """
 
 from datetime import UTC, datetime, timedelta

@@ -1,19 +1,16 @@
-"""The pieces that are measured, each in a process of its own: `python -m benchmarks.pieces NAME argument=value …`.
+"""The pieces of the colocation stream that are measured, each in a process of its own.
 
-Belongs here: one function per piece; what it prints on stdout are facts for the report, as one line of JSON. Does not belong
-here: measuring, comparing.
+Belongs here: one function per piece; what it returns are facts for the report. Does not belong here: measuring, comparing.
 """
 
 import contextlib
-import os
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import engine, run_named
-from benchmarks.operator_data import MONTH, write_month
+from benchmarks.measure import engine
+from benchmarks.streams.colocation.operator import MONTH, write_month
 from revenue_integrity import months, process
 from revenue_integrity.settings import Settings, load_settings
 from revenue_integrity.streams.registry import deployment_of
@@ -63,7 +60,7 @@ def load_files(database: str, landing: str) -> Facts:
 
 def naive(landing: str, out: str) -> Facts:
     """Compute the month's charges, allocation and margins with pandas, as a first try would."""
-    from benchmarks import naive as first_try
+    from benchmarks.streams.colocation import naive as first_try
 
     figures = first_try.run(Path(landing), MONTH)
     figures.to_csv(out, index=False)
@@ -100,7 +97,7 @@ def margin(home: str, landing: str) -> Facts:
 
 def batch_files(landing: str, batches: str, rows: str) -> Facts:
     """Write meter readings as equal batches."""
-    from benchmarks.batch_data import write_batches
+    from benchmarks.streams.colocation.batches import write_batches
 
     write_batches(Path(landing), int(batches), int(rows))
     return {}
@@ -156,52 +153,6 @@ def causes(home: str, landing: str) -> Facts:
 
 def truth(home: str, seed: str, contracts: str, sites: str, first: str, last: str) -> Facts:
     """Simulate, compute, and compare the causes found with those planted."""
-    from benchmarks.truth import compare_seed
+    from benchmarks.streams.colocation.truth import compare_seed
 
     return compare_seed(Path(home), int(seed), int(contracts), int(sites), first, last)
-
-
-def definitions() -> Facts:
-    """Import what every process that Dagster starts imports."""
-    import revenue_integrity.definitions
-
-    return {"assets": len(list(revenue_integrity.definitions.defs.assets or []))}
-
-
-def demo_run(home: str) -> Facts:
-    """Do what `make run` does: simulate where there is nothing, run every month, close what can be closed."""
-    from revenue_integrity.cli import program as cli
-
-    # The command takes its settings from the environment, and each piece has a process of its own.
-    os.environ["REVENUE_INTEGRITY_HOME"] = home
-    os.environ["NO_COLOR"] = "1"
-    with contextlib.redirect_stdout(sys.stderr):
-        try:
-            cli.main(["run", "--demo-if-empty"])
-        except SystemExit as end:
-            return {"exit_code": end.code or 0}
-    return {"exit_code": 0}
-
-
-PIECES: dict[str, Callable[..., Facts]] = {
-    piece.__name__: piece
-    for piece in (
-        month_files,
-        month,
-        load_files,
-        naive,
-        same_rules,
-        margin,
-        batch_files,
-        ingest,
-        reconciled,
-        causes,
-        truth,
-        definitions,
-        demo_run,
-    )
-}
-
-
-if __name__ == "__main__":
-    run_named(PIECES)

@@ -1,28 +1,28 @@
-"""The pieces of the cloud stream's benchmark: `python -m benchmarks.cloud_pieces NAME argument=value …`.
+"""The pieces of the cloud stream that are measured, each in a process of its own.
 
-Belongs here: one function per piece, as in ``pieces``. Does not belong here: what is compared with what (``cloud``).
+Belongs here: one function per piece; what it returns are facts for the report. Does not belong here: what is compared with
+what (``benchmark``).
 Libraries are imported by the pieces that need them: what merely groups a file must not pay for more.
 """
 
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cloud_data
-from benchmarks.measure import PieceError, engine, run_named
+from benchmarks.measure import PieceError, engine
+from benchmarks.streams.cloud import data as events
 from revenue_integrity import process
 
 
-def cloud_day_file(data: str, rows: str, form: str) -> dict[str, Any]:
+def day_file(data: str, rows: str, form: str) -> dict[str, Any]:
     """Write the events of one day."""
-    return {"file": str(cloud_data.day_file(Path(data), int(rows), form))}
+    return {"file": str(events.day_file(Path(data), int(rows), form))}
 
 
-def cloud_history(data: str, rows: str) -> dict[str, Any]:
+def history(data: str, rows: str) -> dict[str, Any]:
     """Write a history of 90 days."""
-    return {"landing": str(cloud_data.history_folder(Path(data), int(rows)))}
+    return {"landing": str(events.history_folder(Path(data), int(rows)))}
 
 
 def group_by_event(file: str) -> dict[str, Any]:
@@ -53,27 +53,27 @@ def _number(query: str) -> int:
 
 def pandas_daily(file: str, out: str) -> dict[str, Any]:
     """Compute the daily account cost with pandas."""
-    from benchmarks import cloud_naive
+    from benchmarks.streams.cloud import naive
 
-    cloud_naive.run_pandas(Path(file), Path(out))
+    naive.run_pandas(Path(file), Path(out))
     return {}
 
 
 def pandas_integers(file: str, out: str) -> dict[str, Any]:
     """Compute the daily account cost with pandas, on integers."""
-    from benchmarks import cloud_naive
+    from benchmarks.streams.cloud import naive
 
-    cloud_naive.run_pandas_on_integers(Path(file), Path(out))
+    naive.run_pandas_on_integers(Path(file), Path(out))
     return {}
 
 
 def spark_daily(file: str, out: str) -> dict[str, Any]:
     """Compute the daily account cost with Spark in local mode."""
-    from benchmarks import cloud_naive
+    from benchmarks.streams.cloud import naive
 
     shutil.rmtree(out, ignore_errors=True)
     try:
-        cloud_naive.run_spark(Path(file), Path(out))
+        naive.run_spark(Path(file), Path(out))
     finally:
         _await_spark()
     return {}
@@ -81,16 +81,16 @@ def spark_daily(file: str, out: str) -> dict[str, Any]:
 
 def spark_start(scratch: str) -> dict[str, Any]:
     """Start Spark in local mode and end it."""
-    from benchmarks import cloud_naive
+    from benchmarks.streams.cloud import naive
 
     try:
-        cloud_naive.start_spark(Path(scratch))
+        naive.start_spark(Path(scratch))
     finally:
         _await_spark()
     return {}
 
 
-def cloud_run(home: str, first: str, last: str, **more: str) -> dict[str, Any]:
+def run_months(home: str, first: str, last: str, **more: str) -> dict[str, Any]:
     """Run the cloud stream's months from landing to published, as `revenue-integrity run` does before it writes packs.
 
     Args:
@@ -131,24 +131,3 @@ def _await_spark() -> None:
         # Java ends when nobody holds the other end of its input.
         gateway.proc.stdin.close()
         gateway.proc.wait()
-
-
-PIECES: dict[str, Callable[..., dict[str, Any]]] = {
-    piece.__name__: piece
-    for piece in (
-        cloud_day_file,
-        cloud_history,
-        group_by_event,
-        count_csv,
-        scan_csv,
-        pandas_daily,
-        pandas_integers,
-        spark_daily,
-        spark_start,
-        cloud_run,
-    )
-}
-
-
-if __name__ == "__main__":
-    run_named(PIECES)
