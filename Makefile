@@ -34,8 +34,8 @@ check: $(STAMP)  ## format, lint, types, which room may import which
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-dictionary: $(STAMP)  ## renew docs/data_dictionary.md from the declared tables
-	$(BIN)/python -m revenue_integrity.cli.dictionary docs/data_dictionary.md
+dictionary: $(STAMP)  ## renew docs/data_dictionary.md and the checks of docs/controls.md from what is declared
+	$(BIN)/python -m revenue_integrity.cli.dictionary docs
 
 clean:  ## remove the environment and caches; the home stays
 	rm -rf $(VENV) build dist *.egg-info

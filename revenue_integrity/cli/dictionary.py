@@ -1,23 +1,26 @@
-"""Writes ``docs/data_dictionary.md``: ``python -m revenue_integrity.cli.dictionary FILE``, as ``make dictionary`` does.
+"""Renews the documents that declarations make: ``python -m revenue_integrity.cli.dictionary DOCS``, as ``make dictionary`` does.
 
-Belongs here: the command of those who develop the product. Does not belong here: what stands in the dictionary
-(``serving.dictionary``).
+Belongs here: the command of those who develop the product. Does not belong here: what stands in the documents
+(``serving.dictionary``, ``serving.controls``).
 """
 
 import sys
 from pathlib import Path
 
-from revenue_integrity.serving.dictionary import markdown
+from revenue_integrity.serving import controls, dictionary
 from revenue_integrity.settings import load_settings
 from revenue_integrity.streams.registry import deployment_of
 
 
 def main(arguments: list[str]) -> int:
-    """Write the dictionary to the named file; return the exit code."""
+    """Write the dictionary and the tables of checks into the named folder of documents; return the exit code."""
     if len(arguments) != 1:
-        sys.stderr.write("Name the file to write: python -m revenue_integrity.cli.dictionary docs/data_dictionary.md\n")
+        sys.stderr.write("Name the folder of the documents: python -m revenue_integrity.cli.dictionary docs\n")
         return 2
-    Path(arguments[0]).write_text(markdown(deployment_of(load_settings()).streams), encoding="utf-8")
+    docs, streams = Path(arguments[0]), deployment_of(load_settings()).streams
+    (docs / "data_dictionary.md").write_text(dictionary.markdown(streams), encoding="utf-8")
+    page = docs / "controls.md"
+    page.write_text(controls.renewed(page.read_text(encoding="utf-8"), streams), encoding="utf-8")
     return 0
 
 

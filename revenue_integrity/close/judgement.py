@@ -10,7 +10,7 @@ from typing import Literal
 import pandas as pd
 
 from revenue_integrity.close.calendar import cutoff
-from revenue_integrity.model.check import SAMPLE_ROWS, Check, Figure, Gate, Judgement, Reader
+from revenue_integrity.model.check import SAMPLE_ROWS, Check, Control, Figure, Gate, Judgement, Reader
 from revenue_integrity.model.query import load_query
 from revenue_integrity.model.table import Table
 from revenue_integrity.settings import Settings
@@ -27,6 +27,7 @@ def sql_check(
     description: str,
     next_step: str,
     *,
+    control: Control,
     lists: Lists = "nothing",
     settings: tuple[str, ...] = (),
 ) -> Check:
@@ -50,4 +51,4 @@ def sql_check(
         figures: dict[str, Figure] = {str(key): None if pd.isna(value) else value for key, value in row.items()}
         return Judgement(passed, figures, offenders, "" if passed else next_step)
 
-    return Check(name, table, gate, description, judge)
+    return Check(name, table, gate, description, judge, control=control)

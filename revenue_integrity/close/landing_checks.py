@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 
 from revenue_integrity.landing.datasets import batches_table, quarantine_table
-from revenue_integrity.model.check import SAMPLE_ROWS, Check, Figure, Gate, Judge, Judgement, Reader
+from revenue_integrity.model.check import SAMPLE_ROWS, Check, Control, Figure, Gate, Judge, Judgement, Reader
 from revenue_integrity.model.query import load_query
 from revenue_integrity.model.source import Source
 from revenue_integrity.settings import Settings
@@ -27,6 +27,7 @@ def landing_checks(stream: str, sources: tuple[Source, ...]) -> tuple[Check, ...
             Gate.PUBLISH,
             "Rows in the files of the month's batches are loaded, quarantined or exact duplicates: none is lost.",
             _judge("rows_are_conserved", "This is an error of ingestion: report it with the batches listed.", {"stream": stream}),
+            control=Control("Rows are lost between file and table.", "`batches`: the row counts", "data operations"),
         ),
         Check(
             "sources_have_delivered",
@@ -38,6 +39,7 @@ def landing_checks(stream: str, sources: tuple[Source, ...]) -> tuple[Check, ...
                 "Land a batch of the sources listed, or leave them out if the business does not have them.",
                 {"stream": stream, "sources": required},
             ),
+            control=Control("A source is missing and nobody notices.", "`batches`", "data operations"),
         ),
         Check(
             "quarantined_share_is_small",
@@ -45,6 +47,7 @@ def landing_checks(stream: str, sources: tuple[Source, ...]) -> tuple[Check, ...
             Gate.WARN,
             "Hardly any row of the month is quarantined.",
             _share(stream, "quarantine_warn_share"),
+            control=Control("Bad rows go unrepaired.", "`quarantine`", "data operations"),
         ),
         Check(
             "quarantined_share_is_bearable",
@@ -52,6 +55,7 @@ def landing_checks(stream: str, sources: tuple[Source, ...]) -> tuple[Check, ...
             Gate.PUBLISH,
             "Few enough rows of the month are quarantined for its figures to mean something.",
             _share(stream, "quarantine_publish_share"),
+            control=Control("Figures rest on too little of the data.", "`quarantine`", "data operations"),
         ),
     )
 

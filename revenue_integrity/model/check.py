@@ -6,7 +6,7 @@ results (``orchestration.check_factory``).
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -66,6 +66,71 @@ class Reader(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Control:
+    """What a check is for to those who answer for the figures; an auditor reads it in ``docs/controls.md``.
+
+    Attributes:
+        risk: what goes wrong if nobody looks, as a sentence.
+        evidence: where the rows behind its verdict stand, in the words of the page: datasets and columns in backquotes.
+        owner: the role that acts on it (``OWNERS``).
+    """
+
+    risk: str
+    evidence: str
+    owner: str
+
+
+OWNERS = ("data operations", "revenue accounting", "facilities", "controller")
+"""Roles that own controls; a deployment names the people."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A check that every stream has and that is judged where the work is done, not by a declaration of the stream.
+
+    Attributes:
+        name: what must be true, in words.
+        gate: what its failure stops.
+        description: what must be true, as a sentence.
+        control: what it is for.
+    """
+
+    name: str
+    gate: Gate
+    description: str
+    control: Control
+
+
+SCHEMA_HOLDS = Standing(
+    "schema_holds",
+    Gate.WRITE,
+    "Every row has the declared types, nulls, ranges and values, and its key is unique; of every computed table.",
+    Control(
+        "Wrong types, missing keys or doubled rows spoil everything behind.",
+        "the offending rows on the check",
+        "data operations",
+    ),
+)
+BATCHES_UNCHANGED = Standing(
+    "batch_digests_are_unchanged",
+    Gate.WRITE,
+    "Every batch has the SHA-256 that was recorded at first sight.",
+    Control(
+        "A delivered file is altered afterwards, and past figures move unseen.",
+        "`batches`: `digest`, `status`, `error`",
+        "data operations",
+    ),
+)
+MONTH_MAY_BE_PUBLISHED = Standing(
+    "month_may_be_published",
+    Gate.PUBLISH,
+    "Every check of gate write or publish passed on exactly what is published.",
+    Control("Readers see figures that failed a check.", "`published/_close/…/close.json`", "data operations"),
+)
+STANDING = (BATCHES_UNCHANGED, SCHEMA_HOLDS, MONTH_MAY_BE_PUBLISHED)
+"""The checks that every stream has beside those that it declares."""
+
 Judge = Callable[[Reader, date, Settings], Judgement]
 
 
@@ -79,6 +144,8 @@ class Check:
         gate: what its failure stops.
         description: what must be true, as a sentence.
         judge: evaluates it on the written month.
+        control: what it is for.
+        title: what people call it; by default its name in words.
     """
 
     name: str
@@ -86,3 +153,16 @@ class Check:
     gate: Gate
     description: str
     judge: Judge
+    _: KW_ONLY
+    control: Control
+    title: str = ""
+
+    @property
+    def heading(self) -> str:
+        """What people call it."""
+        return self.title or in_words(self.name)
+
+
+def in_words(name: str) -> str:
+    """Return a name as people write it: ``causes_add_up`` is *Causes add up*."""
+    return name.replace("_", " ").capitalize()

@@ -3,12 +3,13 @@
 Belongs here: the declaration that makes a stream known to everything shared. Does not belong here: any stream's content.
 """
 
+import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import date
 from functools import partial
 from graphlib import TopologicalSorter
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from revenue_integrity.errors import UsageError
 from revenue_integrity.model.check import Check
@@ -27,6 +28,29 @@ PublishingHook = Callable[["duckdb.DuckDBPyConnection", "Settings", date], None]
 
 
 @dataclass(frozen=True)
+class MonthFigure:
+    """A month of a stream in one number: columns of a published dataset, added up over the month.
+
+    Attributes:
+        name: its name, with the unit in it where that is cents (``revenue_cents``): the column of ``status``.
+        title: what people call it.
+        dataset: the published dataset.
+        columns: the columns that are added up; several are added to each other.
+        less: the columns whose sum is taken from that.
+        only: the values that other columns must have for a row to count (``{"recon": "erp_vs_mart"}``).
+        unit: whole cents, or exact currency units.
+    """
+
+    name: str
+    title: str
+    dataset: str
+    columns: tuple[str, ...]
+    less: tuple[str, ...] = ()
+    only: Mapping[str, str] = field(default_factory=dict)
+    unit: Literal["cents", "currency"] = "cents"
+
+
+@dataclass(frozen=True)
 class Stream:
     """A line of business data.
 
@@ -35,6 +59,7 @@ class Stream:
         sources: what arrives.
         rules: how each table is made, in any order.
         checks: what must be true of the tables.
+        title: what people call it; by default its name with a capital.
         prefix: what the names of datasets that every stream has begin with; by default its name.
         signed: which tables and measures a sign-off attests.
         extracts: which sources must have delivered at or after the cutoff.
@@ -43,6 +68,8 @@ class Stream:
         ledgers: tables that publishing itself fills, published like the others; no rule makes them, so they are never stale.
         before_publish: called before anything of a month is read for publication; must bear repetition after a crash.
         after_publish: called when readers see the new month; repeated until it has ended well.
+        figures: what status, the index of packs and alerts say of a month in one number each.
+        simulator: where its simulator is declared (``module:name``, loaded when a home is simulated); empty for none.
     """
 
     name: str
@@ -50,6 +77,7 @@ class Stream:
     rules: tuple[Rule, ...]
     checks: tuple[Check, ...]
     _: KW_ONLY
+    title: str = ""
     prefix: str | None = None
     signed: tuple[SignedTable, ...] = ()
     extracts: Extracts = field(default_factory=Extracts)
@@ -58,6 +86,8 @@ class Stream:
     ledgers: tuple[Table, ...] = ()
     before_publish: PublishingHook | None = None
     after_publish: PublishingHook | None = None
+    figures: tuple[MonthFigure, ...] = ()
+    simulator: str = ""
 
     def dataset(self, name: str) -> str:
         """Return what the stream's own of a dataset that every stream has is called (``checks``: ``cloud_checks``)."""
@@ -99,6 +129,12 @@ class Stream:
                 default=0,
             )
         return waves
+
+
+def loaded(place: str) -> Any:
+    """Return what stands at ``module:name``; the module is imported now, not when the place was written down."""
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 def checks_of(checks: Sequence[Check], table: Table) -> list[Check]:

@@ -13,7 +13,7 @@ import dagster as dg
 import pandas as pd
 
 from revenue_integrity import output
-from revenue_integrity.model.check import Check, Figure, Gate, Judgement
+from revenue_integrity.model.check import SCHEMA_HOLDS, Check, Figure, Gate, Judgement
 from revenue_integrity.model.table import Table
 
 GATE_KEY = "gate"
@@ -25,7 +25,7 @@ LARGEST = "largest"
 EXACT = "exact"
 """Metadata key of the figures that are no whole numbers, as exact text: Dagster plots floats, and a float is no money."""
 
-SCHEMA_CHECK = "schema_holds"
+SCHEMA_CHECK = SCHEMA_HOLDS.name
 """Name of the check that every table has: types, nulls, ranges, closed sets, unique key."""
 
 _SEVERITY = {
@@ -59,9 +59,8 @@ def spec(table: Table, name: str, gate: Gate, description: str, partitions: dg.P
 
 def check_specs(table: Table, checks: Sequence[Check], partitions: dg.PartitionsDefinition) -> list[dg.AssetCheckSpec]:
     """Return the specs of all checks that an asset evaluates itself: its schema check and its own."""
-    rules = f"Every row of {table.name} has the declared types, nulls, ranges and values, and its key is unique."
     own = [spec(table, check.name, check.gate, check.description, partitions) for check in checks]
-    return [spec(table, SCHEMA_CHECK, Gate.WRITE, rules, partitions), *own]
+    return [spec(table, SCHEMA_CHECK, Gate.WRITE, SCHEMA_HOLDS.description, partitions), *own]
 
 
 def result(table: Table, name: str, gate: Gate, judgement: Judgement) -> dg.AssetCheckResult:

@@ -22,7 +22,7 @@ from revenue_integrity.computing import ingestion
 from revenue_integrity.computing.manifests import publish_frame, publish_manifest
 from revenue_integrity.computing.publication_tables import checks_table, publication_table
 from revenue_integrity.landing.datasets import batches_table, quarantine_table
-from revenue_integrity.model.check import Gate, Judgement
+from revenue_integrity.model.check import MONTH_MAY_BE_PUBLISHED, Gate, Judgement
 from revenue_integrity.model.query import listed_days
 from revenue_integrity.model.signed import SignedTable
 from revenue_integrity.model.stream import Stream
@@ -37,7 +37,7 @@ from revenue_integrity.warehouse.hashing import canonical_digest, canonical_dige
 from revenue_integrity.warehouse.parts import others, publish_parts, remove_others
 from revenue_integrity.warehouse.storage import arrow_schema, ensure_table, hash_of_slices
 
-PUBLISHED_CHECK = "month_may_be_published"
+PUBLISHED_CHECK = MONTH_MAY_BE_PUBLISHED.name
 
 
 def publication_asset(
@@ -50,8 +50,7 @@ def publication_asset(
     """Return the asset that publishes a month of a stream when no check of gate write or publish stands in the way."""
     declared = publication_table(stream.name)
     made = [rule.table for rule in stream.rules_in_order()]
-    description = "Every check of gate write or publish has passed on exactly what is published."
-    may = check_factory.spec(declared, PUBLISHED_CHECK, Gate.PUBLISH, description, partitions)
+    may = check_factory.spec(declared, PUBLISHED_CHECK, Gate.PUBLISH, MONTH_MAY_BE_PUBLISHED.description, partitions)
 
     @dg.asset(
         key=asset_key(declared),

@@ -18,6 +18,7 @@ from revenue_integrity.computing.lineage import column_lineage
 from revenue_integrity.computing.staleness import present_fingerprint, raw_record, stale_days
 from revenue_integrity.computing.versions import version_of_rule
 from revenue_integrity.landing.datasets import batches_table, quarantine_table
+from revenue_integrity.model import check
 from revenue_integrity.model.check import Check, Gate, Judgement
 from revenue_integrity.model.query import Query
 from revenue_integrity.model.rule import Reads, Rule
@@ -43,7 +44,7 @@ ALL, SELECTED = "--all", "selected"
 DELIBERATE = ("", ALL, SELECTED)
 """Reasons of runs that somebody asked for: they let count what was set aside because it lay too far back."""
 
-BATCHES_UNCHANGED = "batch_digests_are_unchanged"
+BATCHES_UNCHANGED = check.BATCHES_UNCHANGED.name
 """Name of the check that no batch has changed since first sight."""
 
 
@@ -112,7 +113,7 @@ def landing_asset(
         manifest,
         BATCHES_UNCHANGED,
         Gate.WRITE,
-        "Every batch of the month has the bytes that were recorded at first sight.",
+        check.BATCHES_UNCHANGED.description,
         partitions,
     )
     declared = [

@@ -4,11 +4,10 @@ Belongs here: the list, and the deployment that it makes of a home. Does not bel
 when somebody asks for a stream, and not before: a command for one stream imports that one.
 """
 
-import importlib
 from functools import partial
 
 from revenue_integrity.model.deployment import Deployment
-from revenue_integrity.model.stream import Stream, Streams
+from revenue_integrity.model.stream import Streams, loaded
 from revenue_integrity.settings import Settings
 
 STREAMS = {
@@ -18,12 +17,6 @@ STREAMS = {
 """Where each stream is declared (module and name), by its name, in the order in which people see them."""
 
 
-def _load(place: str) -> Stream:
-    module, _, name = place.partition(":")
-    found: Stream = getattr(importlib.import_module(module), name)
-    return found
-
-
 def deployment_of(settings: Settings) -> Deployment:
     """Return the home that settings describe, with the streams that there are in it."""
-    return Deployment(settings, Streams({name: partial(_load, place) for name, place in STREAMS.items()}))
+    return Deployment(settings, Streams({name: partial(loaded, place) for name, place in STREAMS.items()}))

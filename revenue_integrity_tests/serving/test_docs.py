@@ -24,10 +24,11 @@ from typer.main import get_command
 
 from revenue_integrity.cli import program as cli
 from revenue_integrity.cli.dictionary import main as write_dictionary
-from revenue_integrity.model.check import Gate
+from revenue_integrity.model.check import OWNERS, Gate
 from revenue_integrity.orchestration import runner
 from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.check_factory import GATE_KEY
+from revenue_integrity.serving import controls
 from revenue_integrity.serving import dictionary as data_dictionary
 from revenue_integrity.serving import export as exports
 from revenue_integrity.settings import PREFIX, Settings
@@ -242,11 +243,20 @@ def test_composed_datasets_have_the_declared_columns(in_cloud_home: Settings) ->
         assert printed.splitlines()[0].split(",") == table.columns, table.name
 
 
-def test_the_command_writes_the_dictionary_and_needs_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert write_dictionary([str(tmp_path / "out.md")]) == 0
-    assert (tmp_path / "out.md").read_text(encoding="utf-8") == data_dictionary.markdown(SHIPPED.streams)
+def test_the_command_renews_dictionary_and_controls_and_needs_their_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "controls.md").write_text(
+        "# Controls\n<!-- checks: begin -->\nold\n<!-- checks: end -->\nEnd\n", encoding="utf-8"
+    )
+    assert write_dictionary([str(tmp_path)]) == 0
+    assert (tmp_path / "data_dictionary.md").read_text(encoding="utf-8") == data_dictionary.markdown(SHIPPED.streams)
+    page = (tmp_path / "controls.md").read_text(encoding="utf-8")
+    assert "old" not in page
+    assert "| `causes_add_up` | publish |" in page
+    assert page.endswith("<!-- checks: end -->\nEnd\n")
     assert write_dictionary([]) == 2
-    assert "Name the file" in capsys.readouterr().err
+    assert "Name the folder" in capsys.readouterr().err
 
 
 # -- consume.md
@@ -511,12 +521,18 @@ def test_every_check_is_a_control_with_its_gate_and_none_is_invented() -> None:
     assert set(dict(listed).values()) == {gate.value for gate in Gate}
 
 
+def test_the_tables_of_checks_are_what_the_checks_declare() -> None:
+    page = (DOCS / "controls.md").read_text(encoding="utf-8")
+    assert page == controls.renewed(page, SHIPPED.streams), "docs/controls.md is stale: renew it with `make dictionary`"
+    with pytest.raises(ValueError, match="needs the lines"):
+        controls.renewed("# Controls\n", SHIPPED.streams)
+
+
 def test_every_control_has_risk_evidence_and_owner() -> None:
-    owners = {"data operations", "revenue accounting", "facilities", "controller"}
     for row in _control_rows():
         assert len(row) == (6 if row[0].startswith("`") else 5), row
         assert all(row), row
-        assert row[-1] in owners, row
+        assert row[-1] in OWNERS, row
 
 
 def test_what_controls_name_as_evidence_exists() -> None:

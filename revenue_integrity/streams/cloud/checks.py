@@ -9,7 +9,7 @@ from functools import partial
 
 from revenue_integrity.close.evidence import extracts_cover_cutoff, no_batch_is_rejected
 from revenue_integrity.close.judgement import sql_check
-from revenue_integrity.model.check import Check, Gate
+from revenue_integrity.model.check import Check, Control, Gate
 from revenue_integrity.model.signed import Extracts
 from revenue_integrity.streams.cloud import recon, schemas
 from revenue_integrity.streams.cloud.sources import CLOUD_INVOICES, STREAM
@@ -30,6 +30,11 @@ CHECKS: tuple[Check, ...] = (
         "Look at the batches listed; to let them count, run `revenue-integrity run --months` with this month and `--all`, or"
         " backfill the month in the UI.",
         lists="offenders",
+        control=Control(
+            "Very late rows never count, and nobody knows.",
+            "the offending rows on the check; setting `cloud_lookback_days`",
+            "data operations",
+        ),
     ),
     _check(
         "versions_do_not_conflict",
@@ -38,6 +43,7 @@ CHECKS: tuple[Check, ...] = (
         "No two versions of an event have the same ingested_at and another content; where they do, the later arrival counts.",
         "Ask the sending system which version of the events listed holds, and land it with a later ingested_at.",
         lists="offenders",
+        control=Control("Which of two versions counts was chance.", "`cloud_event_outcomes`: `outcome`", "data operations"),
     ),
     _check(
         "stages_agree",
@@ -46,6 +52,9 @@ CHECKS: tuple[Check, ...] = (
         "On every day the events that count, account_service_day and daily_account_cost have the same rows and cost, exactly.",
         _PROGRAM_ERROR,
         lists="offenders",
+        control=Control(
+            "An aggregate differs from its events.", "`account_service_day`, `daily_account_cost`", "data operations"
+        ),
     ),
     _check(
         "events_are_conserved",
@@ -54,6 +63,11 @@ CHECKS: tuple[Check, ...] = (
         "Every row that was read survives, or is superseded, a duplicate, deleted, quarantined or set aside, in rows and cost.",
         _PROGRAM_ERROR,
         lists="always",
+        control=Control(
+            "A delivered row is lost, or its cost counted twice.",
+            "`cloud_event_outcomes`, `cloud_events`, `quarantine`",
+            "data operations",
+        ),
     ),
     _check(
         "costs_have_their_sign",
@@ -63,6 +77,9 @@ CHECKS: tuple[Check, ...] = (
         "If credits come as events, set billing_events_cost_sign to signed; otherwise report the batches listed.",
         lists="always",
         settings=("billing_events_cost_sign",),
+        control=Control(
+            "A sign error makes a cost a credit.", "`cloud_events`; setting `billing_events_cost_sign`", "data operations"
+        ),
     ),
     _check(
         "delivered_days_are_not_empty",
@@ -71,6 +88,11 @@ CHECKS: tuple[Check, ...] = (
         "A day for which rows were delivered has costs, unless good rows of it were withdrawn, moved, overwritten or set aside.",
         "See `revenue-integrity quarantine` for the reasons; correct the rows of the days listed and land them again.",
         lists="always",
+        control=Control(
+            "A day whose rows were all refused looks like a day without usage.",
+            "`quarantine`, `daily_account_cost`",
+            "data operations",
+        ),
     ),
     _check(
         "costs_move_believably",
@@ -80,6 +102,11 @@ CHECKS: tuple[Check, ...] = (
         "Compare the days listed with what the tenant used: a delivery may be missing, doubled or in another unit.",
         lists="offenders",
         settings=("cost_jump_factor", "cost_jump_days", "cost_jump_min_days"),
+        control=Control(
+            "A delivery is missing, doubled or in another unit.",
+            "`daily_account_cost`; setting `cost_jump_factor`",
+            "data operations",
+        ),
     ),
     _check(
         "days_are_complete",
@@ -88,6 +115,7 @@ CHECKS: tuple[Check, ...] = (
         "For every tenant and day with costs, all expected sources have delivered since the end of the day.",
         "Wait for the sources that are late, or ask for them; the setting expected_sources says who is expected.",
         lists="offenders",
+        control=Control("A half day is taken for a cheap one.", "`daily_account_cost`: `data_complete`", "data operations"),
     ),
     _check(
         "look_ups_are_complete",
@@ -96,6 +124,7 @@ CHECKS: tuple[Check, ...] = (
         "Every account and service of the month is in the look-ups; what is not stands under unknown.",
         "Land accounts and services with the names listed; the month recomputes without touching a day.",
         lists="always",
+        control=Control("Costs cannot be charged on.", "`cloud_month`: `billing_owner`, `service_category`", "data operations"),
     ),
     _check(
         "invoices_tie",
@@ -104,6 +133,11 @@ CHECKS: tuple[Check, ...] = (
         "Every invoice equals the charges that name it, within the tolerance (reconciliation cloud_invoices).",
         "Settle the invoices listed with the provider, or land what is missing; the month recomputes.",
         lists="offenders",
+        control=Control(
+            "An invoice is paid that the charges do not bear out.",
+            "`cloud_recon_results`; setting `invoice_tolerance`",
+            "controller",
+        ),
     ),
     _check(
         "charges_are_invoiced",
@@ -112,6 +146,7 @@ CHECKS: tuple[Check, ...] = (
         "No charge of the billing period waits for its invoice.",
         "Wait for the invoices, or for the export that names them; nothing is lost meanwhile.",
         lists="offenders",
+        control=Control("Charges wait for an invoice for ever.", "`cloud_recon_summary`: `not_invoiced_value`", "controller"),
     ),
     Check(
         "cloud_invoices_cover_cutoff",
@@ -119,6 +154,7 @@ CHECKS: tuple[Check, ...] = (
         Gate.SIGN_OFF,
         "Invoices have been delivered at or after the cutoff, where they are delivered at all.",
         extracts_cover_cutoff(STREAM, EXTRACTS),
+        control=Control("The month is signed before its invoices are in.", "`batches`: `arrival`", "data operations"),
     ),
     Check(
         "no_batch_is_rejected",
@@ -126,5 +162,8 @@ CHECKS: tuple[Check, ...] = (
         Gate.SIGN_OFF,
         "No batch between the month's first day and its cutoff is rejected or holds refused rows without a month.",
         no_batch_is_rejected(STREAM),
+        control=Control(
+            "Something delivered for the month was never read.", "`batches`: `status`; `quarantine`", "data operations"
+        ),
     ),
 )

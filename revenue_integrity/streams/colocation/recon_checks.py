@@ -8,7 +8,7 @@ from functools import partial
 
 from revenue_integrity.close.evidence import extracts_cover_cutoff, no_batch_is_rejected
 from revenue_integrity.close.judgement import sql_check
-from revenue_integrity.model.check import Check, Gate
+from revenue_integrity.model.check import Check, Control, Gate
 from revenue_integrity.model.signed import Extracts
 from revenue_integrity.streams.colocation.recon import TABLES
 
@@ -28,6 +28,7 @@ RECON_CHECKS: tuple[Check, ...] = (
         Gate.PUBLISH,
         "Every charge of every power bill equals its allocation, to the cent (reconciliation power_bill_vs_allocated).",
         _PROGRAM_ERROR,
+        control=Control("Power cost is not carried by anybody.", "`recon_results`: `power_bill_vs_allocated`", "controller"),
     ),
     _check(
         "mrr_bridge_ties",
@@ -35,6 +36,7 @@ RECON_CHECKS: tuple[Check, ...] = (
         Gate.PUBLISH,
         "For every customer, MRR equals last month's closing and the movements, to the cent (reconciliation mrr_bridge).",
         _PROGRAM_ERROR,
+        control=Control("The bridge hides a change of the past.", "`recon_results`: `mrr_bridge`", "controller"),
     ),
     _check(
         "metered_energy_is_billed_energy",
@@ -43,6 +45,11 @@ RECON_CHECKS: tuple[Check, ...] = (
         "Every site's bill is within tolerance of metered energy at its recent ratio (reconciliation metered_vs_billed_kwh).",
         "Compare the meters of the sites listed with their bills: a missing meter, a wrong reading or a wrong bill.",
         lists="always",
+        control=Control(
+            "The supplier bills energy that was not drawn, or a meter fails.",
+            "`recon_results`: `metered_vs_billed_kwh`",
+            "facilities",
+        ),
     ),
     _check(
         "causes_add_up",
@@ -50,6 +57,7 @@ RECON_CHECKS: tuple[Check, ...] = (
         Gate.PUBLISH,
         "For every row of a reconciliation with causes, they add up to its variance, and the two ends of each move to 0.",
         _PROGRAM_ERROR,
+        control=Control("An explanation explains more or less than the variance.", "`recon_causes`", "controller"),
     ),
     _check(
         "every_variance_is_explained",
@@ -58,6 +66,7 @@ RECON_CHECKS: tuple[Check, ...] = (
         "Every cent of variance has a named cause with evidence.",
         "Look at the rows listed: correct the ERP line, the contract or the mapping, land it, and the month recomputes.",
         lists="always",
+        control=Control("Money differs and nobody knows why.", "`recon_causes`: `unexplained`", "revenue accounting"),
     ),
     _check(
         "erp_vs_mart_is_within_materiality",
@@ -67,6 +76,7 @@ RECON_CHECKS: tuple[Check, ...] = (
         "Have the largest causes corrected in the ERP (rebill, credit, mapping), or waive with a reason.",
         lists="always",
         settings=_MATERIALITY,
+        control=Control("Billing is materially wrong.", "`recon_summary`, `recon_causes`: `erp_vs_mart`", "revenue accounting"),
     ),
     _check(
         "erp_vs_allocated_power_is_within_materiality",
@@ -76,6 +86,9 @@ RECON_CHECKS: tuple[Check, ...] = (
         "Have the booking corrected (accrual, reversal, bill), or waive with a reason.",
         lists="always",
         settings=_MATERIALITY,
+        control=Control(
+            "Power cost is booked materially wrong.", "`recon_summary`, `recon_causes`: `erp_vs_allocated_power`", "controller"
+        ),
     ),
     _check(
         "unmapped_lines_are_within_materiality",
@@ -85,6 +98,9 @@ RECON_CHECKS: tuple[Check, ...] = (
         "Land mapping rows for the codes and references listed; the lines resolve by themselves.",
         lists="always",
         settings=_MATERIALITY,
+        control=Control(
+            "Revenue is booked that belongs to no contract.", "`invoice_lines`: `mapping_status`", "revenue accounting"
+        ),
     ),
     _check(
         "power_bills_are_final_or_booked",
@@ -94,6 +110,7 @@ RECON_CHECKS: tuple[Check, ...] = (
         "Land the final bill of the sites listed, or have the accrual booked.",
         lists="always",
         settings=("tolerance_cents", "tolerance_share"),
+        control=Control("Cost is missing from the month.", "`power_bills`: `is_accrued`; raw `erp_power_costs`", "controller"),
     ),
     Check(
         "erp_extract_covers_cutoff",
@@ -101,6 +118,7 @@ RECON_CHECKS: tuple[Check, ...] = (
         Gate.SIGN_OFF,
         "Every ERP source has delivered a batch at or after the cutoff.",
         extracts_cover_cutoff("colocation", EXTRACTS),
+        control=Control("The month is signed on an extract that ends too early.", "`batches`: `arrival`", "data operations"),
     ),
     _check(
         "erp_control_totals_tie",
@@ -108,6 +126,7 @@ RECON_CHECKS: tuple[Check, ...] = (
         Gate.SIGN_OFF,
         "The ERP's own latest count and sum of the month's lines equal what arrived here, where it delivers them.",
         "Land the missing lines (or the extract again): the ERP knows others than arrived here.",
+        control=Control("The extract is incomplete.", "raw `erp_control_totals`, `erp_invoices`", "data operations"),
     ),
     Check(
         "no_batch_is_rejected",
@@ -115,6 +134,9 @@ RECON_CHECKS: tuple[Check, ...] = (
         Gate.SIGN_OFF,
         "No batch between the month's first day and its cutoff is rejected or holds refused rows without a month.",
         no_batch_is_rejected("colocation"),
+        control=Control(
+            "Something delivered for the month was never read.", "`batches`: `status`; `quarantine`", "data operations"
+        ),
     ),
     _check(
         "late_postings_are_within_materiality",
@@ -124,5 +146,6 @@ RECON_CHECKS: tuple[Check, ...] = (
         "They are recognized in a later period: see close_bridge, and ask why they came late.",
         lists="always",
         settings=_MATERIALITY,
+        control=Control("The close comes too early for its postings.", "`close_bridge`: `late_cents`", "revenue accounting"),
     ),
 )
