@@ -90,7 +90,7 @@ def present_fingerprint(rule: Rule, month: date, catalog: Catalog, settings: Set
 def raw_record(source: Source, month: date, catalog: Catalog, manifest: Manifest) -> dict[str, Any]:
     """Return what goes on record of a raw partition: the batches that touch it, and the rows that matter to it."""
     touching = manifest.fingerprint(source.name, month)
-    rows = catalog.slice_hash(source.name, month) or ABSENT
+    rows = catalog.slice_hash(source.dataset, month) or ABSENT
     return {
         "made_from": sha256_of([touching, rows]),
         "content_hash": sha256_of(rows),
@@ -104,7 +104,7 @@ def new_batches(stream: Stream, month: date, catalog: Catalog, manifest: Manifes
     """Return the batches that touch a month and were not there when its raw partitions were recorded."""
     found: set[str] = set()
     for source in stream.sources:
-        recorded = catalog.partition(f"raw.{source.name}", month)
+        recorded = catalog.partition(f"raw.{source.dataset}", month)
         known = recorded.inputs if recorded else {}
         found |= {batch_id for batch_id, digest in manifest.batches(source.name, month) if known.get(batch_id) != digest}
     return sorted(found)
@@ -117,7 +117,7 @@ def due_months(stream: Stream, catalog: Catalog, settings: Settings) -> list[dat
     service months has delivered, all months are due.
     """
     latest = max(
-        (month for source in stream.sources if source.has_month for month in catalog.slice_months(source.name)), default=None
+        (month for source in stream.sources if source.has_month for month in catalog.slice_months(source.dataset)), default=None
     )
     return [month for month in settings.months if latest is None or month <= latest]
 
@@ -127,12 +127,12 @@ def stale_sources(stream: Stream, wanted: Sequence[date], catalog: Catalog, mani
     stale = []
     for source in stream.sources:
         for month in wanted:
-            recorded = catalog.partition(f"raw.{source.name}", month)
+            recorded = catalog.partition(f"raw.{source.dataset}", month)
             present = raw_record(source, month, catalog, manifest)
             if recorded is None:
-                stale.append(StalePartition(f"raw.{source.name}", month, "never computed"))
+                stale.append(StalePartition(f"raw.{source.dataset}", month, "never computed"))
             elif recorded.fingerprint != present["made_from"]:
-                stale.append(StalePartition(f"raw.{source.name}", month, "batches changed"))
+                stale.append(StalePartition(f"raw.{source.dataset}", month, "batches changed"))
     return stale
 
 
@@ -156,7 +156,7 @@ def stale_partitions(stream: Stream, wanted: Sequence[date], catalog: Catalog, s
 def behind(stream: Stream, tables: Collection[str] | None) -> frozenset[str]:
     """Return tables of a month and everything of the same month that is made from them (``None``: everything)."""
     if tables is None:
-        sources = (f"raw.{source.name}" for source in stream.sources)
+        sources = (f"raw.{source.dataset}" for source in stream.sources)
         return frozenset([*sources, *(rule.table.qualified for rule in stream.rules)])
     found = set(tables)
     for rule in stream.rules_in_order():

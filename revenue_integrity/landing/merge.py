@@ -81,8 +81,8 @@ class Merge:
         self._source = source
         self._staged = staged
         self._changed = sorted({r.lookup.name for r in source.references} & set(changed_lookups))
-        self._raw = f"raw.{source.name}"
-        self._held = f"meta.held_{source.name}"
+        self._raw = f"raw.{source.dataset}"
+        self._held = f"meta.held_{source.dataset}"
         self._row = ", ".join([*map(name, source.values), *LINEAGE])
         self._key = ", ".join(map(name, source.key))
         self._month = "month" if source.has_month else "cast(null as DATE) as month"
@@ -438,7 +438,7 @@ class Merge:
         starts = self._source.starts
         if not starts:
             return
-        kept, by, day = f"meta.starts_{self._source.name}", ", ".join(map(name, starts.by)), name(starts.day)
+        kept, by, day = f"meta.starts_{self._source.dataset}", ", ".join(map(name, starts.by)), name(starts.day)
         stirred = " union ".join(f"select {by} from landing_{rows}" for rows in ("again", "standing", "resolved"))
         self._make("stirred", stirred)
         self._make(

@@ -23,7 +23,7 @@ def restore_raw(
     """Give rows that went to quarantine after they had been loaded the text that they came with, from their files."""
     for source in sources:
         lacking = connection.execute(
-            f"select distinct batch_id from meta.held_{source.name} where raw is null and not is_duplicate order by all"
+            f"select distinct batch_id from meta.held_{source.dataset} where raw is null and not is_duplicate order by all"
         ).fetchall()
         if lacking:
             _restore_raw_of(connection, source, currency, [batch_id for (batch_id,) in lacking], found)
@@ -36,7 +36,7 @@ def _restore_raw_of(
     batch_ids: Sequence[str],
     found: Mapping[str, FoundBatch],
 ) -> None:
-    held = f"meta.held_{source.name}"
+    held = f"meta.held_{source.dataset}"
     lacking = "raw is null and not is_duplicate"
     wanted = connection.sql(f"select batch_id, file_name, row_number from {held} where {lacking}").to_arrow_table()
     # Reading on a connection of its own: an error would end this transaction, and reading falls back after errors.
@@ -86,6 +86,6 @@ def _condition(connection: duckdb.DuckDBPyConnection, source: Source, lacking: s
     """Return SQL that holds for few rows beside those that are wanted, so that not every row of a file is kept."""
     column = name(source.key[0])
     values = connection.execute(
-        f"select distinct {column}::VARCHAR from meta.held_{source.name} where {lacking} limit {_WANTED + 1}"
+        f"select distinct {column}::VARCHAR from meta.held_{source.dataset} where {lacking} limit {_WANTED + 1}"
     ).fetchall()
     return f"{column}::VARCHAR in ({', '.join(quote(value) for (value,) in values)})" if len(values) <= _WANTED else "true"

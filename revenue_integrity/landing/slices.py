@@ -37,7 +37,7 @@ def forget(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
 
 
 def _names(source: Source) -> list[str]:
-    return [source.name, *([source.starts.name] if source.starts else []), *(reach.name for reach in source.reaches)]
+    return [source.dataset, *([source.starts.name] if source.starts else []), *(reach.name for reach in source.reaches)]
 
 
 def refresh(
@@ -97,13 +97,13 @@ def _refresh_months(connection: duckdb.DuckDBPyConnection, source: Source, month
     listed = ", ".join(f"DATE '{month}'" for month in months)
     if listed:
         which = f"month in ({listed})"
-        rows = f"select r.month, {_row_hash(source)} as hash from raw.{source.name} as r where r.{which} group by r.month"
-        _replace(connection, source, source.name, which, rows)
+        rows = f"select r.month, {_row_hash(source)} as hash from raw.{source.dataset} as r where r.{which} group by r.month"
+        _replace(connection, source, source.dataset, which, rows)
 
 
 def mattering(source: Source) -> str:
     """Return SQL for the months ``m`` and the rows ``r`` of a source without a service month that matter to each."""
-    return f"{_months(source)} as m inner join raw.{source.name} as r on ({source.matters})"
+    return f"{_months(source)} as m inner join raw.{source.dataset} as r on ({source.matters})"
 
 
 def _months(source: Source) -> str:
@@ -112,7 +112,7 @@ def _months(source: Source) -> str:
 
 def _refresh_mattering(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
     rows = f"select m.month, {_row_hash(source)} as hash from {mattering(source)} group by m.month"
-    _replace(connection, source, source.name, "true", rows)
+    _replace(connection, source, source.dataset, "true", rows)
     connection.execute("delete from meta.batch_months where starts_with(batch_id, ?)", [source.prefix])
     connection.execute(
         f"insert into meta.batch_months select r.batch_id, m.month, count(*), 0, 0, 0 from {mattering(source)} group by all"
@@ -127,7 +127,7 @@ def _refresh_starts(connection: duckdb.DuckDBPyConnection, source: Source) -> No
     rows = f"""
         select m.month, {_hash(columns)} as hash
         from {_months(source)} as m
-        inner join meta.starts_{source.name} as s on s.first_day <= m.month_end
+        inner join meta.starts_{source.dataset} as s on s.first_day <= m.month_end
         group by m.month
     """
     _replace(connection, source, starts.name, "true", rows)

@@ -55,9 +55,9 @@ def drop(connection: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> No
     """Drop the tables of some sources: they are built again."""
     connection.execute("drop view if exists meta.quarantine")
     for source in sources:
-        connection.execute(f"drop table if exists raw.{source.name}")
-        connection.execute(f"drop table if exists meta.held_{source.name}")
-        connection.execute(f"drop table if exists meta.starts_{source.name}")
+        connection.execute(f"drop table if exists raw.{source.dataset}")
+        connection.execute(f"drop table if exists meta.held_{source.dataset}")
+        connection.execute(f"drop table if exists meta.starts_{source.dataset}")
     for lookup in lookups_of(sources):
         connection.execute(f"drop table if exists meta.lookup_{lookup.name}")
     connection.execute("delete from meta.ingestion where list_contains(?, stream)", [_streams(sources)])
@@ -72,10 +72,10 @@ def create(connection: duckdb.DuckDBPyConnection, sources: Sequence[Source], set
             for column in declared.columns
         )
         if not source.is_kept_in_files:
-            connection.execute(f"create table raw.{source.name} ({columns})")
+            connection.execute(f"create table raw.{source.dataset} ({columns})")
         values = ", ".join(f"{name(column)} {source.sql_type(column)}" for column in source.values)
         connection.execute(f"""
-            create table meta.held_{source.name} (
+            create table meta.held_{source.dataset} (
                 {values}, batch_id VARCHAR not null, arrival TIMESTAMPTZ not null, file_name VARCHAR not null,
                 row_number BIGINT not null, is_duplicate BOOLEAN not null, static_errors VARCHAR,
                 reference_errors VARCHAR, raw VARCHAR
@@ -83,7 +83,7 @@ def create(connection: duckdb.DuckDBPyConnection, sources: Sequence[Source], set
         """)
         if source.starts:
             by = ", ".join(f"{name(column)} {source.sql_type(column)} not null" for column in source.starts.by)
-            connection.execute(f"create table meta.starts_{source.name} ({by}, first_day DATE not null)")
+            connection.execute(f"create table meta.starts_{source.dataset} ({by}, first_day DATE not null)")
     for lookup in lookups_of(sources):
         connection.execute(f"create table meta.lookup_{lookup.name} as {lookup.sql} limit 0")
     for stream in _streams(sources):

@@ -319,6 +319,11 @@ class Source:
         return {column.stored: column.sql_type for column in self.columns}.get(stored, "DATE")
 
     @property
+    def dataset(self) -> str:
+        """The name of its raw table, and of its slice: what tables and fingerprints know it by."""
+        return self.name
+
+    @property
     def prefix(self) -> str:
         """The beginning of its batch ids."""
         return f"{self.stream}/{self.name}/"
@@ -352,7 +357,7 @@ def raw_table(source: Source) -> Table:
     return table(
         source.stream,
         "raw",
-        source.name,
+        source.dataset,
         source.description,
         ("batch_id", "file_name", "row_number"),
         columns,

@@ -224,7 +224,7 @@ def _rows_of_source(connection: duckdb.DuckDBPyConnection, source: Source, month
         return int(kept)
     of_month = "where month = $month" if source.has_month else ""
     given = {"month": month} if source.has_month else {}
-    ((rows,),) = connection.execute(f"select count(*) from raw.{source.name} {of_month}", given).fetchall()
+    ((rows,),) = connection.execute(f"select count(*) from raw.{source.dataset} {of_month}", given).fetchall()
     return int(rows)
 
 
