@@ -26,8 +26,10 @@ from revenue_integrity import months
 from revenue_integrity.close.ledger import Action, Entry, Finding, Ledger, exclusive, signed_path
 from revenue_integrity.errors import IntegrityError, LedgerError, PublishError
 from revenue_integrity.files import sync
+from revenue_integrity.model.table import Table
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse.catalog import canonical_json
+from revenue_integrity.warehouse.former_names import with_present_names
 from revenue_integrity.warehouse.storage import exact_frame
 
 MANIFEST = "manifest.json"
@@ -113,20 +115,23 @@ def read_manifest(settings: Settings, month: date, version: int) -> dict[str, An
         raise IntegrityError(f"{directory / MANIFEST} is no manifest", _RESTORE) from error
 
 
-def read_frozen(settings: Settings, month: date, version: int, dataset: str) -> pd.DataFrame:
-    """Return the rows of a dataset as they were signed.
+def read_frozen(settings: Settings, month: date, version: int, dataset: str | Table) -> pd.DataFrame:
+    """Return the rows of a dataset as they were signed; by its declaration with the columns of today, by its name as they stand.
 
     Raises:
         PublishError: there is no such version, or it has no such dataset.
         IntegrityError: the file is not the one that was frozen.
     """
+    table = None if isinstance(dataset, str) else dataset
+    dataset = dataset if isinstance(dataset, str) else dataset.name
     listed = read_manifest(settings, month, version)["files"]
     file = frozen_path(settings, month, version) / f"{dataset}.parquet"
     if file.name not in listed:
         raise PublishError(f"'{dataset}' is no part of {months.label(month)} v{version}", "See its manifest for what it holds")
     if not file.is_file() or _sha256(file) != listed[file.name]["sha256"]:
         raise IntegrityError(f"{file} is not the file that was signed", _RESTORE)
-    return exact_frame(pq.read_table(file, partitioning=None))
+    rows = pq.read_table(file, partitioning=None)
+    return exact_frame(rows if table is None else with_present_names(table, rows))
 
 
 def verify_frozen(settings: Settings) -> list[Finding]:

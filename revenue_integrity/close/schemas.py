@@ -22,13 +22,18 @@ CURRENT = "current"
 STATUSES = ("matched", "within_tolerance", "breach")
 """How a row's variance stands against its tolerance."""
 
-UNITS = ("cents", "wh", "count", "usd")
-"""What a reconciliation compares."""
+UNITS = ("cents", "wh", "count")
+"""What a reconciliation in whole units compares; one of exact amounts compares units of the currency, by its code in small."""
 
 _Value = Callable[..., pa.Column]
 
 _whole: _Value = partial(column.integer, unit="unit of the row")
 _exact: _Value = partial(column.decimal, unit="unit of the row", places=12, digits=38)
+
+
+def _unit(*, exact: bool) -> pa.Column:
+    said = "What is compared."
+    return column.text("unit", said, pattern="[a-z]{3}") if exact else column.text("unit", said, isin=UNITS)
 
 
 def _row(recons: tuple[str, ...], grain: str = "customer, contract, site, charge type") -> list[pa.Column]:
@@ -79,7 +84,7 @@ def results_table(
         [
             *(_row(recons, ", ".join(str(each.name) for each in grain)) if grain else _row(recons)),
             *grain,
-            column.text("unit", "What is compared.", isin=UNITS),
+            _unit(exact=exact_values),
             column.money("left_cents", "Left side, where the unit is cents.", null=True),
             column.money("right_cents", "Right side, where the unit is cents.", null=True),
             column.money("variance_cents", "Left less right, where the unit is cents.", null=True),
@@ -113,7 +118,7 @@ def summary_table(
             column.month(),
             column.text("recon", "The reconciliation.", isin=recons),
             column.text("view", "Postings by the cutoff, or all of them.", isin=(AS_OF_CLOSE, CURRENT)),
-            column.text("unit", "What is compared.", isin=UNITS),
+            _unit(exact=exact_values),
             column.integer("rows", "Rows.", unit="rows"),
             column.integer("matched", "Rows without a variance.", unit="rows"),
             column.integer("within_tolerance", "Rows whose variance nobody must act on.", unit="rows"),

@@ -574,7 +574,7 @@ def _frozen(settings: Settings, month: date, version: int, signed: Sequence[Sign
     """Return the signed tables of a version; one that it does not hold, for its stream was not in use yet, has no rows."""
     held = freeze.read_manifest(settings, month, version)["files"]
     return {
-        each.table.name: freeze.read_frozen(settings, month, version, each.table.name)
+        each.table.name: freeze.read_frozen(settings, month, version, each.table)
         if f"{each.table.name}.parquet" in held
         else _no_rows(each.table)
         for each in signed
@@ -587,8 +587,7 @@ def _present(deployment: Deployment, month: date, signed: Sequence[SignedTable])
     frames: dict[str, pd.DataFrame] = {each.table.name: _no_rows(each.table) for each in signed}
     published = [stream for stream in streams if publish.closed_hashes(settings, stream.name, month)]
     for stream in published or streams:
-        names = [each.table.name for each in stream.signed]
-        frames |= publish.read_together(settings, stream.name, month, names)
+        frames |= publish.read_together(settings, stream.name, month, [each.table for each in stream.signed])
     return frames
 
 

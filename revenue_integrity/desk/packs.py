@@ -90,15 +90,21 @@ _TOTALS: dict[tuple[Path, str, date, tuple[str, ...]], dict[str, pd.DataFrame]] 
 """Totals that this process has read, by the hashes of what they are made from: each pack shows those of all months before it."""
 
 
-def _totals_of(settings: Settings, stream: str, month: date) -> dict[str, pd.DataFrame]:
+def _totals_of(settings: Settings, stream: Stream, month: date) -> dict[str, pd.DataFrame]:
     """Return small frames of a month of a stream: what trends show of it, by the names of ``PackData.history``."""
-    closed = publish.closed_hashes(settings, stream, month)
-    shown = [name for name in TRENDS[stream] if name in closed]
-    key = (settings.published_path, stream, month, tuple(closed[name] for name in shown))
+    closed = publish.closed_hashes(settings, stream.name, month)
+    shown = [name for name in TRENDS[stream.name] if name in closed]
+    key = (settings.published_path, stream.name, month, tuple(closed[name] for name in shown))
     if key not in _TOTALS:
-        frames = publish.read_together(settings, stream, month, shown)
-        _TOTALS[key] = _cloud_totals(frames) if stream == "cloud" else _totals(frames)
+        frames = _read(settings, stream, month, shown)
+        _TOTALS[key] = _cloud_totals(frames) if stream.name == "cloud" else _totals(frames)
     return _TOTALS[key]
+
+
+def _read(settings: Settings, stream: Stream, month: date, names: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """Return datasets of a month of a stream that belong together, with the columns of today."""
+    tables = {table.name: table for table in stream.published_tables}
+    return publish.read_together(settings, stream.name, month, [tables[name] for name in names])
 
 
 def _totals(frames: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
@@ -117,7 +123,7 @@ def _cloud_totals(frames: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     costs = frames.get("cloud_month")
     if costs is None or costs.empty:
         return {}
-    sums = sorted(added_up(costs, ("tenant_id",), "total_cost_usd").items())
+    sums = sorted(added_up(costs, ("tenant_id",), "total_cost").items())
     rows = [{"tenant_id": tenant, "total_cost": cost} for (tenant,), cost in sums]
     return {"cloud_cost": pd.DataFrame(rows, dtype=object).assign(month=costs["month"].iloc[0])}
 
@@ -140,7 +146,7 @@ class Packs:
         facts, streams = row.facts, self._streams(row.facts.month)
         tables: dict[str, pd.DataFrame] = {}
         for stream in streams:
-            tables |= publish.read_together(self._settings, stream.name, facts.month, self._datasets(stream, facts.month))
+            tables |= _read(self._settings, stream, facts.month, self._datasets(stream, facts.month))
         for name, columns in _RUN_TIME_COLUMNS.items():
             if name in tables:
                 tables[name] = tables[name].drop(columns=columns)
@@ -250,7 +256,7 @@ class Packs:
         found: dict[str, list[pd.DataFrame]] = {}
         for stream in streams:
             for each in self._months_shown(stream, month):
-                for name, frame in _totals_of(self._settings, stream.name, each).items():
+                for name, frame in _totals_of(self._settings, stream, each).items():
                     if not frame.empty:
                         found.setdefault(name, []).append(frame)
         history = {name: pd.concat(frames, ignore_index=True) for name, frames in found.items()}
@@ -259,8 +265,8 @@ class Packs:
     def _costs_before(self, streams: Sequence[Stream], month: date) -> dict[str, pd.DataFrame]:
         """Return the cloud costs of the month before by account and service, where they are published."""
         before = months.add(month, -1)
-        names = [stream.name for stream in streams if "cloud_month" in publish.closed_hashes(self._settings, stream.name, before)]
-        frames = [publish.read_together(self._settings, name, before, ["cloud_month"]) for name in names]
+        known = [stream for stream in streams if "cloud_month" in publish.closed_hashes(self._settings, stream.name, before)]
+        frames = [_read(self._settings, stream, before, ["cloud_month"]) for stream in known]
         return frames[0] if frames else {}
 
     def _restatement(self, row: close.CloseRow) -> pd.DataFrame:

@@ -53,10 +53,10 @@ def status_frame(deployment: Deployment, wanted: Sequence[date]) -> pd.DataFrame
     ``unexplained`` make up; late is signed; cloud_cost is in currency units, exact.
     """
     settings = deployment.settings
-    figures = _sums(settings, "contract_month", wanted, ("revenue_cents", "margin_cents", "mrr_cents"))
-    recon = _variances(settings, wanted)
-    late = _sums(settings, "close_bridge", wanted, ("late_cents",))
-    cloud = _cloud_costs(settings, wanted)
+    figures = _sums(deployment, "contract_month", wanted, ("revenue_cents", "margin_cents", "mrr_cents"))
+    recon = _variances(deployment, wanted)
+    late = _sums(deployment, "close_bridge", wanted, ("late_cents",))
+    cloud = _cloud_costs(deployment, wanted)
     refused = _quarantined(settings)
     rows = [
         {
@@ -94,15 +94,16 @@ def _why(row: CloseRow) -> str:
     return failing or warnings
 
 
-def _published(settings: Settings, dataset: str, wanted: Sequence[date]) -> pd.DataFrame | None:
+def _published(deployment: Deployment, dataset: str, wanted: Sequence[date]) -> pd.DataFrame | None:
+    tables = {table.name: table for stream in deployment.streams for table in stream.published_tables}
     try:
-        return publish.read_published(settings, dataset, wanted)
+        return publish.read_published(deployment.settings, tables.get(dataset, dataset), wanted)
     except PublishError:
         return None
 
 
-def _sums(settings: Settings, dataset: str, wanted: Sequence[date], measures: Sequence[str]) -> dict[date, dict[str, int]]:
-    rows = _published(settings, dataset, wanted)
+def _sums(deployment: Deployment, dataset: str, wanted: Sequence[date], measures: Sequence[str]) -> dict[date, dict[str, int]]:
+    rows = _published(deployment, dataset, wanted)
     if rows is None:
         return {}
     sums = rows.groupby("month")[list(measures)].sum()
@@ -112,8 +113,8 @@ def _sums(settings: Settings, dataset: str, wanted: Sequence[date], measures: Se
     }
 
 
-def _variances(settings: Settings, wanted: Sequence[date]) -> dict[date, dict[str, Any]]:
-    rows = _published(settings, "recon_summary", wanted)
+def _variances(deployment: Deployment, wanted: Sequence[date]) -> dict[date, dict[str, Any]]:
+    rows = _published(deployment, "recon_summary", wanted)
     if rows is None:
         return {}
     current = rows[(rows["recon"] == "erp_vs_mart") & (rows["view"] == CURRENT)]
@@ -128,14 +129,14 @@ def _variances(settings: Settings, wanted: Sequence[date]) -> dict[date, dict[st
     }
 
 
-def _cloud_costs(settings: Settings, wanted: Sequence[date]) -> dict[date, Decimal]:
-    rows = _published(settings, "cloud_month", wanted)
+def _cloud_costs(deployment: Deployment, wanted: Sequence[date]) -> dict[date, Decimal]:
+    rows = _published(deployment, "cloud_month", wanted)
     if rows is None:
         return {}
     # The reports are heavy to import, and few commands show costs.
     from revenue_integrity.reports.cloud_figures import added_up
 
-    return {month: cost for (month,), cost in added_up(rows, ("month",), "total_cost_usd").items()}
+    return {month: cost for (month,), cost in added_up(rows, ("month",), "total_cost").items()}
 
 
 def _quarantined(settings: Settings) -> dict[date, int]:

@@ -5,7 +5,8 @@ which extracts must reach the cutoff. Does not belong here: hashing it (``close.
 (``close.sign_off``), where signed versions are kept (``close.freeze``).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from revenue_integrity.model.table import Table
 
@@ -18,22 +19,27 @@ class SignedTable:
         table: the table.
         measures: its signed columns: cents (or other money).
         only: a column and the value that it must have for a row to be signed; ``None`` for all rows.
+        signed_as: columns by the name under which they were signed first: the digest keeps it for ever, for a new name moves no
+            figure, and what people signed stays signed.
     """
 
     table: Table
     measures: tuple[str, ...]
     only: tuple[str, str] | None = None
+    signed_as: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def projection(self) -> Table:
         """The table with its key and signed columns alone."""
-        return self.table.only([*self.table.key, *self.measures])
+        return replace(self.table.only([*self.table.key, *self.measures]), hashed_as=self.signed_as)
 
 
-def signed_table(table: Table, *measures: str, only: tuple[str, str] | None = None) -> SignedTable:
+def signed_table(
+    table: Table, *measures: str, only: tuple[str, str] | None = None, signed_as: Mapping[str, str] | None = None
+) -> SignedTable:
     """Sign some measures of a table; without any, all its columns of cents."""
     chosen = measures or tuple(name for name in table.columns if name.endswith("_cents") and name not in table.key)
-    return SignedTable(table, chosen, only)
+    return SignedTable(table, chosen, only, signed_as or {})
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ How a column looks in pandas: text ``object`` (``str`` or ``None``); integer ``i
 nullable ``boolean``; decimal ``object`` of ``Decimal``; date ``datetime64[us]``; instant ``datetime64[us, UTC]``.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -122,6 +122,9 @@ class Table:
             each slice has a hash of its own, and only slices that differ are written.
         published_slices: whether each slice is published as a file of its own instead of one file a month. (A table with a
             ``tenant_id`` is published in parts, one per tenant.)
+        formerly: columns by the name that the release before gave them. What is published carries both for one release, the
+            former ones as copies that are no content; what an earlier release left behind is read under the names of today.
+        hashed_as: columns by the name that stands for them in a content hash, where it is not their own.
     """
 
     stream: str
@@ -136,6 +139,8 @@ class Table:
     slice_column: str = ""
     published_slices: bool = False
     also_named_by: tuple[str, ...] = ()
+    formerly: Mapping[str, str] = field(default_factory=dict)
+    hashed_as: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def identity(self) -> tuple[str, ...]:
@@ -164,9 +169,18 @@ class Table:
         """Column names in order."""
         return list(self.schema.columns)
 
+    @property
+    def published_columns(self) -> list[str]:
+        """Column names in the order of published files: those of the table, then the copies under former names."""
+        return [*self.columns, *(former for name, former in self.formerly.items() if name in self.columns)]
+
     def only(self, columns: Sequence[str]) -> "Table":
         """Return the same table with some of its columns alone."""
         return replace(self, schema=self.schema.select_columns(list(columns)))
+
+    def renamed(self, names: Mapping[str, str]) -> "Table":
+        """Return the same table with some columns under other names."""
+        return replace(self, schema=self.schema.rename_columns({name: names[name] for name in self.columns if name in names}))
 
     def sql_type(self, column: str) -> str:
         """Return the DuckDB type of a column."""

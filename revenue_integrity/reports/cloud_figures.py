@@ -96,10 +96,10 @@ def cost_lines(data: PackData, keys: Sequence[str]) -> list[CostLine]:
     frame, previous = data.table("cloud_month"), month_before(data)
     if frame is None:
         return []
-    costs = added_up(frame, keys, "total_cost_usd")
-    effective = added_up(frame, keys, "effective_cost_usd")
+    costs = added_up(frame, keys, "total_cost")
+    effective = added_up(frame, keys, "effective_cost")
     rows = added_up(frame, keys, "event_count")
-    before = {} if previous is None else added_up(previous, keys, "total_cost_usd")
+    before = {} if previous is None else added_up(previous, keys, "total_cost")
     gross = sum((abs(cost) for cost in costs.values()), NOTHING)
     names = account_names(data)
     lines = [
@@ -425,7 +425,7 @@ def set_aside(data: PackData) -> Conserved | None:
 
 def headline(data: PackData) -> dict[str, str | None]:
     """Return the figures by which the index of all packs compares months, exact, as text."""
-    cost, total = total_cost(data.table("cloud_month"), "total_cost_usd"), invoice_total(data)
+    cost, total = total_cost(data.table("cloud_month"), "total_cost"), invoice_total(data)
     return {
         "cloud_cost": None if cost is None else decimal_text(cost),
         "invoice_variance": None if total is None else decimal_text(total.signed),

@@ -40,7 +40,7 @@ def summary(book: Book, sheet: Any, row: int) -> int:
     """Write the stream's headline figures on the summary; return the row after them."""
     data = book.data
     headline = (
-        ("Cloud cost, $", MONTH, _MONTH_COST, "cloud_month", "total_cost_usd"),
+        ("Cloud cost, $", MONTH, _MONTH_COST, "cloud_month", "total_cost"),
         ("Restated since first published, $", RESTATED, _RESTATED_DELTA, "cloud_restatement", "delta"),
         ("Charged by providers, $", INVOICES, _INVOICE_LEFT, "cloud_recon_results", "left_value"),
         ("Invoiced by providers, $", INVOICES, _INVOICE_RIGHT, "cloud_recon_results", "right_value"),
@@ -88,10 +88,10 @@ _MONTH_COLUMNS = (
     Column("billing_owner", "Billing owner", width=20),
     Column("service_name", "Service", width=20),
     Column("service_category", "Service category", width=18),
-    Column("total_cost_usd", "Cost, $", "cost", added=True),
+    Column("total_cost", "Cost, $", "cost", added=True),
     Column("before", "Month before, $", "cost", added=True),
     Column("change", "Change, $", "cost", added=True),
-    Column("effective_cost_usd", "Effective cost, $", "cost", added=True),
+    Column("effective_cost", "Effective cost, $", "cost", added=True),
     Column("event_count", "Events and charges", "integer", added=True),
     Column("days", "Days", "integer"),
 )
@@ -108,23 +108,23 @@ def _month(book: Book) -> None:
     columns: Sequence[Column] = [column for column in _MONTH_COLUMNS if column.field not in ("before", "change")]
     if previous is not None:
         shown, columns = _beside(frame, previous), _MONTH_COLUMNS
-    ranked = shown.assign(_size=shown["total_cost_usd"].map(abs)).sort_values(
+    ranked = shown.assign(_size=shown["total_cost"].map(abs)).sort_values(
         ["_size", *_LINE], ascending=[False, True, True, True], kind="stable"
     )
-    measures = ("total_cost_usd", "before", "change", "effective_cost_usd", "event_count")
+    measures = ("total_cost", "before", "change", "effective_cost", "event_count")
     kept, note = _largest(ranked, measures, "account_id", "services of accounts", "cloud_month")
     book.grid(book.sheet(MONTH, f"{explanation}{note}"), kept, columns)
 
 
 def _beside(frame: pd.DataFrame, previous: pd.DataFrame) -> pd.DataFrame:
     """Return the costs beside those of the month before; a line that is in one of them only cost nothing in the other."""
-    before = previous[[*_LINE, "account_name", "billing_owner", "service_category", "total_cost_usd"]]
+    before = previous[[*_LINE, "account_name", "billing_owner", "service_category", "total_cost"]]
     found = frame.merge(before, how="outer", on=list(_LINE), suffixes=("", "_before"))
     for name in ("account_name", "billing_owner", "service_category"):
         found[name] = found[name].where(found[name].notna(), found[f"{name}_before"])
-    found = found.fillna({"total_cost_usd": NOTHING, "total_cost_usd_before": NOTHING})
+    found = found.fillna({"total_cost": NOTHING, "total_cost_before": NOTHING})
     found["event_count"] = found["event_count"].fillna(0).astype("int64")
-    return found.assign(before=found["total_cost_usd_before"], change=found["total_cost_usd"] - found["total_cost_usd_before"])
+    return found.assign(before=found["total_cost_before"], change=found["total_cost"] - found["total_cost_before"])
 
 
 def _largest(ranked: pd.DataFrame, measures: Sequence[str], label: str, what: str, dataset: str) -> tuple[pd.DataFrame, str]:

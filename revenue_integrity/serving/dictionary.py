@@ -149,7 +149,7 @@ def derived_tables(stream: str) -> tuple[Table, ...]:
 def composed_tables() -> tuple[Table, ...]:
     """Return the declarations of the datasets that are put together from events or from what is published, when asked for."""
     said = {
-        "BilledCost": "Cost of the day (`total_cost_usd`), exact.",
+        "BilledCost": "Cost of the day (`total_cost`), exact.",
         "BillingAccountId": "The tenant.",
         "BillingAccountName": "The tenant.",
         "BillingAccountType": "Always Tenant.",
@@ -162,7 +162,7 @@ def composed_tables() -> tuple[Table, ...]:
         "ChargePeriodEnd": "First instant of the next day (UTC).",
         "ChargePeriodStart": "First instant of the day (UTC).",
         "ContractedCost": "Equals BilledCost: no negotiated price is known.",
-        "EffectiveCost": "Amortised cost (`effective_cost_usd`), BilledCost where there is none.",
+        "EffectiveCost": "Amortised cost (`effective_cost`), BilledCost where there is none.",
         "InvoiceIssuerName": "The setting focus_provider_name.",
         "ListCost": "Equals BilledCost: no list price is known.",
         "PricingQuantity": "Events and charge rows that count.",
@@ -348,6 +348,10 @@ def _section(described: Described) -> Iterator[str]:
         null = "yes" if held.nullable else "no"
         words = str(held.description or "")
         yield _row([f"`{name}`", *sent, declared.sql_type(name), declared.unit(name), null, allowed(held), words])
+    for name, former in declared.formerly.items():
+        null = "yes" if declared.schema.columns[name].nullable else "no"
+        words = f"Deprecated: the former name of `{name}`, with the same values; no content, gone with the next release."
+        yield _row([f"`{former}`", declared.sql_type(name), declared.unit(name), null, "", words])
 
 
 def _of_source(source: Source) -> Iterator[str]:

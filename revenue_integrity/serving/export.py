@@ -181,9 +181,11 @@ def read(
             return exact_frame(events.to_arrow_table())
 
     def rows_of(name: str) -> pd.DataFrame:
+        declared = table_named(deployment, name)
         if live or as_of is not None:
-            return _from_warehouse(deployment.under(settings), name, table_named(deployment, name), wanted, chosen)
-        rows = publish.read_published(settings, name, wanted, tenant=chosen)
+            found = _from_warehouse(deployment.under(settings), name, declared, wanted, chosen)
+            return _with_former_names(declared, found)
+        rows = _with_former_names(declared, publish.read_published(settings, declared or name, wanted, tenant=chosen))
         return _with_run_columns(deployment, name, rows) if name in ("recon_summary", *UNIONS["recon_summary"]) else rows
 
     if dataset == FOCUS_1_2:
@@ -193,6 +195,11 @@ def read(
     if table is None and not live and as_of is None:
         return _of_months(publish.read_published(settings, dataset, None), wanted)
     return _united(deployment, rows_of, dataset)
+
+
+def _with_former_names(table: Table | None, rows: pd.DataFrame) -> pd.DataFrame:
+    """Add a copy of each renamed column under its former name, as published files have it, whatever release wrote the file."""
+    return rows if table is None else rows.assign(**{former: rows[name] for name, former in table.formerly.items()})
 
 
 def _checks(deployment: Deployment, wanted: Sequence[date] | None) -> pd.DataFrame:

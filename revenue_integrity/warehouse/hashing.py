@@ -129,7 +129,8 @@ def canonical_digests(
 
 
 def _begun(table: Table) -> "hashlib._Hash":
-    return hashlib.sha256(("\t".join(content_columns(table)) + "\n").encode())
+    names = [table.hashed_as.get(column, column) for column in content_columns(table)]
+    return hashlib.sha256(("\t".join(names) + "\n").encode())
 
 
 def _buffers(lines: Any) -> tuple[tuple[int, int], memoryview]:

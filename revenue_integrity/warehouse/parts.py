@@ -27,6 +27,7 @@ from revenue_integrity.model.table import Table
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import catalog
 from revenue_integrity.warehouse.catalog import sha256_of
+from revenue_integrity.warehouse.former_names import with_former_names
 from revenue_integrity.warehouse.hashing import Part, canonical_digests, content_columns
 from revenue_integrity.warehouse.publish import (
     Facts,
@@ -169,7 +170,8 @@ def _write(
         begin = 0
         for number, (part, each) in enumerate(parts.items()):
             facts = Facts(table.name, part, each.rows, each.content_hash, as_of, code_version)
-            write_through(unfinished / f"{number}.parquet", rows.slice(begin, each.rows), facts)
+            content = with_former_names(table, rows.slice(begin, each.rows))
+            write_through(unfinished / f"{number}.parquet", content, facts)
             begin += each.rows
         for part in parts:
             (place / part).mkdir(parents=True, exist_ok=True)
@@ -235,12 +237,12 @@ def _stamped(connection: duckdb.DuckDBPyConnection, table: Table, rows: pa.Table
 
 def _write_columns(settings: Settings, table: Table) -> None:
     file = columns_file(settings, table.name)
-    types = arrow_schema(table)
-    if file.exists() and pq.read_schema(file).remove_metadata().equals(types):
+    empty = with_former_names(table, arrow_schema(table).empty_table())
+    if file.exists() and pq.read_schema(file).remove_metadata().equals(empty.schema):
         return
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_name(f".{file.name}.new")
-    write_through(unfinished, types.empty_table(), Facts(table.name, "", 0, "", "", ""))
+    write_through(unfinished, empty, Facts(table.name, "", 0, "", "", ""))
     unfinished.replace(file)
     sync(file.parent)
 

@@ -36,6 +36,7 @@ from revenue_integrity.errors import PublishError
 from revenue_integrity.files import sync, write_if_changed
 from revenue_integrity.model.table import Table
 from revenue_integrity.settings import Settings
+from revenue_integrity.warehouse.former_names import as_formerly_named, with_former_names, with_present_names
 from revenue_integrity.warehouse.hashing import canonical_digests, empty_digest
 from revenue_integrity.warehouse.storage import arrow_schema, exact_frame
 
@@ -140,7 +141,7 @@ def publish(
         previous = facts_of(directory / "data.parquet")
         is_new = previous is None or previous.content_hash != content_hash
         if is_new:
-            _write_parquet(directory / "data.parquet", rows, facts)
+            _write_parquet(directory / "data.parquet", with_former_names(table, rows), facts)
         published_at = None if is_new else _manifest(directory).get("published_at")
         manifest = {
             **asdict(facts if is_new or previous is None else previous),
@@ -192,6 +193,14 @@ def _columns(table: Table) -> list[dict[str, str]]:
             "description": str(table.schema.columns[name].description or ""),
         }
         for name in table.columns
+    ] + [
+        {
+            "name": former,
+            "type": table.sql_type(name),
+            "unit": table.unit(name),
+            "description": f"Deprecated: the former name of {name}; gone with the next release.",
+        }
+        for name, former in table.formerly.items()
     ]
 
 
@@ -333,15 +342,20 @@ def file_of(settings: Settings, dataset: str, month: date) -> Path:
     return settings.published_path / dataset / f"month={months.label(month)}" / "data.parquet"
 
 
-def read_together(settings: Settings, stream: str, month: date, datasets: Iterable[str]) -> dict[str, pd.DataFrame]:
-    """Return several datasets of a month that belong together.
+def read_together(settings: Settings, stream: str, month: date, datasets: Iterable[str | Table]) -> dict[str, pd.DataFrame]:
+    """Return several datasets of a month that belong together, by name; for a dataset or its declaration see ``read_published``.
 
     Raises:
         PublishError: the month is not published, or a file is not the one that ``close.json`` names (a publication is under
             way, or was interrupted).
     """
-    files = files_together(settings, stream, month, datasets)
-    return {name: exact_frame(_concatenated(settings, name, found)) for name, found in files.items()}
+    by_name = {dataset if isinstance(dataset, str) else dataset.name: dataset for dataset in datasets}
+    files = files_together(settings, stream, month, by_name)
+    return {name: _frame(by_name[name], _concatenated(settings, name, found)) for name, found in files.items()}
+
+
+def _frame(dataset: str | Table, rows: pa.Table) -> pd.DataFrame:
+    return exact_frame(rows if isinstance(dataset, str) else with_present_names(dataset, rows))
 
 
 def files_together(settings: Settings, stream: str, month: date, datasets: Iterable[str]) -> dict[str, list[Path]]:
@@ -385,8 +399,12 @@ def _concatenated(settings: Settings, dataset: str, files: Sequence[Path]) -> pa
     return pa.concat_tables([pq.ParquetFile(file).read(use_threads=False) for file in read], promote_options="permissive")
 
 
-def read_published(settings: Settings, dataset: str, wanted: Sequence[date] | None, *, tenant: str | None = None) -> pd.DataFrame:
+def read_published(
+    settings: Settings, dataset: str | Table, wanted: Sequence[date] | None, *, tenant: str | None = None
+) -> pd.DataFrame:
     """Return a dataset as published, in order of months; a manifest that does not match its file is healed from the file.
+
+    By its declaration it has the columns of today, by its name those of its files, former names among them.
 
     With a ``tenant``, nothing outside the tenant's own directory is looked at.
 
@@ -394,6 +412,8 @@ def read_published(settings: Settings, dataset: str, wanted: Sequence[date] | No
         PublishError: nothing of the dataset is published for any of the months (and the tenant), or a part is missing or
             stands where another belongs.
     """
+    declared = dataset
+    dataset = dataset if isinstance(dataset, str) else dataset.name
     place = settings.published_path / dataset
     labels = None if wanted is None else {months.label(month) for month in wanted}
     if tenant is not None:
@@ -410,7 +430,7 @@ def read_published(settings: Settings, dataset: str, wanted: Sequence[date] | No
                 f"nothing of '{dataset}' is published for this tenant and these months", "See the spelling of the tenant"
             )
         raise PublishError(f"nothing of '{dataset}' is published for these months", "Run the months, or use --live")
-    return exact_frame(_concatenated(settings, dataset, files))
+    return _frame(declared, _concatenated(settings, dataset, files))
 
 
 def _is_truly_empty(settings: Settings, dataset: str, wanted: Sequence[date] | None, tenant: str | None) -> bool:
@@ -475,19 +495,35 @@ def verifying() -> Iterator[duckdb.DuckDBPyConnection]:
 def verify_files(connection: duckdb.DuckDBPyConnection, table: Table, files: Sequence[Path]) -> dict[Path, str | Exception]:
     """Return the content hash of each published file, computed from its rows with one query, or why it cannot be read."""
     found: dict[Path, str | Exception] = {}
-    read: list[pa.Table] = []
-    types = arrow_schema(table)
+    read: dict[Table, list[pa.Table]] = defaultdict(list)
+    former = as_formerly_named(table)
     for number, file in enumerate(files):
         try:
-            rows = pq.read_table(file, partitioning=None).cast(types)
+            rows = pq.read_table(file, partitioning=None)
+            declared = table if set(table.columns) <= set(rows.schema.names) else former
+            rows = _without_copies(table, rows).cast(arrow_schema(declared))
         except (OSError, PublishError, KeyError, ValueError) as error:
             found[file] = error
             continue
-        found[file] = empty_digest(table)
-        read.append(rows.append_column("file_place", pa.repeat(pa.scalar(number, pa.int64()), len(rows))))
-    if read:
-        connection.register("published_rows", pa.concat_tables(read))
-        for (number,), _, digest in canonical_digests(connection, table, "published_rows", ["file_place"]):
+        found[file] = empty_digest(declared)
+        read[declared].append(rows.append_column("file_place", pa.repeat(pa.scalar(number, pa.int64()), len(rows))))
+    for declared, tables in read.items():
+        connection.register("published_rows", pa.concat_tables(tables))
+        for (number,), _, digest in canonical_digests(connection, declared, "published_rows", ["file_place"]):
             found[files[number]] = digest
         connection.unregister("published_rows")
     return found
+
+
+def _without_copies(table: Table, rows: pa.Table) -> pa.Table:
+    """Return a file's rows without the copies under former names, which must say what their columns say.
+
+    Raises:
+        PublishError: a copy says something else.
+    """
+    for name, former in table.formerly.items():
+        if {name, former} <= set(rows.schema.names):
+            if not rows.column(former).equals(rows.column(name)):
+                raise PublishError(f"{former} differs from {name}", "Run the month again")
+            rows = rows.drop_columns([former])
+    return rows

@@ -57,8 +57,9 @@ class Sliced:
 def ensure_table(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     """Create the table from its declaration, or bring an older one up to it.
 
-    A new column is added as null: its partitions have another code version, so they are recomputed. A column whose type
-    changed, or that is gone, makes the table anew with the rows cast; what cannot be cast raises, and nothing changes.
+    A new column is added as null: its partitions have another code version, so they are recomputed; one that had another name
+    takes the values it had under that. A column whose type changed, or that is gone, makes the table anew with the rows cast;
+    what cannot be cast raises, and nothing changes.
     """
     connection.execute(f"create schema if not exists {table.layer}")
     wanted = {name: table.sql_type(name) for name in table.columns}
@@ -66,7 +67,8 @@ def ensure_table(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     described = connection.execute(f"select name, type from pragma_table_info('{table.qualified}') order by cid")
     found = dict(described.fetchall())
     if found != wanted:
-        kept = ", ".join(f'"{name}"' for name in wanted if name in found)
+        held = {name: name if name in found else table.formerly.get(name, name) for name in wanted}
+        kept = ", ".join(f'"{before}" as "{name}"' for name, before in held.items() if before in found)
         connection.execute(_create(table, f"{table.layer}.{table.name}__new"))
         connection.execute(f"insert into {table.layer}.{table.name}__new by name select {kept} from {table.qualified}")
         connection.execute(f"drop table {table.qualified}")

@@ -70,8 +70,8 @@ def _service(tenant: str, account: str, service: str, cost: str, rows: int) -> d
         "account_name": NAMES.get(account, "unknown"),
         "billing_owner": "unknown",
         "service_category": "Compute",
-        "total_cost_usd": Decimal(cost),
-        "effective_cost_usd": Decimal(cost) if account == "A-1" else None,
+        "total_cost": Decimal(cost),
+        "effective_cost": Decimal(cost) if account == "A-1" else None,
         "event_count": rows,
         "days": min(rows, 30),
     }

@@ -222,7 +222,7 @@ def test_what_is_published_is_in_the_dictionary_with_its_columns(golden_home: Se
     assert set(described) - set(found) == {"published"}, "`published` is close.json itself"
     assert set(found) <= set(described)
     for name, (file, place) in found.items():
-        assert pq.read_schema(file).names == described[name].table.columns, name
+        assert pq.read_schema(file).names == described[name].table.published_columns, name
         said = described[name].place.strip("`").replace("<published>/", "").partition("`")[0]
         pattern = re.sub(r"=[^/]+", "=*", said)
         assert file.relative_to(place).match(pattern), (name, said)
@@ -536,7 +536,7 @@ def test_every_control_has_risk_evidence_and_owner() -> None:
 
 
 def test_what_controls_name_as_evidence_exists() -> None:
-    known = {each.table.name: set(each.table.columns) for each in data_dictionary.datasets(SHIPPED.streams)}
+    known = {each.table.name: set(each.table.published_columns) for each in data_dictionary.datasets(SHIPPED.streams)}
     columns = set().union(*known.values())
     for row in _control_rows():
         for name in re.findall(r"`([a-z_]+)`", row[-2]):

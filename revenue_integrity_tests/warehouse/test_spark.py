@@ -242,7 +242,7 @@ def test_costs_of_days_are_exact(results: dict[str, Results], engine: str) -> No
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_amortised_costs_are_null_where_no_row_says_one(results: dict[str, Results], engine: str) -> None:
-    services = picked(results[engine].rows["mart/account_service_day"], "account_id", "service_name", "effective_cost_usd")
+    services = picked(results[engine].rows["mart/account_service_day"], "account_id", "service_name", "effective_cost")
     assert services == [
         ("BIG", "compute", None),
         ("BIG", "disk", None),

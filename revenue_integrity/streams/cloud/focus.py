@@ -80,9 +80,9 @@ def focus_1_2(days: pd.DataFrame, names: pd.DataFrame | None, settings: Settings
     named = pd.DataFrame(columns=known) if names is None else names[known]
     rows = days.merge(named.astype(object), on=_KEY, how="left") if named.empty else days.merge(named, on=_KEY, how="left")
     categories = {category.lower(): category for category in SERVICE_CATEGORIES}
-    effective = rows["effective_cost_usd"].astype(object)
+    effective = rows["effective_cost"].astype(object)
     months = pd.to_datetime(rows["month"])
-    billed = rows["total_cost_usd"]
+    billed = rows["total_cost"]
     provider = settings.focus_provider_name
     return pd.DataFrame(
         {

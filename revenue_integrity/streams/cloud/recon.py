@@ -54,12 +54,13 @@ SUMMARY = summary_table(
 
 def cloud_recon_results(month: date, settings: Settings) -> Query:
     """Return charges against invoices of the billing period, row by row, in currency units."""
-    return load_query(_PACKAGE, "recon/cloud_recon_results", month=month, invoice_tolerance=settings.invoice_tolerance)
+    unit = settings.currency.lower()
+    return load_query(_PACKAGE, "recon/cloud_recon_results", month=month, unit=unit, invoice_tolerance=settings.invoice_tolerance)
 
 
 def cloud_recon_summary(month: date, settings: Settings) -> Query:
     """Return charges against invoices of the billing period in total, in currency units."""
-    return load_query(_PACKAGE, "recon/cloud_recon_summary", month=month)
+    return load_query(_PACKAGE, "recon/cloud_recon_summary", month=month, unit=settings.currency.lower())
 
 
 _CHARGES_AND_INVOICES = (raw("invoices"), raw(CLOUD_INVOICES.name), raw(f"delivered_{CLOUD_INVOICES.name}"))
@@ -69,7 +70,7 @@ RULES = (
         RESULTS,
         cloud_recon_results,
         _CHARGES_AND_INVOICES,
-        ("invoice_tolerance",),
+        ("invoice_tolerance", "currency"),
         ("recon/cloud_recon_results",),
     ),
     Rule(
@@ -77,12 +78,13 @@ RULES = (
         cloud_recon_summary,
         # The evidence has no part in the figures; it makes the checks of deliveries, which judge this table, be made again.
         (same_month("recon", RESULTS.name), *_CHARGES_AND_INVOICES, raw(evidence_slice(STREAM))),
+        ("currency",),
         sql=("recon/cloud_recon_summary",),
     ),
 )
 
 SIGNED = (
-    signed_table(schemas.ACCOUNT_SERVICE_DAY, "total_cost_usd", "effective_cost_usd"),
+    signed_table(schemas.ACCOUNT_SERVICE_DAY, "total_cost", "effective_cost", signed_as=schemas.FORMERLY),
     signed_table(schemas.DAILY_ACCOUNT_COST, "total_cost"),
     signed_table(RESULTS, "left_value", "right_value", "variance_value"),
 )

@@ -23,6 +23,9 @@ OUTCOMES = ("superseded", "duplicate", "deleted")
 RESTATEMENT_CAUSES = ("late", "correction", "duplicate_removed", "deletion", "moved", "omission")
 """Why a published account-day changed (30-cloud, *Restatement ledger*)."""
 
+FORMERLY = {"total_cost": "total_cost_usd", "effective_cost": "effective_cost_usd"}
+"""Costs are in the deployment's currency, whatever it is: the names of the release before promised dollars."""
+
 
 def cost(name: str, description: str, *, null: bool = False) -> pa.Column:
     """Return a column of an exact cost: 12 places, never rounded."""
@@ -109,12 +112,13 @@ ACCOUNT_SERVICE_DAY = _mart(
         _account(),
         column.text("service_name", "The service; UNKNOWN for what names none."),
         _usage_date(),
-        cost("total_cost_usd", "Cost of its events, exact."),
-        cost("effective_cost_usd", "Amortised cost of the rows that say one; empty where none does.", null=True),
+        cost("total_cost", "Cost of its events, exact."),
+        cost("effective_cost", "Amortised cost of the rows that say one; empty where none does.", null=True),
         column.integer("event_count", "Events and charge rows that count.", unit="rows", ge=1),
     ],
     published_slices=True,
     slice_column=_DAY,
+    formerly=FORMERLY,
 )
 
 DAILY_ACCOUNT_COST = _mart(
@@ -150,11 +154,12 @@ CLOUD_MONTH = _mart(
         column.text("account_name", "Name of the account; unknown where the look-up lacks it."),
         column.text("billing_owner", "Who answers for its cost; unknown where the look-up lacks it."),
         column.text("service_category", "Category of the service; unknown where the look-up lacks it."),
-        cost("total_cost_usd", "Cost of its events, exact."),
-        cost("effective_cost_usd", "Amortised cost of the rows that say one; empty where none does.", null=True),
+        cost("total_cost", "Cost of its events, exact."),
+        cost("effective_cost", "Amortised cost of the rows that say one; empty where none does.", null=True),
         column.integer("event_count", "Events and charge rows that count.", unit="rows", ge=1),
         column.integer("days", "Days with any.", unit="days", ge=1, le=31),
     ],
+    formerly=FORMERLY,
 )
 
 CLOUD_RESTATEMENT = _mart(

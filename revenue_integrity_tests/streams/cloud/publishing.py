@@ -70,12 +70,12 @@ def fill(settings: Settings, costs: Costs, month: date = MARCH) -> None:
         data_complete=days["data_complete"].astype(bool),
         published_at=pd.to_datetime(days["published_at"], utc=True).dt.as_unit("us"),
     )
-    services = days.rename(columns={"total_cost": "total_cost_usd"}).assign(service_name="Compute", effective_cost_usd=None)
+    services = days.assign(service_name="Compute", effective_cost=None)
     accounts = days.groupby(["month", "tenant_id", "account_id"], as_index=False).agg(
-        total_cost_usd=("total_cost", "sum"), event_count=("event_count", "sum"), days=("usage_date", "count")
+        total_cost=("total_cost", "sum"), event_count=("event_count", "sum"), days=("usage_date", "count")
     )
     names = {"service_name": "Compute", "account_name": "unknown", "billing_owner": "unknown", "service_category": "unknown"}
-    accounts = accounts.assign(**names, effective_cost_usd=None)
+    accounts = accounts.assign(**names, effective_cost=None)
     with database.connect(settings) as connection:
         for table, rows in ((DAILY_ACCOUNT_COST, days), (ACCOUNT_SERVICE_DAY, services), (CLOUD_MONTH, accounts)):
             connection.begin()

@@ -42,7 +42,7 @@ def test_sample_has_its_totals_at_every_stage(sample: Cloud) -> None:
     assert len(survivors) == 1000
     assert total(row["cost"] for row in survivors) == billed
     assert total(row["effective_cost"] for row in survivors) == effective
-    assert sample.rows(f"select sum(total_cost_usd), sum(effective_cost_usd), sum(event_count) from {SERVICES}") == [
+    assert sample.rows(f"select sum(total_cost), sum(effective_cost), sum(event_count) from {SERVICES}") == [
         (billed, effective, 1000)
     ]
     assert sample.rows(f"select sum(total_cost), sum(event_count) from {DAILY}") == [(billed, 1000)]

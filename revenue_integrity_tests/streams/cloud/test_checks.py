@@ -134,8 +134,8 @@ def test_stages_agree(world: Computed) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        "update mart.account_service_day set total_cost_usd = total_cost_usd - 0.000000000001 where usage_date = '2025-03-05'",
-        "update mart.account_service_day set effective_cost_usd = 17 where effective_cost_usd is not null",
+        "update mart.account_service_day set total_cost = total_cost - 0.000000000001 where usage_date = '2025-03-05'",
+        "update mart.account_service_day set effective_cost = 17 where effective_cost is not null",
         "update mart.daily_account_cost set event_count = event_count + 1 where usage_date = '2025-03-05'",
         "delete from curated.cloud_event_outcomes where outcome = 'superseded' and usage_date = '2025-03-05'",
         "delete from mart.account_service_day where usage_date = '2025-03-05'",
@@ -152,7 +152,7 @@ def test_errors_that_cancel_each_other_over_the_month_are_noticed(world: Compute
     shift = "update mart.{} set {} = {} {} 1 where usage_date = '2025-03-0{}' and tenant_id = 'T-1'"
     moved = [
         shift.format(table, cost, cost, sign, day)
-        for table, cost in (("account_service_day", "total_cost_usd"), ("daily_account_cost", "total_cost"))
+        for table, cost in (("account_service_day", "total_cost"), ("daily_account_cost", "total_cost"))
         for sign, day in (("+", 9), ("-", 5))
     ]
     with altered(world, *moved) as broken:

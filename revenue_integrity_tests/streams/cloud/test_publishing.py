@@ -199,7 +199,7 @@ def test_a_manifest_that_is_gone_or_torn_is_made_again_and_stops_no_reader(setti
 CRASH = """
 import os, pathlib
 from revenue_integrity.warehouse import {module} as attacked
-from revenue_integrity_tests.cloud.publishing import COSTS, fill, publish
+from revenue_integrity_tests.streams.cloud.publishing import COSTS, fill, publish
 from revenue_integrity_tests.support import home_settings
 settings = home_settings(pathlib.Path({home!r}))
 real, calls = attacked.{name}, [0]
@@ -214,7 +214,7 @@ publish(settings)
 
 RENAMES = """
 import os, pathlib
-from revenue_integrity_tests.cloud.publishing import publish
+from revenue_integrity_tests.streams.cloud.publishing import publish
 from revenue_integrity_tests.support import home_settings
 real, calls = pathlib.Path.replace, [0]
 def dying(self, target):
@@ -286,7 +286,7 @@ DISK_FULL = """
 import pathlib
 from revenue_integrity.errors import PublishError
 from revenue_integrity.warehouse import parts
-from revenue_integrity_tests.cloud.publishing import publish
+from revenue_integrity_tests.streams.cloud.publishing import publish
 from revenue_integrity_tests.support import home_settings
 real, calls = parts.write_through, [0]
 def full(file, rows, facts):
@@ -368,7 +368,7 @@ _DAY = re.compile(r"date '(.{10})'")
 
 
 def test_what_is_signed_of_a_day_is_hashed_anew_only_if_the_day_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = replace(STREAM, signed=(signed_table(ACCOUNT_SERVICE_DAY, "total_cost_usd"),))
+    stream = replace(STREAM, signed=(signed_table(ACCOUNT_SERVICE_DAY, "total_cost"),))
     hashed: list[str] = []
 
     def digests(connection: Any, table: Any, rows: str, by: Any, **given: Any) -> Any:
@@ -392,7 +392,7 @@ def test_what_is_signed_of_a_day_is_hashed_anew_only_if_the_day_changed(tmp_path
     assert published.signed_digests(fresh, "cloud", MARCH) == after
     # Other columns are signed: nothing that was hashed before is of use.
     hashed.clear()
-    publish(changing, replace(stream, signed=(signed_table(ACCOUNT_SERVICE_DAY, "effective_cost_usd"),)))
+    publish(changing, replace(stream, signed=(signed_table(ACCOUNT_SERVICE_DAY, "effective_cost"),)))
     assert hashed == ["2025-03-01", "2025-03-02", "2025-03-03"]
     assert published.signed_digests(changing, "cloud", MARCH) != after
 
@@ -433,7 +433,7 @@ def test_parts_are_hashed_again_only_where_what_is_on_record_does_not_make_up_th
 
 
 def test_a_month_without_rows_is_signed_as_nothing(tmp_path: Path) -> None:
-    signed = signed_table(ACCOUNT_SERVICE_DAY, "total_cost_usd")
+    signed = signed_table(ACCOUNT_SERVICE_DAY, "total_cost")
     settings = home_settings(tmp_path)
     fill(settings, {})
     publish(settings, replace(STREAM, signed=(signed,)))

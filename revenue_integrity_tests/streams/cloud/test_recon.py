@@ -174,13 +174,24 @@ def test_months_stand_apart(tmp_path: Path) -> None:
         ]
 
 
+def test_what_is_compared_is_in_the_currency_of_the_deployment(tmp_path: Path) -> None:
+    world = World(tmp_path, currency="EUR")
+    world.add("focus", BillingCurrency="EUR", BilledCost=12).add("cloud_invoices", currency="EUR", amount=10)
+    with world.computed() as computed:
+        assert pick(computed.row("cloud_recon_results"), "unit", "variance_value") == ("eur", 2)
+        assert pick(computed.row("cloud_recon_summary"), "unit", "variance_signed") == ("eur", 2)
+
+
 def test_signed_content_is_keys_and_amounts() -> None:
     assert [(each.table.name, each.measures) for each in SIGNED] == [
-        ("account_service_day", ("total_cost_usd", "effective_cost_usd")),
+        ("account_service_day", ("total_cost", "effective_cost")),
         ("daily_account_cost", ("total_cost",)),
         ("cloud_recon_results", ("left_value", "right_value", "variance_value")),
     ]
     assert RESULTS.sql_type("left_value") == "DECIMAL(38,12)"
+    # The names under which months were signed before costs were in any currency.
+    (services, *_) = SIGNED
+    assert services.signed_as == {"total_cost": "total_cost_usd", "effective_cost": "effective_cost_usd"}
 
 
 # What the command `recon` shows.
@@ -239,7 +250,7 @@ def test_the_month_adds_up_its_days_and_is_named_by_the_look_ups(tmp_path: Path)
         # The account of another tenant is another account.
         ("T-2", "A-1", "Compute", "unknown", "unknown", "compute"),
     ]
-    figures = [pick(row, "total_cost_usd", "effective_cost_usd", "event_count", "days") for row in rows]
+    figures = [pick(row, "total_cost", "effective_cost", "event_count", "days") for row in rows]
     assert figures == [(7 + LAST_PLACE, None, 3, 2), (8, None, 1, 1), (16, None, 1, 1)]
 
 

@@ -211,7 +211,7 @@ def test_repetition_is_no_version(settled: Cloud) -> None:
 def test_totals_of_the_stages_agree(settled: Cloud) -> None:
     costs = total(Decimal(cost) for case in EVENT_CASES.values() for cost in case.costs.values()) + 8
     assert total(row["cost"] for row in settled.survivors()) == costs
-    assert settled.rows(f"select sum(total_cost_usd) from {SERVICES}") == [(costs,)]
+    assert settled.rows(f"select sum(total_cost) from {SERVICES}") == [(costs,)]
     assert settled.rows(f"select sum(total_cost) from {DAILY}") == [(costs,)]
 
 
@@ -291,7 +291,7 @@ def test_stages_have_their_grain_and_the_same_total(cloud: Cloud) -> None:
         event("E-5", 16, day="2025-03-06", region=""),
     ).run()
     assert cloud.rows(
-        f"select account_id, service_name, usage_date::varchar, total_cost_usd, effective_cost_usd, event_count from {SERVICES}"
+        f"select account_id, service_name, usage_date::varchar, total_cost, effective_cost, event_count from {SERVICES}"
         " order by all"
     ) == [
         ("A-1", "Compute", "2025-03-05", 1, None, 1),
@@ -427,7 +427,7 @@ def test_pricing_categories_have_their_models(exported: Cloud) -> None:
 
 
 def test_effective_cost_is_carried_and_never_mixed_in(exported: Cloud) -> None:
-    rows = f"select service_name, total_cost_usd, effective_cost_usd from {SERVICES} where tenant_id = 'EFFECTIVE' order by all"
+    rows = f"select service_name, total_cost, effective_cost from {SERVICES} where tenant_id = 'EFFECTIVE' order by all"
     assert exported.rows(rows) == [("Compute", 11, 7), ("S", 2, None)]
 
 

@@ -220,7 +220,7 @@ def test_what_is_exported_as_focus_is_a_focus_source(settings: Settings, tmp_pat
     assert any(source.name == "focus" for source in SOURCES)
     with world.computed() as computed:
         read_back = {
-            (row["account_id"], row["service_name"], str(row["usage_date"])): row["total_cost_usd"]
+            (row["account_id"], row["service_name"], str(row["usage_date"])): row["total_cost"]
             for row in computed.rows("account_service_day")
         }
     assert read_back == {(account, "Compute", day): Decimal(cost) for (_, account, day), cost in COSTS.items()}

@@ -1,7 +1,7 @@
 -- Rows and cost of the month, and how much of it rests on assumptions that leave a trace in the tables; one row.
 with
     services as (
-        select tenant_id, account_id, service_name, usage_date, event_count, abs(total_cost_usd) as gross_cost
+        select tenant_id, account_id, service_name, usage_date, event_count, abs(total_cost) as gross_cost
         from mart.account_service_day
         where month = $month
     ),

@@ -5,8 +5,8 @@ with costs as (
         tenant_id,
         account_id,
         service_name,
-        sum(total_cost_usd)::decimal(38, 12) as total_cost_usd,
-        sum(effective_cost_usd)::decimal(38, 12) as effective_cost_usd,
+        sum(total_cost)::decimal(38, 12) as total_cost,
+        sum(effective_cost)::decimal(38, 12) as effective_cost,
         sum(event_count)::bigint as event_count,
         count(*) as days
     from mart.account_service_day
@@ -22,8 +22,8 @@ select
     coalesce(a.account_name, 'unknown') as account_name,
     coalesce(a.billing_owner, 'unknown') as billing_owner,
     coalesce(s.service_category, 'unknown') as service_category,
-    c.total_cost_usd,
-    c.effective_cost_usd,
+    c.total_cost,
+    c.effective_cost,
     c.event_count,
     c.days
 from costs as c

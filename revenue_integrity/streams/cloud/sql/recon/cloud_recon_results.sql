@@ -76,7 +76,7 @@ with
             provider,
             billing_period,
             invoice_id,
-            'usd' as unit,
+            $unit as unit,
             charged as left_amount,
             invoiced as right_amount,
             charged_rows,
