@@ -28,11 +28,12 @@ ui: $(STAMP)  ## Dagster UI and daemon on 127.0.0.1:3000
 bench: $(STAMP)  ## measure: CPU seconds, wall, peak memory, ratios
 	@$(BIN)/python -m benchmarks
 
-check: $(STAMP)  ## format, lint, types, which room may import which
+check: $(STAMP)  ## format, lint, types, which room may import which, the style of SQL
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m revenue_integrity_tests.sql_style
 
 dictionary: $(STAMP)  ## renew docs/data_dictionary.md and the checks of docs/controls.md from what is declared
 	$(BIN)/python -m revenue_integrity.cli.dictionary docs

@@ -6,9 +6,11 @@
 case
         when variance = 0 then 'Charges and invoice agree.'
         when status = 'within_tolerance' then 'The difference is within the tolerance.'
-        when invoiced_rows = 0 then 'Charges name this invoice, and no invoice of the period covers them: ask the provider for it.'
+        when invoiced_rows = 0
+            then 'Charges name this invoice, and no invoice of the period covers them: ask the provider for it.'
         when charged_rows = 0 then 'The invoice has no charges: land the export that carries them, or dispute the invoice.'
-        when variance < 0 then 'More is invoiced than was charged: look for charges that are missing or stand under another invoice.'
+        when variance < 0
+            then 'More is invoiced than was charged: look for charges that are missing or stand under another invoice.'
         else 'More was charged than is invoiced: look for charges counted twice, or for a credit that is missing.'
     end
 {%- endset -%}

@@ -36,7 +36,7 @@ steps as (
 )
 
 select
-    cast($first as date) as month,
+    $first::date as month,
     usage_date,
     publication,
     tenant_id,

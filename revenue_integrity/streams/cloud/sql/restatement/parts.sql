@@ -21,7 +21,7 @@ compared as (
         tenant_id,
         scope,
         n.row_count,
-        n.row_count is distinct from p.row_count or n.cost is distinct from p.cost as differs,
+        (n.row_count is distinct from p.row_count or n.cost is distinct from p.cost) as differs,
         bool_or(n.row_count is not null) over each_file as is_present,
         bool_or(p.row_count is not null) over each_file as was_present
     from present as n

@@ -1,4 +1,4 @@
--- Contracts with a peak above the reservation; where no overage price was agreed, what the site's median price would have charged.
+-- Contracts with a peak above the reservation; where no overage price was agreed, what the site's median price would charge.
 with days as (
     select
         m.contract_id,

@@ -74,8 +74,14 @@ with
         select
             site_id,
             no_bill_history,
-            case when no_bill_history then 0 else sign(energy) * ((abs(energy) * 2 + kwh) // (kwh * 2)) end::bigint as energy_cents,
-            case when no_bill_history then 0 else sign(demand) * ((abs(demand) * 2 + kwh) // (kwh * 2)) end::bigint as demand_cents,
+            case
+                when no_bill_history then 0
+                else sign(energy) * ((abs(energy) * 2 + kwh) // (kwh * 2))
+            end::bigint as energy_cents,
+            case
+                when no_bill_history then 0
+                else sign(demand) * ((abs(demand) * 2 + kwh) // (kwh * 2))
+            end::bigint as demand_cents,
             case when no_bill_history then 0 else sign(fixed) * ((abs(fixed) * 2 + kwh) // (kwh * 2)) end::bigint as fixed_cents,
             case when no_bill_history then 0 else sign(tax) * ((abs(tax) * 2 + kwh) // (kwh * 2)) end::bigint as tax_cents
         from fractions

@@ -50,7 +50,10 @@ with
             contract_id,
             (
                 (racks::hugeint * (rack_price::decimal(38, 6) * 1000000)::hugeint * 2 + 10000) // 20000
-                + ((reserved_kw::decimal(38, 6) * 1000000)::hugeint * (kw_price::decimal(38, 6) * 1000000)::hugeint * 2 + 10000000000) // 20000000000
+                + (
+                    (reserved_kw::decimal(38, 6) * 1000000)::hugeint
+                    * (kw_price::decimal(38, 6) * 1000000)::hugeint * 2 + 10000000000
+                ) // 20000000000
             )::bigint as mrr_cents
         from terms
         where segment_to = $month_end

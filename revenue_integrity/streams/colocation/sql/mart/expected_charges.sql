@@ -52,7 +52,9 @@ with
             v.one_time_fee_cents
         from raw.contract_versions as v
         inner join terms as t
-            on v.contract_id = t.contract_id and v.version = t.version and v.effective_from between t.segment_from and t.segment_to
+            on v.contract_id = t.contract_id
+            and v.version = t.version
+            and v.effective_from between t.segment_from and t.segment_to
         where v.row_status = 'surviving' and v.one_time_fee_cents is not null
     ),
 

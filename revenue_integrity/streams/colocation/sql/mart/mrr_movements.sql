@@ -31,7 +31,10 @@ with
             month_end,
             sum(
                 (racks::hugeint * (rack_price::decimal(38, 6) * 1000000)::hugeint * 2 + 10000) // 20000
-                + ((reserved_kw::decimal(38, 6) * 1000000)::hugeint * (kw_price::decimal(38, 6) * 1000000)::hugeint * 2 + 10000000000) // 20000000000
+                + (
+                    (reserved_kw::decimal(38, 6) * 1000000)::hugeint
+                    * (kw_price::decimal(38, 6) * 1000000)::hugeint * 2 + 10000000000
+                ) // 20000000000
             )::bigint as mrr_cents
         from at_ends
         where status = 'active'
@@ -59,7 +62,10 @@ with
             v.version,
             v.status,
             (v.racks::hugeint * (v.rack_price::decimal(38, 6) * 1000000)::hugeint * 2 + 10000) // 20000
-            + ((v.reserved_kw::decimal(38, 6) * 1000000)::hugeint * (v.kw_price::decimal(38, 6) * 1000000)::hugeint * 2 + 10000000000) // 20000000000
+            + (
+                (v.reserved_kw::decimal(38, 6) * 1000000)::hugeint
+                * (v.kw_price::decimal(38, 6) * 1000000)::hugeint * 2 + 10000000000
+            ) // 20000000000
             > 0 as has_mrr,
             last_day(unnest(generate_series(
                 date_trunc('month', v.effective_from)::timestamp,

@@ -19,7 +19,9 @@ with
             (v.rack_price::decimal(38, 6) * 1000000)::hugeint as micro_rack_price,
             (v.reserved_kw::decimal(38, 6) * 1000000)::hugeint as micro_kw,
             (v.kw_price::decimal(38, 6) * 1000000)::hugeint as micro_kw_price,
-            case when v.pricing_model = 'metered' then (v.energy_rate::decimal(38, 6) * 1000000)::hugeint end as micro_energy_rate,
+            case
+                when v.pricing_model = 'metered' then (v.energy_rate::decimal(38, 6) * 1000000)::hugeint
+            end as micro_energy_rate,
             (coalesce(v.pue_uplift, 1) * 1000000)::hugeint as micro_uplift,
             (v.overage_price::decimal(38, 6) * 1000000)::hugeint as micro_overage_price
         from curated.contract_terms as t

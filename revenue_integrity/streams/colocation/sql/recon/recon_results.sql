@@ -155,7 +155,10 @@ with
             customer_id,
             sum(
                 (racks::hugeint * (rack_price::decimal(38, 6) * 1000000)::hugeint * 2 + 10000) // 20000
-                + ((reserved_kw::decimal(38, 6) * 1000000)::hugeint * (kw_price::decimal(38, 6) * 1000000)::hugeint * 2 + 10000000000) // 20000000000
+                + (
+                    (reserved_kw::decimal(38, 6) * 1000000)::hugeint
+                    * (kw_price::decimal(38, 6) * 1000000)::hugeint * 2 + 10000000000
+                ) // 20000000000
             ) as mrr_cents
         from in_force_before
         where status = 'active'

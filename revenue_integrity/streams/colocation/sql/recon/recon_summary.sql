@@ -77,7 +77,9 @@ select
             * 0.000001::decimal(7, 6)
         )::decimal(18, 6)
     end as explained_pct,
-    case when t.recon in ('erp_vs_mart', 'erp_vs_allocated_power') then coalesce(c.residual_cents, 0)::bigint end as residual_cents,
+    case
+        when t.recon in ('erp_vs_mart', 'erp_vs_allocated_power') then coalesce(c.residual_cents, 0)::bigint
+    end as residual_cents,
     case when t.recon in ('erp_vs_mart', 'erp_vs_allocated_power')
         then coalesce(c.unexplained_cents, 0)::bigint
     end as unexplained_cents
