@@ -247,12 +247,12 @@ def test_the_command_renews_dictionary_and_controls_and_needs_their_folder(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "controls.md").write_text(
-        "# Controls\n<!-- checks: begin -->\nold\n<!-- checks: end -->\nEnd\n", encoding="utf-8"
+        "# Controls\n<!-- checks: begin -->\nwhat was here\n<!-- checks: end -->\nEnd\n", encoding="utf-8"
     )
     assert write_dictionary([str(tmp_path)]) == 0
     assert (tmp_path / "data_dictionary.md").read_text(encoding="utf-8") == data_dictionary.markdown(SHIPPED.streams)
     page = (tmp_path / "controls.md").read_text(encoding="utf-8")
-    assert "old" not in page
+    assert "what was here" not in page
     assert "| `causes_add_up` | publish |" in page
     assert page.endswith("<!-- checks: end -->\nEnd\n")
     assert write_dictionary([]) == 2
