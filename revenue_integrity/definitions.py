@@ -2,8 +2,7 @@
 
 from revenue_integrity import process
 from revenue_integrity.orchestration.assembly import build_definitions
-from revenue_integrity.settings import load_settings
-from revenue_integrity.streams.registry import deployment_of
+from revenue_integrity.streams.registry import deployment_of, load_settings
 
 process.beginning()
 defs = build_definitions(deployment_of(load_settings()))

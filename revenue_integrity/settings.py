@@ -1,18 +1,24 @@
 """Every number and path that somebody may want to change: typed, with its unit and default, refused at the start if wrong.
 
-Belongs here: the settings and where the home's files stand. Does not belong here: reading what is in those files.
+Belongs here: the settings that all streams share, how those of one stream join them, and where the home's files stand. Does
+not belong here: a stream's own settings (its ``settings``), reading what is in those files.
+
 Values come from the environment (``REVENUE_INTEGRITY_FIRST_MONTH=2024-01``, lists as JSON), then from the TOML file that
-``REVENUE_INTEGRITY_CONFIG`` names, then from the defaults below.
+``REVENUE_INTEGRITY_CONFIG`` names, then from the defaults below. Every setting has one name, by which rules and fingerprints
+know it; a stream's own may also stand in the stream's section (``[cloud]``, ``REVENUE_INTEGRITY_CLOUD__…``), there without the
+stream's name in front.
 """
 
 import json
 import re
 import zoneinfo
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from functools import cached_property
+from difflib import get_close_matches
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import (
     AfterValidator,
@@ -23,6 +29,7 @@ from pydantic import (
     PlainSerializer,
     SecretStr,
     ValidationError,
+    create_model,
     field_validator,
     model_validator,
 )
@@ -38,9 +45,6 @@ from revenue_integrity.days_off import days_off, with_edition
 from revenue_integrity.errors import SettingsError, UsageError
 
 PREFIX = "REVENUE_INTEGRITY_"
-
-MOST_HISTORY_MONTHS = 24
-"""Months that margin risk can look at: tables are declared to read no more."""
 
 
 def _month(value: Any) -> Any:
@@ -100,7 +104,12 @@ class PullSource(BaseModel):
 
 
 class Settings(BaseSettings):
-    """The settings of one deployment. Shares are fractions (0.01 = 1 %)."""
+    """The settings of one deployment that all streams share. Shares are fractions (0.01 = 1 %).
+
+    A subclass with ``stream`` declares the settings of that stream; ``joined`` makes one class of them all.
+    """
+
+    stream: ClassVar[str] = ""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, validate_default=True)
 
@@ -123,44 +132,15 @@ class Settings(BaseSettings):
     )
     pull_overlap_rows: int = Field(1000, ge=0, description="The same for a cursor of whole numbers (cursor values).")
 
-    # Meters
-    late_after_days: int = Field(3, ge=0, description="A reading is late when it arrives more than this many days after its day.")
-    lookback_days: int = Field(28, ge=7, le=366, description="Days of history behind gap estimates and suspect readings.")
-    min_same_weekday_readings: int = Field(2, ge=1, description="Readings of the same weekday needed for a weekday estimate.")
-    default_load_factor: Share = Field(Decimal("0.6"), description="Share of the reservation assumed drawn without any reading.")
-    suspect_factor: Decimal = Field(Decimal(3), gt=1, description="A reading above this many medians of its meter is suspect.")
-    suspect_min_readings: int = Field(7, ge=1, description="Readings needed before a reading can be suspect.")
-
-    # Cloud
-    billing_events_cost_sign: Literal["signed", "non_negative"] = Field(
-        "non_negative", description="Whether billing events may have negative costs; FOCUS rows always may."
-    )
+    # Events
     cloud_lookback_days: int = Field(
         90,
         ge=1,
         le=3660,
         description="Days before its arrival that a batch recomputes by itself; what lies beyond is kept aside.",
     )
-    publishing_cutoff_hour: int = Field(
-        12, ge=0, le=23, description="Hour (UTC) of the day after a usage day from which its data can be complete."
-    )
-    expected_source_days: int = Field(
-        7, ge=1, description="Days before a usage day in which a source that is expected delivered."
-    )
-    expected_sources: dict[str, tuple[str, ...]] = Field(
-        {}, description="Sources expected for a tenant; a tenant not named expects those that delivered for it lately."
-    )
     tenant_of_billing_account: dict[str, str] = Field(
         {}, description="Tenant of a FOCUS BillingAccountId; one not named belongs to the default tenant."
-    )
-    cost_jump_factor: Decimal = Field(Decimal(3), gt=1, description="A day's cost beyond this factor of its median is suspect.")
-    cost_jump_days: int = Field(28, ge=7, le=366, description="Days behind the median of a day's cost.")
-    cost_jump_min_days: int = Field(7, ge=1, description="Days with data needed before a day's cost can be suspect.")
-    invoice_tolerance: Decimal = Field(
-        Decimal("0.01"), ge=0, description="Difference of an invoice from its charges that nobody must act on (currency units)."
-    )
-    focus_provider_name: str = Field(
-        "UNKNOWN", min_length=1, description="Who stands as provider, publisher and issuer of invoices in exported FOCUS files."
     )
     engine: Literal["duckdb", "spark"] = Field("duckdb", description="What runs the stages of the cloud stream.")
     spark_config: dict[str, str] = Field(
@@ -169,22 +149,6 @@ class Settings(BaseSettings):
     tenant: str | None = Field(
         None, description="Whom this process reads for: only this tenant's published cloud data, and nothing else of the home."
     )
-
-    # Power
-    allocation_method: Literal["hybrid", "metered_share", "reserved_share"] = Field(
-        "hybrid", description="How a site's power bill is split over its contracts."
-    )
-    accrual_months: int = Field(3, ge=1, description="Most final bills that an accrual for a missing bill rests on.")
-
-    # Risk
-    risk_history_months: int = Field(
-        24, ge=1, le=MOST_HISTORY_MONTHS, description="Months of history replayed for margin risk, the month included."
-    )
-    risk_min_months: int = Field(6, ge=1, description="Months of history below which no distribution is shown.")
-    risk_percentile: Share = Field(Decimal("0.05"), description="Share of months worse than the margin percentile.")
-    risk_aversion: Decimal = Field(Decimal("0.5"), ge=0, description="Weight of margin at risk in the risk-weighted margin.")
-    stress_price_factor: Decimal = Field(Decimal("1.5"), ge=0, description="Factor on the energy cost in the price stress.")
-    stress_full_utilization: Share = Field(Decimal("0.9"), description="Utilization in the full-load stress.")
 
     # Close
     cutoff_business_day: int = Field(5, ge=1, le=20, description="Business day of the next month whose end is the cutoff.")
@@ -197,7 +161,6 @@ class Settings(BaseSettings):
     close_due_business_day: int = Field(15, ge=1, le=23, description="Business day by which a month should be signed off.")
     tolerance_cents: int = Field(100, ge=0, description="Variance of a row that nobody must act on (cents).")
     tolerance_share: Share = Field(Decimal("0.01"), description="Or this share of the row's right side.")
-    kwh_tolerance_share: Share = Field(Decimal("0.05"), description="Tolerance of metered against billed kWh.")
     materiality_cents: int = Field(100_000, ge=0, description="Gross cents of causes that a month may carry (cents) ...")
     materiality_share: Share = Field(Decimal("0.005"), description="... or this share of its expected revenue or power cost.")
     preparers: tuple[str, ...] = Field((), description="Who may prepare a month.")
@@ -207,11 +170,6 @@ class Settings(BaseSettings):
     # Data quality
     quarantine_warn_share: Share = Field(Decimal("0.01"), description="Quarantined share of a month's rows that warns.")
     quarantine_publish_share: Share = Field(Decimal("0.05"), description="Quarantined share that stops publishing.")
-    meter_completeness_share: Share = Field(Decimal("0.98"), description="Share of contract-days that need an actual reading.")
-    late_readings_warn_share: Share = Field(Decimal("0.05"), description="Share of contract-days with late readings that warns.")
-    row_count_warn_share: Share = Field(
-        Decimal("0.3"), description="Deviation of a month's rows from their trailing mean that warns."
-    )
 
     # Alerts
     alert_channels: dict[Literal["info", "warning", "critical"], tuple[ChannelUrl, ...]] = Field(
@@ -253,8 +211,8 @@ class Settings(BaseSettings):
         import os
 
         toml = os.environ.get(f"{PREFIX}CONFIG")
-        sources: tuple[PydanticBaseSettingsSource, ...] = (init_settings, env_settings)
-        return (*sources, TomlConfigSettingsSource(settings_cls, Path(toml))) if toml else sources
+        sources = (init_settings, env_settings, _SectionVariables(settings_cls))
+        return (*sources, _SectionedFile(settings_cls, Path(toml))) if toml else sources
 
     @field_validator("home", "landing", "published")
     @classmethod
@@ -358,8 +316,101 @@ class Settings(BaseSettings):
         }
 
 
-def load_settings(**overrides: Any) -> Settings:
-    """Read the settings.
+def sections_of(model: type[Settings]) -> dict[str, tuple[str, ...]]:
+    """Return the names of the settings that belong to one stream, by the stream."""
+    declared = [each for each in model.__mro__ if issubclass(each, Settings) and "stream" in vars(each) and each.stream]
+    return {each.stream: tuple(name for name in each.model_fields if name not in Settings.model_fields) for each in declared}
+
+
+@cache
+def joined(*streams: type[Settings]) -> type[Settings]:
+    """Return the settings of a deployment: those that all streams share, and those of each.
+
+    Raises:
+        ValueError: two streams call a setting by one name.
+    """
+    names = [name for names in (sections_of(each) for each in streams) for own in names.values() for name in own]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"two streams have a setting {', '.join(twice)}")
+    return create_model("DeploymentSettings", __base__=(*streams, Settings)) if streams else Settings
+
+
+def _full_name(section: str, names: Sequence[str], given: str, where: str) -> str:
+    """Return the one name of a setting that stands in a section, there without the stream's name in front.
+
+    Raises:
+        SettingsError: the section has no such setting.
+    """
+    for full in (f"{section}_{given}", given):
+        if full in names:
+            return full
+    short = ", ".join(sorted(name.removeprefix(f"{section}_") for name in names))
+    raise SettingsError(
+        f"there is no setting '{given}' in the section {section} ({where}); there are {short}", "Correct its name"
+    )
+
+
+def _twice(name: str, places: str) -> SettingsError:
+    return SettingsError(f"the setting {name} stands twice: {places}", "Take one of them out")
+
+
+class _SectionedFile(TomlConfigSettingsSource):
+    """The TOML file, in which the settings of a stream may stand in a table of its name."""
+
+    def __call__(self) -> dict[str, Any]:
+        """Return each setting under its one name."""
+        found = dict(super().__call__())
+        for section, names in sections_of(cast("type[Settings]", self.settings_cls)).items():
+            table = found.pop(section, {})
+            if not isinstance(table, dict):
+                raise SettingsError(f"{section} is a section, no setting", f"Write its settings below [{section}]")
+            for given, value in table.items():
+                full = _full_name(section, names, given, str(self.toml_file_path))
+                if full in found:
+                    raise _twice(full, f"at the top of {self.toml_file_path} and below [{section}]")
+                found[full] = value
+        return found
+
+
+def _section_variables(model: type[Settings]) -> dict[str, str]:
+    """Return the variables that name a setting by its section, by the setting: ``REVENUE_INTEGRITY_CLOUD__LOOKBACK_DAYS``."""
+    import os
+
+    found: dict[str, str] = {}
+    present = {variable.upper() for variable in os.environ}
+    for section, names in sections_of(model).items():
+        beginning = f"{PREFIX}{section}__".upper()
+        for variable in sorted(each for each in os.environ if each.upper().startswith(beginning)):
+            full = _full_name(section, names, variable[len(beginning) :].lower(), variable)
+            flat = f"{PREFIX}{full}".upper()
+            if full in found or flat in present:
+                raise _twice(full, f"as {variable} and {found.get(full, flat)}")
+            found[full] = variable
+    return found
+
+
+class _SectionVariables(PydanticBaseSettingsSource):
+    """Variables that name a setting by its section."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        """Return the text of a setting's variable, ``None`` if there is none, and that it need not be JSON."""
+        import os
+
+        variable = _section_variables(cast("type[Settings]", self.settings_cls)).get(field_name)
+        return None if variable is None else os.environ[variable], field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Return each setting under its one name."""
+        fields = self.settings_cls.model_fields
+        found = {}
+        for name in _section_variables(cast("type[Settings]", self.settings_cls)):
+            text, _, is_complex = self.get_field_value(fields[name], name)
+            found[name] = self.prepare_field_value(name, fields[name], text, is_complex)
+        return found
+
+
+def read_settings(model: type[Settings], **overrides: Any) -> Settings:
+    """Read the settings of a deployment from environment and file.
 
     Raises:
         SettingsError: a value is not allowed, a name is unknown or the TOML file cannot be read; the message holds the
@@ -367,14 +418,16 @@ def load_settings(**overrides: Any) -> Settings:
     """
     _refuse_missing_file()
     try:
-        settings = Settings(**overrides)
+        settings = model(**overrides)
     except ValidationError as error:
-        raise SettingsError("; ".join(_explain(problem) for problem in error.errors()), "Correct it and try again") from error
+        raise SettingsError(
+            "; ".join(_explain(problem, model) for problem in error.errors()), "Correct it and try again"
+        ) from error
     except (OSError, ValueError) as error:
         raise SettingsError(
             f"the settings cannot be read: {error}", "Correct the file that REVENUE_INTEGRITY_CONFIG names"
         ) from error
-    _refuse_unknown_variables()
+    _refuse_unknown_variables(model)
     return settings
 
 
@@ -387,20 +440,28 @@ def _refuse_missing_file() -> None:
         raise SettingsError(f"there is no file {file}", f"Correct {PREFIX}CONFIG, or unset it")
 
 
-def _explain(problem: Any) -> str:
+def _explain(problem: Any, model: type[Settings]) -> str:
     name = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        return f"there is no setting '{name}'"
+        return f"there is no setting '{name}'; {_what_there_is(name, model)}"
     if name.startswith("alert_"):
         # The value may hold a channel's token, and so may its place if severity and URL were swapped.
         return f"setting {problem['loc'][0] if '://' in name else name}: {problem['msg']}"
     return f"setting {name or 'combination'}={problem['input']!r}: {problem['msg']}" if name else str(problem["msg"])
 
 
-def _refuse_unknown_variables() -> None:
+def _what_there_is(name: str, model: type[Settings]) -> str:
+    """Return the names that somebody who wrote a wrong one may have meant; all where none is like it."""
+    names = [*model.model_fields, *sections_of(model)]
+    return f"there are {', '.join(sorted(get_close_matches(name.lower(), names)) or sorted(names))}"
+
+
+def _refuse_unknown_variables(model: type[Settings]) -> None:
     import os
 
-    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields} | {f"{PREFIX}CONFIG"}
+    known = {f"{PREFIX}{name}".upper() for name in model.model_fields} | {f"{PREFIX}CONFIG"}
+    known |= {variable.upper() for variable in _section_variables(model).values()}
     unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
     if unknown:
-        raise SettingsError(f"there is no setting {', '.join(unknown)}", "Remove the variable, or correct its name")
+        told = _what_there_is(unknown[0].upper().removeprefix(PREFIX), model)
+        raise SettingsError(f"there is no setting {', '.join(unknown)}; {told}", "Remove the variable, or correct its name")

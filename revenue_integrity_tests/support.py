@@ -22,10 +22,10 @@ import pandas as pd
 from revenue_integrity.model import table as column
 from revenue_integrity.model.table import Table, table
 from revenue_integrity.settings import PREFIX, Settings
-from revenue_integrity.streams.registry import deployment_of
+from revenue_integrity.streams.registry import deployment_of, settings_model
 from revenue_integrity.warehouse import publish
 
-SHIPPED = deployment_of(Settings(home=Path("/nowhere")))
+SHIPPED = deployment_of(settings_model()(home=Path("/nowhere")))
 """The streams that the product ships, over no home."""
 
 MARCH = date(2025, 3, 1)
@@ -80,7 +80,7 @@ def sample_rows(month: date = MARCH, ids: tuple[str, ...] = ("A-1", "B-2"), **ch
 
 def home_settings(home: Path, **values: Any) -> Settings:
     """Return the settings of a home with fixed months, whose few rows would only wait for a second thread."""
-    return Settings(**({"home": home, "first_month": "2025-03", "last_month": "2025-04", "threads": 1} | values))
+    return settings_model()(**({"home": home, "first_month": "2025-03", "last_month": "2025-04", "threads": 1} | values))
 
 
 def environment_of(settings: Settings) -> dict[str, str]:

@@ -75,7 +75,7 @@ def test_a_warning_of_any_module_is_logged_and_still_told(settings: Settings) ->
     code = (
         "import logging\n"
         "from revenue_integrity import logs\n"
-        "from revenue_integrity.settings import load_settings\n"
+        "from revenue_integrity.streams.registry import load_settings\n"
         "with logs.writing(load_settings(), 'run'):\n"
         "    logging.getLogger('revenue_integrity.close.ledger').warning('half an entry of %s', 'pat')\n"
         "    logs.event('noted', level=logging.WARNING)\n"
@@ -182,7 +182,7 @@ def test_processes_that_write_and_rotate_at_once_lose_no_line(tmp_path: Path) ->
     code = (
         "import sys\n"
         "from revenue_integrity import logs\n"
-        "from revenue_integrity.settings import load_settings\n"
+        "from revenue_integrity.streams.registry import load_settings\n"
         "with logs.writing(load_settings(), sys.argv[1]):\n"
         "    for number in range(100):\n"
         "        logs.event('line', number=number, padding='x' * 60_000)\n"

@@ -1,7 +1,9 @@
 """What a process sets for itself when it begins and when it ends, and what it does not load."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -105,3 +107,26 @@ import hypothesis
 """
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (found.returncode, found.stderr, found.stdout) == (0, "", "False\n"), "whoever wants it finds it all the same"
+
+
+@pytest.mark.parametrize(("stream", "source", "other"), [("colocation", "sites", "cloud"), ("cloud", "accounts", "colocation")])
+def test_a_command_for_one_stream_loads_that_one_alone(tmp_path: Path, stream: str, source: str, other: str) -> None:
+    program = f"""
+import sys
+from pathlib import Path
+from revenue_integrity.cli.program import main
+try:
+    main(["land", "{stream}", "{source}", "{tmp_path / "none.csv"}"])
+except SystemExit as ended:
+    assert ended.code == 1, ended.code
+try:
+    main(["run", "--stream", "{stream}", "--select", "group:none"])
+except SystemExit as ended:
+    assert ended.code == 2, ended.code
+loaded = sorted(name for name in sys.modules if name.startswith("revenue_integrity.streams.{other}."))
+print(*loaded, "revenue_integrity.streams.{stream}.stream" in sys.modules)
+"""
+    environment = os.environ | {"REVENUE_INTEGRITY_HOME": str(tmp_path / "home")}
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, env=environment)
+    # The settings of all are declared apart, for a bad one is refused at the start, whatever is run.
+    assert found.stdout == f"revenue_integrity.streams.{other}.settings True\n", found.stderr

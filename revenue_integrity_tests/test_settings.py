@@ -3,12 +3,15 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import ClassVar, cast
 
 import pytest
+from pydantic import Field
 
 from revenue_integrity import clock, days_off
 from revenue_integrity.errors import SettingsError
-from revenue_integrity.settings import PREFIX, Settings, load_settings
+from revenue_integrity.settings import PREFIX, Settings, joined, read_settings, sections_of
+from revenue_integrity.streams.registry import STREAMS, load_settings, settings_model
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +25,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_setting_says_what_it_is_for() -> None:
-    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+    assert [name for name, field in settings_model().model_fields.items() if not field.description] == []
 
 
 def test_the_environment_wins_over_the_file_and_the_file_over_the_default(
@@ -104,11 +107,11 @@ def test_an_unknown_name_is_refused_wherever_it_stands(monkeypatch: pytest.Monke
     file = tmp_path / "deployment.toml"
     file.write_text("first_mont = 1\n", encoding="utf-8")
     monkeypatch.setenv(f"{PREFIX}CONFIG", str(file))
-    with pytest.raises(SettingsError, match="there is no setting 'first_mont'"):
+    with pytest.raises(SettingsError, match="there is no setting 'first_mont'; there are first_month, "):
         load_settings()
     monkeypatch.delenv(f"{PREFIX}CONFIG")
     monkeypatch.setenv(f"{PREFIX}FIRSTMONTH", "2024-01")
-    with pytest.raises(SettingsError, match="there is no setting REVENUE_INTEGRITY_FIRSTMONTH"):
+    with pytest.raises(SettingsError, match="there is no setting REVENUE_INTEGRITY_FIRSTMONTH; there are first_month, "):
         load_settings()
 
 
@@ -148,3 +151,98 @@ def test_a_fingerprint_sees_another_edition_of_a_holiday_calendar(monkeypatch: p
         "holiday_calendar": "US (holidays 7.5)",
     }
     assert settings.holiday_calendar == "US"
+
+
+class ToySettings(Settings):
+    """Settings of a stream of which no other knows."""
+
+    stream: ClassVar[str] = "toy"
+
+    toy_days: int = Field(7, ge=1, description="Days.")
+    shares: tuple[Decimal, ...] = Field((), description="Shares.")
+
+
+def configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str) -> Path:
+    """Write the file that names the settings of a deployment."""
+    file = tmp_path / "deployment.toml"
+    file.write_text(text, encoding="utf-8")
+    monkeypatch.setenv(f"{PREFIX}CONFIG", str(file))
+    return file
+
+
+def read_toy() -> ToySettings:
+    """Return the settings of a deployment whose one stream is the toy."""
+    return cast(ToySettings, read_settings(joined(ToySettings)))
+
+
+@pytest.mark.parametrize("text", ["toy_days = 9", "[toy]\ndays = 9", "[toy]\ntoy_days = 9"])
+def test_a_streams_setting_has_one_name_at_the_top_of_the_file_and_in_its_section(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
+) -> None:
+    configured(monkeypatch, tmp_path, text)
+    settings = read_toy()
+    assert settings.toy_days == 9
+    assert settings.values("toy_days") == {"toy_days": "9"}
+
+
+@pytest.mark.parametrize("name", ["TOY_DAYS", "TOY__DAYS", "TOY__TOY_DAYS", "Toy__days"])
+def test_a_streams_setting_is_a_variable_with_and_without_its_section(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    configured(monkeypatch, tmp_path, "[toy]\ndays = 9")
+    monkeypatch.setenv(f"{PREFIX}{name}", "5")
+    assert read_toy().toy_days == 5
+    monkeypatch.setenv(f"{PREFIX}TOY__SHARES", '["0.1", "0.2"]')
+    assert read_toy().shares == (Decimal("0.1"), Decimal("0.2"))
+
+
+def test_a_setting_that_stands_twice_is_refused_with_both_places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = configured(monkeypatch, tmp_path, "toy_days = 9\n[toy]\ndays = 8")
+    with pytest.raises(SettingsError, match=rf"the setting toy_days stands twice: at the top of {file} and below \[toy\]"):
+        read_toy()
+    configured(monkeypatch, tmp_path, "")
+    monkeypatch.setenv(f"{PREFIX}TOY_DAYS", "1")
+    monkeypatch.setenv(f"{PREFIX}TOY__DAYS", "2")
+    with pytest.raises(SettingsError, match=f"toy_days stands twice: as {PREFIX}TOY__DAYS and {PREFIX}TOY_DAYS"):
+        read_toy()
+
+
+def test_an_unknown_name_in_a_section_is_refused_with_those_that_there_are(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = configured(monkeypatch, tmp_path, "[toy]\nday = 9")
+    with pytest.raises(SettingsError, match=f"no setting 'day' in the section toy \\({file}\\); there are days, shares"):
+        read_toy()
+    configured(monkeypatch, tmp_path, "toy = 9")
+    with pytest.raises(SettingsError, match="toy is a section, no setting"):
+        read_toy()
+    configured(monkeypatch, tmp_path, "[tow]\ndays = 9")
+    with pytest.raises(SettingsError, match="there is no setting 'tow'; there are toy"):
+        read_toy()
+    configured(monkeypatch, tmp_path, "")
+    monkeypatch.setenv(f"{PREFIX}TOY__DAY", "9")
+    with pytest.raises(SettingsError, match=rf"'day' in the section toy \({PREFIX}TOY__DAY\); there are days, shares"):
+        read_toy()
+
+
+def test_a_bad_value_in_a_section_is_refused_by_its_one_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    configured(monkeypatch, tmp_path, "[toy]\ndays = 0")
+    with pytest.raises(SettingsError, match="setting toy_days=0: Input should be greater than or equal to 1"):
+        read_toy()
+
+
+def test_two_streams_never_call_a_setting_by_one_name() -> None:
+    class OtherSettings(Settings):
+        stream: ClassVar[str] = "other"
+        shares: int = Field(1, description="Other shares.")
+
+    with pytest.raises(ValueError, match="two streams have a setting shares"):
+        joined(ToySettings, OtherSettings)
+
+
+def test_the_sections_are_those_of_the_streams_that_there_are() -> None:
+    sections = sections_of(settings_model())
+    assert set(sections) <= set(STREAMS)
+    assert "late_after_days" in sections["colocation"]
+    assert "cost_jump_factor" in sections["cloud"]
+    assert not set(sections["colocation"]) & {*Settings.model_fields, *sections["cloud"]}

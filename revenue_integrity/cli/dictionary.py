@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 from revenue_integrity.serving import controls, dictionary
-from revenue_integrity.settings import load_settings
-from revenue_integrity.streams.registry import deployment_of
+from revenue_integrity.streams.registry import deployment_of, load_settings
 
 
 def main(arguments: list[str]) -> int:

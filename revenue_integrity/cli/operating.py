@@ -11,7 +11,7 @@ import typer
 from revenue_integrity import output
 from revenue_integrity.cli.shared import Commands, FormatOption, open_home, say
 from revenue_integrity.errors import RevenueIntegrityError
-from revenue_integrity.settings import load_settings
+from revenue_integrity.streams.registry import load_settings
 
 app = Commands("Keep in order")
 

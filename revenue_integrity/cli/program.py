@@ -17,7 +17,7 @@ from revenue_integrity import logs, process
 from revenue_integrity.cli import closing, landing, operating, reading, running
 from revenue_integrity.cli.shared import Commands, say
 from revenue_integrity.errors import RevenueIntegrityError, SettingsError, UsageError
-from revenue_integrity.settings import load_settings
+from revenue_integrity.streams.registry import load_settings
 
 app = Commands(
     add_completion=False,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from revenue_integrity.cli.shared import Commands, instant_of, months_of, open_home, say, send_alerts
-from revenue_integrity.settings import load_settings
+from revenue_integrity.streams.registry import load_settings
 
 app = Commands("Compute")
 

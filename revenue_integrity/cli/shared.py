@@ -13,7 +13,8 @@ from typer.core import TyperCommand
 from revenue_integrity import months
 from revenue_integrity.errors import SettingsError, UsageError
 from revenue_integrity.output import Format
-from revenue_integrity.settings import Settings, load_settings
+from revenue_integrity.settings import Settings
+from revenue_integrity.streams.registry import deployment_of, load_settings
 
 if TYPE_CHECKING:
     # What a deployment is made of takes long to import, and no help needs it.
@@ -60,8 +61,6 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it stands in t
 
 def open_home() -> "Deployment":
     """Return the home that the settings name with the streams in it: the one place where commands get theirs."""
-    from revenue_integrity.streams.registry import deployment_of
-
     return deployment_of(load_settings())
 
 

@@ -12,7 +12,6 @@ from typing import Any
 from revenue_integrity.model.query import Query
 from revenue_integrity.model.stage import Stage
 from revenue_integrity.model.table import Table
-from revenue_integrity.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ class Rule:
     reads: tuple[Reads, ...]
     settings: tuple[str, ...] = ()
     sql: tuple[str, ...] = ()
-    queries: Callable[[date, Settings], Mapping[str, Query]] | None = None
+    queries: Callable[[date, Any], Mapping[str, Query]] | None = None
     stage: Stage | None = None
 
     @property

@@ -3,7 +3,6 @@
 Belongs here: the declaration that makes a stream known to everything shared. Does not belong here: any stream's content.
 """
 
-import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import date
@@ -81,7 +80,7 @@ class Stream:
     prefix: str | None = None
     signed: tuple[SignedTable, ...] = ()
     extracts: Extracts = field(default_factory=Extracts)
-    refresh: Callable[["duckdb.DuckDBPyConnection", "Settings"], None] | None = None
+    refresh: Callable[["duckdb.DuckDBPyConnection", Any], None] | None = None
     refresh_settings: tuple[str, ...] = ()
     ledgers: tuple[Table, ...] = ()
     before_publish: PublishingHook | None = None
@@ -129,12 +128,6 @@ class Stream:
                 default=0,
             )
         return waves
-
-
-def loaded(place: str) -> Any:
-    """Return what stands at ``module:name``; the module is imported now, not when the place was written down."""
-    module, _, name = place.partition(":")
-    return getattr(importlib.import_module(module), name)
 
 
 def checks_of(checks: Sequence[Check], table: Table) -> list[Check]:

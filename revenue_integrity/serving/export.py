@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 import pandas as pd
@@ -316,7 +316,7 @@ def _focus(deployment: Deployment, rows_of: Callable[[str], pd.DataFrame]) -> pd
         names = rows_of("cloud_month") if "cloud_month" in _tables(deployment) else None
     except PublishError:
         names = None
-    return focus_1_2(days, names, deployment.settings)
+    return focus_1_2(days, names, cast(Any, deployment.settings))
 
 
 def _with_run_columns(deployment: Deployment, dataset: str, rows: pd.DataFrame) -> pd.DataFrame:

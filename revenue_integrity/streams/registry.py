@@ -1,22 +1,63 @@
-"""Which streams there are: a line each, and nothing else that names them all.
+"""Which streams there are: an entry each, and nothing else that names them all.
 
 Belongs here: the list, and the deployment that it makes of a home. Does not belong here: their content, which is imported
-when somebody asks for a stream, and not before: a command for one stream imports that one.
+when somebody asks for a stream, and not before: a command for one stream imports that one. Only the declarations of settings
+are read for all of them, for a bad setting is refused at the start.
 """
 
+from dataclasses import dataclass
 from functools import partial
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any
 
-from revenue_integrity.model.deployment import Deployment
-from revenue_integrity.model.stream import Streams, loaded
-from revenue_integrity.settings import Settings
+from revenue_integrity.settings import Settings, joined, read_settings
+
+if TYPE_CHECKING:
+    from revenue_integrity.model.deployment import Deployment
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a stream stands.
+
+    Attributes:
+        stream: its declaration, as ``module:name``.
+        settings: its own settings, as ``module:name``; empty for none.
+    """
+
+    stream: str
+    settings: str = ""
+
 
 STREAMS = {
-    "colocation": "revenue_integrity.streams.colocation.stream:COLOCATION",
-    "cloud": "revenue_integrity.streams.cloud.stream:CLOUD",
+    "colocation": Entry(
+        "revenue_integrity.streams.colocation.stream:COLOCATION",
+        "revenue_integrity.streams.colocation.settings:ColocationSettings",
+    ),
+    "cloud": Entry("revenue_integrity.streams.cloud.stream:CLOUD", "revenue_integrity.streams.cloud.settings:CloudSettings"),
 }
-"""Where each stream is declared (module and name), by its name, in the order in which people see them."""
+"""The streams by their names, in the order in which people see them."""
 
 
-def deployment_of(settings: Settings) -> Deployment:
+def settings_model() -> type[Settings]:
+    """Return the settings of a deployment: those that all streams share, and those of each."""
+    return joined(*(resolve_name(entry.settings) for entry in STREAMS.values() if entry.settings))
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings from environment and file.
+
+    Raises:
+        SettingsError: a value is not allowed, a name is unknown or the TOML file cannot be read; the message holds the
+            name, the value and what is allowed.
+    """
+    return read_settings(settings_model(), **overrides)
+
+
+def deployment_of(settings: Settings) -> "Deployment":
     """Return the home that settings describe, with the streams that there are in it."""
-    return Deployment(settings, Streams({name: partial(loaded, place) for name, place in STREAMS.items()}))
+    # What streams are declared in takes longer to import than the settings, which every command reads.
+    from revenue_integrity.model.deployment import Deployment
+    from revenue_integrity.model.stream import Streams
+
+    return Deployment(settings, Streams({name: partial(resolve_name, entry.stream) for name, entry in STREAMS.items()}))

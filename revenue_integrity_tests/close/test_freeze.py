@@ -26,7 +26,8 @@ from revenue_integrity.close.freeze import (
 )
 from revenue_integrity.close.ledger import Action, Entry, Ledger
 from revenue_integrity.errors import IntegrityError, LedgerError, PublishError
-from revenue_integrity.settings import Settings, load_settings
+from revenue_integrity.settings import Settings
+from revenue_integrity.streams.registry import load_settings
 
 MARCH = date(2025, 3, 1)
 

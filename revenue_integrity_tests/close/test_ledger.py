@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from revenue_integrity import clock
 from revenue_integrity.close.ledger import GENESIS, Action, Entry, Finding, Ledger, as_frame
 from revenue_integrity.errors import IntegrityError, LedgerError, Refusal, UsageError
-from revenue_integrity.settings import Settings, load_settings
+from revenue_integrity.settings import Settings
+from revenue_integrity.streams.registry import load_settings
 
 MARCH = date(2025, 3, 1)
 

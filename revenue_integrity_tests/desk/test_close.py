@@ -43,7 +43,7 @@ def start(settings: Settings, deed: str) -> subprocess.Popen[str]:
         "import os, signal\n"
         "from revenue_integrity.close import freeze\n"
         "from revenue_integrity.desk import close\n"
-        "from revenue_integrity.settings import load_settings\n"
+        "from revenue_integrity.streams.registry import load_settings\n"
         "from revenue_integrity.streams.registry import deployment_of\n"
         "from datetime import date\n"
         "settings = load_settings()\n" + deed
@@ -183,7 +183,7 @@ def test_a_crash_between_ledger_and_copy_is_recovered_by_the_next_command(ready_
 
 def test_neither_clock_nor_time_zone_of_the_machine_moves_a_cutoff(ready_home: Settings) -> None:
     code = (
-        "from datetime import date; from revenue_integrity.settings import load_settings\n"
+        "from datetime import date; from revenue_integrity.streams.registry import load_settings\n"
         "from revenue_integrity.streams.registry import deployment_of\n"
         "from revenue_integrity.close.calendar import cutoff\n"
         "from revenue_integrity.desk import close\n"

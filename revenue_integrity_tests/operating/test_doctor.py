@@ -15,8 +15,8 @@ import yaml
 
 from revenue_integrity.operating import doctor
 from revenue_integrity.orchestration.instance import configure
-from revenue_integrity.settings import PREFIX, Settings, load_settings
-from revenue_integrity.streams.registry import deployment_of
+from revenue_integrity.settings import PREFIX, Settings
+from revenue_integrity.streams.registry import deployment_of, load_settings
 from revenue_integrity.warehouse import database
 from revenue_integrity_tests.scenarios.story import ANA, PAT
 from revenue_integrity_tests.support import environment_of, home_settings, python
@@ -120,7 +120,7 @@ def test_what_another_user_may_not_read_or_write_is_found(open_folder: Path) -> 
     code = """
     import os
     from revenue_integrity.operating import doctor
-    from revenue_integrity.settings import load_settings
+    from revenue_integrity.streams.registry import load_settings
     from revenue_integrity.streams.registry import deployment_of
     home = deployment_of(load_settings())
     if os.geteuid() == 0:
@@ -171,7 +171,7 @@ def test_a_warehouse_at_work_is_no_trouble_and_a_broken_one_is(settings: Setting
     import sys
 
     code = (
-        "from revenue_integrity.settings import load_settings; from revenue_integrity.warehouse import database\n"
+        "from revenue_integrity.streams.registry import load_settings; from revenue_integrity.warehouse import database\n"
         "with database.connect(load_settings()): print('open', flush=True); input()"
     )
     with subprocess.Popen(

@@ -22,7 +22,7 @@ BEGIN = """
 import os, subprocess, sys, time
 from pathlib import Path
 from revenue_integrity.orchestration.instance import open_instance
-from revenue_integrity.settings import load_settings
+from revenue_integrity.streams.registry import load_settings
 with open_instance(load_settings()) as instance:
     with instance.compute_log_manager.capture_logs(("run", "compute_logs", "step")):
 """

@@ -112,7 +112,7 @@ def test_a_run_that_is_killed_is_cleared_and_done_again(golden_home: Settings) -
 import os, signal
 from revenue_integrity.orchestration import runner, table_assets
 from revenue_integrity.orchestration.run_storage import KeptEngineRunStorage
-from revenue_integrity.settings import load_settings
+from revenue_integrity.streams.registry import load_settings
 from revenue_integrity.streams.registry import deployment_of
 def killed(*_):
     os.kill(os.getpid(), signal.SIGKILL)

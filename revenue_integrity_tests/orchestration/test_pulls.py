@@ -11,8 +11,8 @@ from revenue_integrity.errors import SettingsError
 from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.jobs import MONTH_JOB
 from revenue_integrity.orchestration.pulls import pull_assets
-from revenue_integrity.settings import Settings, load_settings
-from revenue_integrity.streams.registry import deployment_of
+from revenue_integrity.settings import Settings
+from revenue_integrity.streams.registry import deployment_of, load_settings
 
 KEY = dg.AssetKey(["colocation", "pull", "erp_control_totals"])
 

@@ -102,7 +102,7 @@ def test_a_million_bad_rows_are_counted_in_bounded_memory(golden_home: Settings)
     ]
     put(golden_home, "bad.csv", (HEADER + GOOD + "".join(lines) * (bad // len(lines))).encode())
     small = golden_home.model_copy(update={"memory_limit": "1GB", "threads": 2})
-    small = Settings(**small.model_dump(include=small.model_fields_set))
+    small = type(small)(**small.model_dump(include=small.model_fields_set))
     code = """
 import resource
 from revenue_integrity.cli.program import main

@@ -104,8 +104,7 @@ def run_months(home: str, first: str, last: str, **more: str) -> dict[str, Any]:
     """
     process.beginning()
     from revenue_integrity.orchestration import runner
-    from revenue_integrity.settings import load_settings
-    from revenue_integrity.streams.registry import deployment_of
+    from revenue_integrity.streams.registry import deployment_of, load_settings
 
     settings = load_settings(home=home, first_month=first, last_month=last, **more)
     try:

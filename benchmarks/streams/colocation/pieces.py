@@ -12,8 +12,8 @@ from typing import Any
 from benchmarks.measure import engine
 from benchmarks.streams.colocation.operator import MONTH, write_month
 from revenue_integrity import months, process
-from revenue_integrity.settings import Settings, load_settings
-from revenue_integrity.streams.registry import deployment_of
+from revenue_integrity.settings import Settings
+from revenue_integrity.streams.registry import deployment_of, load_settings
 
 Facts = dict[str, Any]
 

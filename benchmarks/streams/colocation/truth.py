@@ -17,8 +17,8 @@ import pandas as pd
 
 from revenue_integrity import months
 from revenue_integrity.close.calendar import cutoff
-from revenue_integrity.settings import load_settings
 from revenue_integrity.streams.colocation.simulate.program import simulate
+from revenue_integrity.streams.registry import load_settings
 
 KEY = ["month", "recon", "customer_id", "contract_id", "site_id", "charge_type", "view", "cause"]
 """What a cause is planted and found at."""

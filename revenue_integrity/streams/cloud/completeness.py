@@ -10,7 +10,7 @@ that is expected for the tenant has delivered for it at or after the end of the 
 import json
 from typing import TYPE_CHECKING
 
-from revenue_integrity.settings import Settings
+from revenue_integrity.streams.cloud.settings import CloudSettings
 
 if TYPE_CHECKING:
     import duckdb
@@ -70,7 +70,7 @@ _COMPLETE = """
 """
 
 
-def refresh(connection: "duckdb.DuckDBPyConnection", settings: Settings) -> None:
+def refresh(connection: "duckdb.DuckDBPyConnection", settings: CloudSettings) -> None:
     """Work out ``meta.event_completeness`` anew, and the slices of the days."""
     connection.execute(
         "create table if not exists meta.event_completeness (tenant_id VARCHAR not null, usage_date DATE not null)"

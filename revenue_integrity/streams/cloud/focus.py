@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import pandas as pd
 
-from revenue_integrity.settings import Settings
+from revenue_integrity.streams.cloud.settings import CloudSettings
 
 SERVICE_CATEGORIES = (
     "AI and Machine Learning",
@@ -70,7 +70,7 @@ _UNKNOWN = "unknown"
 """What a look-up says of a name that it lacks."""
 
 
-def focus_1_2(days: pd.DataFrame, names: pd.DataFrame | None, settings: Settings) -> pd.DataFrame:
+def focus_1_2(days: pd.DataFrame, names: pd.DataFrame | None, settings: CloudSettings) -> pd.DataFrame:
     """Return rows of ``account_service_day`` as FOCUS 1.2: one row each, in their order; costs exact, in the currency's units.
 
     ``names`` are the rows of ``cloud_month`` of the same months, ``None`` where there are none: account names stay empty then,

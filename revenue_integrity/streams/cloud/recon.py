@@ -16,8 +16,8 @@ from revenue_integrity.model import table as column
 from revenue_integrity.model.query import Query, load_query
 from revenue_integrity.model.rule import Rule, raw, same_month
 from revenue_integrity.model.signed import signed_table
-from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud import schemas
+from revenue_integrity.streams.cloud.settings import CloudSettings
 from revenue_integrity.streams.cloud.sources import CLOUD_INVOICES, STREAM
 
 _PACKAGE = "revenue_integrity.streams.cloud"
@@ -52,13 +52,13 @@ SUMMARY = summary_table(
 )
 
 
-def cloud_recon_results(month: date, settings: Settings) -> Query:
+def cloud_recon_results(month: date, settings: CloudSettings) -> Query:
     """Return charges against invoices of the billing period, row by row, in currency units."""
     unit = settings.currency.lower()
     return load_query(_PACKAGE, "recon/cloud_recon_results", month=month, unit=unit, invoice_tolerance=settings.invoice_tolerance)
 
 
-def cloud_recon_summary(month: date, settings: Settings) -> Query:
+def cloud_recon_summary(month: date, settings: CloudSettings) -> Query:
     """Return charges against invoices of the billing period in total, in currency units."""
     return load_query(_PACKAGE, "recon/cloud_recon_summary", month=month, unit=settings.currency.lower())
 

@@ -12,6 +12,7 @@ from revenue_integrity.model.query import Query, load_query
 from revenue_integrity.model.rule import Rule, raw, raw_before, same_month
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.colocation import schemas
+from revenue_integrity.streams.colocation.settings import ColocationSettings
 
 _PACKAGE = "revenue_integrity.streams.colocation"
 
@@ -20,7 +21,7 @@ def _query(path: str, month: date, **parameters: object) -> Query:
     return load_query(_PACKAGE, path, month=month, month_end=months.last_day(month), **parameters)
 
 
-def meter_parameters(settings: Settings) -> dict[str, object]:
+def meter_parameters(settings: ColocationSettings) -> dict[str, object]:
     """Return the settings that metered usage rests on, as parameters of its queries."""
     return {
         "late_after_days": settings.late_after_days,
@@ -47,7 +48,7 @@ def contract_terms(month: date, settings: Settings) -> Query:
     return _query("curated/contract_terms", month)
 
 
-def meter_daily(month: date, settings: Settings) -> Query:
+def meter_daily(month: date, settings: ColocationSettings) -> Query:
     """Return usage in kWh and kW per contract and day in force, gaps estimated (10-colocation, *meter_daily*)."""
     return _query("curated/meter_daily", month, **meter_parameters(settings))
 
@@ -67,7 +68,7 @@ def rack_daily(month: date, settings: Settings) -> Query:
     return _query("curated/rack_daily", month)
 
 
-def power_bills(month: date, settings: Settings) -> Query:
+def power_bills(month: date, settings: ColocationSettings) -> Query:
     """Return the bill that counts per site, in cents, accrued where a site with service has none."""
     return _query("curated/power_bills", month, accrual_months=settings.accrual_months, **meter_parameters(settings))
 

@@ -16,6 +16,7 @@ from revenue_integrity.model.query import Query, load_query
 from revenue_integrity.model.rule import Rule, raw, same_month, window
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.colocation import schemas
+from revenue_integrity.streams.colocation.settings import ColocationSettings
 
 _PACKAGE = "revenue_integrity.streams.colocation"
 
@@ -42,7 +43,7 @@ def usage_month(month: date, settings: Settings) -> Query:
     return _query("mart/usage_month", month)
 
 
-def power_allocation(month: date, settings: Settings) -> Query:
+def power_allocation(month: date, settings: ColocationSettings) -> Query:
     """Return each charge of each power bill in cents per contract and STRANDED; they add up to the bill."""
     return _query("mart/power_allocation", month, allocation_method=settings.allocation_method)
 

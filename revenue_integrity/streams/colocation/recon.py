@@ -20,7 +20,6 @@ from revenue_integrity.close.schemas import AS_OF_CLOSE, CURRENT, recon_tables
 from revenue_integrity.exact import named_rows
 from revenue_integrity.model.query import Query, load_query
 from revenue_integrity.model.rule import Rule, raw, raw_before, same_month, window
-from revenue_integrity.settings import Settings
 from revenue_integrity.streams.colocation.causes import (
     CHARGE_CAUSES,
     POWER_CAUSES,
@@ -34,6 +33,7 @@ from revenue_integrity.streams.colocation.causes import (
     Terms,
 )
 from revenue_integrity.streams.colocation.curated import METER_SETTINGS, meter_parameters
+from revenue_integrity.streams.colocation.settings import ColocationSettings
 
 _PACKAGE = "revenue_integrity.streams.colocation"
 
@@ -48,7 +48,7 @@ _CALENDAR_SETTINGS = ("cutoff_business_day", "close_timezone", "holidays", "holi
 _ERP_SOURCES = ("erp_invoices", "erp_power_costs", "power_bills")
 
 
-def _query(path: str, month: date, settings: Settings, **more: Any) -> Query:
+def _query(path: str, month: date, settings: ColocationSettings, **more: Any) -> Query:
     return load_query(
         _PACKAGE,
         path,
@@ -61,7 +61,7 @@ def _query(path: str, month: date, settings: Settings, **more: Any) -> Query:
     )
 
 
-def recon_results(month: date, settings: Settings) -> Query:
+def recon_results(month: date, settings: ColocationSettings) -> Query:
     """Return every reconciliation of the month, row by row, in both views where it has two."""
     return _query(
         "recon/recon_results",
@@ -74,7 +74,7 @@ def recon_results(month: date, settings: Settings) -> Query:
     )
 
 
-def close_bridge(month: date, settings: Settings) -> Query:
+def close_bridge(month: date, settings: ColocationSettings) -> Query:
     """Return the month's step from what was posted by the cutoff to what is recognized, in cents."""
     return _query("recon/close_bridge", month, settings)
 
@@ -92,7 +92,7 @@ CAUSE_QUERIES = (
 """What the rules of cause look at: each a query that returns only what belongs to rows with a variance."""
 
 
-def cause_queries(month: date, settings: Settings) -> dict[str, Query]:
+def cause_queries(month: date, settings: ColocationSettings) -> dict[str, Query]:
     """Return the queries whose rows ``recon_causes`` is made from."""
     return {name: _query(f"recon/causes_{name}", month, settings) for name in CAUSE_QUERIES}
 
@@ -105,7 +105,7 @@ class _RowKey(NamedTuple):
 
 def recon_causes(
     month: date,
-    settings: Settings,
+    settings: ColocationSettings,
     *,
     rows: pd.DataFrame,
     lines: pd.DataFrame,
@@ -338,7 +338,7 @@ def _frame(month: date, known: _Rows, explained: Sequence[tuple[str, str, Explai
     return frame.astype(dtypes).astype({name: object for name in frame.columns if name not in dtypes})
 
 
-def recon_summary(month: date, settings: Settings) -> Query:
+def recon_summary(month: date, settings: ColocationSettings) -> Query:
     """Return each reconciliation and view in total, with the cents of each cause."""
     return _query("recon/recon_summary", month, settings)
 

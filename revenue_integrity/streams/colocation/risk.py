@@ -15,8 +15,8 @@ import pandas as pd
 from revenue_integrity import months
 from revenue_integrity.exact import ratio, rounded, whole
 from revenue_integrity.model.rule import Rule, same_month, window
-from revenue_integrity.settings import MOST_HISTORY_MONTHS, Settings
 from revenue_integrity.streams.colocation import schemas
+from revenue_integrity.streams.colocation.settings import MOST_HISTORY_MONTHS, ColocationSettings
 
 _HOURS = 24
 
@@ -82,7 +82,7 @@ class _Contracts:
 
 def contract_risk(
     month: date,
-    settings: Settings,
+    settings: ColocationSettings,
     contract_month: pd.DataFrame,
     site_month: pd.DataFrame,
     contract_terms: pd.DataFrame,
@@ -135,7 +135,7 @@ def _history(
     contract: "np.ndarray[Any, Any]",
     rate: "np.ndarray[Any, Any]",
     rates: _Rates,
-    settings: Settings,
+    settings: ColocationSettings,
     count: int,
 ) -> tuple[dict[str, Any], "np.ndarray[Any, Any]"]:
     """Return per contract the months replayed and their distribution, and the place of the worst rate (−1 for no history).
@@ -159,7 +159,7 @@ def _history(
     return {"risk_months": lengths.astype("int64"), **columns}, places[worst]
 
 
-def _distribution(margins: Whole, lengths: "np.ndarray[Any, Any]", settings: Settings) -> dict[str, "pd.Series[int]"]:
+def _distribution(margins: Whole, lengths: "np.ndarray[Any, Any]", settings: ColocationSettings) -> dict[str, "pd.Series[int]"]:
     """Return mean, percentile, margin at risk, worst and risk-weighted margin in cents; null below the least history.
 
     ``margins`` are those of each contract in ascending order, one contract after the other; ``lengths`` how many each has.
@@ -181,7 +181,9 @@ def _distribution(margins: Whole, lengths: "np.ndarray[Any, Any]", settings: Set
     return {name: _nullable(values, enough) for name, values in zip(DISTRIBUTION, figures, strict=True)}
 
 
-def _stress(now: pd.DataFrame, contracts: _Contracts, today: _Rates, worst: _Rates, settings: Settings) -> dict[str, Any]:
+def _stress(
+    now: pd.DataFrame, contracts: _Contracts, today: _Rates, worst: _Rates, settings: ColocationSettings
+) -> dict[str, Any]:
     """Return the rate and the use at which nothing is left, and the margin if energy or use were as bad as they get."""
     factor, factor_parts = settings.stress_price_factor.as_integer_ratio()
     full, full_parts = settings.stress_full_utilization.as_integer_ratio()

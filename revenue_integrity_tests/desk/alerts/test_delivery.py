@@ -22,7 +22,7 @@ MINUTE = timedelta(minutes=1)
 DELIVER = """
 from revenue_integrity import clock
 from revenue_integrity.desk.alerts.delivery import deliver
-from revenue_integrity.settings import load_settings
+from revenue_integrity.streams.registry import load_settings
 settings = load_settings()
 import apprise
 print("ready", flush=True)
@@ -135,7 +135,7 @@ def test_killed_between_sending_and_marking_it_is_sent_again(tmp_path: Path) -> 
 def test_killed_while_raising_nothing_acknowledged_is_lost(tmp_path: Path, after: int) -> None:
     code = """
 from revenue_integrity.desk.alerts.outbox import raise_alert
-from revenue_integrity.settings import load_settings
+from revenue_integrity.streams.registry import load_settings
 from revenue_integrity_tests.alerts.support import event
 settings = load_settings()
 for number in range(10_000):

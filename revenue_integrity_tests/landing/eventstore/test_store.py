@@ -465,7 +465,7 @@ KILLED = """
 import os, signal
 from revenue_integrity.landing import ingest
 from revenue_integrity.landing.eventstore import store as events
-from revenue_integrity.settings import load_settings
+from revenue_integrity.streams.registry import load_settings
 from revenue_integrity.streams.cloud.sources import EVENT_SOURCES
 from revenue_integrity.warehouse import database
 original = events.EventStore._refresh_slices

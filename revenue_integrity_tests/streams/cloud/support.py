@@ -23,9 +23,9 @@ from revenue_integrity.computing import staleness, versions
 from revenue_integrity.landing import ingest as landing
 from revenue_integrity.landing.report import IngestReport
 from revenue_integrity.orchestration.io_manager import Computed, replace_month
-from revenue_integrity.settings import load_settings
 from revenue_integrity.streams.cloud import completeness, curated, mart
 from revenue_integrity.streams.cloud.sources import EVENT_SOURCES, STREAM
+from revenue_integrity.streams.registry import load_settings
 from revenue_integrity.warehouse import catalog
 from revenue_integrity.warehouse.storage import Sliced
 from revenue_integrity_tests.streams.cloud.world import DEFAULTS

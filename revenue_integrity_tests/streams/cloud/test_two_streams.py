@@ -21,9 +21,9 @@ from revenue_integrity.desk import close
 from revenue_integrity.errors import Refusal
 from revenue_integrity.operating import doctor
 from revenue_integrity.serving import export as exports
-from revenue_integrity.settings import Settings, load_settings
+from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud.schemas import DAILY_ACCOUNT_COST
-from revenue_integrity.streams.registry import deployment_of
+from revenue_integrity.streams.registry import deployment_of, load_settings
 from revenue_integrity.warehouse import publish
 from revenue_integrity_tests.conftest import made_once
 from revenue_integrity_tests.scenarios import story

@@ -20,10 +20,11 @@ from revenue_integrity.model.check import Judgement
 from revenue_integrity.model.query import Query
 from revenue_integrity.model.rule import Rule
 from revenue_integrity.model.stream import Stream
-from revenue_integrity.settings import Settings, load_settings
+from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud import completeness, curated, mart, month, recon, register
 from revenue_integrity.streams.cloud.checks import CHECKS
 from revenue_integrity.streams.cloud.sources import SOURCES, STREAM
+from revenue_integrity.streams.registry import load_settings
 from revenue_integrity.warehouse.engine import DuckDBEngine
 from revenue_integrity.warehouse.storage import exact_frame, read_partitions, rows_of_query, write_partition
 from revenue_integrity_tests.landing.support import csv_text

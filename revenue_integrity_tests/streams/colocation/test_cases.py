@@ -10,8 +10,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from revenue_integrity.settings import Settings, load_settings
+from revenue_integrity.settings import Settings
 from revenue_integrity.streams.colocation.stream import COLOCATION
+from revenue_integrity.streams.registry import load_settings
 from revenue_integrity_tests import cases
 
 REPOSITORY = Path(__file__).resolve().parents[3]

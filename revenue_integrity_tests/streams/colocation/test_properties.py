@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from revenue_integrity import months
 from revenue_integrity.exact import largest_remainder
 from revenue_integrity.model.query import Query
-from revenue_integrity.settings import Settings, load_settings
+from revenue_integrity.settings import Settings
 from revenue_integrity.streams.colocation import curated, mart
+from revenue_integrity.streams.registry import load_settings
 from revenue_integrity_tests.streams.colocation import naive
 from revenue_integrity_tests.streams.colocation.naive import Reading, Version
 from revenue_integrity_tests.streams.colocation.world import World

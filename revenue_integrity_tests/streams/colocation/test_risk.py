@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from revenue_integrity import months
-from revenue_integrity.settings import load_settings
 from revenue_integrity.streams.colocation import schemas
 from revenue_integrity.streams.colocation.risk import contract_risk
+from revenue_integrity.streams.registry import load_settings
 from revenue_integrity.warehouse.storage import read_partitions
 from revenue_integrity_tests.streams.colocation.world import Computed, World, pick
 

@@ -16,9 +16,10 @@ import pytest
 from revenue_integrity import months
 from revenue_integrity.close.calendar import cutoff
 from revenue_integrity.errors import UsageError
-from revenue_integrity.settings import Settings, load_settings
+from revenue_integrity.settings import Settings
 from revenue_integrity.streams.colocation.simulate import Summary, late_posting, simulate
 from revenue_integrity.streams.colocation.simulate.plan import BILLING_KINDS, LOOK_ALIKE_KINDS, POWER_KINDS
+from revenue_integrity.streams.registry import load_settings
 from revenue_integrity_tests.cases import computed_case
 
 FIRST, LAST = date(2024, 1, 1), date(2024, 4, 1)

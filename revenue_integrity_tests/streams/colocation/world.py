@@ -24,8 +24,9 @@ from revenue_integrity.landing.ingest import ingest
 from revenue_integrity.model.check import Judgement
 from revenue_integrity.model.query import Query
 from revenue_integrity.model.rule import Rule
-from revenue_integrity.settings import Settings, load_settings
+from revenue_integrity.settings import Settings
 from revenue_integrity.streams.colocation.stream import COLOCATION
+from revenue_integrity.streams.registry import load_settings
 from revenue_integrity.warehouse.hashing import content_hash
 from revenue_integrity.warehouse.storage import exact_frame, read_partitions
 from revenue_integrity_tests import cases
