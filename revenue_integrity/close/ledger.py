@@ -3,9 +3,11 @@
 Belongs here: entries, their file, the chain and the proof that it holds, the lock under which a decision and its entry are
 one step. Does not belong here: who may do what (``close.sign_off``), copies of what was signed (``close.freeze``).
 
-``<home>/ledger/ledger.jsonl`` holds one entry a line, as canonical JSON. ``<published>/_signed/head.json`` holds the number
-and hash of the last one, so that a ledger cut short does not look whole. A process that dies while it appends leaves an
-unfinished last line, or a head that is one entry behind; whoever takes the lock next mends both. All else is a violation.
+``<home>/ledger/ledger.jsonl`` holds one entry a line, as canonical JSON. An entry is hashed with the fields that it has, and its
+format says which those are: entries of every format stand in one chain and verify as they were written.
+``<published>/_signed/head.json`` holds the number and hash of the last one, so that a ledger cut short does not look whole. A
+process that dies while it appends leaves an unfinished last line, or a head that is one entry behind; whoever takes the lock next
+mends both. All else is a violation.
 """
 
 import fcntl
@@ -18,7 +20,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, date
 from decimal import Decimal
 from enum import StrEnum
@@ -71,10 +73,14 @@ class Entry:
         batches: the batches behind the content, each ``{id, digest}``.
         settings_hash: of the settings that the content rests on.
         code_version: of the rules that made the content.
-        checks: what the checks said, each ``{name, gate, passed, figures}``; of a waiver: the one check that it lets through.
+        checks: what the checks said, each ``{stream, table, name, gate, passed, figures}`` (format 1: without the stream); of a
+            waiver: the one check that it lets through.
         comment: the words of the actor.
         prev_hash: hash of the entry before, ``GENESIS`` for the first.
-        hash: SHA-256 of the canonical JSON of all the above.
+        hash: SHA-256 of the canonical JSON of the other fields of its format.
+        format: which fields it has (``FORMATS``); an entry without this field is of format 1.
+        book: the book that it is about; empty in format 1, whose entries are about a month of all streams.
+        subject: what the act is about, beside book and month: of a waiver the check, ``{stream, table, name}``.
     """
 
     seq: int
@@ -94,14 +100,24 @@ class Entry:
     comment: str
     prev_hash: str
     hash: str
+    format: int = 1
+    book: str = ""
+    subject: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def waived_check(self) -> str | None:
-        """Name of the check that a waiver lets through; ``None`` for every other action."""
-        return str(self.checks[0]["name"]) if self.action == Action.WAIVE else None
+    def waived(self) -> Mapping[str, Any]:
+        """The check that a waiver lets through (format 1 does not name its stream); empty for every other action."""
+        return self.checks[0] if self.action == Action.WAIVE else {}
 
 
-_FIELDS = tuple(field.name for field in fields(Entry))
+_ALL_FIELDS = tuple(each.name for each in fields(Entry))
+_SINCE_2 = ("format", "book", "subject")
+
+FORMATS: Mapping[int, tuple[str, ...]] = {1: tuple(name for name in _ALL_FIELDS if name not in _SINCE_2), 2: _ALL_FIELDS}
+"""The fields of an entry by its format. A release adds a format with its fields and keeps those before for ever."""
+
+FORMAT = max(FORMATS)
+"""The format of what is appended."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +174,7 @@ class Ledger:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._holder: int | None = None
-        self._sound: tuple[bytes, tuple[str, ...]] = (b"", (GENESIS,))
+        self._sound: tuple[bytes, tuple[str, ...], int] = (b"", (GENESIS,), min(FORMATS))
 
     @property
     def file(self) -> Path:
@@ -181,7 +197,7 @@ class Ledger:
         for seq, line in enumerate(_lines(self._content()), start=1):
             entry = _parse(line)
             if entry is None:
-                raise IntegrityError(f"ledger entry {seq} is no entry any more", _RESTORE)
+                raise IntegrityError(f"ledger entry {seq} is no entry of a known format", _unreadable(line))
             parsed.append(entry)
         return parsed
 
@@ -245,8 +261,10 @@ class Ledger:
         code_version: str,
         checks: Sequence[Mapping[str, Any]],
         comment: str = "",
+        book: str = "",
+        subject: Mapping[str, Any] | None = None,
     ) -> Entry:
-        """Append an entry, inside ``locked``; once this returns, it is on the disk.
+        """Append an entry of the present format, inside ``locked``; once this returns, it is on the disk.
 
         ``checks`` of a waiver is exactly the check that it lets through. Figures are kept as integers, booleans and text
         (decimals without trailing zeros).
@@ -279,6 +297,9 @@ class Ledger:
             "checks": _plain(checks),
             "comment": comment,
             "prev_hash": prev_hash,
+            "format": FORMAT,
+            "book": book,
+            "subject": _plain(subject or {}),
         }
         try:
             entry = Entry(**content, hash=sha256_of(content))
@@ -329,14 +350,19 @@ class Ledger:
     def _violations(self) -> list[Finding]:
         content = self._content()
         # A decision verifies the chain when it takes the lock, before it decides and before it writes: the same bytes hold again.
-        sound, known = self._sound if content.startswith(self._sound[0]) else (b"", (GENESIS,))
+        unread: tuple[bytes, tuple[str, ...], int] = (b"", (GENESIS,), min(FORMATS))
+        sound, known, newest = self._sound if content.startswith(self._sound[0]) else unread
         hashes = list(known)
         for seq, line in enumerate(_lines(content[len(sound) :]), start=len(hashes)):
-            problem = _problem(line, seq, hashes[-1])
+            entry = _parse(line)
+            if entry is None:
+                return [Finding(f"ledger entry {seq}", "it is no entry of a known format", _unreadable(line))]
+            problem = _problem(entry, line, seq, hashes[-1], newest)
             if problem:
                 return [Finding(f"ledger entry {seq}", problem, _RESTORE)]
-            hashes.append(json.loads(line)["hash"])
-        self._sound = content[: content.rfind(b"\n") + 1], tuple(hashes)
+            hashes.append(entry.hash)
+            newest = entry.format
+        self._sound = content[: content.rfind(b"\n") + 1], tuple(hashes), newest
         return self._violations_of_head(hashes)
 
     @property
@@ -422,11 +448,16 @@ def signed_path(settings: Settings) -> Path:
 
 
 def as_frame(entries: Sequence[Entry]) -> pd.DataFrame:
-    """Return entries as the dataset ``sign_off_ledger``: one row per entry, lists as canonical JSON text."""
-    texts = [{"batches": canonical_json(entry.batches), "checks": canonical_json(entry.checks)} for entry in entries]
-    rows = [_values(entry) | text for entry, text in zip(entries, texts, strict=True)]
-    frame = pd.DataFrame(rows, columns=list(_FIELDS), dtype=object)
-    return frame.astype({"seq": "int64", "version": "int64"})
+    """Return entries as the dataset ``sign_off_ledger``: one row per entry, lists and tables as canonical JSON text.
+
+    What an entry's format does not have is null (but for the format itself), so its bytes can be made again from its row.
+    """
+    rows = []
+    for entry in entries:
+        row = dict.fromkeys(_ALL_FIELDS) | _values(entry) | {"format": entry.format}
+        rows.append(row | {name: canonical_json(row[name]) for name in ("batches", "checks", "subject") if row[name] is not None})
+    frame = pd.DataFrame(rows, columns=list(_ALL_FIELDS), dtype=object)
+    return frame.astype({"seq": "int64", "version": "int64", "format": "int64"})
 
 
 def _write_through(file: Path, content: bytes, how: int) -> None:
@@ -440,7 +471,7 @@ def _write_through(file: Path, content: bytes, how: int) -> None:
 
 def _values(entry: Entry) -> dict[str, Any]:
     # Not ``asdict``: its deep copies of thousands of batches would be most of the time of a verification.
-    return {name: getattr(entry, name) for name in _FIELDS}
+    return {name: getattr(entry, name) for name in FORMATS[entry.format]}
 
 
 def _lines(content: bytes) -> list[bytes]:
@@ -457,18 +488,35 @@ def _head_text(seq: int, last_hash: str) -> str:
 
 
 def _parse(line: bytes) -> Entry | None:
+    """Return a line as an entry; ``None`` if it has not exactly the fields of a known format."""
     try:
         content = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    return Entry(**content) if isinstance(content, dict) and set(content) == set(_FIELDS) else None
+    known = FORMATS.get(_format_of(content))
+    return Entry(**content) if known is not None and set(content) == set(known) else None
 
 
-def _problem(line: bytes, seq: int, prev_hash: str) -> str:
-    """Return why a line is not the entry that belongs there, or nothing."""
-    entry = _parse(line)
-    if entry is None:
-        return "it is no entry any more"
+def _format_of(content: Any) -> int:
+    """Return the format that an entry says it has, 0 for what is none."""
+    if not isinstance(content, dict):
+        return 0
+    said = content.get("format", 1)
+    # An entry of format 1 does not say it; true is no number.
+    return said if type(said) is int and ("format" not in content or said > 1) else 0
+
+
+def _unreadable(line: bytes) -> str:
+    """Return what to do about a line that is no entry: newer releases write formats that this one does not know."""
+    try:
+        written = _format_of(json.loads(line))
+    except (ValueError, RecursionError):
+        written = 0
+    return f"It is of format {written}: use the release that wrote it, or a later one" if written > FORMAT else _RESTORE
+
+
+def _problem(entry: Entry, line: bytes, seq: int, prev_hash: str, newest: int) -> str:
+    """Return why a line's entry does not belong there, or nothing; ``newest`` is the format of the entry before."""
     # Byte for byte: two texts of the same values must not pass as the same entry.
     if _encoded(entry) != line + b"\n":
         return "it is not written as it was"
@@ -478,6 +526,8 @@ def _problem(line: bytes, seq: int, prev_hash: str) -> str:
         return "its content is not the one that was hashed"
     if entry.prev_hash != prev_hash:
         return "it does not follow the entry before it (an entry was removed, added or moved)"
+    if entry.format < newest:
+        return f"it is of format {entry.format}, after entries of format {newest}"
     return "" if entry.seq == seq else f"it says that it is entry {entry.seq}"
 
 

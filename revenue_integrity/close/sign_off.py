@@ -1,7 +1,7 @@
 """Sign-off: the status of a month and who may do what to it, derived from facts and never stored.
 
 Belongs here: the states of a month, and every refusal with its reason and the next step. Does not belong here: gathering the
-facts (``orchestration.close``), the ledger itself (``ledger``).
+facts (``desk``), the ledger itself (``ledger``).
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 from revenue_integrity import months
 from revenue_integrity.close.ledger import Action, Entry
-from revenue_integrity.errors import Refusal
+from revenue_integrity.errors import Refusal, UsageError
 from revenue_integrity.model.check import Gate
 from revenue_integrity.settings import Settings
 
@@ -32,10 +32,11 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class CheckFact:
-    """What a check says of the month's latest materialization.
+    """What a check says of the month's latest materialization. A check is one by its stream, table and name.
 
     Attributes:
         name: its name.
+        stream: the stream whose table it judges.
         table: the table that it judges.
         gate: what its failure stops.
         state: passed, failed, missing, planned or outdated.
@@ -44,11 +45,22 @@ class CheckFact:
     """
 
     name: str
+    stream: str
     table: str
     gate: Gate
     state: str
     figures: Mapping[str, Any]
     next_step: str
+
+    @property
+    def path(self) -> str:
+        """What names it among all checks, as people write it: ``STREAM/TABLE/NAME``."""
+        return f"{self.stream}/{self.table}/{self.name}"
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What names it among all checks, as ledger entries and lists hold it."""
+        return {"stream": self.stream, "table": self.table, "name": self.name}
 
     @property
     def stands_in_the_way(self) -> bool:
@@ -59,8 +71,7 @@ class CheckFact:
     def plain(self) -> dict[str, Any]:
         """The check as a ledger entry holds it."""
         return {
-            "name": self.name,
-            "table": self.table,
+            **self.identity,
             "gate": self.gate.value,
             "passed": self.state == "passed",
             "figures": _texts(self.figures),
@@ -95,6 +106,7 @@ class MonthFacts:
         code_version: of the rules that made it.
         explanation_updated: whether causes or wording changed since the signed version, and no signed cent.
         as_of: arrival of the latest batch that was read.
+        of_several: tables and names that checks of several streams share: what names no stream there names no check.
     """
 
     month: date
@@ -113,6 +125,7 @@ class MonthFacts:
     code_version: str
     explanation_updated: bool
     as_of: str
+    of_several: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def label(self) -> str:
@@ -156,24 +169,36 @@ class MonthFacts:
 
     @property
     def waivers(self) -> list[Entry]:
-        """Waivers of exactly the present content and figures."""
-        present = {check.name: _figures_text(check.figures) for check in self.checks}
-        return [
-            entry
-            for entry in self.entries
-            if entry.action == Action.WAIVE
-            and entry.content_hash == self.content_hash
-            and _figures_text(entry.checks[0]["figures"]) == present.get(entry.waived_check or "")
-        ]
+        """Waivers of exactly the present content, check and figures."""
+        return [entry for entry in self.entries if any(self._lets_through(entry, check) for check in self.checks)]
+
+    def waivers_of(self, check: CheckFact) -> list[Entry]:
+        """Return the waivers by which approvers let a check through, for exactly the present content and figures."""
+        return [entry for entry in self.entries if self._lets_through(entry, check)]
+
+    def _lets_through(self, entry: Entry, check: CheckFact) -> bool:
+        if entry.action != Action.WAIVE or entry.content_hash != self.content_hash:
+            return False
+        waived = entry.waived
+        if _figures_text(waived["figures"]) != _figures_text(check.figures):
+            return False
+        if "stream" not in waived and (check.table, check.name) in self.of_several:
+            # Entries of format 1 name no stream. It must be waived anew, so that it lets nothing through that nobody looked at.
+            return False
+        return {"stream": check.stream, **waived} == {**waived, **check.identity}
+
+    def called(self, check: CheckFact) -> str:
+        """Return what `waive` knows a check by: its name, or where two have that name, all of its path."""
+        return check.name if sum(each.name == check.name for each in self.checks) == 1 else check.path
 
     @property
     def in_the_way(self) -> list[CheckFact]:
         """Checks that keep the month from being signed, waived ones left out."""
-        waived = {entry.waived_check for entry in self.waivers}
         return [
             check
             for check in self.checks
-            if check.stands_in_the_way and not (check.gate is Gate.SIGN_OFF and check.state == "failed" and check.name in waived)
+            if check.stands_in_the_way
+            and not (check.gate is Gate.SIGN_OFF and check.state == "failed" and self.waivers_of(check))
         ]
 
     @property
@@ -242,7 +267,8 @@ def _refuse_unsettled(facts: MonthFacts) -> None:
 def _refuse_failing(facts: MonthFacts) -> None:
     if facts.in_the_way:
         listed = "; ".join(
-            f"{check.name} ({check.state}{_short(check.figures)}): {check.next_step or 'materialize the month with its checks'}"
+            f"{facts.called(check)} ({check.state}{_short(check.figures)}): "
+            f"{check.next_step or 'materialize the month with its checks'}"
             for check in facts.in_the_way
         )
         raise Refusal(
@@ -293,26 +319,44 @@ def refuse_approve(facts: MonthFacts, actor: str, settings: Settings) -> None:
     _refuse_failing(facts)
 
 
+def check_named(facts: MonthFacts, name: str) -> CheckFact:
+    """Return the check that somebody names, by its name alone or as ``STREAM/TABLE/NAME``.
+
+    Raises:
+        Refusal: there is none.
+        UsageError: several have that name.
+    """
+    found = [each for each in facts.checks if name in (each.name, each.path)]
+    if not found:
+        waivable = ", ".join(sorted(facts.called(each) for each in facts.checks if each.gate is Gate.SIGN_OFF))
+        raise Refusal(f"there is no check '{name}'", f"Checks that can be waived: {waivable}")
+    if len(found) > 1:
+        raise UsageError(
+            f"{facts.label} has {len(found)} checks '{name}'", f"Name one: {', '.join(sorted(each.path for each in found))}"
+        )
+    return found[0]
+
+
 def refuse_waive(facts: MonthFacts, check: str, actor: str, reason: str, settings: Settings) -> CheckFact:
-    """Return the check that a waiver would let through; raise ``Refusal`` if the actor may not waive it now."""
+    """Return the check that a waiver would let through; raise ``Refusal`` if the actor may not waive it now.
+
+    Raises:
+        UsageError: several checks have that name.
+    """
     _refuse_others(actor, settings.approvers, "approver", "approvers")
     _refuse_unsettled(facts)
     if not reason.strip():
         raise Refusal("a waiver needs a reason", "Give it with --reason")
-    found = [each for each in facts.checks if each.name == check]
-    if not found:
-        waivable = ", ".join(sorted({each.name for each in facts.checks if each.gate is Gate.SIGN_OFF}))
-        raise Refusal(f"there is no check '{check}'", f"Checks that can be waived: {waivable}")
-    (first, *_) = [each for each in found if each.stands_in_the_way] or found
-    if first.gate is not Gate.SIGN_OFF:
-        raise Refusal(f"{check} closes the gate {first.gate.value}, which nobody can waive", "Correct what it names")
-    if first.state == "passed":
+    found = check_named(facts, check)
+    if found.gate is not Gate.SIGN_OFF:
+        raise Refusal(f"{check} closes the gate {found.gate.value}, which nobody can waive", "Correct what it names")
+    if found.state == "passed":
         raise Refusal(f"{check} passes for {facts.label}", "There is nothing to waive")
     if facts.prepared is not None and facts.prepared.actor == actor:
         raise Refusal(f"{actor} prepared {facts.label}", "Let another approver waive it: one person must not do both")
-    if first.state != "failed":
-        raise Refusal(f"{check} is {first.state} for {facts.label}", "Run the month with its checks, then waive what fails")
-    return first
+    if found.state != "failed":
+        raise Refusal(f"{check} is {found.state} for {facts.label}", "Run the month with its checks, then waive what fails")
+    return found
 
 
 def refuse_reopen(facts: MonthFacts, actor: str, reason: str, settings: Settings) -> None:

@@ -8,6 +8,7 @@ as one set of functions behind the command line and the Dagster job. Does not be
 import json
 import logging
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -94,6 +95,7 @@ class Desk:
             code_version=code_version(self.deployment),
             explanation_updated=self._explanation_updated(month, mine),
             as_of=max((ingestion.latest_arrival(self.settings, stream) for stream in self._streams), default=""),
+            of_several=self._of_several,
         )
 
     def _attested(self, month: date) -> list[Stream]:
@@ -154,10 +156,17 @@ class Desk:
     def _checks(self, month: date) -> list[CheckFact]:
         newest = self._newest if month in self.settings.months else None
         return [
-            CheckFact(each.name, each.asset_key.path[-1], each.gate, each.state, each.figures, each.next_step)
+            CheckFact(
+                each.name, each.asset_key.path[0], each.asset_key.path[-1], each.gate, each.state, each.figures, each.next_step
+            )
             for each in results_of_month(self.instance, self._specs, months.label(month), newest)
             if each.asset_key.path[0] in {stream.name for stream in self._attested(month)}
         ]
+
+    @cached_property
+    def _of_several(self) -> frozenset[tuple[str, str]]:
+        count = Counter((spec.asset_key.path[-1], spec.name) for spec in self._specs)
+        return frozenset(each for each, streams in count.items() if streams > 1)
 
     def _was_signed(self, month: date) -> bool:
         label = months.label(month)
@@ -426,7 +435,8 @@ class CloseRow:
             "blocking": json.dumps(self.blocking, ensure_ascii=False),
             "waivers": json.dumps(
                 [
-                    {"check": entry.waived_check, "actor": entry.actor, "reason": entry.comment, "at": entry.at}
+                    {"check": entry.waived["name"], "stream": entry.waived.get("stream"), "table": entry.waived["table"]}
+                    | {"actor": entry.actor, "reason": entry.comment, "at": entry.at}
                     for entry in facts.waivers
                 ],
                 ensure_ascii=False,
@@ -443,7 +453,7 @@ class CloseRow:
         if facts.content_hash is None:
             return []
         return [
-            {"check": each.name, "table": each.table, "gate": each.gate.value, "state": each.state}
+            {"check": each.name, "stream": each.stream, "table": each.table, "gate": each.gate.value, "state": each.state}
             | {"figures": each.plain["figures"], "next_step": each.next_step}
             for each in facts.in_the_way
         ]

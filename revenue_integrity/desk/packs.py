@@ -187,7 +187,7 @@ class Packs:
                 },
                 "before": before,
                 "status": _status(row, self._settings),
-                "checks": [[each.table, each.state, each.plain] for each in facts.checks],
+                "checks": [[each.state, each.plain] for each in facts.checks],
                 "entries": [entry.hash for entry in facts.entries],
             }
         )
@@ -292,14 +292,14 @@ def _checks(facts: MonthFacts) -> pd.DataFrame:
 
     rows = [
         {
-            "asset": each.table,
+            "asset": f"{each.stream}/{each.table}",
             "check": each.name,
             "gate": each.gate.value,
             "passed": each.state == "passed",
             "figures": _json(each.plain["figures"] | ({} if each.state in ("passed", "failed") else {"result": each.state})),
             "next_step": each.next_step,
         }
-        for each in sorted(facts.checks, key=lambda each: (each.table, each.name))
+        for each in sorted(facts.checks, key=lambda each: (each.stream, each.table, each.name))
     ]
     return pd.DataFrame(rows, columns=CHECK_COLUMNS, dtype=object)
 
@@ -307,7 +307,11 @@ def _checks(facts: MonthFacts) -> pd.DataFrame:
 def _waivers(facts: MonthFacts) -> pd.DataFrame:
     from revenue_integrity.reports.pack_data import WAIVER_COLUMNS
 
-    rows = [(entry.waived_check, entry.actor, entry.at, entry.comment) for entry in facts.waivers]
+    rows = [
+        (f"{check.stream}/{check.table}", check.name, entry.actor, entry.at, entry.comment)
+        for check in facts.checks
+        for entry in facts.waivers_of(check)
+    ]
     return pd.DataFrame(rows, columns=WAIVER_COLUMNS, dtype=object)
 
 

@@ -71,9 +71,9 @@ def tell_quietly(deployment: Deployment) -> None:
 
 
 def _failing(check: CheckFact, row: CloseRow) -> FailedCheck:
-    waived = any(entry.waived_check == check.name for entry in row.facts.waivers)
+    waived = bool(row.facts.waivers_of(check))
     figures = json.dumps(check.plain["figures"], sort_keys=True)
-    return FailedCheck(f"{check.table}.{check.name}", check.gate.value, figures, check.next_step, waived)
+    return FailedCheck(check.path, check.gate.value, figures, check.next_step, waived)
 
 
 def _breaches(checks: Sequence[CheckFact]) -> list[Breach]:

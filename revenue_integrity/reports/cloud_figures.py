@@ -397,7 +397,8 @@ def not_invoiced(data: PackData) -> Conserved | None:
 def check_figures(data: PackData, check: str) -> dict[str, Any]:
     """Return the figures of a check of the stream, empty where it has no result; costs in them are for the eye."""
     frame = data.checks
-    found = frame.loc[frame["check"] == check, "figures"].astype(object).tolist()
+    of_stream = frame["asset"].str.startswith("cloud/").astype(bool)
+    found = frame.loc[of_stream & (frame["check"] == check), "figures"].astype(object).tolist()
     figures_of = json.loads(found[0], parse_float=Decimal) if found and isinstance(found[0], str) and found[0] else {}
     return {name: Decimal(value) if name.startswith("cost_") else value for name, value in figures_of.items()}
 

@@ -19,9 +19,10 @@ COLOCATION, CLOUD = "colocation", "cloud"
 """Names of the streams that have views of their own."""
 
 CHECK_COLUMNS = ["asset", "check", "gate", "passed", "figures", "next_step"]
-"""One row per check of the month; ``passed`` is false also for a check that has no result on what stands now."""
+"""One row per check of the month. ``asset`` is its table, ``STREAM/TABLE``; ``passed`` is false also for a check without a result
+on what stands now."""
 
-WAIVER_COLUMNS = ["check", "actor", "at", "comment"]
+WAIVER_COLUMNS = ["asset", "check", "actor", "at", "comment"]
 LEDGER_COLUMNS = ["seq", "month", "version", "action", "actor", "at", "content_hash", "comment", "hash"]
 RESTATEMENT_COLUMNS = ["month", "from_version", "dataset", "key", "measure", "old", "new", "delta", "cause", "batches"]
 

@@ -269,8 +269,8 @@ def _control_tiles(
         amount = figures.total(late, "amount_cents") or 0
         tiles.append(Tile("Posted late", formatting.compact_money(amount), f"after the cutoff, lines: {len(late):,}"))
     failing = figures.failing_checks(data)
-    gated = [str(check) for check, gate in zip(failing["check"], failing["gate"], strict=True) if gate != "warn"]
-    stopping = len(set(gated) - set(data.waivers["check"]))
+    gated = {(each["asset"], each["check"]) for each in failing.to_dict("records") if each["gate"] != "warn"}
+    stopping = len(gated - {(each["asset"], each["check"]) for each in data.waivers.to_dict("records")})
     note = f"of {len(data.checks)}; {len(gated) - stopping} waived, {len(failing) - len(gated)} only warn"
     if data.checks.empty:
         tiles.append(Tile("Checks in the way", formatting.MISSING, "no check is on record"))

@@ -249,6 +249,7 @@ def _checks(book: Book) -> None:
         Column("comment", "Reason"),
         Column("actor", "Waived by"),
         Column("at", "At (UTC)"),
+        Column("asset", "Table"),
     )
     block(book, sheet, last + 2, "Waivers", waivers, _with_instants(book.data.waivers))
 
@@ -386,12 +387,18 @@ def _summary(book: Book, sheet: Any, spans: dict[str, tuple[int, int] | None], t
                 "check": each.get("check"),
                 "figure": formatting.evidence(each.get("figures")),
                 "next_step": each.get("next_step"),
+                "asset": f"{each['stream']}/{each['table']}" if "stream" in each else None,
             }
             for each in book.data.blocking
         ],
-        columns=["check", "figure", "next_step"],
+        columns=["check", "figure", "next_step", "asset"],
     )
-    columns = (Column("check", "Check"), Column("figure", "Figure"), Column("next_step", "What to do"))
+    columns = (
+        Column("check", "Check"),
+        Column("figure", "Figure"),
+        Column("next_step", "What to do"),
+        Column("asset", "Table"),
+    )
     block(book, sheet, row, "What blocks sign-off", columns, blocking)
     sheet.freeze_panes(3, 0)
     sheet.activate()

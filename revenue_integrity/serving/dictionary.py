@@ -90,8 +90,10 @@ def derived_tables(stream: str) -> tuple[Table, ...]:
                 column.text("prepared_by", "Who prepared the version that is signed or waits for approval.", null=True),
                 column.text("approved_by", "Who approved the signed version.", null=True),
                 column.text("signed_at", "When it was approved (ISO 8601, UTC).", null=True, unit="UTC"),
-                column.json_text("blocking", "Checks that stand in the way, each with gate, state, figures and next step."),
-                column.json_text("waivers", "Waivers in force: check, actor, reason, time."),
+                column.json_text(
+                    "blocking", "Checks that stand in the way: stream, table, check, gate, state, figures, next step."
+                ),
+                column.json_text("waivers", "Waivers in force: stream, table, check, actor, reason, time."),
                 column.flag("explanation_updated", "Whether causes or wording changed after the signature, and no cent did."),
                 column.text("as_of", "Arrival of the latest batch that the content can know (ISO 8601 basic, UTC).", unit="UTC"),
                 column.text("reopened_because", "Why a signed month is open again; empty for every other month."),
@@ -139,7 +141,14 @@ def derived_tables(stream: str) -> tuple[Table, ...]:
                 column.json_text("checks", "What each check said; of a waiver, the check that it lets through."),
                 column.text("comment", "The words of the actor."),
                 column.text("prev_hash", "Hash of the entry before; zeros for the first."),
-                column.text("hash", "SHA-256 of the canonical JSON of all the above."),
+                column.text("hash", "SHA-256 of the canonical JSON of the other fields that an entry of this format has."),
+                column.integer(
+                    "format", "Which fields the entry has; one of format 1 does not say it itself.", unit="format", ge=1
+                ),
+                column.text("book", "The book that it is about; an entry of format 1 has none.", null=True),
+                column.json_text(
+                    "subject", "What the act is about beside book and month; an entry of format 1 has none.", null=True
+                ),
             ],
             partition="",
         ),

@@ -87,7 +87,7 @@ def test_chain_by_hand(settings: Settings) -> None:
 def test_entry_has_exactly_the_columns_of_the_dataset(settings: Settings) -> None:
     columns = [
         "seq", "month", "version", "action", "actor", "os_user", "host", "at", "content_hash", "as_of", "batches",
-        "settings_hash", "code_version", "checks", "comment", "prev_hash", "hash",
+        "settings_hash", "code_version", "checks", "comment", "prev_hash", "hash", "format", "book", "subject",
     ]  # fmt: skip
     assert list(as_frame([]).columns) == columns
     frame = as_frame(three(settings).entries())
@@ -109,9 +109,86 @@ def test_what_is_appended_is_read_back(settings: Settings) -> None:
     entry = append(settings, action=Action.WAIVE, checks=checks, comment='two\nlines, "quoted"\u2028')
     assert Ledger(settings).entries() == [entry]
     assert entry.checks[0]["figures"] == {"share": "0.05", "rows": 2, "ok": False, "none": None}
-    assert entry.waived_check == "x"
+    assert entry.waived["name"] == "x"
     assert Ledger(settings).recorded(MARCH) == [entry]
     assert Ledger(settings).recorded(date(2025, 2, 1)) == []
+
+
+OLD = Path(__file__).parent.parent / "fixtures" / "ledgers" / "format-1.jsonl"
+"""Four entries as the release before formats wrote them; the hash of the last one, as it printed it:"""
+OLD_HEAD = "f032ef11e61c97eb8f0a32fdd7655487f3cbb4740962f5eaeef4497575c91fd5"
+
+
+def old(settings: Settings) -> Ledger:
+    ledger = Ledger(settings)
+    ledger.file.parent.mkdir(parents=True)
+    ledger.file.write_bytes(OLD.read_bytes())
+    ledger.head_file.parent.mkdir(parents=True)
+    ledger.head_file.write_text(json.dumps({"hash": OLD_HEAD, "seq": 4}, separators=(",", ":")) + "\n")
+    return ledger
+
+
+def test_ledger_from_before_formats_holds_and_goes_on(settings: Settings) -> None:
+    ledger = old(settings)
+    assert ledger.verify() == []
+    assert ledger.head() == (4, OLD_HEAD)
+    assert [(each.format, each.book, each.action, each.actor) for each in ledger.entries()] == [
+        (1, "", "waive", "ari"), (1, "", "prepare", "Zoë"), (1, "", "approve", "Bo"), (1, "", "reopen", "Bo"),
+    ]  # fmt: skip
+    entry = append(settings, book="retail", subject={"streams": ["sales"]})
+    assert (entry.seq, entry.prev_hash, entry.format, entry.book) == (5, OLD_HEAD, 2, "retail")
+    assert ledger.file.read_bytes().startswith(OLD.read_bytes()), "what was written stays as it was, byte for byte"
+    assert Ledger(settings).verify() == []
+    assert Ledger(settings).entries()[4] == entry
+    frame = as_frame(Ledger(settings).entries())
+    assert frame["format"].tolist() == [1, 1, 1, 1, 2]
+    assert frame["subject"].tolist() == [None] * 4 + ['{"streams":["sales"]}']
+    assert frame["book"].tolist() == [None] * 4 + ["retail"]
+
+
+def rehashed(content: dict[str, Any]) -> bytes:
+    plain = {name: value for name, value in content.items() if name != "hash"}
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    whole = plain | {"hash": hashlib.sha256(text.encode()).hexdigest()}
+    return json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        ({"format": 3}, "no entry of a known format"),
+        ({"format": 3, "mood": "good"}, "no entry of a known format"),
+        ({"format": True}, "no entry of a known format"),
+        ({"format": "2"}, "no entry of a known format"),
+        ({"format": 0}, "no entry of a known format"),
+        ({"mood": "good"}, "no entry of a known format"),
+        ({"book": None}, "no entry of a known format"),
+        ({"format": None}, "no entry of a known format"),
+        ({"format": None, "book": None, "subject": None}, "it is of format 1, after entries of format 2"),
+    ],
+)
+def test_entry_has_exactly_the_fields_of_its_format(settings: Settings, changed: dict[str, Any], problem: str) -> None:
+    """``None`` takes a field away. Each entry is hashed anew, so only its form is wrong."""
+    ledger = three(settings)
+    *before, last = ledger.file.read_bytes().splitlines(keepends=True)
+    content = {
+        name: value for name, value in (json.loads(last) | changed).items() if name not in changed or changed[name] is not None
+    }
+    ledger.file.write_bytes(b"".join(before) + rehashed(content))
+    (finding,) = ledger.verify()
+    assert (finding.subject, finding.problem.endswith(problem)) == ("ledger entry 3", True)
+    with pytest.raises(IntegrityError, match="ledger entry 3"):
+        append(settings)
+
+
+def test_entry_of_a_later_release_says_who_can_read_it(settings: Settings) -> None:
+    ledger = three(settings)
+    *before, last = ledger.file.read_bytes().splitlines(keepends=True)
+    ledger.file.write_bytes(b"".join(before) + rehashed(json.loads(last) | {"format": 7, "signature": "x"}))
+    (finding,) = ledger.verify()
+    assert finding.next_step == "It is of format 7: use the release that wrote it, or a later one"
+    with pytest.raises(IntegrityError, match="format 7: use the release that wrote it"):
+        ledger.entries()
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """The rules of sign-off on facts made by hand: every state, every refusal, and what a waiver is worth.
 
-On a real instance they are told in ``orchestration.test_close`` and ``scenarios.test_close_stories``.
+On a real instance they are told in ``desk.test_close`` and ``scenarios.test_close_stories``.
 """
 
 from dataclasses import replace
@@ -23,16 +23,18 @@ from revenue_integrity.close.sign_off import (
     reopened_because,
     status_of,
 )
-from revenue_integrity.errors import Refusal
+from revenue_integrity.errors import Refusal, UsageError
 from revenue_integrity.model.check import Gate
 from revenue_integrity.settings import Settings
 from revenue_integrity_tests.support import home_settings
 
 FEBRUARY = date(2025, 2, 1)
 CUTOFF = datetime(2025, 3, 7, 23, 59, 59, 999999, tzinfo=UTC)
-TIES = CheckFact("totals_tie", "recon_summary", Gate.SIGN_OFF, "passed", {"gross_cents": 0}, "")
-BREAKS = CheckFact("totals_tie", "recon_summary", Gate.SIGN_OFF, "failed", {"gross_cents": 70_000}, "Have it corrected.")
-ADDS_UP = CheckFact("parts_add_up", "site_month", Gate.PUBLISH, "passed", {}, "")
+TIES = CheckFact("totals_tie", "colocation", "recon_summary", Gate.SIGN_OFF, "passed", {"gross_cents": 0}, "")
+BREAKS = CheckFact(
+    "totals_tie", "colocation", "recon_summary", Gate.SIGN_OFF, "failed", {"gross_cents": 70_000}, "Have it corrected."
+)
+ADDS_UP = CheckFact("parts_add_up", "colocation", "site_month", Gate.PUBLISH, "passed", {}, "")
 
 FACTS = MonthFacts(
     month=FEBRUARY,
@@ -253,3 +255,44 @@ def test_versions_count_approvals() -> None:
     assert FACTS.next_version == 1
     assert with_entries(WAIVED, PREPARED).next_version == 1
     assert with_entries(PREPARED, APPROVED, REOPENED, PREPARED).next_version == 2
+
+
+OTHER = replace(BREAKS, stream="cloud")
+"""The failing check of the same name, table and figures of another stream."""
+
+
+def test_a_check_is_one_by_stream_table_and_name() -> None:
+    for mine, other in [(BREAKS, OTHER), (OTHER, BREAKS)]:
+        facts = with_entries(entry(Action.WAIVE, "ari", checks=[mine.plain]), checks=(BREAKS, OTHER))
+        assert facts.in_the_way == [other], "a waiver lets the check through that it names, and no other"
+        assert facts.waivers_of(mine) == facts.waivers
+        assert status_of(facts) is Status.BLOCKED
+    both = [entry(Action.WAIVE, "ari", checks=[each.plain]) for each in (OTHER, BREAKS)]
+    assert status_of(with_entries(*both, checks=(BREAKS, OTHER))) is Status.READY
+    elsewhere = replace(BREAKS, table="site_month")
+    assert with_entries(WAIVED, checks=(BREAKS, elsewhere)).in_the_way == [elsewhere]
+
+
+def test_a_name_that_two_checks_have_is_refused_with_what_would_name_one(people: Settings) -> None:
+    facts = replace(FACTS, checks=(BREAKS, OTHER, ADDS_UP))
+    with pytest.raises(
+        UsageError, match=r"2 checks 'totals_tie'\. Name one: cloud/recon_summary/totals_tie, colocation/recon_sum"
+    ):
+        refuse_waive(facts, "totals_tie", "ana", "known", people)
+    assert refuse_waive(facts, "cloud/recon_summary/totals_tie", "ana", "known", people) is OTHER
+    assert refuse_waive(facts, "colocation/recon_summary/totals_tie", "ana", "known", people) is BREAKS
+    with pytest.raises(Refusal, match="Checks that can be waived: cloud/recon_summary/totals_tie, colocation/recon_summary/tot"):
+        refuse_waive(facts, "cloud/totals_tie", "ana", "known", people)
+    with pytest.raises(Refusal, match=r"blocked by 2 checks: colocation/recon_summary/totals_tie \(failed"):
+        refuse_prepare(facts, "pat", people)
+    # Where one check has the name, it is enough.
+    with pytest.raises(Refusal, match=r"checks: totals_tie \(failed"):
+        refuse_prepare(replace(FACTS, checks=(BREAKS, ADDS_UP)), "pat", people)
+
+
+def test_a_waiver_that_names_no_stream_counts_where_it_can_only_mean_one_check() -> None:
+    unnamed = entry(Action.WAIVE, "ari", checks=[{name: value for name, value in BREAKS.plain.items() if name != "stream"}])
+    assert with_entries(unnamed, checks=(BREAKS,)).in_the_way == []
+    shared = frozenset({("recon_summary", "totals_tie")})
+    assert with_entries(unnamed, checks=(BREAKS,), of_several=shared).in_the_way == [BREAKS]
+    assert with_entries(WAIVED, checks=(BREAKS,), of_several=shared).in_the_way == []

@@ -339,7 +339,7 @@ def checks() -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "asset": "colocation/recon/recon_causes",
+                "asset": "colocation/recon_causes",
                 "check": "variances_are_explained",
                 "gate": "sign_off",
                 "passed": False,
@@ -347,7 +347,7 @@ def checks() -> pd.DataFrame:
                 "next_step": "Open the rows, find the document, correct it at the source.",
             },
             {
-                "asset": "colocation/curated/meter_daily",
+                "asset": "colocation/meter_daily",
                 "check": "meters_are_complete",
                 "gate": "warn",
                 "passed": False,
@@ -355,7 +355,7 @@ def checks() -> pd.DataFrame:
                 "next_step": "Ask the site for the missing readings.",
             },
             {
-                "asset": "colocation/mart/power_allocation",
+                "asset": "colocation/power_allocation",
                 "check": "allocated_plus_stranded_is_billed",
                 "gate": "publish",
                 "passed": True,
@@ -405,6 +405,7 @@ def preliminary() -> PackData:
     blocking = [
         {
             "check": "variances_are_explained",
+            "stream": "colocation",
             "table": "recon_causes",
             "gate": "sign_off",
             "state": "failed",
@@ -449,6 +450,7 @@ def signed() -> PackData:
     waivers = pd.DataFrame(
         [
             {
+                "asset": "colocation/recon_causes",
                 "check": "variances_are_explained",
                 "actor": "alex",
                 "at": "2025-07-09T16:00:00.000000Z",

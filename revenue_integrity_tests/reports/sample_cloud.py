@@ -179,7 +179,7 @@ def tables() -> dict[str, pd.DataFrame]:
 def _check(name: str, gate: str, figures: Mapping[str, Any], *, passed: bool = True) -> dict[str, Any]:
     step = "" if passed else "Look at what is listed."
     return {
-        "asset": "daily_account_cost",
+        "asset": "cloud/daily_account_cost",
         "check": name,
         "gate": gate,
         "passed": passed,

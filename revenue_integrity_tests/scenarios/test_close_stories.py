@@ -148,7 +148,7 @@ def test_a_failed_check_refuses_the_sign_off_until_its_source_is_corrected_or_an
     with pytest.raises(Refusal, match="there is no check 'weather'"):
         close.waive(deployment_of(ready_home), FEBRUARY, "weather", ARI, "known")
     waiver = close.waive(deployment_of(ready_home), FEBRUARY, check, ARI, "a test order, credited in March")
-    assert (waiver.waived_check, waiver.checks[0]["figures"]["gross_cents"]) == (check, 15_000)
+    assert (waiver.waived["name"], waiver.checks[0]["figures"]["gross_cents"]) == (check, 15_000)
     assert statuses(ready_home) == ["signed_off", "ready"]
     assert json.loads(story.row_of(ready_home, FEBRUARY)["waivers"])[0]["reason"] == "a test order, credited in March"
     assert "ari waived a check of this content" in refusal(prepare, ready_home, FEBRUARY, ARI)

@@ -71,7 +71,7 @@ class FailedCheck:
     """A check that does not hold for a month.
 
     Attributes:
-        name: the check, as the UI shows it (table and name).
+        name: the check, as ``STREAM/TABLE/NAME``.
         gate: what its failure stops: ``write``, ``publish``, ``sign_off`` or ``warn``.
         figures: the figures that it reported, as text; a changed figure is a new state.
         next_step: what it says to do.
