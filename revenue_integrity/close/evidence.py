@@ -16,6 +16,7 @@ from revenue_integrity.exact import named_rows
 from revenue_integrity.model.check import Figure, Judge, Judgement, Reader
 from revenue_integrity.model.query import Query
 from revenue_integrity.model.signed import Extracts
+from revenue_integrity.model.source import Source
 from revenue_integrity.settings import Settings
 
 
@@ -53,6 +54,11 @@ DELIVERIES = """
     order by b.batch_id
 """
 """The manifest as deliveries."""
+
+
+def delivered_slice(source: Source) -> str:
+    """Return the name of the slice that is there once a source has delivered anything that was read."""
+    return f"delivered_{source.dataset}"
 
 
 def _latest(deliveries: Iterable[Delivery], which: Extracts) -> dict[str, datetime]:

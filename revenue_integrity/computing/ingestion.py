@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from revenue_integrity import months
 from revenue_integrity.close.calendar import cutoff
-from revenue_integrity.close.evidence import DELIVERIES, Delivery, evidence, evidence_slice
+from revenue_integrity.close.evidence import DELIVERIES, Delivery, delivered_slice, evidence, evidence_slice
 from revenue_integrity.computing.manifests import publish_manifest
 from revenue_integrity.files import write_if_changed
 from revenue_integrity.landing import ingest as landing
@@ -156,10 +156,11 @@ def _refresh_evidence(connection: "duckdb.DuckDBPyConnection", settings: Setting
     """
     rows = connection.execute(DELIVERIES, {"stream": stream.name}).fetchall()
     deliveries = [Delivery(*row) for row in rows]
-    delivered = sorted({each.source for each in deliveries if each.status != "rejected"})
+    delivered = {each.source for each in deliveries if each.status != "rejected"}
+    came = [delivered_slice(source) for source in stream.sources if source.name in delivered]
     slices = []
     for month in settings.months:
-        slices += [(stream.name, f"delivered_{source}", month, "delivered") for source in delivered]
+        slices += [(stream.name, each, month, "delivered") for each in came]
         seen = catalog.sha256_of(evidence(deliveries, stream.extracts, month, cutoff(month, settings)))
         slices.append((stream.name, evidence_slice(stream.name), month, seen))
     connection.begin()

@@ -215,9 +215,9 @@ class _Work:
             if merged.changed:
                 changed.add(source.name)
                 self._report.touched[source.name] = set(merged.months)
-            for lookup in tables.lookups_of(self._sources):
+            for kept, lookup in tables.lookups_of(self._sources).items():
                 complete = source.name in lookup.made_from and settled.issuperset(lookup.made_from)
-                if complete and changed & set(lookup.made_from) and remake_lookup(self._connection, lookup):
+                if complete and changed & set(lookup.made_from) and remake_lookup(self._connection, kept, lookup):
                     remade.add(lookup.name)
         if any(source.is_kept_in_files for source in self._sources):
             self._report.touched |= self.events.apply()

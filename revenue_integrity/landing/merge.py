@@ -30,9 +30,9 @@ def create_delta(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(f"create or replace temp table landing_delta (batch_id VARCHAR, month DATE, {counts})")
 
 
-def remake_lookup(connection: duckdb.DuckDBPyConnection, lookup: Lookup) -> bool:
-    """Make a look-up again, note its keys that changed in ``landing_changed_<lookup>``, and tell whether there are any."""
-    kept, fresh, changed = f"meta.lookup_{lookup.name}", "landing_lookup", f"landing_changed_{lookup.name}"
+def remake_lookup(connection: duckdb.DuckDBPyConnection, kept: str, lookup: Lookup) -> bool:
+    """Make a look-up again in its table, note which keys changed in ``landing_changed_<lookup>``, and tell whether any did."""
+    fresh, changed = "landing_lookup", f"landing_changed_{lookup.name}"
     connection.execute(f"create or replace temp table {fresh} as {lookup.sql}")
     connection.execute(f"""
         create or replace temp table {changed} as
@@ -250,7 +250,8 @@ class Merge:
         """Return the joins of the row ``r`` with its look-ups, after making the one of the rows at hand."""
         facts = self._source.day_facts
         joins = [
-            f"left join meta.lookup_{r.lookup.name} as {r.lookup.name} on {r.lookup.name}.{r.lookup.key} = r.{name(r.column)}"
+            f"left join {self._source.lookup_table(r.lookup)} as {r.lookup.name}"
+            f" on {r.lookup.name}.{r.lookup.key} = r.{name(r.column)}"
             for r in self._source.references
         ]
         if facts:

@@ -32,12 +32,8 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
 
 def forget(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
     """Drop the slices of a source."""
-    connection.execute("delete from meta.slices where stream = ? and list_contains(?, source)", [source.stream, _names(source)])
+    connection.execute("delete from meta.slices where stream = ? and list_contains(?, source)", [source.stream, source.slices])
     connection.execute("delete from meta.slice_months where stream = ?", [source.stream])
-
-
-def _names(source: Source) -> list[str]:
-    return [source.dataset, *([source.starts.name] if source.starts else []), *(reach.name for reach in source.reaches)]
 
 
 def refresh(
@@ -130,20 +126,24 @@ def _refresh_starts(connection: duckdb.DuckDBPyConnection, source: Source) -> No
         inner join meta.starts_{source.dataset} as s on s.first_day <= m.month_end
         group by m.month
     """
-    _replace(connection, source, starts.name, "true", rows)
+    _replace(connection, source, source.own(starts.name), "true", rows)
 
 
 def _refresh_reaches(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
     for reach in source.reaches:
         rows = reach.rows.format(months=_months(source))
         _replace(
-            connection, source, reach.name, "true", f"select m.month, {_row_hash(source)} as hash from {rows} group by m.month"
+            connection,
+            source,
+            source.own(reach.name),
+            "true",
+            f"select m.month, {_row_hash(source)} as hash from {rows} group by m.month",
         )
 
 
 def slices(connection: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> dict[tuple[str, date], str]:
     """Return the hash of each source's (and each look-back's) slice by name and month; what has no row is not there."""
-    names = [each for source in sources for each in _names(source)]
+    names = [each for source in sources for each in source.slices]
     streams = sorted({source.stream for source in sources})
     rows = connection.execute(
         "select source, month, hash from meta.slices where list_contains(?, stream) and list_contains(?, source) order by all",

@@ -40,10 +40,10 @@ def must_rebuild(connection: duckdb.DuckDBPyConnection, sources: Sequence[Source
     return bool(events.lost_files(events.kept_files(connection, sources), settings))
 
 
-def lookups_of(sources: Sequence[Source]) -> list[Lookup]:
-    """Return the look-ups of some sources, by name."""
-    found = {reference.lookup.name: reference.lookup for source in sources for reference in source.references}
-    return [found[each] for each in sorted(found)]
+def lookups_of(sources: Sequence[Source]) -> dict[str, Lookup]:
+    """Return the look-ups of some sources, by the tables in which they are kept."""
+    found = {source.lookup_table(each.lookup): each.lookup for source in sources for each in source.references}
+    return dict(sorted(found.items()))
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
@@ -58,8 +58,8 @@ def drop(connection: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> No
         connection.execute(f"drop table if exists raw.{source.dataset}")
         connection.execute(f"drop table if exists meta.held_{source.dataset}")
         connection.execute(f"drop table if exists meta.starts_{source.dataset}")
-    for lookup in lookups_of(sources):
-        connection.execute(f"drop table if exists meta.lookup_{lookup.name}")
+    for kept in lookups_of(sources):
+        connection.execute(f"drop table if exists {kept}")
     connection.execute("delete from meta.ingestion where list_contains(?, stream)", [_streams(sources)])
 
 
@@ -84,8 +84,8 @@ def create(connection: duckdb.DuckDBPyConnection, sources: Sequence[Source], set
         if source.starts:
             by = ", ".join(f"{name(column)} {source.sql_type(column)} not null" for column in source.starts.by)
             connection.execute(f"create table meta.starts_{source.dataset} ({by}, first_day DATE not null)")
-    for lookup in lookups_of(sources):
-        connection.execute(f"create table meta.lookup_{lookup.name} as {lookup.sql} limit 0")
+    for kept, lookup in lookups_of(sources).items():
+        connection.execute(f"create table {kept} as {lookup.sql} limit 0")
     for stream in _streams(sources):
         connection.execute("insert into meta.ingestion values (?, ?)", [stream, built_by(sources, settings)])
     _create_quarantine(connection)

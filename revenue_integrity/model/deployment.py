@@ -41,12 +41,17 @@ class Deployment:
         """Every table by its qualified name, raw tables included.
 
         Raises:
-            ValueError: two streams use one name; datasets are found by name alone.
+            ValueError: two streams use one name, for a table or for a slice of what was landed, both of which are found by name
+                alone.
         """
         found: dict[str, Table] = {}
+        slices: dict[str, str] = {}
         for stream in self.streams:
             for table in [*(raw_table(source) for source in stream.sources), *(rule.table for rule in stream.rules)]:
                 if table.qualified in found:
-                    raise ValueError(f"two streams have a table {table.qualified}")
+                    raise ValueError(f"{stream.name} and {found[table.qualified].stream} both have a table {table.qualified}")
                 found[table.qualified] = table
+            for name in (each for source in stream.sources for each in source.slices):
+                if slices.setdefault(name, stream.name) != stream.name:
+                    raise ValueError(f"{stream.name} and {slices[name]} both have a slice {name}")
         return found

@@ -240,7 +240,7 @@ class Source:
 
     Attributes:
         stream: the line of business data.
-        name: the directory in the landing zone, and the raw table's name.
+        name: the directory in the landing zone; with the stream's name in front, the raw table's.
         description: grain and purpose.
         columns: the modelled columns in order.
         key: the columns (as stored) that name a record.
@@ -258,6 +258,7 @@ class Source:
         reaches: its rows that matter to months that are not theirs.
         optional: whether a deployment may do without it.
         nulls: texts that stand for an empty field, beside the empty one.
+        bare: whether the raw table has the name alone, as those have that were there before other streams.
         delivery: how its deliveries relate.
         facts: for a source whose rows are costs of a day: SQL over the stored columns for each column of a cost (``events``);
             ``{tenant}`` and ``{currency}`` stand for what the settings say.
@@ -281,6 +282,8 @@ class Source:
     reaches: tuple[Reach, ...] = ()
     optional: bool = False
     nulls: tuple[str, ...] = ()
+    # What is built from a source does not depend on what it is called.
+    bare: bool = field(default=False, repr=False)
     delivery: Delivery = "versions"
     # Mappings have no hash; sources that differ in it alone are told apart all the same.
     facts: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -318,10 +321,24 @@ class Source:
         """Return the engine's type of a stored column."""
         return {column.stored: column.sql_type for column in self.columns}.get(stored, "DATE")
 
+    def own(self, name: str) -> str:
+        """Return what a thing of the stream is called where things of all streams stand together."""
+        return name if self.bare else f"{self.stream}_{name}"
+
+    def lookup_table(self, lookup: Lookup) -> str:
+        """Return the table in which one of the stream's look-ups is kept."""
+        return f"meta.lookup_{self.own(lookup.name)}"
+
+    @property
+    def slices(self) -> list[str]:
+        """The names of the slices that are kept of its rows."""
+        named = [*([self.starts.name] if self.starts else []), *(reach.name for reach in self.reaches)]
+        return [self.dataset, *map(self.own, named)]
+
     @property
     def dataset(self) -> str:
-        """The name of its raw table, and of its slice: what tables and fingerprints know it by."""
-        return self.name
+        """The name of its raw table, and of its slice: what tables and fingerprints know it by (``bookings_billings``)."""
+        return self.own(self.name)
 
     @property
     def prefix(self) -> str:

@@ -55,6 +55,7 @@ BILLING_EVENTS = Source(
         "is_deleted": "coalesce(is_deleted, false)",
     },
     optional=True,
+    bare=True,
 )
 
 _FOCUS_COLUMNS = (
@@ -151,6 +152,7 @@ CLOUD_INVOICES = Source(
     ),
     ("provider", "invoice_id"),
     optional=True,
+    bare=True,
 )
 
 _present = "true"
@@ -169,6 +171,7 @@ ACCOUNTS = Source(
     ("tenant_id", "account_id"),
     matters=_present,
     optional=True,
+    bare=True,
 )
 
 SERVICES = Source(
@@ -182,6 +185,7 @@ SERVICES = Source(
     ("service_name",),
     matters=_present,
     optional=True,
+    bare=True,
 )
 
 REGIONS = Source(
@@ -195,6 +199,7 @@ REGIONS = Source(
     ("region",),
     matters=_present,
     optional=True,
+    bare=True,
 )
 
 PRICING = Source(
@@ -208,6 +213,7 @@ PRICING = Source(
     ("pricing_model",),
     matters=_present,
     optional=True,
+    bare=True,
 )
 
 EVENT_SOURCES = (BILLING_EVENTS, FOCUS, FOCUS_DELTA)

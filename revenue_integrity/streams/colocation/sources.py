@@ -51,6 +51,7 @@ CUSTOMERS = Source(
         " where versions.customer_id = r.customer_id and versions.effective_from <= m.month_end)"
     ),
     matters_reads=("contract_versions",),
+    bare=True,
 )
 
 SITES = Source(
@@ -72,6 +73,7 @@ SITES = Source(
         " or exists (select 1 from raw.erp_power_costs as costs where costs.site_id = r.site_id and costs.month = m.month)"
     ),
     matters_reads=("contract_versions", "power_bills", "erp_power_costs"),
+    bare=True,
 )
 
 CONTRACT_VERSIONS = Source(
@@ -133,6 +135,7 @@ CONTRACT_VERSIONS = Source(
         " where lines.month = m.month and lines.erp_contract_ref = r.contract_id)"
     ),
     matters_reads=("erp_invoices",),
+    bare=True,
 )
 
 RACK_ASSIGNMENTS = Source(
@@ -152,6 +155,7 @@ RACK_ASSIGNMENTS = Source(
     references=(Reference("contract_id", CONTRACTS), Reference("site_id", KNOWN_SITES)),
     reference_rules=(_CONTRACT_KNOWN, _SITE_KNOWN),
     matters="r.installed_on <= m.month_end and (r.removed_on is null or r.removed_on >= m.month)",
+    bare=True,
 )
 
 METER_READINGS = Source(
@@ -195,6 +199,7 @@ METER_READINGS = Source(
         ),
     ),
     starts=Starts("meter_starts", ("meter_id", "contract_id"), "reading_date"),
+    bare=True,
 )
 
 POWER_BILLS = Source(
@@ -227,6 +232,7 @@ POWER_BILLS = Source(
     ),
     references=(Reference("site_id", KNOWN_SITES),),
     reference_rules=(_SITE_KNOWN,),
+    bare=True,
 )
 
 ERP_INVOICES = Source(
@@ -275,6 +281,7 @@ ERP_INVOICES = Source(
             "'a credit memo with a positive amount of ' || amount_cents::DECIMAL(30,0) * 0.01",
         ),
     ),
+    bare=True,
 )
 
 ERP_MAPPING = Source(
@@ -301,6 +308,7 @@ ERP_MAPPING = Source(
         ),
     ),
     matters="r.valid_from <= m.month_end",
+    bare=True,
 )
 
 ERP_CONTROL_TOTALS = Source(
@@ -315,6 +323,7 @@ ERP_CONTROL_TOTALS = Source(
     ),
     key=("month", "extracted_at"),
     optional=True,
+    bare=True,
 )
 
 ERP_POWER_COSTS = Source(
@@ -334,6 +343,7 @@ ERP_POWER_COSTS = Source(
     key=("document_id", "line_no"),
     references=(Reference("site_id", KNOWN_SITES),),
     reference_rules=(_SITE_KNOWN,),
+    bare=True,
 )
 
 SOURCES = (
