@@ -10,12 +10,12 @@ from typing import Any
 
 import pandas as pd
 
-from revenue_integrity.close.schemas import CURRENT
 from revenue_integrity.close.sign_off import Status, reopened_because
 from revenue_integrity.desk.close import CloseRow, close_rows
 from revenue_integrity.errors import PublishError
 from revenue_integrity.model.check import Gate
 from revenue_integrity.model.deployment import Deployment
+from revenue_integrity.model.reconciliation import CURRENT
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import publish
 

@@ -39,14 +39,29 @@ class Query:
         return {name: self.parameters[name] for name in sorted(set(_PARAMETER.findall(_COMMENT.sub("", self.sql))))}
 
 
-@cache
-def read_sql(package: str, path: str) -> str:
-    """Return the text of ``sql/<path>.sql`` of a package, with the files that it includes put in.
+@dataclass(frozen=True)
+class Template:
+    """SQL that is written out for what is declared: tables, columns, reconciliations. Names alone; values are parameters.
 
-    What several queries share stands in ``.sql.j2`` files; an include is the only thing that a template is used for, beside
-    the expressions that the included file asks its includer for. Values are parameters, never text.
+    Attributes:
+        path: its file below a ``sql`` folder, without ``.sql.j2``.
+        names: what it is given, by name; hashable, for the text is made once.
+    """
+
+    path: str
+    names: tuple[tuple[str, Any], ...]
+
+
+@cache
+def read_sql(package: str, path: str | Template) -> str:
+    """Return the text of ``sql/<path>.sql`` of a package, with the files that it includes put in, or of a template.
+
+    What several queries share stands in ``.sql.j2`` files; an include is the only thing that a plain file uses templates for,
+    beside the expressions that the included file asks its includer for. Values are parameters, never text.
     """
     templates = _templates(package)
+    if isinstance(path, Template):
+        return templates.get_template(f"{path.path}.sql.j2").render(dict(path.names))
     name = f"{path}.sql"
     assert templates.loader is not None
     text, _, _ = templates.loader.get_source(templates, name)
@@ -74,6 +89,6 @@ def listed_days(days: Sequence[date]) -> str:
     return ", ".join(f"date '{day}'" for day in days) or "date '0001-01-01'"
 
 
-def load_query(package: str, path: str, **parameters: Any) -> Query:
-    """Return the query in the package's ``sql/<path>.sql`` with its parameters."""
+def load_query(package: str, path: str | Template, **parameters: Any) -> Query:
+    """Return the query in the package's ``sql/<path>.sql``, or that of a template, with its parameters."""
     return Query(read_sql(package, path), parameters)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from revenue_integrity.errors import UsageError
 from revenue_integrity.model.check import Check
+from revenue_integrity.model.reconciliation import Reconciliations
 from revenue_integrity.model.rule import Rule
 from revenue_integrity.model.signed import Extracts, SignedTable
 from revenue_integrity.model.source import Source
@@ -62,6 +63,7 @@ class Stream:
         prefix: what the names of datasets that every stream has begin with; by default its name.
         signed: which tables and measures a sign-off attests.
         extracts: which sources must have delivered at or after the cutoff.
+        reconciliations: which two sides should agree; ``None`` where nothing is compared.
         refresh: called after batches were read, to keep what follows from all of them and the settings (its own slices).
         refresh_settings: names of the settings that ``refresh`` rests on.
         ledgers: tables that publishing itself fills, published like the others; no rule makes them, so they are never stale.
@@ -80,6 +82,7 @@ class Stream:
     prefix: str | None = None
     signed: tuple[SignedTable, ...] = ()
     extracts: Extracts = field(default_factory=Extracts)
+    reconciliations: Reconciliations | None = None
     refresh: Callable[["duckdb.DuckDBPyConnection", Any], None] | None = None
     refresh_settings: tuple[str, ...] = ()
     ledgers: tuple[Table, ...] = ()

@@ -13,8 +13,8 @@ from typing import Any
 import pandas as pd
 
 from revenue_integrity.close.causes import UNEXPLAINED
-from revenue_integrity.close.schemas import AS_OF_CLOSE, CURRENT
 from revenue_integrity.exact import divide
+from revenue_integrity.model.reconciliation import AS_OF_CLOSE, CURRENT
 from revenue_integrity.reports.pack_data import PackData
 
 REVENUE_RECON = "erp_vs_mart"

@@ -15,8 +15,8 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from revenue_integrity.close.schemas import AS_OF_CLOSE, CURRENT
 from revenue_integrity.exact import divide
+from revenue_integrity.model.reconciliation import AS_OF_CLOSE, CURRENT
 from revenue_integrity.reports import charts, cloud_figures, cloud_page, figures, formatting
 from revenue_integrity.reports.pack_data import PackData, plain_records
 from revenue_integrity.reports.tile import Tile

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from revenue_integrity import months
-from revenue_integrity.close.schemas import AS_OF_CLOSE, CURRENT
 from revenue_integrity.exact import divide
+from revenue_integrity.model.reconciliation import AS_OF_CLOSE, CURRENT
 from revenue_integrity.reports import cloud_sheets, figures, formatting
 from revenue_integrity.reports.book import Book, Cell, Column, block
 from revenue_integrity.reports.pack_data import PackData, instant_of

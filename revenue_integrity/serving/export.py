@@ -18,12 +18,12 @@ from revenue_integrity import months, output
 from revenue_integrity.close import freeze
 from revenue_integrity.close.ledger import Ledger, as_frame
 from revenue_integrity.close.restatement import COLUMNS
-from revenue_integrity.close.schemas import AS_OF_CLOSE, CURRENT
 from revenue_integrity.computing.publication_tables import CHECKS, checks_table
 from revenue_integrity.errors import PublishError, Refusal, UsageError
 from revenue_integrity.landing.datasets import read_batches, read_quarantine
 from revenue_integrity.landing.values import parsed
 from revenue_integrity.model.deployment import Deployment
+from revenue_integrity.model.reconciliation import AS_OF_CLOSE, CURRENT
 from revenue_integrity.model.source import SourceColumn
 from revenue_integrity.model.table import Table
 from revenue_integrity.output import Format

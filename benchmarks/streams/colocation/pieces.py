@@ -127,12 +127,12 @@ def reconciled(home: str, landing: str) -> Facts:
 
 def causes(home: str, landing: str) -> Facts:
     """Explain every variance of a month that is reconciled already."""
-    from revenue_integrity.streams.colocation.recon import RULES, TABLES
+    from revenue_integrity.streams.colocation.recon import CAUSES, RULES
     from revenue_integrity.warehouse import database
     from revenue_integrity.warehouse.storage import rows_of_query, write_partition
 
     settings = _month_settings(home, landing)
-    (rule,) = [rule for rule in RULES if rule.table is TABLES.causes]
+    (rule,) = [rule for rule in RULES if rule.table is CAUSES]
     assert rule.queries is not None
     facts: Facts = {}
     with database.connect(settings) as connection:

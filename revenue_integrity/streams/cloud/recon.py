@@ -11,9 +11,10 @@ the whole period: then its charges are compared with its invoices in total.
 from datetime import date
 
 from revenue_integrity.close.evidence import evidence_slice
-from revenue_integrity.close.schemas import results_table, summary_table
+from revenue_integrity.close.reconcile import Extra, declare, delivered, result_settings, results_query, results_text
 from revenue_integrity.model import table as column
 from revenue_integrity.model.query import Query, load_query
+from revenue_integrity.model.reconciliation import CURRENCY, CURRENT, Reconciliation, Tolerance
 from revenue_integrity.model.rule import Rule, raw, same_month
 from revenue_integrity.model.signed import signed_table
 from revenue_integrity.streams.cloud import schemas
@@ -27,58 +28,76 @@ INVOICES = "cloud_invoices"
 
 _PREFIX = "cloud_"
 
-RESULTS = results_table(
+RECONCILIATIONS = declare(
     STREAM,
-    (INVOICES,),
-    prefix=_PREFIX,
-    exact_values=True,
-    grain=(
+    _PACKAGE,
+    (
+        Reconciliation(
+            INVOICES,
+            "What was charged is what was invoiced, per provider, billing period and invoice.",
+            "charges",
+            "invoices",
+            ("provider", "billing_period", "invoice_id"),
+            unit=CURRENCY,
+            views=(CURRENT,),
+            tolerance=Tolerance("invoice_tolerance"),
+            needs=(CLOUD_INVOICES,),
+        ),
+    ),
+    (
         column.text("provider", "The provider."),
         column.day("billing_period", "First day of the billing period."),
         column.text("invoice_id", "The invoice; empty where the provider's charges name none and it sent several.", null=True),
     ),
-    explained=True,
-)
-
-SUMMARY = summary_table(
-    STREAM,
-    (INVOICES,),
     prefix=_PREFIX,
-    exact_values=True,
-    more=(
-        schemas.cost("not_invoiced_value", "Charges of the period that name no invoice yet; they form no row."),
-        column.integer("not_invoiced_rows", "Charge rows that name no invoice yet.", unit="rows"),
+    places=12,
+    extra=Extra(
+        # They stood in the table when all streams had the same columns, and readers may name them.
+        never=(
+            column.text("customer_id", "The customer.", null=True),
+            column.text("contract_id", "The contract; empty for lines that resolve to none.", null=True),
+            column.text("site_id", "The site.", null=True),
+            column.text("charge_type", "What is charged.", null=True),
+        ),
+        explanation="recon/explanation",
+        carried=("charged_rows", "invoiced_rows"),
+        summary=(
+            schemas.cost("not_invoiced_value", "Charges of the period that name no invoice yet; they form no row."),
+            column.integer("not_invoiced_rows", "Charge rows that name no invoice yet.", unit="rows"),
+        ),
     ),
 )
+"""The reconciliation of the stream, and the tables that hold it."""
+
+RESULTS, SUMMARY = RECONCILIATIONS.results, RECONCILIATIONS.summary
 
 
 def cloud_recon_results(month: date, settings: CloudSettings) -> Query:
     """Return charges against invoices of the billing period, row by row, in currency units."""
-    unit = settings.currency.lower()
-    return load_query(_PACKAGE, "recon/cloud_recon_results", month=month, unit=unit, invoice_tolerance=settings.invoice_tolerance)
+    return results_query(RECONCILIATIONS, month, settings)
 
 
 def cloud_recon_summary(month: date, settings: CloudSettings) -> Query:
     """Return charges against invoices of the billing period in total, in currency units."""
-    return load_query(_PACKAGE, "recon/cloud_recon_summary", month=month, unit=settings.currency.lower())
+    return load_query(_PACKAGE, "recon/cloud_recon_summary", month=month, currency=settings.currency)
 
 
-_CHARGES_AND_INVOICES = (raw("invoices"), raw(CLOUD_INVOICES.name), raw(f"delivered_{CLOUD_INVOICES.name}"))
+_CHARGES_AND_INVOICES = (raw("invoices"), raw(CLOUD_INVOICES.name), *delivered(RECONCILIATIONS))
 
 RULES = (
     Rule(
         RESULTS,
         cloud_recon_results,
         _CHARGES_AND_INVOICES,
-        ("invoice_tolerance", "currency"),
-        ("recon/cloud_recon_results",),
+        result_settings(RECONCILIATIONS),
+        (results_text(RECONCILIATIONS),),
     ),
     Rule(
         SUMMARY,
         cloud_recon_summary,
         # The evidence has no part in the figures; it makes the checks of deliveries, which judge this table, be made again.
         (same_month("recon", RESULTS.name), *_CHARGES_AND_INVOICES, raw(evidence_slice(STREAM))),
-        ("currency",),
+        settings=("currency",),
         sql=("recon/cloud_recon_summary",),
     ),
 )

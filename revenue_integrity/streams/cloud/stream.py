@@ -13,6 +13,7 @@ CLOUD = Stream(
     checks=(*landing_checks(STREAM, SOURCES), *CHECKS),
     signed=recon.SIGNED,
     extracts=EXTRACTS,
+    reconciliations=recon.RECONCILIATIONS,
     refresh=completeness.refresh,
     refresh_settings=completeness.SETTINGS,
     ledgers=(schemas.CLOUD_RESTATEMENT,),

@@ -16,10 +16,22 @@ from revenue_integrity import months
 from revenue_integrity.close.calendar import cutoff
 from revenue_integrity.close.causes import FAMILY_OF, LATE_POSTING, Claim, Explained, Variance, evidence_json, explain, money
 from revenue_integrity.close.evidence import evidence_slice
-from revenue_integrity.close.schemas import AS_OF_CLOSE, CURRENT, recon_tables
+from revenue_integrity.close.reconcile import (
+    bridge_table,
+    declare,
+    delivered,
+    result_settings,
+    results_query,
+    results_text,
+    summary_query,
+    summary_text,
+)
 from revenue_integrity.exact import named_rows
+from revenue_integrity.model import table as column
 from revenue_integrity.model.query import Query, load_query
+from revenue_integrity.model.reconciliation import AS_OF_CLOSE, CURRENT, Causes, Materiality, Reconciliation, Tolerance
 from revenue_integrity.model.rule import Rule, raw, raw_before, same_month, window
+from revenue_integrity.streams.colocation import schemas, sources
 from revenue_integrity.streams.colocation.causes import (
     CHARGE_CAUSES,
     POWER_CAUSES,
@@ -39,39 +51,134 @@ _PACKAGE = "revenue_integrity.streams.colocation"
 
 CHARGES = "erp_vs_mart"
 POWER = "erp_vs_allocated_power"
-RECONS = (CHARGES, "power_bill_vs_allocated", POWER, "mrr_bridge", "metered_vs_billed_kwh", "population")
+
+_BILLED = Tolerance("tolerance_cents", "tolerance_share")
+
+RECONCILIATIONS = declare(
+    "colocation",
+    _PACKAGE,
+    (
+        Reconciliation(
+            CHARGES,
+            "What the ERP billed is what the contracts say is owed, per customer, contract and charge type.",
+            "ERP invoice lines",
+            "expected charges",
+            ("customer_id", "contract_id", "charge_type"),
+            tolerance=_BILLED,
+            needs=(sources.ERP_INVOICES,),
+            causes=Causes(
+                {
+                    "late_posting": "timing",
+                    "period_shift": "timing",
+                    "unmapped_line": "mapping",
+                    "wrong_contract": "mapping",
+                    "duplicate_billing": "duplicate",
+                    "credit_memo": "credit",
+                    "credit_unreferenced": "credit",
+                    "estimated_meter": "data",
+                    "late_meter": "data",
+                    "uncontracted": "missing",
+                    "stale_version": "configuration",
+                    "proration": "configuration",
+                    "rounding": "rounding",
+                    "price_mismatch": "configuration",
+                    "quantity_mismatch": "configuration",
+                    "unbilled": "missing",
+                },
+                Materiality(schemas.EXPECTED_CHARGES, "amount_cents", "expected_revenue_cents"),
+                residual=("price_mismatch", "quantity_mismatch"),
+                across_months=("period_shift",),
+            ),
+        ),
+        Reconciliation(
+            "power_bill_vs_allocated",
+            "Every charge of every power bill is allocated to contracts or stranded, per site and charge.",
+            "power bills",
+            "allocated and stranded power",
+            ("site_id", "charge_type"),
+            views=(CURRENT,),
+            needs=(sources.POWER_BILLS,),
+        ),
+        Reconciliation(
+            POWER,
+            "What accounting booked for power is what is allocated and stranded, per site.",
+            "ERP power costs",
+            "allocated and stranded power",
+            ("site_id",),
+            tolerance=_BILLED,
+            needs=(sources.ERP_POWER_COSTS,),
+            causes=Causes(
+                {
+                    "late_posting": "timing",
+                    "unbooked": "missing",
+                    "accrual_not_reversed": "duplicate",
+                    "estimated_bill": "data",
+                    "rounding": "rounding",
+                },
+                Materiality(schemas.POWER_ALLOCATION, "amount_cents", "power_cost_cents"),
+            ),
+        ),
+        Reconciliation(
+            "mrr_bridge",
+            "The month's MRR is last month's closing and the movements, per customer.",
+            "MRR of the contracts",
+            "opening MRR and movements",
+            ("customer_id",),
+            views=(CURRENT,),
+        ),
+        Reconciliation(
+            "metered_vs_billed_kwh",
+            "The energy of a power bill is the metered energy at the recent ratio of the two, per site.",
+            "billed energy",
+            "metered energy at the recent ratio",
+            ("site_id",),
+            unit="wh",
+            views=(CURRENT,),
+            tolerance=Tolerance(share="kwh_tolerance_share"),
+        ),
+        Reconciliation(
+            "population",
+            "Contracts that are billed are those of which something is due, per customer and contract.",
+            "contracts with ERP lines",
+            "contracts with expected charges",
+            ("customer_id", "contract_id"),
+            unit="count",
+            needs=(sources.ERP_INVOICES,),
+        ),
+    ),
+    (
+        column.text("customer_id", "The customer.", null=True),
+        column.text("contract_id", "The contract; empty for lines that resolve to none.", null=True),
+        column.text("site_id", "The site.", null=True),
+        column.text("charge_type", "What is charged.", null=True),
+    ),
+)
 """The reconciliations of the stream (20-close, *Reconciliations*)."""
 
-TABLES = recon_tables("colocation", RECONS)
+BRIDGE = bridge_table("colocation", lines="ERP lines")
+
+assert RECONCILIATIONS.causes is not None
+CAUSES = RECONCILIATIONS.causes
 
 _CALENDAR_SETTINGS = ("cutoff_business_day", "close_timezone", "holidays", "holiday_calendar")
-_ERP_SOURCES = ("erp_invoices", "erp_power_costs", "power_bills")
 
 
-def _query(path: str, month: date, settings: ColocationSettings, **more: Any) -> Query:
-    return load_query(
-        _PACKAGE,
-        path,
-        month=month,
-        month_end=months.last_day(month),
-        cutoff=cutoff(month, settings),
-        cutoff_before=cutoff(months.add(month, -1), settings),
+def _parameters(month: date, settings: ColocationSettings) -> dict[str, Any]:
+    return {
+        "month_end": months.last_day(month),
+        "cutoff": cutoff(month, settings),
+        "cutoff_before": cutoff(months.add(month, -1), settings),
         **meter_parameters(settings),
-        **more,
-    )
+    }
+
+
+def _query(path: str, month: date, settings: ColocationSettings) -> Query:
+    return load_query(_PACKAGE, path, month=month, **_parameters(month, settings))
 
 
 def recon_results(month: date, settings: ColocationSettings) -> Query:
     """Return every reconciliation of the month, row by row, in both views where it has two."""
-    return _query(
-        "recon/recon_results",
-        month,
-        settings,
-        accrual_months=settings.accrual_months,
-        tolerance_cents=settings.tolerance_cents,
-        tolerance_share=settings.tolerance_share,
-        kwh_tolerance_share=settings.kwh_tolerance_share,
-    )
+    return results_query(RECONCILIATIONS, month, settings, accrual_months=settings.accrual_months, **_parameters(month, settings))
 
 
 def close_bridge(month: date, settings: ColocationSettings) -> Query:
@@ -333,14 +440,14 @@ def _frame(month: date, known: _Rows, explained: Sequence[tuple[str, str, Explai
                 "explanation": each.claim.explanation,
             }
         )
-    frame = pd.DataFrame(records, columns=TABLES.causes.columns)
+    frame = pd.DataFrame(records, columns=CAUSES.columns)
     dtypes = {"month": "datetime64[us]", "cause_no": "int64", "cause_cents": "int64"}
     return frame.astype(dtypes).astype({name: object for name in frame.columns if name not in dtypes})
 
 
 def recon_summary(month: date, settings: ColocationSettings) -> Query:
     """Return each reconciliation and view in total, with the cents of each cause."""
-    return _query("recon/recon_summary", month, settings)
+    return summary_query(RECONCILIATIONS, month)
 
 
 _RESULT_READS = (
@@ -358,33 +465,26 @@ _RESULT_READS = (
     raw_before("power_bills", None),
     raw_before("meter_readings", None),
     raw("meter_starts"),
-    *(raw(f"delivered_{source}") for source in _ERP_SOURCES),
+    *delivered(RECONCILIATIONS),
 )
 
 RULES = (
     Rule(
-        TABLES.results,
+        RECONCILIATIONS.results,
         recon_results,
         _RESULT_READS,
-        (
-            "tolerance_cents",
-            "tolerance_share",
-            "kwh_tolerance_share",
-            "accrual_months",
-            *_CALENDAR_SETTINGS,
-            *METER_SETTINGS,
-        ),
-        ("recon/recon_results",),
+        (*result_settings(RECONCILIATIONS), "accrual_months", *_CALENDAR_SETTINGS, *METER_SETTINGS),
+        (results_text(RECONCILIATIONS),),
     ),
     Rule(
-        TABLES.bridge,
+        BRIDGE,
         close_bridge,
         (raw("erp_invoices"), raw("earlier_months_postings")),
         _CALENDAR_SETTINGS,
         ("recon/close_bridge",),
     ),
     Rule(
-        TABLES.causes,
+        CAUSES,
         recon_causes,
         (
             window("recon", "recon_results", months_before=2, months_after=2),
@@ -407,7 +507,7 @@ RULES = (
         cause_queries,
     ),
     Rule(
-        TABLES.summary,
+        RECONCILIATIONS.summary,
         recon_summary,
         (
             same_month("recon", "recon_results"),
@@ -418,6 +518,6 @@ RULES = (
             raw("erp_power_costs"),
             raw(evidence_slice("colocation")),
         ),
-        sql=("recon/recon_summary",),
+        sql=(summary_text(RECONCILIATIONS),),
     ),
 )

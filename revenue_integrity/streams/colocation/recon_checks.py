@@ -10,7 +10,7 @@ from revenue_integrity.close.evidence import extracts_cover_cutoff, no_batch_is_
 from revenue_integrity.close.judgement import sql_check
 from revenue_integrity.model.check import Check, Control, Gate
 from revenue_integrity.model.signed import Extracts
-from revenue_integrity.streams.colocation.recon import TABLES
+from revenue_integrity.streams.colocation.recon import CAUSES, RECONCILIATIONS
 
 _check = partial(sql_check, "revenue_integrity.streams.colocation")
 
@@ -24,7 +24,7 @@ EXTRACTS = Extracts(prefix="erp_", always="erp_invoices")
 RECON_CHECKS: tuple[Check, ...] = (
     _check(
         "power_bills_are_fully_allocated",
-        TABLES.results,
+        RECONCILIATIONS.results,
         Gate.PUBLISH,
         "Every charge of every power bill equals its allocation, to the cent (reconciliation power_bill_vs_allocated).",
         _PROGRAM_ERROR,
@@ -32,7 +32,7 @@ RECON_CHECKS: tuple[Check, ...] = (
     ),
     _check(
         "mrr_bridge_ties",
-        TABLES.results,
+        RECONCILIATIONS.results,
         Gate.PUBLISH,
         "For every customer, MRR equals last month's closing and the movements, to the cent (reconciliation mrr_bridge).",
         _PROGRAM_ERROR,
@@ -40,7 +40,7 @@ RECON_CHECKS: tuple[Check, ...] = (
     ),
     _check(
         "metered_energy_is_billed_energy",
-        TABLES.results,
+        RECONCILIATIONS.results,
         Gate.WARN,
         "Every site's bill is within tolerance of metered energy at its recent ratio (reconciliation metered_vs_billed_kwh).",
         "Compare the meters of the sites listed with their bills: a missing meter, a wrong reading or a wrong bill.",
@@ -53,7 +53,7 @@ RECON_CHECKS: tuple[Check, ...] = (
     ),
     _check(
         "causes_add_up",
-        TABLES.causes,
+        CAUSES,
         Gate.PUBLISH,
         "For every row of a reconciliation with causes, they add up to its variance, and the two ends of each move to 0.",
         _PROGRAM_ERROR,
@@ -61,7 +61,7 @@ RECON_CHECKS: tuple[Check, ...] = (
     ),
     _check(
         "every_variance_is_explained",
-        TABLES.causes,
+        CAUSES,
         Gate.SIGN_OFF,
         "Every cent of variance has a named cause with evidence.",
         "Look at the rows listed: correct the ERP line, the contract or the mapping, land it, and the month recomputes.",
@@ -70,7 +70,7 @@ RECON_CHECKS: tuple[Check, ...] = (
     ),
     _check(
         "erp_vs_mart_is_within_materiality",
-        TABLES.summary,
+        RECONCILIATIONS.summary,
         Gate.SIGN_OFF,
         "Causes other than late postings on rows in breach stay within materiality, gross, for what was billed.",
         "Have the largest causes corrected in the ERP (rebill, credit, mapping), or waive with a reason.",
@@ -80,7 +80,7 @@ RECON_CHECKS: tuple[Check, ...] = (
     ),
     _check(
         "erp_vs_allocated_power_is_within_materiality",
-        TABLES.summary,
+        RECONCILIATIONS.summary,
         Gate.SIGN_OFF,
         "Causes other than late postings on rows in breach stay within materiality, gross, for what power was booked.",
         "Have the booking corrected (accrual, reversal, bill), or waive with a reason.",
@@ -92,7 +92,7 @@ RECON_CHECKS: tuple[Check, ...] = (
     ),
     _check(
         "unmapped_lines_are_within_materiality",
-        TABLES.summary,
+        RECONCILIATIONS.summary,
         Gate.SIGN_OFF,
         "ERP lines that resolve to no contract stay within materiality, gross.",
         "Land mapping rows for the codes and references listed; the lines resolve by themselves.",
@@ -104,7 +104,7 @@ RECON_CHECKS: tuple[Check, ...] = (
     ),
     _check(
         "power_bills_are_final_or_booked",
-        TABLES.summary,
+        RECONCILIATIONS.summary,
         Gate.SIGN_OFF,
         "Every site with service has a final bill, or an estimate or accrual that the ERP has accrued within tolerance.",
         "Land the final bill of the sites listed, or have the accrual booked.",
@@ -114,7 +114,7 @@ RECON_CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "erp_extract_covers_cutoff",
-        TABLES.summary,
+        RECONCILIATIONS.summary,
         Gate.SIGN_OFF,
         "Every ERP source has delivered a batch at or after the cutoff.",
         extracts_cover_cutoff("colocation", EXTRACTS),
@@ -122,7 +122,7 @@ RECON_CHECKS: tuple[Check, ...] = (
     ),
     _check(
         "erp_control_totals_tie",
-        TABLES.summary,
+        RECONCILIATIONS.summary,
         Gate.SIGN_OFF,
         "The ERP's own latest count and sum of the month's lines equal what arrived here, where it delivers them.",
         "Land the missing lines (or the extract again): the ERP knows others than arrived here.",
@@ -130,7 +130,7 @@ RECON_CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "no_batch_is_rejected",
-        TABLES.summary,
+        RECONCILIATIONS.summary,
         Gate.SIGN_OFF,
         "No batch between the month's first day and its cutoff is rejected or holds refused rows without a month.",
         no_batch_is_rejected("colocation"),
@@ -140,7 +140,7 @@ RECON_CHECKS: tuple[Check, ...] = (
     ),
     _check(
         "late_postings_are_within_materiality",
-        TABLES.summary,
+        RECONCILIATIONS.summary,
         Gate.WARN,
         "ERP lines posted after the cutoff stay within materiality, gross.",
         "They are recognized in a later period: see close_bridge, and ask why they came late.",

@@ -19,9 +19,10 @@ COLOCATION = Stream(
         signed_table(schemas.POWER_ALLOCATION),
         signed_table(schemas.MRR_MOVEMENTS),
         signed_table(schemas.RACK_MONTH),
-        signed_table(recon.TABLES.bridge, "as_of_close_cents", "late_cents", "current_cents"),
-        signed_table(recon.TABLES.results, "left_cents", "right_cents", "variance_cents", only=("unit", "cents")),
+        signed_table(recon.BRIDGE, "as_of_close_cents", "late_cents", "current_cents"),
+        signed_table(recon.RECONCILIATIONS.results, "left_cents", "right_cents", "variance_cents", only=("unit", "cents")),
     ),
     extracts=EXTRACTS,
     prefix="",
+    reconciliations=recon.RECONCILIATIONS,
 )

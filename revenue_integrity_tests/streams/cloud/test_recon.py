@@ -19,7 +19,7 @@ from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud.checks import CHECKS
 from revenue_integrity.streams.cloud.recon import RESULTS, SIGNED
 from revenue_integrity.streams.cloud.register import METRICS
-from revenue_integrity.streams.colocation.recon import TABLES
+from revenue_integrity.streams.colocation.recon import RECONCILIATIONS
 from revenue_integrity.streams.registry import deployment_of
 from revenue_integrity.warehouse import publish
 from revenue_integrity.warehouse.storage import arrow_schema
@@ -214,7 +214,7 @@ def test_rows_in_breach_of_both_streams_are_shown_together(tmp_path: Path) -> No
     colocation = colocation_world.World(tmp_path / "colocation").version(reserved_kw=0).add("erp_mapping")
     colocation.add("erp_invoices", quantity=2, unit_price=350, amount=700)
     with colocation.computed("recon_causes") as computed_too:
-        for table in (TABLES.results, TABLES.causes):
+        for table in (RECONCILIATIONS.results, RECONCILIATIONS.causes):
             published(cloud.settings, computed_too.connection, table)
     both = breaches(deployment_of(cloud.settings), march, recon=None, view="current")
     assert both[["recon", "variance_cents", "variance_value", "cause"]].astype(object).where(

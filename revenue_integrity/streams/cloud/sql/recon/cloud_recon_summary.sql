@@ -33,7 +33,7 @@ select
     $month::date as month,
     'cloud_invoices' as recon,
     'current' as view,
-    $unit as unit,
+    lower($currency) as unit,
     t.rows,
     t.matched,
     t.within_tolerance,

@@ -1,0 +1,50 @@
+-- What was charged and what was invoiced, one row per provider, billing period and invoice.
+with
+{% include 'recon/cloud_charges.sql.j2' %},
+
+    by_invoice as (
+        select
+            coalesce(c.provider, i.provider) as provider,
+            $month::date as billing_period,
+            coalesce(c.invoice_id, i.invoice_id) as invoice_id,
+            coalesce(c.cost, 0) as left_current,
+            coalesce(i.amount, 0) as right_amount,
+            coalesce(c.row_count, 0) as charged_rows,
+            (i.invoice_id is not null)::bigint as invoiced_rows
+        from (
+            select *
+            from charges
+            where invoice_id is not null
+        ) as c
+        full join (
+            select *
+            from invoices
+            where provider not in (select provider from compared_in_total)
+        ) as i on c.provider = i.provider and c.invoice_id = i.invoice_id
+    ),
+
+    in_total as (
+        select
+            i.provider,
+            $month::date as billing_period,
+            case when i.invoices = 1 then i.invoice_id end as invoice_id,
+            c.cost as left_current,
+            i.amount as right_amount,
+            c.row_count as charged_rows,
+            i.invoices as invoiced_rows
+        from (
+            select
+                provider,
+                count(*) as invoices,
+                min(invoice_id) as invoice_id,
+                sum(amount) as amount
+            from invoices
+            group by provider
+        ) as i
+        inner join charges as c on i.provider = c.provider and c.invoice_id is null
+        where i.provider in (select provider from compared_in_total)
+    )
+
+select * from by_invoice
+union all
+select * from in_total
