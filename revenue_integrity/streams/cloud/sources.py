@@ -125,6 +125,7 @@ _focus = partial(
         ),
     },
     optional=True,
+    bare=True,
 )
 
 FOCUS = _focus(
