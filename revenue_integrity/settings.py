@@ -13,7 +13,7 @@ import json
 import re
 import zoneinfo
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from difflib import get_close_matches
 from functools import cache, cached_property
@@ -293,6 +293,11 @@ class Settings(BaseSettings):
     def logs_path(self) -> Path:
         """Log files."""
         return self.home / "logs"
+
+    def past_world(self, as_of: datetime) -> "Settings":
+        """Return the settings of a past world: the same landing zone, a home of its own below the home."""
+        home = self.home / "as_of" / f"{as_of:%Y%m%dT%H%M%SZ}"
+        return self.model_copy(update={"home": home, "landing": self.landing_path, "published": home / "published"})
 
     @cached_property
     def months(self) -> list[date]:

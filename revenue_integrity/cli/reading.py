@@ -33,38 +33,37 @@ def recon(
     chosen: FormatOption = None,
 ) -> None:
     """Show the rows in breach with their causes and evidence."""
-    from revenue_integrity.serving import export as exports
+    from revenue_integrity.serving.breaches import breaches
 
     home = open_home()
-    output.show(exports.breaches(home, month_of(month, home.settings), recon=name, view=view), chosen)
+    output.show(breaches(home, month_of(month, home.settings), recon=name, view=view), chosen)
 
 
 @app.command()
 def export(
     dataset: str,
     month: MonthOption = None,
-    tenant: Annotated[str | None, typer.Option(help="Only this tenant's data (cloud); by default that of all.")] = None,
+    stream: Annotated[str | None, typer.Option(help="Only what this stream has of it.")] = None,
+    tenant: Annotated[
+        str | None, typer.Option(help="Only this tenant's rows, of a dataset that knows tenants; by default those of all.")
+    ] = None,
     live: Annotated[bool, typer.Option("--live", help="From the warehouse instead of what is published.")] = False,
     as_of: Annotated[str | None, typer.Option("--as-of", help="From a past world that `run --as-of` computed.")] = None,
     to: Annotated[Path | None, typer.Option("-o", "--output", help="File to write; .csv, .json or .parquet.")] = None,
     chosen: FormatOption = None,
 ) -> None:
     """Print a dataset as it is published."""
-    from revenue_integrity.serving import export as exports
+    from revenue_integrity.serving.export import asked_for, rows_of
+    from revenue_integrity.serving.writing import write
 
     home = open_home()
     when = None if as_of is None else instant_of(as_of)
     wanted = None if month is None else months_of(month, home.settings)
-    if dataset == exports.CLOUD_EVENTS and to is not None:
-        count = exports.write_events(home, wanted, tenant=tenant, as_of=when, to=to, chosen=chosen, say=say)
-        say(f"{count} rows written to {to}")
-        return
-    frame = exports.read(home, dataset, wanted, tenant=tenant, live=live, as_of=when, say=say)
+    found, asked = asked_for(home, dataset, wanted, stream=stream, tenant=tenant, live=live, as_of=when, say=say)
     if to is None:
-        output.show(frame, chosen)
+        output.show(rows_of(found, asked), chosen)
     else:
-        exports.write(frame, to, chosen)
-        say(f"{len(frame)} rows written to {to}")
+        say(f"{write(found, asked, to, chosen)} rows written to {to}")
 
 
 @app.command()

@@ -32,7 +32,7 @@ class GuardedCommand(TyperCommand):
             # The command itself tells it; or says what to do about it, as `doctor` does.
             return super().invoke(ctx)
         if settings.tenant is not None:
-            from revenue_integrity.serving.export import refuse_for_tenant
+            from revenue_integrity.serving.tenants import refuse_for_tenant
 
             refuse_for_tenant(settings, ctx.command_path.partition(" ")[2])
         return super().invoke(ctx)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from revenue_integrity.errors import UsageError
 from revenue_integrity.model.check import Check
+from revenue_integrity.model.dataset import Composed, Streamed
 from revenue_integrity.model.reconciliation import Reconciliations
 from revenue_integrity.model.rule import Rule
 from revenue_integrity.model.signed import Extracts, SignedTable
@@ -69,6 +70,7 @@ class Stream:
         ledgers: tables that publishing itself fills, published like the others; no rule makes them, so they are never stale.
         before_publish: called before anything of a month is read for publication; must bear repetition after a crash.
         after_publish: called when readers see the new month; repeated until it has ended well.
+        composed: datasets that are made when somebody asks, beside the published tables.
         figures: what status, the index of packs and alerts say of a month in one number each.
         simulator: where its simulator is declared (``module:name``, loaded when a home is simulated); empty for none.
     """
@@ -88,6 +90,7 @@ class Stream:
     ledgers: tuple[Table, ...] = ()
     before_publish: PublishingHook | None = None
     after_publish: PublishingHook | None = None
+    composed: tuple[Composed | Streamed, ...] = ()
     figures: tuple[MonthFigure, ...] = ()
     simulator: str = ""
 

@@ -127,7 +127,7 @@ def run_as_of(
 
     Returns the settings of that world, whose home is a folder below the home.
     """
-    past = past_world(deployment.settings, as_of)
+    past = deployment.settings.past_world(as_of)
     streams = deployment.streams if stream is None else deployment.streams.only(stream)
     with dg.DagsterInstance.ephemeral() as instance:
         runner = _Runner(
@@ -142,12 +142,6 @@ def run_as_of(
     if runner.summary.failures:
         say(runner.summary.sentence)
     return past
-
-
-def past_world(settings: Settings, as_of: datetime) -> Settings:
-    """Return the settings of a past world: the same landing zone, a home of its own below the home."""
-    home = settings.home / "as_of" / f"{as_of:%Y%m%dT%H%M%SZ}"
-    return settings.model_copy(update={"home": home, "landing": settings.landing_path, "published": home / "published"})
 
 
 class _Runner:

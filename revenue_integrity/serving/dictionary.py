@@ -1,7 +1,7 @@
 """The data dictionary: every dataset with its grain, key, owner and columns, written from the declarations alone.
 
-Belongs here: turning declared tables into ``docs/data_dictionary.md``, and declaring the datasets that are derived when
-somebody asks, which no rule declares. Does not belong here: what stored tables are (each stream's ``schemas``).
+Belongs here: turning declared tables into ``docs/data_dictionary.md``. Does not belong here: the declarations (each stream's
+``schemas``, ``derived``).
 
 ``make dictionary`` writes it; a test fails when the file and the declarations differ.
 """
@@ -9,18 +9,16 @@ somebody asks, which no rule declares. Does not belong here: what stored tables 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from revenue_integrity.close.ledger import Action
-from revenue_integrity.close.sign_off import Status
 from revenue_integrity.computing.publication_tables import checks_table, publication_table
 from revenue_integrity.landing.datasets import batches_table, quarantine_table
-from revenue_integrity.model import table as column
+from revenue_integrity.model.dataset import Streamed
 from revenue_integrity.model.source import Source, SourceColumn, raw_table
-from revenue_integrity.model.stream import Streams
+from revenue_integrity.model.stream import Stream, Streams
 from revenue_integrity.model.table import Table, table
 from revenue_integrity.schema_library import pa
-from revenue_integrity.serving.export import FOCUS_1_2
-from revenue_integrity.streams.cloud import focus
-from revenue_integrity.streams.cloud.schemas import CLOUD_EVENTS, cost
+from revenue_integrity.serving.catalogue import RECON_SUMMARY, United
+from revenue_integrity.serving.catalogue import datasets as datasets_of
+from revenue_integrity.serving.derived import DERIVED
 
 LAYERS = ("raw", "curated", "mart", "recon", "close")
 """The order of the layers: the way that data goes."""
@@ -29,7 +27,8 @@ PUBLISHED_BY_MONTH = "`<published>/{name}/month=YYYY-MM/data.parquet`"
 PUBLISHED_BY_TENANT = "`<published>/{name}/tenant=T/month=YYYY-MM/data.parquet`"
 PUBLISHED_BY_DAY = "`<published>/{name}/tenant=T/{slice_column}=YYYY-MM-DD/data.parquet`"
 PUBLISHED_BY_STREAM = "`<published>/{name}/stream=STREAM/data.parquet`"
-KEPT_IN_FILES = "Parquet files below `events/` of the home; what counts of it with `revenue-integrity export cloud_events`"
+KEPT_IN_FILES = "Parquet files below `events/` of the home"
+MADE_WHEN_ASKED = "`revenue-integrity export {name}`"
 
 READ_KINDS = {
     "id": "identifier",
@@ -68,142 +67,6 @@ class Described:
     signed_only: str = ""
 
 
-_OF_MEASURE = "of the measure"
-"""The unit of a figure that is cents in one row and currency units in another."""
-
-
-def derived_tables(stream: str) -> tuple[Table, ...]:
-    """Return the declarations of the datasets that are derived when somebody asks, and stored nowhere."""
-    return (
-        table(
-            stream,
-            "close",
-            "close_status",
-            "How the sign-off of each month stands, one row per month; derived when it is read, never stored.",
-            ("month",),
-            [
-                column.month(),
-                column.text("status", "How the month stands.", isin=[str(each) for each in Status]),
-                column.integer("version", "Latest signed version; 0 if the month was never signed.", unit="versions", ge=0),
-                column.text("content_hash", "SHA-256 of what would be signed now; empty if nothing is published.", null=True),
-                column.text("signed_hash", "SHA-256 of what was signed.", null=True),
-                column.text("prepared_by", "Who prepared the version that is signed or waits for approval.", null=True),
-                column.text("approved_by", "Who approved the signed version.", null=True),
-                column.text("signed_at", "When it was approved (ISO 8601, UTC).", null=True, unit="UTC"),
-                column.json_text(
-                    "blocking", "Checks that stand in the way: stream, table, check, gate, state, figures, next step."
-                ),
-                column.json_text("waivers", "Waivers in force: stream, table, check, actor, reason, time."),
-                column.flag("explanation_updated", "Whether causes or wording changed after the signature, and no cent did."),
-                column.text("as_of", "Arrival of the latest batch that the content can know (ISO 8601 basic, UTC).", unit="UTC"),
-                column.text("reopened_because", "Why a signed month is open again; empty for every other month."),
-            ],
-        ),
-        table(
-            stream,
-            "close",
-            "restatement",
-            "What changed since a signed version, one row per row and measure that changed; deltas add up to the totals' change.",
-            ("month", "from_version", "dataset", "key", "measure"),
-            [
-                column.month(),
-                column.integer("from_version", "The signed version that is compared with.", unit="versions", ge=1),
-                column.text("dataset", "The dataset that changed."),
-                column.json_text("key", "The key of the row without its month, as JSON."),
-                column.text("measure", "The column that changed."),
-                column.decimal("old", "Value as signed; 0 for a row that was not there.", unit=_OF_MEASURE, places=12, digits=38),
-                column.decimal("new", "Value now; 0 for a row that is gone.", unit=_OF_MEASURE, places=12, digits=38),
-                column.decimal("delta", "New less old.", unit=_OF_MEASURE, places=12, digits=38),
-                column.text("cause", "What made the difference.", isin=("data", "code", "settings")),
-                column.json_text("batches", "Batches that are new since the signature."),
-            ],
-        ),
-        table(
-            stream,
-            "close",
-            "sign_off_ledger",
-            "Decisions about months, one row per entry of the append-only ledger, each chained to the one before by its hash.",
-            ("seq",),
-            [
-                column.integer("seq", "Number of the entry, from 1 without gaps.", unit="entries", ge=1),
-                column.text("month", "Service month, as YYYY-MM."),
-                column.integer("version", "Version of the month that the entry is about.", unit="versions", ge=1),
-                column.text("action", "What was done.", isin=[str(each) for each in Action]),
-                column.text("actor", "Who did it, as named to the product."),
-                column.text("os_user", "Account under which the process ran."),
-                column.text("host", "Machine on which it ran."),
-                column.text("at", "When (ISO 8601, microseconds, UTC).", unit="UTC"),
-                column.text("content_hash", "SHA-256 of the signed content at that moment."),
-                column.text("as_of", "Arrival of the latest batch that the content can know.", unit="UTC"),
-                column.json_text("batches", "Batches behind the content: id and digest of each."),
-                column.text("settings_hash", "SHA-256 of the settings that the content rests on."),
-                column.text("code_version", "SHA-256 of the rules that made the content."),
-                column.json_text("checks", "What each check said; of a waiver, the check that it lets through."),
-                column.text("comment", "The words of the actor."),
-                column.text("prev_hash", "Hash of the entry before; zeros for the first."),
-                column.text("hash", "SHA-256 of the canonical JSON of the other fields that an entry of this format has."),
-                column.integer(
-                    "format", "Which fields the entry has; one of format 1 does not say it itself.", unit="format", ge=1
-                ),
-                column.text("book", "The book that it is about; an entry of format 1 has none.", null=True),
-                column.json_text(
-                    "subject", "What the act is about beside book and month; an entry of format 1 has none.", null=True
-                ),
-            ],
-            partition="",
-        ),
-    )
-
-
-def composed_tables() -> tuple[Table, ...]:
-    """Return the declarations of the datasets that are put together from events or from what is published, when asked for."""
-    said = {
-        "BilledCost": "Cost of the day (`total_cost`), exact.",
-        "BillingAccountId": "The tenant.",
-        "BillingAccountName": "The tenant.",
-        "BillingAccountType": "Always Tenant.",
-        "BillingCurrency": "Currency of the deployment.",
-        "BillingPeriodEnd": "First instant of the next month (UTC).",
-        "BillingPeriodStart": "First instant of the month (UTC).",
-        "ChargeCategory": "Always Usage.",
-        "ChargeClass": "Always empty: corrections are in the cost.",
-        "ChargeDescription": "Names the service.",
-        "ChargePeriodEnd": "First instant of the next day (UTC).",
-        "ChargePeriodStart": "First instant of the day (UTC).",
-        "ContractedCost": "Equals BilledCost: no negotiated price is known.",
-        "EffectiveCost": "Amortised cost (`effective_cost`), BilledCost where there is none.",
-        "InvoiceIssuerName": "The setting focus_provider_name.",
-        "ListCost": "Equals BilledCost: no list price is known.",
-        "PricingQuantity": "Events and charge rows that count.",
-        "PricingUnit": "Always Events.",
-        "ProviderName": "The setting focus_provider_name.",
-        "PublisherName": "The setting focus_provider_name.",
-        "ServiceCategory": "Category of the service where it is one of the standard's, else Other.",
-        "ServiceName": "The service.",
-        "SubAccountId": "The account.",
-        "SubAccountName": "Name of the account; empty where the look-up lacks it.",
-        "SubAccountType": "Always Account.",
-    }
-    columns = []
-    for name in focus.COLUMNS:
-        if name.endswith("Cost"):
-            columns.append(cost(name, said[name]))
-        elif name == "PricingQuantity":
-            columns.append(column.integer(name, said[name], unit="rows", ge=1))
-        else:
-            columns.append(column.text(name, said[name], null=name in ("ChargeClass", "SubAccountName")))
-    exported = table(
-        CLOUD_EVENTS.stream,
-        "mart",
-        FOCUS_1_2,
-        "Daily cost as a FOCUS 1.2 file, one row per row of `account_service_day`; land it as `focus` elsewhere.",
-        ("BillingAccountId", "SubAccountId", "ServiceName", "ChargePeriodStart"),
-        columns,
-        partition="",
-    )
-    return CLOUD_EVENTS, exported
-
-
 def datasets(streams: Streams) -> list[Described]:
     """Return every dataset, by layer and name."""
     found: list[Described] = []
@@ -211,7 +74,7 @@ def datasets(streams: Streams) -> list[Described]:
         signed = {each.table.name: each for each in stream.signed}
         for source in stream.sources:
             raw = _sent_table(source) if source.is_kept_in_files else raw_table(source)
-            place = KEPT_IN_FILES if source.is_kept_in_files else f"warehouse only: `{raw.qualified}`"
+            place = _of_files(stream) if source.is_kept_in_files else f"warehouse only: `{raw.qualified}`"
             found.append(Described(raw, place, _listed(raw.key), source))
         for each in stream.published_tables:
             attested = signed.get(each.name)
@@ -225,11 +88,15 @@ def datasets(streams: Streams) -> list[Described]:
                 )
             )
     found += _of_landing_and_publication(streams)
-    found += [
-        Described(each, f"`revenue-integrity export {each.name}`", _listed(each.key))
-        for each in (*derived_tables(streams.names[0]), *composed_tables())
-    ]
+    made = [each.table for each in (*DERIVED, *(each for stream in streams for each in stream.composed))]
+    found += [Described(each, MADE_WHEN_ASKED.format(name=each.name), _listed(each.key)) for each in made]
     return sorted(found, key=lambda each: (LAYERS.index(each.table.layer), each.table.name, each.table.stream))
+
+
+def _of_files(stream: Stream) -> str:
+    """Return where rows are read that stay in files: what counts of them may be a dataset of the stream."""
+    streamed = [MADE_WHEN_ASKED.format(name=each.table.name) for each in stream.composed if isinstance(each, Streamed)]
+    return f"{KEPT_IN_FILES}; what counts of it with {', '.join(streamed)}" if streamed else KEPT_IN_FILES
 
 
 def _sent_table(source: Source) -> Table:
@@ -287,13 +154,15 @@ def allowed(declared: pa.Column) -> str:
 def markdown(streams: Streams) -> str:
     """Return the whole dictionary as Markdown: the same declarations give the same text."""
     described = datasets(streams)
+    united = {name: each for name, each in datasets_of(streams).items() if isinstance(each, United)}
+    summaries = _listed(table.name for table in united[RECON_SUMMARY].tables)
     lines = [
         "# Data dictionary",
         "",
         "Generated from the declarations of the tables by `make dictionary`; do not edit it by hand.",
         "",
-        "Money is whole **cents** (`BIGINT`); costs of the cloud stream are currency units with 12 places (`DECIMAL(38,12)`);",
-        "neither is ever a float. Quantities are exact decimals. `month` is the service month, stored as the date of its first",
+        "Money is whole **cents** (`BIGINT`); exact costs are currency units with 12 places (`DECIMAL(38,12)`); neither is ever",
+        "a float. Quantities are exact decimals. `month` is the service month, stored as the date of its first",
         "day. Instants are UTC. *Null* says whether a value may be missing. `<published>` is `published/` below the home, `T` a",
         "tenant (percent-encoded), `STREAM` is " + " or ".join(f"`{name}`" for name in streams.names) + "; how to read it:",
         "[consume.md](consume.md).",
@@ -302,8 +171,9 @@ def markdown(streams: Streams) -> str:
         "and units, and with hash, as-of, batches and checks of that month; a dataset with tenants has one per tenant and month,",
         "`tenant=T/manifest-YYYY-MM.json`.",
         "",
-        "Exports of `recon_summary` and `cloud_recon_summary` also join `as_of`, `reprocessed_at` and `sign_off_status` when",
-        "they are read; they are no content. Exports of `recon_results` and `recon_summary` hold the rows of both streams.",
+        f"Exports of {_listed(united)} hold the rows of all streams.",
+        f"Exports of {summaries} also join `as_of`, `reprocessed_at` and `sign_off_status`",
+        "when they are read; they are no content.",
         "",
     ]
     for layer in LAYERS:

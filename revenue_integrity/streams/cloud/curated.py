@@ -9,6 +9,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from revenue_integrity.landing.eventstore.store import EVENT_COLUMNS
+from revenue_integrity.model.dataset import Streamed
 from revenue_integrity.model.query import Query, listed_days, load_query
 from revenue_integrity.model.rule import Rule, days_of
 from revenue_integrity.model.stage import ScannedFile, StageInputs
@@ -157,6 +158,9 @@ def surviving_events(
     inputs = event_inputs(connection, settings, days)
     query = DuckDBEngine().run(connection, load_query(_PACKAGE, "curated/cloud_events").sql, inputs)
     return connection.sql(query.sql, params={"tenant": tenant}).select(*schemas.CLOUD_EVENTS.columns)
+
+
+EXPORTED = Streamed(schemas.CLOUD_EVENTS, surviving_events)
 
 
 RULES = (

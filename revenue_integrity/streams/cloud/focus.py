@@ -11,7 +11,13 @@ from decimal import Decimal
 
 import pandas as pd
 
+from revenue_integrity.model import table as column
+from revenue_integrity.model.dataset import Composed
+from revenue_integrity.model.table import table
+from revenue_integrity.schema_library import pa
+from revenue_integrity.streams.cloud import schemas
 from revenue_integrity.streams.cloud.settings import CloudSettings
+from revenue_integrity.streams.cloud.sources import STREAM
 
 SERVICE_CATEGORIES = (
     "AI and Machine Learning",
@@ -35,34 +41,55 @@ SERVICE_CATEGORIES = (
 )
 """Service categories that FOCUS 1.2 allows; everything else is ``Other``."""
 
-COLUMNS = (
-    "BilledCost",
-    "BillingAccountId",
-    "BillingAccountName",
-    "BillingAccountType",
-    "BillingCurrency",
-    "BillingPeriodEnd",
-    "BillingPeriodStart",
-    "ChargeCategory",
-    "ChargeClass",
-    "ChargeDescription",
-    "ChargePeriodEnd",
-    "ChargePeriodStart",
-    "ContractedCost",
-    "EffectiveCost",
-    "InvoiceIssuerName",
-    "ListCost",
-    "PricingQuantity",
-    "PricingUnit",
-    "ProviderName",
-    "PublisherName",
-    "ServiceCategory",
-    "ServiceName",
-    "SubAccountId",
-    "SubAccountName",
-    "SubAccountType",
+_SAID = {
+    "BilledCost": "Cost of the day (`total_cost`), exact.",
+    "BillingAccountId": "The tenant.",
+    "BillingAccountName": "The tenant.",
+    "BillingAccountType": "Always Tenant.",
+    "BillingCurrency": "Currency of the deployment.",
+    "BillingPeriodEnd": "First instant of the next month (UTC).",
+    "BillingPeriodStart": "First instant of the month (UTC).",
+    "ChargeCategory": "Always Usage.",
+    "ChargeClass": "Always empty: corrections are in the cost.",
+    "ChargeDescription": "Names the service.",
+    "ChargePeriodEnd": "First instant of the next day (UTC).",
+    "ChargePeriodStart": "First instant of the day (UTC).",
+    "ContractedCost": "Equals BilledCost: no negotiated price is known.",
+    "EffectiveCost": "Amortised cost (`effective_cost`), BilledCost where there is none.",
+    "InvoiceIssuerName": "The setting focus_provider_name.",
+    "ListCost": "Equals BilledCost: no list price is known.",
+    "PricingQuantity": "Events and charge rows that count.",
+    "PricingUnit": "Always Events.",
+    "ProviderName": "The setting focus_provider_name.",
+    "PublisherName": "The setting focus_provider_name.",
+    "ServiceCategory": "Category of the service where it is one of the standard's, else Other.",
+    "ServiceName": "The service.",
+    "SubAccountId": "The account.",
+    "SubAccountName": "Name of the account; empty where the look-up lacks it.",
+    "SubAccountType": "Always Account.",
+}
+"""The mandatory columns of FOCUS 1.2, and of the conditional ones those that sub accounts ask for, with what they say of ours."""
+
+COLUMNS = tuple(_SAID)
+
+
+def _column(name: str) -> pa.Column:
+    if name.endswith("Cost"):
+        return schemas.cost(name, _SAID[name])
+    if name == "PricingQuantity":
+        return column.integer(name, _SAID[name], unit="rows", ge=1)
+    return column.text(name, _SAID[name], null=name in ("ChargeClass", "SubAccountName"))
+
+
+FOCUS_1_2 = table(
+    STREAM,
+    "mart",
+    "focus_1_2",
+    "Daily cost as a FOCUS 1.2 file, one row per row of `account_service_day`; land it as `focus` elsewhere.",
+    ("BillingAccountId", "SubAccountId", "ServiceName", "ChargePeriodStart"),
+    [_column(name) for name in COLUMNS],
+    partition="",
 )
-"""The mandatory columns of FOCUS 1.2, and of the conditional ones those that sub accounts ask for."""
 
 _KEY = ["month", "tenant_id", "account_id", "service_name"]
 
@@ -70,12 +97,13 @@ _UNKNOWN = "unknown"
 """What a look-up says of a name that it lacks."""
 
 
-def focus_1_2(days: pd.DataFrame, names: pd.DataFrame | None, settings: CloudSettings) -> pd.DataFrame:
+def focus_1_2(settings: CloudSettings, *, account_service_day: pd.DataFrame, cloud_month: pd.DataFrame | None) -> pd.DataFrame:
     """Return rows of ``account_service_day`` as FOCUS 1.2: one row each, in their order; costs exact, in the currency's units.
 
-    ``names`` are the rows of ``cloud_month`` of the same months, ``None`` where there are none: account names stay empty then,
-    and every category is ``Other``.
+    Names come from the rows of ``cloud_month`` of the same months; where there are none, account names stay empty, and every
+    category is ``Other``.
     """
+    days, names = account_service_day, cloud_month
     known = [*_KEY, "account_name", "service_category"]
     named = pd.DataFrame(columns=known) if names is None else names[known]
     rows = days.merge(named.astype(object), on=_KEY, how="left") if named.empty else days.merge(named, on=_KEY, how="left")
@@ -119,3 +147,6 @@ def focus_1_2(days: pd.DataFrame, names: pd.DataFrame | None, settings: CloudSet
 def _instants(days: pd.Series) -> pd.Series:
     """Return midnights (UTC) as the standard writes instants."""
     return days.dt.strftime("%Y-%m-%dT00:00:00Z").astype(object)
+
+
+EXPORTED = Composed(FOCUS_1_2, focus_1_2, (schemas.ACCOUNT_SERVICE_DAY,), if_published=(schemas.CLOUD_MONTH,))

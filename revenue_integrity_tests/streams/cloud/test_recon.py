@@ -14,7 +14,7 @@ import pytest
 from revenue_integrity import months
 from revenue_integrity.errors import UsageError
 from revenue_integrity.model.table import Table
-from revenue_integrity.serving.export import breaches
+from revenue_integrity.serving.breaches import breaches
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud.checks import CHECKS
 from revenue_integrity.streams.cloud.recon import RESULTS, SIGNED

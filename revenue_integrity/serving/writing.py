@@ -1,0 +1,84 @@
+"""Writing datasets to files that a person names: CSV, JSON, Parquet.
+
+Belongs here: forms of files by their endings, writing batch by batch what does not fit into memory. Does not belong here: which
+rows (``export``), how values look as text (``output``).
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from revenue_integrity import output
+from revenue_integrity.errors import UsageError
+from revenue_integrity.model.dataset import Streamed
+from revenue_integrity.output import Format
+from revenue_integrity.serving.catalogue import Dataset
+from revenue_integrity.serving.export import Asked, opened, rows_of
+from revenue_integrity.warehouse.storage import exact_frame
+
+_ROWS_AT_ONCE = 50_000
+"""Rows in memory at once when they are written as text."""
+
+
+def write(dataset: Dataset, asked: Asked, to: Path, chosen: Format | None) -> int:
+    """Write the rows of a dataset to a file, Parquet or JSON by its ending or as chosen, otherwise CSV; return how many.
+
+    Raises:
+        PublishError: nothing of it is published for these months, or the past world was not computed.
+        UsageError: the file cannot be written.
+    """
+    if isinstance(dataset, Streamed):
+        return _write_streamed(dataset, asked, to, chosen)
+    frame = rows_of(dataset, asked)
+    try:
+        if _is_parquet(to, chosen):
+            frame.to_parquet(to, index=False)
+        else:
+            with to.open("w", encoding="utf-8", newline="") as stream:
+                output.show(frame, _as_text(to, chosen), stream)
+    except OSError as error:
+        raise _unwritable(to, error) from error
+    return len(frame)
+
+
+def _write_streamed(dataset: Streamed, asked: Asked, to: Path, chosen: Format | None) -> int:
+    """Write a dataset by the million batch by batch, for it need not fit into memory."""
+    with opened(dataset, asked) as found:
+        try:
+            if _is_parquet(to, chosen):
+                found.write_parquet(str(to), compression="zstd")
+                return int(pq.read_metadata(to).num_rows)
+            count = 0
+
+            def rows() -> Iterator[dict[str, Any]]:
+                nonlocal count
+                for batch in found.to_arrow_reader(_ROWS_AT_ONCE):
+                    count += len(batch)
+                    yield from output.plain_rows(exact_frame(pa.Table.from_batches([batch])))
+
+            with to.open("w", encoding="utf-8", newline="") as stream:
+                if _as_text(to, chosen) is Format.JSON:
+                    output.write_json(rows(), stream)
+                else:
+                    output.write_csv(rows(), list(found.columns), stream)
+        except (OSError, duckdb.IOException) as error:
+            raise _unwritable(to, error) from error
+    return count
+
+
+def _is_parquet(to: Path, chosen: Format | None) -> bool:
+    return chosen is None and to.suffix == ".parquet"
+
+
+def _as_text(to: Path, chosen: Format | None) -> Format:
+    return chosen or (Format.JSON if to.suffix == ".json" else Format.CSV)
+
+
+def _unwritable(to: Path, error: Exception) -> UsageError:
+    # The engine's own errors carry no strerror.
+    reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+    return UsageError(f"{to} cannot be written: {reason}", "Name another file")
