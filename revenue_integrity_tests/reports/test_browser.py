@@ -1,9 +1,8 @@
-"""The pack in the programs that people open it with: Chromium and LibreOffice. Without either of them this fails."""
+"""The pack in the programs that people open it with: Chromium and LibreOffice."""
 
 import io
 import json
 import re
-import shutil
 import subprocess
 import zipfile
 from collections.abc import Callable
@@ -16,6 +15,7 @@ import pytest
 
 from revenue_integrity.reports import pack
 from revenue_integrity.reports.pack_data import PackData
+from revenue_integrity_tests.programs import needed
 from revenue_integrity_tests.reports import sample, sample_cloud
 
 _SECONDS = 120
@@ -41,13 +41,6 @@ frame.addEventListener("load", () => {{
 """
 
 
-def _program(*names: str) -> str:
-    found = next((path for path in map(shutil.which, names) if path), None)
-    if found is None:
-        pytest.fail(f"{names[0]} is not installed: apt-get install chromium libreoffice-calc")
-    return found
-
-
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=True)
 
@@ -56,7 +49,7 @@ def _browse(address: str, profile: Path) -> tuple[str, str]:
     """Return the page's document after its load, and what the browser's console said."""
     done = _run(
         [
-            _program("chromium", "chromium-browser", "google-chrome"),
+            needed("browser"),
             "--headless",
             "--no-sandbox",
             "--disable-gpu",
@@ -135,7 +128,7 @@ def test_libreoffice_calculates_the_totals_that_are_published(
     (tmp_path / "pack.xlsx").write_bytes(_without_cached_values(content))
     profile = f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}"
     target = tmp_path / "calculated"
-    command = [_program("soffice", "libreoffice"), profile, "--headless", "--convert-to", "xlsx", "--outdir", str(target)]
+    command = [needed("office"), profile, "--headless", "--convert-to", "xlsx", "--outdir", str(target)]
     _run([*command, str(tmp_path / "pack.xlsx")])
     values = _formula_values(content, (target / "pack.xlsx").read_bytes())
     assert len(values) > formulas

@@ -34,6 +34,7 @@ from revenue_integrity.serving.derived import DERIVED
 from revenue_integrity.settings import PREFIX, Settings
 from revenue_integrity.streams.registry import deployment_of, settings_model
 from revenue_integrity_tests.conftest import made_once
+from revenue_integrity_tests.programs import needed
 from revenue_integrity_tests.support import SHIPPED, command, home_settings, python
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -399,6 +400,7 @@ def test_one_tenants_month_in_pandas() -> None:
 
 @pytest.mark.usefixtures("in_cloud_home")
 def test_daily_cost_in_spark() -> None:
+    needed("java")
     # A process of its own: what reads here must not set up the session that other tests use.
     shown = "\nimport json; print(json.dumps([[str(value) for value in row] for row in by_month.collect()]))"
     # Most of the time goes into making code for queries that run once.

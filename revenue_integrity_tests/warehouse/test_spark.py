@@ -24,6 +24,7 @@ from revenue_integrity.streams.cloud.schemas import ACCOUNT_SERVICE_DAY, CLOUD_E
 from revenue_integrity.warehouse import database
 from revenue_integrity.warehouse.engine import DuckDBEngine, Engine, engine_of
 from revenue_integrity.warehouse.storage import Written, read_partitions, write_partition
+from revenue_integrity_tests.programs import needed
 from revenue_integrity_tests.support import MARCH, home_settings
 
 Rows = list[tuple[Any, ...]]
@@ -91,6 +92,7 @@ CLAIMS = f"""
 
 @pytest.fixture
 def spark(tmp_path: Path) -> Engine:
+    needed("java")
     return engine_of(home_settings(tmp_path, engine="spark", spark_config=SPARK_CONFIG))
 
 
@@ -194,6 +196,7 @@ def run_stages(settings: Settings) -> Results:
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Results]:
     """Return what each engine gives; the homes have paths that need quoting everywhere."""
+    needed("java")
     found = {}
     for engine in ENGINES:
         home = tmp_path_factory.mktemp(engine) / "it's a home=1 %41 [x] ü+*"
