@@ -167,6 +167,7 @@ INVOICE_LINES = _curated(
         column.text("erp_contract_ref", "Contract reference of the ERP.", null=True),
         _customer("The customer that the code maps to; empty if none or several.", null=True),
         _contract("The contract that the line maps to; empty if none.", null=True),
+        column.text("owner_id", "The customer to whom the line counts: that of the code, else that of the contract.", null=True),
         column.text("mapping_status", "How the contract was found.", isin=("mapped", "by_reference", "unmapped")),
         column.text("charge_type", "What is charged.", isin=CHARGE_TYPES),
         column.decimal("quantity", "Quantity billed, proration included.", unit="per charge type"),

@@ -1,4 +1,4 @@
--- ERP lines of the month with the customer and contract that each resolves to.
+-- ERP lines of the month with the customer and contract that each resolves to, and the customer to whose rows it counts.
 with
     lines as (
         select * from raw.erp_invoices where month = $month and row_status = 'surviving'
@@ -55,9 +55,28 @@ with
     ),
 
     contracts as (
-        select distinct contract_id, customer_id
+        select
+            contract_id,
+            any_value(customer_id) as customer_id
         from raw.contract_versions
         where row_status = 'surviving'
+        group by contract_id
+    ),
+
+    resolved as (
+        select
+            l.*,
+            c.customer_id,
+            coalesce(m.contract_id, r.contract_id) as contract_id,
+            case
+                when m.contract_id is not null then 'mapped'
+                when r.contract_id is not null then 'by_reference'
+                else 'unmapped'
+            end as mapping_status
+        from lines as l
+        left join contract_of as m on l.erp_customer_code = m.erp_customer_code and l.erp_contract_ref = m.erp_contract_ref
+        left join customer_of as c on l.erp_customer_code = c.erp_customer_code
+        left join contracts as r on l.erp_contract_ref = r.contract_id and c.customer_id = r.customer_id
     )
 
 select
@@ -67,13 +86,11 @@ select
     l.document_type,
     l.erp_customer_code,
     l.erp_contract_ref,
-    c.customer_id,
-    coalesce(m.contract_id, r.contract_id) as contract_id,
-    case
-        when m.contract_id is not null then 'mapped'
-        when r.contract_id is not null then 'by_reference'
-        else 'unmapped'
-    end as mapping_status,
+    l.customer_id,
+    l.contract_id,
+    -- A contract knows its customer even where the ERP code names several.
+    coalesce(l.customer_id, o.customer_id) as owner_id,
+    l.mapping_status,
     l.charge_type,
     l.quantity,
     l.unit_price,
@@ -83,7 +100,5 @@ select
     l.corrects_document_id,
     l.posted_at > $cutoff as late,
     l.batch_id
-from lines as l
-left join contract_of as m on l.erp_customer_code = m.erp_customer_code and l.erp_contract_ref = m.erp_contract_ref
-left join customer_of as c on l.erp_customer_code = c.erp_customer_code
-left join contracts as r on l.erp_contract_ref = r.contract_id and c.customer_id = r.customer_id
+from resolved as l
+left join contracts as o on l.contract_id = o.contract_id

@@ -11,22 +11,10 @@ with
             and month between $month::date - interval 1 month and $month::date + interval 1 month
     ),
 
-    owners as (
-        select
-            contract_id,
-            any_value(customer_id) as customer_id
-        from raw.contract_versions
-        where row_status = 'surviving'
-        group by contract_id
-    ),
-
     lines as (
-        select
-            l.* exclude (customer_id),
-            coalesce(l.customer_id, o.customer_id) as customer_id
-        from curated.invoice_lines as l
-        left join owners as o on l.contract_id = o.contract_id
-        where l.month between $month::date - interval 1 month and $month::date + interval 1 month
+        select *
+        from curated.invoice_lines
+        where month between $month::date - interval 1 month and $month::date + interval 1 month
     ),
 
     -- What a credit names: whether that document bills the credit's own contract, in whichever month; by the reference of
@@ -81,7 +69,7 @@ select
     l.document_type,
     l.erp_customer_code,
     l.erp_contract_ref,
-    l.customer_id,
+    l.owner_id as customer_id,
     l.contract_id,
     l.charge_type,
     (l.quantity::decimal(38, 6) * 1000000)::bigint as micro_quantity,
@@ -101,7 +89,7 @@ where
         where
             v.month = l.month
             and v.charge_type = l.charge_type
-            and v.customer_id is not distinct from l.customer_id
+            and v.customer_id is not distinct from l.owner_id
             and v.contract_id is not distinct from l.contract_id
     )
 order by l.month, l.posted_at, l.amount_cents, l.document_id, l.line_no
