@@ -1,0 +1,50 @@
+"""Checks of the toy stream, each with the gate that its failure closes and what it is a control against.
+
+Belongs here: what must be true of its tables. Does not belong here: schema checks (every table has one), how a check becomes a
+Dagster check (``orchestration.check_factory``).
+"""
+
+from functools import partial
+
+from revenue_integrity.close.evidence import extracts_cover_cutoff
+from revenue_integrity.close.judgement import sql_check
+from revenue_integrity.model.check import Check, Control, Gate
+from revenue_integrity.model.signed import Extracts
+from revenue_integrity_tests.toy import recon, schemas
+from revenue_integrity_tests.toy.sources import RENTALS
+
+_check = partial(sql_check, "revenue_integrity_tests.toy")
+
+EXTRACTS = Extracts(prefix=RENTALS.name)
+"""Rentals must have been delivered at or after the cutoff before a month is signed."""
+
+CHECKS = (
+    _check(
+        "boats_add_up",
+        schemas.TOY_BOATS,
+        Gate.PUBLISH,
+        "What is due for the boats adds up to what is due for their rentals.",
+        "This is an error of the program: report it with the month.",
+        control=Control("Money is lost or doubled in the sums.", "`toy_boats`, `toy_rentals`", "controller"),
+    ),
+    _check(
+        "rentals_are_believable",
+        schemas.TOY_RENTALS,
+        Gate.WARN,
+        "No rental costs more than the setting toy_dearest_cents.",
+        "Look at the rentals listed: correct the tariff, or raise the setting.",
+        lists="offenders",
+        settings=("toy_dearest_cents",),
+        control=Control(
+            "A typing error is taken for revenue.", "`toy_rentals`; setting `toy_dearest_cents`", "revenue accounting"
+        ),
+    ),
+    Check(
+        "toy_extract_covers_cutoff",
+        recon.SUMMARY,
+        Gate.SIGN_OFF,
+        "Rentals have been delivered at or after the cutoff.",
+        extracts_cover_cutoff("toy", EXTRACTS),
+        control=Control("The month is signed before its bookings are in.", "`batches`: `arrival`", "data operations"),
+    ),
+)
