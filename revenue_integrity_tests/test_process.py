@@ -120,6 +120,10 @@ try:
 except SystemExit as ended:
     assert ended.code == 1, ended.code
 try:
+    main(["export", "batches", "--stream", "{stream}"])
+except SystemExit as ended:
+    assert ended.code == 1, ended.code
+try:
     main(["run", "--stream", "{stream}", "--select", "group:none"])
 except SystemExit as ended:
     assert ended.code == 2, ended.code
