@@ -251,8 +251,8 @@ class _Runner:
         """
         waves = stream.waves()
         last = max(waves.values())
-        names = ("batches", "quarantine", *(source.dataset for source in stream.sources))
-        raw = [dg.AssetKey([stream.name, "raw", name]) for name in names]
+        landed = ("batches", "quarantine", *(source.dataset for source in stream.sources))
+        raw = [dg.AssetKey([stream.name, "raw", name]) for name in landed]
         published = asset_key(publication_table(stream.name))
         manifest = ingestion.read_manifest(self._settings, stream)
         steps = []
