@@ -11,6 +11,8 @@ from datetime import date
 from functools import partial
 from typing import Any
 
+import pandera.pandas as pa
+
 from revenue_integrity.close.causes import UNEXPLAINED
 from revenue_integrity.close.evidence import delivered_slice
 from revenue_integrity.model import table as column
@@ -18,7 +20,6 @@ from revenue_integrity.model.query import Query, Template, load_query
 from revenue_integrity.model.reconciliation import CURRENCY, STATUSES, VIEWS, Reconciliation, Reconciliations
 from revenue_integrity.model.rule import Reads, raw
 from revenue_integrity.model.table import Table, table
-from revenue_integrity.schema_library import pa
 from revenue_integrity.settings import Settings
 
 _WHOLE_UNIT = "unit of the row"

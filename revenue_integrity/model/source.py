@@ -15,9 +15,10 @@ from decimal import Decimal
 from functools import cache
 from typing import Literal
 
+import pandera.pandas as pa
+
 from revenue_integrity.model import table as columns_of
 from revenue_integrity.model.table import Table, table
-from revenue_integrity.schema_library import pa
 from revenue_integrity.settings import Settings
 
 Delivery = Literal["versions", "append_events", "overwrite_scope", "append_rows"]

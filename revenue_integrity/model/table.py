@@ -13,8 +13,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 import pandas as pd
-
-from revenue_integrity.schema_library import pa
+import pandera.pandas as pa
 
 Layer = Literal["raw", "curated", "mart", "recon", "close"]
 

@@ -9,13 +9,14 @@ Belongs here: turning declared tables into ``docs/data_dictionary.md``. Does not
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import pandera.pandas as pa
+
 from revenue_integrity.computing.publication_tables import checks_table, publication_table
 from revenue_integrity.landing.datasets import batches_table, quarantine_table
 from revenue_integrity.model.dataset import Streamed
 from revenue_integrity.model.source import Source, SourceColumn, raw_table
 from revenue_integrity.model.stream import Stream, Streams
 from revenue_integrity.model.table import Table, table
-from revenue_integrity.schema_library import pa
 from revenue_integrity.serving.catalogue import RECON_SUMMARY, United
 from revenue_integrity.serving.catalogue import datasets as datasets_of
 from revenue_integrity.serving.derived import DERIVED

@@ -13,10 +13,10 @@ from typing import Any
 
 import duckdb
 import pandas as pd
+import pandera.pandas as pa
 
 from revenue_integrity.errors import RevenueIntegrityError
 from revenue_integrity.model.table import Table
-from revenue_integrity.schema_library import pa
 
 SAMPLE_ROWS = 20
 

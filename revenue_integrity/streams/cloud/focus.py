@@ -10,11 +10,11 @@ says for charges without a unit price; providers have been added up, so one conf
 from decimal import Decimal
 
 import pandas as pd
+import pandera.pandas as pa
 
 from revenue_integrity.model import table as column
 from revenue_integrity.model.dataset import Composed
 from revenue_integrity.model.table import table
-from revenue_integrity.schema_library import pa
 from revenue_integrity.streams.cloud import schemas
 from revenue_integrity.streams.cloud.settings import CloudSettings
 from revenue_integrity.streams.cloud.sources import STREAM

@@ -6,9 +6,10 @@ Belongs here: what each table is, its key, columns, units. Does not belong here:
 
 from functools import partial
 
+import pandera.pandas as pa
+
 from revenue_integrity.model import table as column
 from revenue_integrity.model.table import table
-from revenue_integrity.schema_library import pa
 from revenue_integrity.streams.cloud.sources import EVENT_SOURCES, PRICING_MODELS
 
 _SOURCE_NAMES = tuple(source.name for source in EVENT_SOURCES)

@@ -6,10 +6,11 @@ Belongs here: what each table is, its key, columns, units. Does not belong here:
 
 from functools import partial
 
+import pandera.pandas as pa
+
 from revenue_integrity.close.register import assumptions_table, register_table
 from revenue_integrity.model import table as column
 from revenue_integrity.model.table import table
-from revenue_integrity.schema_library import pa
 
 _curated = partial(table, "colocation", "curated")
 _mart = partial(table, "colocation", "mart")
