@@ -41,11 +41,12 @@ class Deployment:
         """Every table by its qualified name, raw tables included.
 
         Raises:
-            ValueError: two streams use one name, for a table or for a slice of what was landed, both of which are found by name
-                alone.
+            ValueError: two streams use one name: for a table, a slice of what was landed, a dataset that people ask for; each is
+                found by name alone.
         """
         found: dict[str, Table] = {}
         slices: dict[str, str] = {}
+        datasets: dict[str, str] = {}
         for stream in self.streams:
             for table in [*(raw_table(source) for source in stream.sources), *(rule.table for rule in stream.rules)]:
                 if table.qualified in found:
@@ -54,4 +55,7 @@ class Deployment:
             for name in (each for source in stream.sources for each in source.slices):
                 if slices.setdefault(name, stream.name) != stream.name:
                     raise ValueError(f"{stream.name} and {slices[name]} both have a slice {name}")
+            for name in (table.name for table in [*stream.published_tables, *(each.table for each in stream.composed)]):
+                if datasets.setdefault(name, stream.name) != stream.name:
+                    raise ValueError(f"{stream.name} and {datasets[name]} both have a dataset {name}")
         return found

@@ -6,9 +6,12 @@ from dataclasses import replace
 import pytest
 
 from revenue_integrity.errors import UsageError
+from revenue_integrity.model import table as column
 from revenue_integrity.model.deployment import Deployment
+from revenue_integrity.model.rule import Rule
 from revenue_integrity.model.source import Lookup, Reach, Reference, Source, SourceColumn, raw_table
 from revenue_integrity.model.stream import Stream, Streams
+from revenue_integrity.model.table import Layer, table
 from revenue_integrity_tests.support import SHIPPED
 
 COLUMNS = (SourceColumn("order_id", "id", "The order."), SourceColumn("month", "month", "The service month."))
@@ -88,6 +91,15 @@ def test_one_name_for_the_tables_or_slices_of_two_streams_is_refused_with_both()
     bare = orders("third", bare=True, reaches=(Reach("first_orders", "raw.x as r"),))
     with pytest.raises(ValueError, match="third and first both have a slice first_orders"):
         _ = Deployment(SHIPPED.settings, Streams.of(stream_of(orders("first")), stream_of(bare))).tables
+
+
+def test_one_name_for_the_datasets_of_two_streams_is_refused_with_both() -> None:
+    def sums(stream: str, layer: Layer) -> Stream:
+        made = table(stream, layer, "sums", "Sums.", ("month",), [column.month()])
+        return Stream(stream, (orders(stream),), (Rule(made, lambda month, settings: None, ()),), ())
+
+    with pytest.raises(ValueError, match="second and first both have a dataset sums"):
+        _ = Deployment(SHIPPED.settings, Streams.of(sums("first", "curated"), sums("second", "mart"))).tables
 
 
 def test_the_names_of_the_first_two_streams_stay() -> None:
