@@ -4,7 +4,7 @@ Belongs here: what every rule needs so that no float ever decides a cent. Does n
 Columns of ``Decimal`` are of dtype ``object``; a missing value is ``None``.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal, localcontext
 from functools import cache
 from typing import Any
@@ -29,9 +29,15 @@ def _unit(places: int) -> Decimal:
     return Decimal(1).scaleb(-places)
 
 
-def cents(dollars: Decimal) -> int:
+def cents(amount: Decimal) -> int:
     """Return an exact amount of currency units as whole cents, rounded once, half away from zero."""
-    return int(round_half_away(dollars.scaleb(2, context=_CONTEXT), 0))
+    return int(round_half_away(amount.scaleb(2, context=_CONTEXT), 0))
+
+
+def added(values: Iterable[int | Decimal]) -> Decimal:
+    """Return the exact sum of integers and decimals; of none, 0."""
+    with localcontext(_CONTEXT):
+        return sum((Decimal(value) for value in values), Decimal(0))
 
 
 def divide(numerator: int | Decimal, denominator: int | Decimal, places: int) -> Decimal | None:

@@ -147,6 +147,6 @@ def _heading(name: str) -> str:
 def _amount(name: str, value: Any) -> str:
     """Group thousands of cents columns, negative in parentheses, as finance reads them."""
     if name.endswith("_cents") and isinstance(value, int) and not isinstance(value, bool):
-        dollars = f"{abs(value) // 100:,}.{abs(value) % 100:02d}"
-        return f"({dollars})" if value < 0 else dollars
+        shown = f"{abs(value) // 100:,}.{abs(value) % 100:02d}"
+        return f"({shown})" if value < 0 else shown
     return text(value)

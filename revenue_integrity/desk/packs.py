@@ -9,7 +9,7 @@ is its present pack, byte for byte.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
 from functools import cache
@@ -25,7 +25,7 @@ from revenue_integrity.close.ledger import Entry, as_frame
 from revenue_integrity.close.restatement import COLUMNS
 from revenue_integrity.close.sign_off import MonthFacts, Status, status_of
 from revenue_integrity.computing.publication_tables import publication_table
-from revenue_integrity.desk import close
+from revenue_integrity.desk import close, pack_parts
 from revenue_integrity.errors import PublishError, RevenueIntegrityError
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Stream
@@ -35,97 +35,15 @@ from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import publish
 from revenue_integrity.warehouse.catalog import sha256_of
 from revenue_integrity.warehouse.hashing import empty_digest
+from revenue_integrity.wording import Currency
 
 if TYPE_CHECKING:
     from revenue_integrity.reports.pack_data import PackData
-
-DATASETS = (
-    "assumptions",
-    "close_bridge",
-    "contract_month",
-    "contract_risk",
-    "customer_month",
-    "customers",
-    "invoice_lines",
-    "margin_bridge",
-    "metric_register",
-    "mrr_movements",
-    "mrr_summary",
-    "power_allocation",
-    "recon_causes",
-    "recon_results",
-    "recon_summary",
-    "site_month",
-    "sites",
-)
-"""Datasets of colocation that a month's pack shows, and holds as CSV. Daily tables and racks are read from what is published."""
-
-CLOUD_DATASETS = (
-    "cloud_assumptions",
-    "cloud_metric_register",
-    "cloud_month",
-    "cloud_recon_results",
-    "cloud_recon_summary",
-    "cloud_restatement",
-    "daily_account_cost",
-)
-"""Datasets of cloud costs that a month's pack shows, and holds as CSV. Events and what does not count of them, and days by
-service, are read from what is published."""
-
-TRENDS = {"colocation": ("contract_month", "recon_summary"), "cloud": ("cloud_month",)}
-"""Datasets by stream that a pack also shows for the months before."""
-
-_RUN_TIME_COLUMNS = {"daily_account_cost": ["published_at"]}
-"""Columns that tell of a publication and not of the month: with them the same content would not give the same bytes."""
-
-_TREND_CENTS = ("revenue_cents", "power_cost_cents", "margin_cents")
 
 PACK = "pack"
 """Last part of the key of the asset that writes packs."""
 
 Say = Callable[[str], None]
-
-
-_TOTALS: dict[tuple[Path, str, date, tuple[str, ...]], dict[str, pd.DataFrame]] = {}
-"""Totals that this process has read, by the hashes of what they are made from: each pack shows those of all months before it."""
-
-
-def _totals_of(settings: Settings, stream: Stream, month: date) -> dict[str, pd.DataFrame]:
-    """Return small frames of a month of a stream: what trends show of it, by the names of ``PackData.history``."""
-    closed = publish.closed_hashes(settings, stream.name, month)
-    shown = [name for name in TRENDS[stream.name] if name in closed]
-    key = (settings.published_path, stream.name, month, tuple(closed[name] for name in shown))
-    if key not in _TOTALS:
-        frames = _read(settings, stream, month, shown)
-        _TOTALS[key] = _cloud_totals(frames) if stream.name == "cloud" else _totals(frames)
-    return _TOTALS[key]
-
-
-def _read(settings: Settings, stream: Stream, month: date, names: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Return datasets of a month of a stream that belong together, with the columns of today."""
-    tables = {table.name: table for table in stream.published_tables}
-    return publish.read_together(settings, stream.name, month, [tables[name] for name in names])
-
-
-def _totals(frames: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Return a row of contract_month for the whole month, and its recon_summary."""
-    contracts = frames.get("contract_month")
-    if contracts is not None and not contracts.empty:
-        sums = {name: [contracts[name].sum()] for name in _TREND_CENTS}
-        frames["contract_month"] = pd.DataFrame({"month": contracts["month"].head(1).to_numpy(), **sums})
-    return frames
-
-
-def _cloud_totals(frames: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Return the month's cost of each tenant."""
-    from revenue_integrity.reports.cloud_figures import added_up
-
-    costs = frames.get("cloud_month")
-    if costs is None or costs.empty:
-        return {}
-    sums = sorted(added_up(costs, ("tenant_id",), "total_cost").items())
-    rows = [{"tenant_id": tenant, "total_cost": cost} for (tenant,), cost in sums]
-    return {"cloud_cost": pd.DataFrame(rows, dtype=object).assign(month=costs["month"].iloc[0])}
 
 
 class Packs:
@@ -134,6 +52,7 @@ class Packs:
     def __init__(self, desk: close.Desk) -> None:
         self._desk = desk
         self._settings = desk.settings
+        self.book = " and ".join(stream.name for stream in desk.streams)
 
     def data(self, row: close.CloseRow) -> "PackData":
         """Return what the pack of a month shows.
@@ -143,19 +62,23 @@ class Packs:
         """
         from revenue_integrity.reports.pack_data import PackData
 
-        facts, streams = row.facts, self._streams(row.facts.month)
-        tables: dict[str, pd.DataFrame] = {}
-        for stream in streams:
-            tables |= _read(self._settings, stream, facts.month, self._datasets(stream, facts.month))
-        for name, columns in _RUN_TIME_COLUMNS.items():
-            if name in tables:
-                tables[name] = tables[name].drop(columns=columns)
+        facts, settings = row.facts, self._settings
+        streams = self._streams(facts.month)
+        figures = {stream.name: _figures(facts, stream) for stream in streams}
+        parts = [
+            pack_parts.part_of(
+                settings,
+                pack_parts.Month.published(settings, stream, facts.month),
+                self._months_before(stream, facts.month),
+                figures[stream.name],
+            )
+            for stream in streams
+        ]
         return PackData(
+            book=self.book,
             month=facts.month,
-            streams=[stream.name for stream in streams],
-            months=sorted({each for stream in streams for each in self._months_shown(stream, facts.month)}),
-            tables=tables,
-            history=self._history(streams, facts.month),
+            currency=Currency(settings.currency),
+            parts=parts,
             checks=_checks(facts),
             waivers=_waivers(facts),
             ledger=as_frame(list(facts.entries)),
@@ -170,22 +93,20 @@ class Packs:
 
         The head moves with every entry of every month; what a pack says of its own month does not change by that.
         """
-        facts, streams = row.facts, self._streams(row.facts.month)
-        hashes = {stream.name: publish.closed_hashes(self._settings, stream.name, facts.month) for stream in streams}
-        before = {
-            f"{stream.name} {months.label(month)}": {
-                name: publish.closed_hashes(self._settings, stream.name, month).get(name) for name in TRENDS[stream.name]
-            }
-            for stream in streams
-            for month in self._months_shown(stream, facts.month)
-        }
+        facts, settings = row.facts, self._settings
         return sha256_of(
             {
                 "code": _code_version(),
-                "datasets": {
-                    name: hashes[stream.name][name] for stream in streams for name in self._datasets(stream, facts.month)
+                "book": self.book,
+                "currency": settings.currency,
+                "streams": {
+                    stream.name: pack_parts.rests_on(
+                        settings,
+                        pack_parts.Month.published(settings, stream, facts.month),
+                        self._months_before(stream, facts.month),
+                    )
+                    for stream in self._streams(facts.month)
                 },
-                "before": before,
                 "status": _status(row, self._settings),
                 "checks": [[each.state, each.plain] for each in facts.checks],
                 "entries": [entry.hash for entry in facts.entries],
@@ -205,12 +126,12 @@ class Packs:
 
     def is_current(self, row: close.CloseRow) -> bool:
         """Return whether the pack that is written says what there is to say."""
-        from revenue_integrity.reports import pack
+        from revenue_integrity.reports import manifest
 
-        written = pack.read_manifest(folder_of(self._settings, row.facts.month))
+        written = manifest.read(folder_of(self._settings, row.facts.month))
         signed = self._signed_pack(row)
         if signed is not None:
-            return written == pack.read_manifest(signed)
+            return written == manifest.read(signed)
         return bool(written) and written.get("made_from") == self.made_from(row)
 
     def row(self, month: date, *, but_for_run: str = "") -> close.CloseRow:
@@ -242,32 +163,11 @@ class Packs:
             f"Run it: revenue-integrity run --months {months.label(month)}",
         )
 
-    def _datasets(self, stream: Stream, month: date) -> list[str]:
-        hashes = publish.closed_hashes(self._settings, stream.name, month)
-        return [name for name in (*DATASETS, *CLOUD_DATASETS) if name in hashes]
-
-    def _months_shown(self, stream: Stream, month: date) -> list[date]:
-        """Return the published months of a stream up to a month."""
+    def _months_before(self, stream: Stream, month: date) -> list[date]:
+        """Return the published months of a stream before a month."""
         return [
-            each for each in self._settings.months if each <= month and publish.closed_hashes(self._settings, stream.name, each)
+            each for each in self._settings.months if each < month and publish.closed_hashes(self._settings, stream.name, each)
         ]
-
-    def _history(self, streams: Sequence[Stream], month: date) -> dict[str, pd.DataFrame]:
-        found: dict[str, list[pd.DataFrame]] = {}
-        for stream in streams:
-            for each in self._months_shown(stream, month):
-                for name, frame in _totals_of(self._settings, stream, each).items():
-                    if not frame.empty:
-                        found.setdefault(name, []).append(frame)
-        history = {name: pd.concat(frames, ignore_index=True) for name, frames in found.items()}
-        return history | self._costs_before(streams, month)
-
-    def _costs_before(self, streams: Sequence[Stream], month: date) -> dict[str, pd.DataFrame]:
-        """Return the cloud costs of the month before by account and service, where they are published."""
-        before = months.add(month, -1)
-        known = [stream for stream in streams if "cloud_month" in publish.closed_hashes(self._settings, stream.name, before)]
-        frames = [_read(self._settings, stream, before, ["cloud_month"]) for stream in known]
-        return frames[0] if frames else {}
 
     def _restatement(self, row: close.CloseRow) -> pd.DataFrame:
         """Return what changed since the signed version; of a version as it was signed, since the version before it."""
@@ -302,6 +202,11 @@ def _checks(facts: MonthFacts) -> pd.DataFrame:
         for each in sorted(facts.checks, key=lambda each: (each.stream, each.table, each.name))
     ]
     return pd.DataFrame(rows, columns=CHECK_COLUMNS, dtype=object)
+
+
+def _figures(facts: MonthFacts, stream: Stream) -> dict[str, Mapping[str, Any]]:
+    """Return the figures of a stream's checks that have a result."""
+    return {each.name: each.figures for each in facts.checks if each.stream == stream.name and each.state in ("passed", "failed")}
 
 
 def _waivers(facts: MonthFacts) -> pd.DataFrame:
@@ -354,11 +259,13 @@ def _json(value: Any) -> str:
 @cache
 def _code_version() -> str:
     """Return the hash of everything that gives a pack its looks."""
-    from revenue_integrity import reports
+    from revenue_integrity import reports, wording
+    from revenue_integrity.model import report
 
     place = Path(reports.__file__).parent
-    files = sorted(path for path in place.rglob("*") if path.suffix in (".py", ".j2", ".css"))
-    return sha256_of([[path.relative_to(place).as_posix(), path.read_text(encoding="utf-8")] for path in files])
+    files = [*sorted(path for path in place.rglob("*") if path.suffix in (".py", ".j2", ".css"))]
+    files += [Path(str(module.__file__)) for module in (report, wording)]
+    return sha256_of([[path.name, path.read_text(encoding="utf-8")] for path in files])
 
 
 def folder_of(settings: Settings, month: date) -> Path:
@@ -385,24 +292,27 @@ def write_month(deployment: Deployment, month: date) -> Path:
     """
     with close.open_desk(deployment) as desk:
         packs = Packs(desk)
-        return keep(deployment.settings, month, packs.files(packs.row(month)))
+        return keep(deployment, month, packs.files(packs.row(month)))
 
 
-def keep(settings: Settings, month: date, files: Mapping[str, bytes]) -> Path:
+def keep(deployment: Deployment, month: date, files: Mapping[str, bytes]) -> Path:
     """Write the files of a month's pack and renew the index; return the pack's page."""
     from revenue_integrity.reports import pack
 
-    folder = folder_of(settings, month)
+    folder = folder_of(deployment.settings, month)
     pack.write_files(files, folder)
-    renew_index(settings)
+    renew_index(deployment)
     return folder / f"close-pack-{months.label(month)}.html"
 
 
-def renew_index(settings: Settings) -> None:
+def renew_index(deployment: Deployment) -> None:
     """Write the index of all packs."""
-    from revenue_integrity.reports import pack
+    from revenue_integrity.reports import index
 
-    pack.write_index(pack.index_rows(settings.packs_path), settings.packs_path)
+    settings = deployment.settings
+    shown = {"": [index.Shown.of(stream, pack_parts.report_of(stream)) for stream in deployment.streams]}
+    rows = index.index_rows(settings.packs_path)
+    index.write_index(index.index_page(rows, shown, Currency(settings.currency)), settings.packs_path)
 
 
 def signed_files(desk: close.Desk, entry: Entry) -> dict[str, bytes]:
@@ -445,24 +355,24 @@ def renew(deployment: Deployment, instance: dg.DagsterInstance, *, say: Say) -> 
             )
         written.append(month)
     if written:
-        renew_index(settings)
+        renew_index(deployment)
         say(f"{len(written)} close packs written; open {settings.packs_path / 'index.html'}")
     return written
 
 
 def metadata_of(settings: Settings, month: date) -> dict[str, Any]:
     """Return what the UI shows of a written pack: where it is, and whether anybody has signed it."""
-    from revenue_integrity.reports import pack
+    from revenue_integrity.reports import manifest
 
     folder = folder_of(settings, month)
-    manifest = pack.read_manifest(folder)
+    facts = manifest.read(folder)
     page = folder / f"close-pack-{months.label(month)}.html"
     return {
         "page": dg.MetadataValue.path(str(page)),
         "workbook": dg.MetadataValue.path(str(page.with_suffix(".xlsx"))),
-        "state": "PRELIMINARY" if manifest["preliminary"] else f"signed off, version {manifest['version']}",
-        "status": manifest["status"],
-        "files": len(manifest["files"]),
+        "state": "PRELIMINARY" if facts["preliminary"] else f"signed off, version {facts['version']}",
+        "status": facts["status"],
+        "files": len(facts["files"]),
     }
 
 
@@ -486,7 +396,7 @@ def pack_asset(
         month = month_of(context.partition_key)
         packs = Packs(close.Desk(deployment, context.instance))
         try:
-            keep(settings, month, packs.files(packs.row(month, but_for_run=context.run.run_id)))
+            keep(deployment, month, packs.files(packs.row(month, but_for_run=context.run.run_id)))
         except RevenueIntegrityError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         return dg.MaterializeResult(metadata=metadata_of(settings, month))

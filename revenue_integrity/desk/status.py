@@ -13,6 +13,7 @@ import pandas as pd
 from revenue_integrity.close.sign_off import Status, reopened_because
 from revenue_integrity.desk.close import CloseRow, close_rows
 from revenue_integrity.errors import PublishError
+from revenue_integrity.exact import added
 from revenue_integrity.model.check import Gate
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.reconciliation import CURRENT
@@ -133,10 +134,7 @@ def _cloud_costs(deployment: Deployment, wanted: Sequence[date]) -> dict[date, D
     rows = _published(deployment, "cloud_month", wanted)
     if rows is None:
         return {}
-    # The reports are heavy to import, and few commands show costs.
-    from revenue_integrity.reports.cloud_figures import added_up
-
-    return {month: cost for (month,), cost in added_up(rows, ("month",), "total_cost").items()}
+    return {pd.Timestamp(str(month)).date(): added(of_month["total_cost"].tolist()) for month, of_month in rows.groupby("month")}
 
 
 def _quarantined(settings: Settings) -> dict[date, int]:

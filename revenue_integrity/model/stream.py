@@ -3,6 +3,7 @@
 Belongs here: the declaration that makes a stream known to everything shared. Does not belong here: any stream's content.
 """
 
+import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import date
@@ -22,6 +23,7 @@ from revenue_integrity.model.table import Table
 if TYPE_CHECKING:
     import duckdb
 
+    from revenue_integrity.model.report import Report
     from revenue_integrity.settings import Settings
 
 PublishingHook = Callable[["duckdb.DuckDBPyConnection", "Settings", date], None]
@@ -72,6 +74,8 @@ class Stream:
         after_publish: called when readers see the new month; repeated until it has ended well.
         composed: datasets that are made when somebody asks, beside the published tables.
         figures: what status, the index of packs and alerts say of a month in one number each.
+        report: what it shows in a close pack: where that is declared (``module:name``, loaded with a pack), or what makes it;
+            empty for what every stream shows.
         simulator: where its simulator is declared (``module:name``, loaded when a home is simulated); empty for none.
     """
 
@@ -92,6 +96,7 @@ class Stream:
     after_publish: PublishingHook | None = None
     composed: tuple[Composed | Streamed, ...] = ()
     figures: tuple[MonthFigure, ...] = ()
+    report: "str | Callable[[], Report]" = ""
     simulator: str = ""
 
     def dataset(self, name: str) -> str:
@@ -134,6 +139,12 @@ class Stream:
                 default=0,
             )
         return waves
+
+
+def loaded(place: str) -> Any:
+    """Return what stands at ``module:name``; the module is imported now, not when the place was written down."""
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 def checks_of(checks: Sequence[Check], table: Table) -> list[Check]:

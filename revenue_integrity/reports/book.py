@@ -1,44 +1,50 @@
 """A workbook under construction: sheets, columns, writing values as what they are, totals as live formulas.
 
-Belongs here: how things are written. Does not belong here: which sheets there are (``workbook``, ``cloud_sheets``).
+Belongs here: how a listing is written. Does not belong here: which sheets there are (``workbook``), which rows a listing shows
+(``rows``).
 
-Amounts are stored as dollars that stand for exact cents (Excel's numbers hold them exactly to display up to 2^53 cents); every
-total is a formula with the published total as its value, so a reader that recalculates and one that does not show the same.
-Exact costs are stored as the nearest number and shown to the cent; all their places stand in the CSVs.
+Amounts are stored in units of the currency that stand for exact cents (Excel's numbers hold them exactly to display up to 2^53
+cents); every total is a formula with the published total as its value, so a reader that recalculates and one that does not show
+the same. Exact costs are stored as the nearest number and shown to the cent; all their places stand in the CSVs.
 Text is always written as text: nothing that came from outside can run as a formula.
 """
 
 import datetime
 import io
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 import xlsxwriter
-from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
+from xlsxwriter.utility import quote_sheetname, xl_col_to_name, xl_rowcol_to_cell
 
+from revenue_integrity import wording
 from revenue_integrity.exact import cents as cents_of
+from revenue_integrity.model.report import NUMBERS, Column, Format, Listing, Published, text_of
 from revenue_integrity.output import plain
-from revenue_integrity.reports import cloud_figures, figures, formatting
-from revenue_integrity.reports.pack_data import PackData, instant_of
-
-Kind = Literal["text", "wide", "cents", "cost", "integer", "decimal", "share", "date", "instant", "month", "flag"]
+from revenue_integrity.reports import rows
+from revenue_integrity.reports.pack_data import PackData, instant_of, plain_records
+from revenue_integrity.reports.rows import Rows
 
 _MAX_ROWS = 1_048_000
 """Excel ends at 1,048,576 rows; what lies beyond stands in the CSV, and the sheet says so."""
 _MAX_TEXT = 32_767
 """Excel's longest text in a cell."""
+_MAX_NAME = 31
+"""Excel's longest name of a sheet."""
 _EXACT_CENTS = 2**53
 """Beyond this a double no longer holds every cent; such an amount is written as text."""
 _SHORTENED = " … (shortened; the whole text stands in the CSV)"
 
-_FORMATS: dict[str, dict[str, Any]] = {
+_AMOUNT = "#,##0.00"
+_STYLES: dict[str, dict[str, Any]] = {
     "text": {"indent": 1},
     "wide": {"text_wrap": True, "indent": 1},
-    "cents": {"num_format": "#,##0.00_);(#,##0.00);0.00_)", "align": "right"},
-    "cost": {"num_format": "#,##0.00_);(#,##0.00);0.00_)", "align": "right"},
+    "cents": {"num_format": f"{_AMOUNT}_);({_AMOUNT});0.00_)", "align": "right"},
+    "cost": {"num_format": f"{_AMOUNT}_);({_AMOUNT});0.00_)", "align": "right"},
     "integer": {"num_format": "#,##0_);(#,##0);0_)", "align": "right"},
     "decimal": {"num_format": "#,##0.00####_);(#,##0.00####)", "align": "right"},
     "share": {"num_format": "0.0%_);(0.0%)", "align": "right"},
@@ -47,6 +53,7 @@ _FORMATS: dict[str, dict[str, Any]] = {
     "instant": {"num_format": "yyyy-mm-dd hh:mm:ss", "align": "left", "indent": 1},
     "flag": {"align": "center"},
 }
+_STYLE_OF: Mapping[Format, str] = {"name": "text", "words": "text", "pill": "text", "hash": "text", "evidence": "wide"}
 _WIDTHS = {
     "text": 20,
     "wide": 60,
@@ -59,34 +66,79 @@ _WIDTHS = {
     "month": 10,
     "instant": 20,
 }
+_TONES: dict[str, dict[str, Any]] = {
+    "bad": {"bold": True, "font_color": "#B3402E"},
+    "good": {"bold": True, "font_color": "#12602F"},
+    "muted": {"italic": True, "font_color": "#6B7A86"},
+}
+
+
+def style_of(written: Format) -> str:
+    """Return the style in which a format is written."""
+    return _STYLE_OF.get(written, written)
 
 
 @dataclass(frozen=True)
-class Column:
-    """A column of a sheet: the field of the frame, its heading, how it is written, and whether it is added up."""
+class Sheet:
+    """A sheet under construction, with its name."""
 
-    field: str
-    heading: str
-    kind: Kind = "text"
-    added: bool = False
-    width: int = 0
+    name: str
+    cells: Any
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A cell of a sheet, counted from 0."""
+class Place:
+    """Where a listing stands in the workbook: what formulas of other sheets refer to.
 
-    row: int
-    column: int
+    Attributes:
+        sheet: its sheet.
+        first: the first row of its data, counted from 0.
+        last: the last one.
+        totals: the row of its totals, ``None`` where nothing is added up.
+        columns: the position of each column by its field.
+    """
 
-    @property
-    def name(self) -> str:
-        """The cell as formulas name it."""
-        return str(xl_rowcol_to_cell(self.row, self.column))
+    sheet: Sheet
+    first: int
+    last: int
+    totals: int | None
+    columns: Mapping[str, int]
+
+    def total(self, column: str) -> str:
+        """Return the cell of a column's total, as other sheets name it."""
+        assert self.totals is not None
+        return f"{quote_sheetname(self.sheet.name)}!{xl_rowcol_to_cell(self.totals, self.columns[column])}"
+
+    def span(self, column: str) -> str:
+        """Return the cells of a column's data, as other sheets name them."""
+        letter = xl_col_to_name(self.columns[column])
+        return f"{quote_sheetname(self.sheet.name)}!${letter}${self.first + 1}:${letter}${self.last + 1}"
+
+
+@dataclass
+class _Styles:
+    """Formats of the workbook by style, made when they are asked for."""
+
+    book: Any
+    base: Mapping[str, Any]
+    currency: str
+    made: dict[tuple[str, str, str], Any] = field(default_factory=dict)
+
+    def get(self, style: str, kind: str = "", tone: str = "") -> Any:
+        key = (style, kind, tone)
+        if key not in self.made:
+            looks = {**self.base, **_STYLES.get(style, {}), **_TONES.get(tone, {})}
+            if kind == "total":
+                looks |= {"bold": True, "top": 1, "bottom": 6, "bg_color": "#EEF3F7"}
+                if style in ("cents", "cost"):
+                    sign = f'"{self.currency}"'
+                    looks["num_format"] = f"{sign}{_AMOUNT}_);({sign}{_AMOUNT});{sign}0.00_)"
+            self.made[key] = self.book.add_format(looks)
+        return self.made[key]
 
 
 class Book:
-    """A workbook under construction: its formats, and writing values of each kind."""
+    """A workbook under construction: its formats, and writing listings and values of each format."""
 
     def __init__(self, data: PackData) -> None:
         self.data = data
@@ -97,8 +149,8 @@ class Book:
         self.book.set_size(2400, 1400)
         self.book.set_properties(
             {
-                "title": f"Close pack {data.label}",
-                "subject": f"Revenue Integrity, stream {data.stream}",
+                "title": f"Close pack {data.book} {data.label}",
+                "subject": f"Revenue Integrity, book {data.book}, amounts in {data.currency.code}",
                 "author": "Revenue Integrity",
                 "comments": "PRELIMINARY" if data.preliminary else f"Signed off, version {data.version}",
                 "created": (data.as_of or datetime.datetime.combine(data.month, datetime.time(), datetime.UTC)).replace(
@@ -107,132 +159,233 @@ class Book:
             }
         )
         base = {"font_name": "Calibri", "font_size": 10, "valign": "top"}
-        self.formats = {kind: self.book.add_format({**base, **extra}) for kind, extra in _FORMATS.items()}
-        total = {"bold": True, "top": 1, "bottom": 6, "bg_color": "#EEF3F7"}
-        self.totals = {kind: self.book.add_format({**base, **extra, **total}) for kind, extra in _FORMATS.items()}
-        self.title = self.book.add_format({**base, "bold": True, "font_size": 14, "font_color": "#12344D"})
-        self.section = self.book.add_format({**base, "bold": True, "font_size": 11, "font_color": "#12344D", "bottom": 1})
-        self.note = self.book.add_format({**base, "italic": True, "font_color": "#4A5B68"})
+        self._styles = _Styles(self.book, base, data.currency.before)
+        self._title = self.book.add_format({**base, "bold": True, "font_size": 14, "font_color": "#12344D"})
+        self._section = self.book.add_format({**base, "bold": True, "font_size": 11, "font_color": "#12344D", "bottom": 1})
+        self._note = self.book.add_format({**base, "italic": True, "font_color": "#4A5B68"})
         heading = {**base, "bold": True, "font_color": "#FFFFFF", "bg_color": "#12344D", "text_wrap": True, "valign": "vcenter"}
-        self.heading = self.book.add_format({**heading, "align": "left", "indent": 1})
-        self.number_heading = self.book.add_format({**heading, "align": "right"})
-        self.warning = self.book.add_format({**base, "bold": True, "font_color": "#7A1F12", "bg_color": "#FBE9E5"})
-        self.incomplete = self.book.add_format({**base, **_FORMATS["cost"], "italic": True, "font_color": "#6B7A86"})
-        self.restated = self.book.add_format({**base, **_FORMATS["cost"], "bold": True, "font_color": "#B3402E"})
-        self.signed = self.book.add_format({**base, "bold": True, "font_color": "#12502E", "bg_color": "#E4F3EA"})
+        self._heading = self.book.add_format({**heading, "align": "left", "indent": 1})
+        self._number_heading = self.book.add_format({**heading, "align": "right"})
+        self._warning = self.book.add_format({**base, "bold": True, "font_color": "#7A1F12", "bg_color": "#FBE9E5"})
+        self._signed = self.book.add_format({**base, "bold": True, "font_color": "#12502E", "bg_color": "#E4F3EA"})
+        self._names: set[str] = set()
 
     def finish(self) -> bytes:
         """Return the whole workbook."""
         self.book.close()
         return self.buffer.getvalue()
 
-    def sheet(self, name: str, explanation: str) -> Any:
-        """Add a sheet with its title, what it shows, and, if nobody signed, that it is preliminary; data begin in row 4."""
-        sheet = self.book.add_worksheet(name)
-        sheet.hide_gridlines(2)
-        sheet.set_landscape()
-        sheet.set_paper(9)
-        sheet.fit_to_pages(1, 0)
-        sheet.set_footer("&L&F&C&A&RPage &P of &N")
-        sheet.write_string(0, 0, f"{name} – {formatting.month_name(self.data.month)}", self.title)
-        sheet.write_string(1, 0, explanation, self.note)
-        if self.data.preliminary:
-            sheet.write_string(
-                2, 0, f"PRELIMINARY – the month is {self.data.state}, nobody has signed these figures", self.warning
-            )
-        else:
-            sheet.write_string(2, 0, f"Signed off, version {self.data.version}", self.signed)
-        return sheet
+    def sheet(self, name: str, explanation: str, owner: str = "") -> Sheet:
+        """Add a sheet with its title, what it shows, and, if nobody signed, that it is preliminary; data begin in row 4.
 
-    def write(self, sheet: Any, row: int, column: int, value: Any, kind: Kind, style: Any = None) -> None:
+        Where two streams have a sheet of one name, that of the second gets its ``owner`` before it.
+        """
+        called = self._free(name, owner)
+        cells = self.book.add_worksheet(called)
+        cells.hide_gridlines(2)
+        cells.set_landscape()
+        cells.set_paper(9)
+        cells.fit_to_pages(1, 0)
+        cells.set_footer("&L&F&C&A&RPage &P of &N")
+        cells.write_string(0, 0, f"{called} – {wording.month_name(self.data.month)}", self._title)
+        cells.write_string(1, 0, explanation, self._note)
+        if self.data.preliminary:
+            said = f"PRELIMINARY – the month is {self.data.state}, nobody has signed these figures"
+            cells.write_string(2, 0, said, self._warning)
+        else:
+            cells.write_string(2, 0, f"Signed off, version {self.data.version}", self._signed)
+        return Sheet(called, cells)
+
+    def _free(self, name: str, owner: str) -> str:
+        """Return a name that no sheet has, as Excel allows it."""
+        wanted = re.sub(r"[\[\]:*?/\\]", " ", name)[:_MAX_NAME].strip()
+        tried = iter(
+            [wanted, f"{owner} {wanted}"[:_MAX_NAME].strip(), *(f"{wanted[: _MAX_NAME - 3]} {at}" for at in range(2, 99))]
+        )
+        found = next(each for each in tried if each.lower() not in self._names)
+        self._names.add(found.lower())
+        return found
+
+    def text(self, sheet: Sheet, row: int, column: int, text: str, style: str = "text") -> None:
+        """Write words: plain ones, a ``section`` title or a ``note``."""
+        looks = {"section": self._section, "note": self._note}.get(style) or self._styles.get(style)
+        sheet.cells.write_string(row, column, text, looks)
+
+    def formula(
+        self, sheet: Sheet, row: int, column: int, formula: str, value: Any, written: Format, *, total: bool = False
+    ) -> None:
+        """Write a live formula with its value, which whoever does not calculate shows."""
+        style = self._styles.get(style_of(written), "total" if total else "")
+        sheet.cells.write_formula(row, column, formula, style, "" if value is None else _number(value, written))
+
+    def write(self, sheet: Sheet, row: int, column: int, value: Any, written: Format, tone: str = "", kind: str = "") -> None:
         """Write one value as what it is; text only ever as text."""
-        style = style or self.formats[kind]
-        if formatting.is_missing(value):
-            sheet.write_blank(row, column, None, style)
-        elif kind == "cents" and abs(int(value)) <= _EXACT_CENTS:
-            sheet.write_number(row, column, int(value) / 100, style)
-        elif kind == "cents":
-            sheet.write_string(row, column, formatting.money(value), style)
-        elif kind == "cost" and abs(value) * 100 > _EXACT_CENTS:
-            sheet.write_string(row, column, formatting.cost(value), style)
-        elif kind in ("cost", "integer", "decimal", "share"):
-            sheet.write_number(row, column, float(value), style)
-        elif kind in ("date", "month"):
-            sheet.write_datetime(row, column, pd.Timestamp(value).to_pydatetime().replace(tzinfo=None), style)
-        elif kind == "instant":
+        style, name = self._styles.get(style_of(written), kind, tone), style_of(written)
+        cells = sheet.cells
+        if wording.is_missing(value):
+            cells.write_blank(row, column, None, style)
+        elif name == "cents" and abs(int(value)) <= _EXACT_CENTS:
+            cells.write_number(row, column, int(value) / 100, style)
+        elif name == "cents":
+            cells.write_string(row, column, wording.money(value), style)
+        elif name == "cost" and abs(value) * 100 > _EXACT_CENTS:
+            cells.write_string(row, column, wording.cost(value), style)
+        elif name in NUMBERS:
+            cells.write_number(row, column, float(value), style)
+        elif name in ("date", "month"):
+            cells.write_datetime(row, column, pd.Timestamp(value).to_pydatetime().replace(tzinfo=None), style)
+        elif name == "instant":
             stamp = instant_of(value)
             # Excel's clock has milliseconds and no zone.
             shown = stamp and stamp.replace(tzinfo=None, microsecond=stamp.microsecond // 1000 * 1000)
-            sheet.write_datetime(row, column, shown, style) if shown else sheet.write_blank(row, column, None, style)
+            cells.write_datetime(row, column, shown, style) if shown else cells.write_blank(row, column, None, style)
         else:
-            self._write_text(sheet, row, column, _text(value), style)
+            cells.write_string(row, column, _shortened(_text(value)), style)
 
-    @staticmethod
-    def _write_text(sheet: Any, row: int, column: int, text: str, style: Any) -> None:
-        if len(text) > _MAX_TEXT:
-            text = text[: _MAX_TEXT - len(_SHORTENED)] + _SHORTENED
-        sheet.write_string(row, column, text, style)
+    def heading(self, column: Column) -> str:
+        """Return what stands above a column: amounts name the currency."""
+        is_money = column.format in ("cents", "cost") and not column.by
+        return self.data.currency.heading(column.heading) if is_money else column.heading
 
-    def header(self, sheet: Any, row: int, columns: Sequence[Column], left: int = 0) -> None:
+    def headings(self, sheet: Sheet, row: int, columns: Sequence[Column], left: int = 0, *, widths: bool = True) -> None:
         """Write the headings of columns."""
         for position, column in enumerate(columns, left):
-            text = column.kind in ("text", "wide", "flag", "date", "instant", "month")
-            sheet.write_string(row, position, column.heading, self.heading if text else self.number_heading)
-            sheet.set_column(position, position, column.width or _WIDTHS.get(column.kind, 12))
-        sheet.set_row(row, 28)
+            number = column.format in NUMBERS or bool(column.by)
+            style = self._number_heading if number else self._heading
+            sheet.cells.write_string(row, position, self.heading(column), style)
+            if widths:
+                sheet.cells.set_column(position, position, column.width or _WIDTHS.get(style_of(column.format), 12))
 
-    def grid(self, sheet: Any, frame: pd.DataFrame, columns: Sequence[Column], top: int = 4) -> tuple[int, int]:
-        """Write a frame with frozen, filtered headings; return its first and last row.
+    def listing(self, listing: Listing, published: Published, owner: str = "") -> Place | None:
+        """Add the sheet of a listing; return where it stands, ``None`` where its rows are not available."""
+        found = rows.rows_of(listing, published)
+        if found is None:
+            if not listing.sheet_only_if_there:
+                sheet = self.sheet(listing.sheet, text_of(listing.note, published), owner)
+                self.text(sheet, 4, 0, f"{listing.title} is not available: a source that it needs has never delivered", "note")
+                sheet.cells.set_column(0, 0, 60)
+            return None
+        frame, rest = rows.with_rest(listing, found)
+        note = text_of(listing.note, published)
+        if rest:
+            dataset = listing.rows if isinstance(listing.rows, str) else ""
+            where = f"csv/{dataset}.csv" if dataset else "csv/"
+            note = f"{note}. The {listing.most:,} first {listing.what}; the rest in sums, all rows stand in {where}"
+        return self._grid(self.sheet(listing.sheet, note, owner), listing, found, frame)
 
-        Totals stand right under the headings, where neither a filter nor sorting moves them, and freeze with them.
+    def _grid(self, sheet: Sheet, listing: Listing, found: Rows, frame: pd.DataFrame) -> Place:
+        """Write a frame with frozen, filtered headings.
+
+        Totals stand right under the title, where neither a filter nor sorting moves them, and freeze with the headings.
         """
-        added = any(column.added for column in columns)
-        first = top + (2 if added else 1)
+        columns = found.of("sheet")
+        totals = 4 if found.has_totals else None
+        first = 5 if totals is None else 6
         shown = frame.head(_MAX_ROWS)
         last = first + max(len(shown), 1) - 1
         # The filter takes the row right above the data as its headings.
-        self.header(sheet, first - 1, columns)
+        self.headings(sheet, first - 1, columns)
+        sheet.cells.set_row(first - 1, 28)
+        place = Place(sheet, first, last, totals, {column.field: at for at, column in enumerate(columns)})
         for position, column in enumerate(columns):
-            values = shown[column.field].astype(object).tolist() if column.field in shown else [None] * len(shown)
-            for offset, value in enumerate(values):
-                self.write(sheet, first + offset, position, value, column.kind)
-            if added:
-                self._total(sheet, top, position, column, (first, last), frame)
-        sheet.autofilter(first - 1, 0, last, len(columns) - 1)
-        sheet.freeze_panes(first, 1)
-        sheet.repeat_rows(0, first - 1)
+            for offset, (value, written, tone) in enumerate(_values(column, shown)):
+                self.write(sheet, first + offset, position, value, written, tone)
+        if totals is not None:
+            self._totals(sheet, found, columns, place)
+            self._proof(sheet, listing, found, columns, place)
+        sheet.cells.autofilter(first - 1, 0, last, len(columns) - 1)
+        sheet.cells.freeze_panes(first, 1)
+        sheet.cells.repeat_rows(0, first - 1)
         if frame.empty:
-            sheet.write_string(first, 0, "No rows in this month", self.note)
+            self.text(sheet, first, 0, listing.empty, "note")
         if len(frame) > len(shown):
-            note = f"{len(frame) - len(shown):,} more rows stand in the CSV"
-            sheet.write_string(last + 1, 0, note, self.warning)
-        return first, last
+            sheet.cells.write_string(last + 1, 0, f"{len(frame) - len(shown):,} more rows stand in the CSV", self._warning)
+        return place
 
-    def _total(self, sheet: Any, row: int, position: int, column: Column, span: tuple[int, int], frame: pd.DataFrame) -> None:
-        if not column.added:
-            sheet.write_string(row, position, "Total" if position == 0 else "", self.totals["text"])
+    def _totals(self, sheet: Sheet, found: Rows, columns: Sequence[Column], place: Place) -> None:
+        assert place.totals is not None
+        for position, column in enumerate(columns):
+            letter = xl_col_to_name(position)
+            if column.field in found.totals:
+                places = 2 if column.format in ("cents", "cost") else 6
+                # Rounding undoes what adding binary fractions may leave beyond the last place.
+                formula = f"=ROUND(SUM({letter}{place.first + 1}:{letter}{place.last + 1}),{places})"
+                self.formula(sheet, place.totals, position, formula, found.totals[column.field], column.format, total=True)
+            elif column.share and all(name in place.columns for name in column.share):
+                part, whole = (xl_rowcol_to_cell(place.totals, place.columns[name]) for name in column.share)
+                formula = f'=IF({whole}=0,"",ROUND({part}/ABS({whole}),6))'
+                self.formula(sheet, place.totals, position, formula, rows.share(column, found.totals), "share", total=True)
+            else:
+                self.write(sheet, place.totals, position, "Total" if position == 0 else "", "text", kind="total")
+
+    def _proof(self, sheet: Sheet, listing: Listing, found: Rows, columns: Sequence[Column], place: Place) -> None:
+        """Write what is left where columns should add up to nothing."""
+        if not listing.proof:
             return
-        letter = xl_col_to_name(position)
-        sum_of = f"SUM({letter}{span[0] + 1}:{letter}{span[1] + 1})"
-        if column.kind == "cents":
-            cents = figures.total(frame, column.field) or 0
-            # Rounding undoes what adding binary fractions may leave beyond the cent.
-            sheet.write_formula(row, position, f"=ROUND({sum_of},2)", self.totals["cents"], cents / 100)
-        elif column.kind == "cost":
-            cents = cents_of(cloud_figures.total_cost(frame, column.field) or Decimal(0))
-            sheet.write_formula(row, position, f"=ROUND({sum_of},2)", self.totals["cost"], cents / 100)
+        assert place.totals is not None
+        beside = len(columns)
+        parts = [
+            f"{'+' if factor > 0 else '-'}{xl_rowcol_to_cell(place.totals, place.columns[name])}"
+            for name, factor in listing.proof.items()
+        ]
+        left = sum((factor * found.totals[name] for name, factor in listing.proof.items()), Decimal(0))
+        money = next(column.format for column in columns if column.field in listing.proof)
+        self.headings(sheet, place.first - 1, [Column("", "Difference", money)], beside)
+        formula = f"=ROUND({''.join(parts).removeprefix('+')},2)"
+        self.formula(sheet, place.totals, beside, formula, left, money, total=True)
+
+    def block(self, sheet: Sheet, row: int, listing: Listing, published: Published, left: int = 0) -> int:
+        """Write a small listing below or beside another, sums as live formulas; return the row after it.
+
+        Widths stay those of the sheet.
+        """
+        found = rows.rows_of(listing, published)
+        self.text(sheet, row, left, listing.title, "section")
+        if found is None or found.frame.empty:
+            self.text(sheet, row + 1, left, listing.absent if found is None else listing.empty, "note")
+            return row + 3
+        columns = found.of("sheet")
+        self.headings(sheet, row + 1, columns, left, widths=False)
+        first = row + 2
+        for offset, (record, sums) in enumerate(_with_sums(listing, found.frame)):
+            for position, column in enumerate(columns, left):
+                value, written = record.get(column.field), record[column.by] if column.by else column.format
+                if sums and written in NUMBERS and not wording.is_missing(value):
+                    letter = xl_col_to_name(position)
+                    formula = "+".join(f"{letter}{first + at + 1}" for at in sums)
+                    self.formula(sheet, first + offset, position, f"=ROUND({formula},2)", value, written, total=True)
+                else:
+                    self.write(sheet, first + offset, position, value, written)
+        return first + len(found.frame) + 1
+
+
+def _with_sums(listing: Listing, frame: pd.DataFrame) -> Iterator[tuple[dict[str, Any], list[int]]]:
+    """Yield rows, each sum with the rows that it adds up: those of its group since the sum before, and that sum."""
+    group, open_rows = None, list[int]()
+    for at, record in enumerate(plain_records(frame)):
+        if listing.group and record[listing.group] != group:
+            group, open_rows = record[listing.group], []
+        if listing.sums and record[listing.sums]:
+            yield record, list(open_rows)
+            open_rows = [at]
         else:
-            value = sum((Decimal(str(each)) for each in figures.exact_values(frame[column.field])), Decimal(0))
-            sheet.write_formula(row, position, f"=ROUND({sum_of},6)", self.totals[column.kind], float(value))
+            yield record, []
+            open_rows.append(at)
 
-    def write_total(self, sheet: Any, row: int, column: int, formula: str, total: Decimal) -> None:
-        """Write a formula whose value is an exact cost, rounded to the cent."""
-        sheet.write_formula(row, column, formula, self.formats["cost"], cents_of(total) / 100)
 
-    def absent(self, sheet: Any, dataset: str) -> None:
-        """Say that a dataset is not available."""
-        sheet.write_string(4, 0, f"{dataset} is not available: a source that it needs has never delivered", self.note)
-        sheet.set_column(0, 0, 60)
+def _values(column: Column, frame: pd.DataFrame) -> Iterator[tuple[Any, Format, str]]:
+    """Yield the values of a column, each with its format and tone."""
+    count = len(frame)
+    values = frame[column.field].astype(object).tolist() if column.field in frame else [None] * count
+    formats = frame[column.by].tolist() if column.by else [column.format] * count
+    tones = [str(tone or "") for tone in frame[column.tone].tolist()] if column.tone else [""] * count
+    yield from zip(values, formats, tones, strict=True)
+
+
+def _number(value: Any, written: Format) -> float:
+    if written == "cents":
+        return int(value) / 100
+    return cents_of(Decimal(value)) / 100 if written == "cost" else float(value)
 
 
 def _text(value: Any) -> str:
@@ -242,19 +395,5 @@ def _text(value: Any) -> str:
     return "" if shown is None else str(shown)
 
 
-def block(book: Book, sheet: Any, row: int, title: str, columns: Sequence[Column], frame: pd.DataFrame, left: int = 0) -> int:
-    """Write a small table below or beside another; return the row after it. Widths stay those of the sheet's table."""
-    sheet.write_string(row, left, title, book.section)
-    for position, column in enumerate(columns, left):
-        sheet.write_string(row + 1, position, column.heading, book.heading if column.kind == "text" else book.number_heading)
-    for offset, values in enumerate(_rows(frame, columns)):
-        for position, (column, value) in enumerate(zip(columns, values, strict=True), left):
-            book.write(sheet, row + 2 + offset, position, value, column.kind)
-    if frame.empty:
-        sheet.write_string(row + 2, left, "None", book.note)
-    return row + 3 + max(len(frame), 1)
-
-
-def _rows(frame: pd.DataFrame, columns: Sequence[Column]) -> Iterable[tuple[Any, ...]]:
-    values = [frame[column.field].astype(object).tolist() if column.field in frame else [None] * len(frame) for column in columns]
-    return zip(*values, strict=True)
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - len(_SHORTENED)] + _SHORTENED

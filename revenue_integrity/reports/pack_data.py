@@ -1,7 +1,7 @@
 """What a close pack is made from: one plain value, so that a pack can be made from any published month.
 
-Belongs here: ``PackData`` and reading its parts safely. Does not belong here: where the frames come from (the close), and how
-they are shown (``workbook``, ``page``, ``charts``).
+Belongs here: ``PackData`` and reading its parts safely. Does not belong here: where the frames come from (``desk.packs``), what
+a stream shows (its ``Report``), and how that looks (``workbook``, ``page``).
 """
 
 import json
@@ -12,11 +12,10 @@ from typing import Any
 
 import pandas as pd
 
-from revenue_integrity import months
-from revenue_integrity.reports import formatting
-
-COLOCATION, CLOUD = "colocation", "cloud"
-"""Names of the streams that have views of their own."""
+from revenue_integrity import months, wording
+from revenue_integrity.model.report import Published, Report
+from revenue_integrity.model.stream import Stream
+from revenue_integrity.wording import Currency
 
 CHECK_COLUMNS = ["asset", "check", "gate", "passed", "figures", "next_step"]
 """One row per check of the month. ``asset`` is its table, ``STREAM/TABLE``; ``passed`` is false also for a check without a result
@@ -34,16 +33,34 @@ def _empty(columns: Sequence[str]) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class PackData:
-    """One month, as published, with all that was decided about it.
+class StreamPart:
+    """A stream's part of a pack.
 
     Attributes:
+        stream: the stream: what it compares, what of it is signed.
+        published: its month.
+        report: what it shows.
+    """
+
+    stream: Stream
+    published: Published
+    report: Report
+
+    @property
+    def title(self) -> str:
+        """What people call the stream."""
+        return self.stream.title or self.stream.name.capitalize()
+
+
+@dataclass(frozen=True)
+class PackData:
+    """One month of a book, as published, with all that was decided about it.
+
+    Attributes:
+        book: what is signed together.
         month: the first day of the month.
-        streams: the streams that have anything in the month, for example ``colocation``; what others would show is left out.
-        months: the months up to this one that trends show, ascending.
-        tables: the month's datasets by name; an absent one is shown as not available, never as empty.
-        history: datasets over ``months``, for trends: contract_month (at any grain) and recon_summary; cloud_cost (``month,
-            tenant_id, total_cost``, exact), and cloud_month of the month before.
+        currency: the currency of the deployment.
+        parts: the streams that have anything in the month; what others would show is left out.
         checks: ``CHECK_COLUMNS`` (figures as JSON).
         waivers: waivers in force, ``WAIVER_COLUMNS``.
         ledger: the month's entries of ``sign_off_ledger``.
@@ -53,11 +70,10 @@ class PackData:
         made_from: a hash of all that the pack rests on but the head; it tells whether a pack must be made anew.
     """
 
+    book: str
     month: date
-    streams: Sequence[str]
-    months: Sequence[date]
-    tables: Mapping[str, pd.DataFrame]
-    history: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    currency: Currency
+    parts: Sequence[StreamPart]
     checks: pd.DataFrame = field(default_factory=lambda: _empty(CHECK_COLUMNS))
     waivers: pd.DataFrame = field(default_factory=lambda: _empty(WAIVER_COLUMNS))
     ledger: pd.DataFrame = field(default_factory=lambda: _empty(LEDGER_COLUMNS))
@@ -72,19 +88,9 @@ class PackData:
         return months.label(self.month)
 
     @property
-    def stream(self) -> str:
-        """The streams in words."""
-        return " and ".join(self.streams)
-
-    @property
-    def has_colocation(self) -> bool:
-        """Whether the pack shows revenue, power and margin."""
-        return COLOCATION in self.streams
-
-    @property
-    def has_cloud(self) -> bool:
-        """Whether the pack shows cloud costs."""
-        return CLOUD in self.streams
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The month's datasets of all streams by name."""
+        return {name: frame for part in self.parts for name, frame in part.published.tables.items()}
 
     @property
     def preliminary(self) -> bool:
@@ -112,24 +118,6 @@ class PackData:
         """The latest arrival that the month rests on; the only date that a pack carries about itself."""
         return instant_of(self.status.get("as_of"))
 
-    def table(self, dataset: str) -> pd.DataFrame | None:
-        """Return a dataset of the month, or ``None`` where it is not available."""
-        return self.tables.get(dataset)
-
-    def trend(self, dataset: str) -> pd.DataFrame | None:
-        """Return a dataset over the pack's months, later months left out, in order of months."""
-        frame = self.history.get(dataset)
-        if frame is None or frame.empty:
-            return None
-        return frame[frame["month"] <= pd.Timestamp(self.month)].sort_values("month", kind="stable")
-
-    def names(self, dataset: str, key: str, name: str) -> dict[str, str]:
-        """Return the names by id of a dataset of names; empty where it is not available."""
-        frame = self.tables.get(dataset)
-        if frame is None or name not in frame:
-            return {}
-        return {str(each): str(shown) for each, shown in zip(frame[key], frame[name], strict=True) if isinstance(shown, str)}
-
 
 def _records(value: Any) -> list[dict[str, Any]]:
     """Return a list of records that is a list already, or its JSON."""
@@ -152,6 +140,6 @@ def instant_of(value: Any) -> datetime | None:
 def plain_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return rows whose missing values are ``None``, whatever the column's type."""
     return [
-        {str(name): None if formatting.is_missing(value) else value for name, value in row.items()}
+        {str(name): None if wording.is_missing(value) else value for name, value in row.items()}
         for row in frame.astype(object).to_dict("records")
     ]

@@ -1,7 +1,7 @@
 """The workbook of a close pack: what finance works in.
 
-Belongs here: sheets, their columns, totals as live formulas. Does not belong here: how values are written (``book``), figures
-(``figures``), the sheets of cloud costs (``cloud_sheets``), the page (``page``).
+Belongs here: which sheets there are, in which order, and the first one, which reads from the others. Does not belong here: what
+the sheets of a stream show (its ``report``), how a listing is written (``book``), the page (``page``).
 """
 
 from decimal import Decimal
@@ -10,404 +10,100 @@ from typing import Any
 import pandas as pd
 
 from revenue_integrity import months
-from revenue_integrity.exact import divide
-from revenue_integrity.model.reconciliation import AS_OF_CLOSE, CURRENT
-from revenue_integrity.reports import cloud_sheets, figures, formatting
-from revenue_integrity.reports.book import Book, Cell, Column, block
-from revenue_integrity.reports.pack_data import PackData, instant_of
-from revenue_integrity.streams.colocation.schemas import STRANDED
+from revenue_integrity.exact import added
+from revenue_integrity.model.reconciliation import AS_OF_CLOSE, CENTS, CURRENT
+from revenue_integrity.model.report import Column, Format, Headline, Listing, Published, total
+from revenue_integrity.reports import controls, reconciling, rows
+from revenue_integrity.reports.book import Book, Place, Sheet
+from revenue_integrity.reports.pack_data import PackData, StreamPart, plain_records
+
+_Places = dict[Listing, Place | None]
+
+
+def file_name(data: PackData) -> str:
+    """Return the workbook's file name."""
+    return f"close-pack-{months.label(data.month)}.xlsx"
 
 
 def workbook_bytes(data: PackData) -> bytes:
     """Return the workbook of a month: the same data give the same bytes."""
-    book = Book(data)
+    book, together = Book(data), controls.shared(data)
+    streams = " and ".join(part.stream.name for part in data.parts)
     # The first tab reads from the others, so its place is kept while they are written.
-    summary = book.sheet("Summary", f"Stream {data.stream}; amounts in US dollars; every total is a live formula")
-    spans: dict[str, tuple[int, int] | None] = {}
-    totals: dict[str, Cell | None] = {}
-    if data.has_colocation:
-        spans = {"Reconciliations": _reconciliations(book), "Causes": _causes(book)}
-        _late_postings(book)
-    if data.has_cloud and not data.has_colocation:
-        cloud_sheets.write(book)
-    _restatement(book)
-    if data.has_colocation:
-        totals = {"Margin by customer": _margins(book), "MRR bridge": _mrr_bridge(book), "Power allocation": _allocation(book)}
-    _checks(book)
-    if data.has_colocation:
-        _assumptions(book)
-    _sign_off(book)
-    if data.has_cloud and data.has_colocation:
-        cloud_sheets.write(book)
-    if data.has_cloud:
-        _assumptions(book, "Cloud assumptions", "cloud_assumptions")
-    _more(book)
-    _summary(book, summary, spans, totals)
+    said = f"Book {data.book}, streams {streams}; amounts in {data.currency.code}; every total is a live formula"
+    summary = book.sheet("Summary", said)
+    places: _Places = {}
+    for part in data.parts:
+        for listing in _own_sheets(part):
+            places[listing] = book.listing(listing, part.published, part.title)
+    book.listing(controls.restatement_sheet(), together)
+    _checks(book, together)
+    book.listing(controls.sign_off_sheet(data), together)
+    for part in data.parts:
+        for listing in part.report.register:
+            places[listing] = book.listing(listing, part.published, part.title)
+    _summary(book, summary, places)
     return book.finish()
 
 
-def _named(data: PackData, frame: pd.DataFrame) -> pd.DataFrame:
-    """Add the customers' names where the ids stand."""
-    names = data.names("customers", "customer_id", "customer_name")
-    return frame.assign(
-        customer_name=frame["customer_id"].map(lambda key: None if formatting.is_missing(key) else names.get(str(key)))
-    )
+def _own_sheets(part: StreamPart) -> list[Listing]:
+    """Return the sheets of a stream, those of its reconciliations first."""
+    standard = controls.standard_of(part)
+    found = [_results_of(part), standard.causes] if standard else []
+    return [each for each in (*found, *part.report.sheets) if each is not None]
 
 
-_PARTIES = (
-    Column("customer_id", "Customer", width=14),
-    Column("customer_name", "Customer name", width=26),
-    Column("contract_id", "Contract", width=14),
-    Column("site_id", "Site", width=12),
-    Column("charge_type", "Charge type", width=13),
-)
-
-_RECON_COLUMNS = (
-    Column("recon", "Reconciliation", width=24),
-    Column("view", "View", width=13),
-    *_PARTIES,
-    Column("unit", "Unit", width=8),
-    Column("left_cents", "Left, $", "cents"),
-    Column("right_cents", "Right, $", "cents"),
-    Column("variance_cents", "Variance, $", "cents"),
-    Column("left_value", "Left, other unit", "decimal"),
-    Column("right_value", "Right, other unit", "decimal"),
-    Column("variance_value", "Variance, other unit", "decimal"),
-    Column("variance_pct", "Variance, % of right", "share"),
-    Column("status", "Status", width=17),
-)
+def _results_of(part: StreamPart) -> Listing | None:
+    standard = controls.standard_of(part)
+    return part.report.results or (standard.results if standard else None)
 
 
-def _reconciliations(book: Book) -> tuple[int, int] | None:
-    sheet = book.sheet(
-        "Reconciliations", "Left less right, row by row; filter by reconciliation and view. Totals stand on the Summary"
-    )
-    frame = book.data.table("recon_results")
-    if frame is None:
-        book.absent(sheet, "recon_results")
-        return None
-    return book.grid(sheet, _named(book.data, frame), _RECON_COLUMNS)
+def _checks(book: Book, together: Published) -> None:
+    place = book.listing(controls.CHECKS_SHEET, together)
+    assert place is not None, "a pack has checks, if none on record"
+    book.block(place.sheet, place.last + 2, controls.WAIVERS, together)
 
 
-_CAUSE_COLUMNS = (
-    Column("recon", "Reconciliation", width=24),
-    Column("view", "View", width=13),
-    *_PARTIES,
-    Column("cause", "Cause", width=20),
-    Column("family", "Family", width=14),
-    Column("cause_cents", "Amount, $", "cents"),
-    Column("explanation", "Explanation", "wide"),
-    Column("link_id", "Link", width=16),
-    Column("evidence", "Evidence", "wide"),
-)
-
-
-def _causes(book: Book) -> tuple[int, int] | None:
-    sheet = book.sheet(
-        "Causes", "Why each variance stands; the causes of a row add up to its variance exactly. Totals stand on the Summary"
-    )
-    frame = book.data.table("recon_causes")
-    if frame is None:
-        book.absent(sheet, "recon_causes")
-        return None
-    return book.grid(sheet, _named(book.data, frame), _CAUSE_COLUMNS)
-
-
-def _late_postings(book: Book) -> None:
-    sheet = book.sheet("Late postings", "ERP lines of this service month that were posted after its cutoff")
-    late = figures.late_lines(book.data)
-    if late is None:
-        book.absent(sheet, "invoice_lines")
-        return
-    columns = (
-        Column("document_id", "Document", width=18),
-        Column("line_no", "Line", "integer", width=7),
-        Column("document_type", "Type", width=13),
-        *(column for column in _PARTIES if column.field != "site_id"),
-        Column("quantity", "Quantity", "decimal"),
-        Column("unit_price", "Unit price, $", "decimal"),
-        Column("amount_cents", "Amount, $", "cents", added=True),
-        Column("invoice_date", "Invoice date", "date"),
-        Column("posted_at", "Posted (UTC)", "instant"),
-    )
-    book.grid(sheet, _named(book.data, late), columns)
-
-
-def _restatement(book: Book) -> None:
-    sheet = book.sheet("Restatement", "What changed since a signed version; measures in cents are shown in dollars")
-    frame = book.data.restatement
-    in_cents = [str(measure).endswith("_cents") for measure in frame["measure"]]
-    shown = frame.copy()
-    for name in ("old", "new", "delta"):
-        values = frame[name].astype(object).tolist()
-        shown[name] = pd.Series(
-            [
-                Decimal(int(value)) / 100 if cents and not formatting.is_missing(value) else value
-                for value, cents in zip(values, in_cents, strict=True)
-            ],
-            index=frame.index,
-            dtype=object,
-        )
-    columns = (
-        Column("dataset", "Dataset", width=20),
-        Column("measure", "Measure", width=24),
-        Column("key", "Key", "wide", width=50),
-        Column("from_version", "From version", "integer"),
-        Column("old", "Signed", "decimal"),
-        Column("new", "Now", "decimal"),
-        Column("delta", "Change", "decimal"),
-        Column("cause", "Cause", width=12),
-        Column("batches", "Batches", "wide"),
-    )
-    book.grid(sheet, shown, columns)
-
-
-def _margins(book: Book) -> Cell | None:
-    sheet = book.sheet("Margin by customer", "Contractual revenue less allocated power cost; the largest margin first")
-    frame = book.data.table("customer_month")
-    if frame is None:
-        book.absent(sheet, "customer_month")
-        return None
-    ordered = frame.sort_values(["margin_cents", "customer_id"], ascending=[False, True], kind="stable")
-    columns = (
-        Column("customer_id", "Customer", width=14),
-        Column("customer_name", "Customer name", width=32),
-        Column("contracts", "Contracts", "integer", added=True),
-        Column("used_kwh", "Used, kWh", "decimal", added=True),
-        Column("mrr_cents", "MRR, $", "cents", added=True),
-        Column("revenue_cents", "Revenue, $", "cents", added=True),
-        Column("power_cost_cents", "Power cost, $", "cents", added=True),
-        Column("margin_cents", "Margin, $", "cents", added=True),
-        Column("margin_pct", "Margin, % of revenue", "share"),
-        Column("mrr_movement_cents", "MRR movement, $", "cents", added=True),
-    )
-    book.grid(sheet, _named(book.data, ordered), columns)
-    revenue, margin = (figures.total(frame, name) or 0 for name in ("revenue_cents", "margin_cents"))
-    share = divide(margin, abs(revenue), 6)
-    formula = '=IF(F5=0,"",ROUND(H5/ABS(F5),6))'
-    sheet.write_formula(4, 8, formula, book.totals["share"], "" if share is None else float(share))
-    return Cell(4, 7)
-
-
-def _mrr_bridge(book: Book) -> Cell | None:
-    sheet = book.sheet(
-        "MRR bridge", "Opening + new + reactivation + expansion − contraction − churn = closing, per customer and in total"
-    )
-    frame = book.data.table("mrr_movements")
-    if frame is None:
-        book.absent(sheet, "mrr_movements")
-        return None
-    measures = ("opening", *(name for name, _ in figures.MOVEMENTS), "closing")
-    amounts = [Column(f"{name}_cents", f"{name.capitalize()}, $", "cents", added=True) for name in measures]
-    columns = (Column("customer_id", "Customer", width=14), Column("customer_name", "Customer name", width=32), *amounts)
-    book.grid(sheet, _named(book.data, frame), columns)
-    sheet.write_string(5, 9, "Difference, $", book.number_heading)
-    sheet.set_column(9, 9, 16)
-    measure = {name: figures.total(frame, f"{name}_cents") or 0 for name in measures}
-    difference = measure["opening"] + sum(sign * measure[name] for name, sign in figures.MOVEMENTS) - measure["closing"]
-    sheet.write_formula(4, 9, "=ROUND(C5+D5+E5+F5-G5-H5-I5,2)", book.totals["cents"], difference / 100)
-    return Cell(4, 8)
-
-
-def _allocation(book: Book) -> Cell | None:
-    sheet = book.sheet("Power allocation", "Each site's power bill over its contracts; STRANDED is capacity that nobody reserved")
-    frame = book.data.table("power_allocation")
-    if frame is None:
-        book.absent(sheet, "power_allocation")
-        return None
-    contracts = book.data.table("contract_month")
-    owners = {} if contracts is None else dict(zip(contracts["contract_id"], contracts["customer_id"], strict=True))
-    shown = _named(book.data, frame.assign(customer_id=frame["contract_id"].map(owners)))
-    columns = (
-        Column("site_id", "Site", width=14),
-        Column("contract_id", "Contract", width=16),
-        *_PARTIES[:2],
-        Column("charge", "Charge", width=12),
-        Column("amount_cents", "Amount, $", "cents", added=True),
-    )
-    book.grid(sheet, shown, columns)
-    return Cell(4, 5)
-
-
-def _checks(book: Book) -> None:
-    sheet = book.sheet("Checks", "Every check of the month with its figures, then the waivers in force")
-    frame = book.data.checks
-    shown = frame.assign(
-        result=["passed" if value is True or value == 1 else "FAILED" for value in frame["passed"].astype(object).tolist()]
-    )
-    columns = (
-        Column("asset", "Table", width=32),
-        Column("check", "Check", width=38),
-        Column("gate", "Gate", width=10),
-        Column("result", "Result", width=10),
-        Column("figures", "Figures", "wide", width=50),
-        Column("next_step", "What to do", "wide"),
-    )
-    _, last = book.grid(sheet, shown, columns)
-    waivers = (
-        Column("check", "Waived check"),
-        Column("comment", "Reason"),
-        Column("actor", "Waived by"),
-        Column("at", "At (UTC)"),
-        Column("asset", "Table"),
-    )
-    block(book, sheet, last + 2, "Waivers", waivers, _with_instants(book.data.waivers))
-
-
-def _with_instants(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.assign(at=[formatting.instant(value) for value in frame["at"].astype(object).tolist()])
-
-
-def _assumptions(book: Book, name: str = "Assumptions", dataset: str = "assumptions") -> None:
-    sheet = book.sheet(name, "Estimator assumptions and tolerances in force, and how much of the month rests on each")
-    frame = book.data.table(dataset)
-    if frame is None:
-        book.absent(sheet, dataset)
-        return
-    columns = (
-        Column("assumption", "Assumption", width=30),
-        Column("value", "Value", width=16),
-        Column("unit", "Unit", width=30),
-        Column("drives", "Drives", "wide", width=50),
-        Column("affected_rows", "Rows affected", "integer"),
-        Column("affected_share", "Share affected", "share"),
-    )
-    book.grid(sheet, frame, columns)
-
-
-def _sign_off(book: Book) -> None:
-    sheet = book.sheet(
-        "Sign-off", f"The month's entries of the ledger. Head of the ledger: {book.data.ledger_head or 'no entry yet'}"
-    )
-    columns = (
-        Column("seq", "Seq", "integer", width=8),
-        Column("version", "Version", "integer", width=9),
-        Column("action", "Action", width=11),
-        Column("actor", "Actor", width=24),
-        Column("at", "At (UTC)", "instant"),
-        Column("comment", "Comment", "wide", width=40),
-        Column("as_of", "As of (UTC)", "instant"),
-        Column("content_hash", "Content hash", width=40),
-        Column("code_version", "Code", width=16),
-        Column("os_user", "System user", width=14),
-        Column("host", "Host", width=18),
-        Column("prev_hash", "Previous hash", width=40),
-        Column("hash", "Hash of the entry", width=40),
-    )
-    ledger = book.data.ledger
-    instants = {name: ledger[name].map(instant_of) for name in ("at", "as_of") if name in ledger}
-    book.grid(sheet, ledger.assign(**instants), columns)
-
-
-_REGISTER: tuple[Column, ...] = (
-    Column("metric", "Metric", width=26),
-    Column("definition", "Definition", "wide", width=40),
-    Column("formula", "Formula", "wide", width=40),
-    Column("grain", "Grain", width=20),
-    Column("assumptions", "Assumptions", "wide", width=30),
-    Column("validating_checks", "Validating checks", "wide", width=36),
-    Column("reconciliations", "Reconciliations", "wide", width=28),
-    Column("risk_if_wrong", "Risk if wrong", "wide", width=40),
-    Column("owner", "Owner", width=24),
-)
-
-_EXTRA: tuple[tuple[str, str, str, tuple[Column, ...]], ...] = (
-    (
-        "Margin bridge",
-        "margin_bridge",
-        "What moved each contract's margin since the month before: revenue, usage or the rate of power",
-        (
-            Column("contract_id", "Contract", width=14),
-            Column("customer_id", "Customer", width=14),
-            Column("customer_name", "Customer name", width=28),
-            Column("site_id", "Site", width=12),
-            Column("opening_margin_cents", "Opening margin, $", "cents", added=True),
-            Column("revenue_effect_cents", "Revenue effect, $", "cents", added=True),
-            Column("usage_effect_cents", "Usage effect, $", "cents", added=True),
-            Column("rate_effect_cents", "Rate effect, $", "cents", added=True),
-            Column("closing_margin_cents", "Closing margin, $", "cents", added=True),
-        ),
-    ),
-    (
-        "Risk",
-        "contract_risk",
-        "Each contract's margin on its history and under stress; empty where the history is shorter than 6 months",
-        (
-            Column("contract_id", "Contract", width=14),
-            Column("risk_months", "Months of history", "integer"),
-            Column("expected_margin_cents", "Expected margin, $", "cents", added=True),
-            Column("margin_p5_cents", "Bad month (p5), $", "cents", added=True),
-            Column("margin_at_risk_cents", "Margin at risk, $", "cents", added=True),
-            Column("margin_worst_cents", "Worst month, $", "cents", added=True),
-            Column("risk_weighted_margin_cents", "Risk-weighted, $", "cents", added=True),
-            Column("stress_price_cents", "Stress: power price, $", "cents", added=True),
-            Column("stress_worst_rate_cents", "Stress: worst rate, $", "cents", added=True),
-            Column("stress_full_cents", "Stress: full load, $", "cents", added=True),
-            Column("breakeven_rate", "Break-even, cents/kWh", "decimal"),
-            Column("breakeven_utilization", "Break-even utilization", "share"),
-        ),
-    ),
-    (
-        "Metric register",
-        "metric_register",
-        "What each headline metric means, what proves it, and what happens if it is wrong",
-        _REGISTER,
-    ),
-    (
-        "Cloud metric register",
-        "cloud_metric_register",
-        "What each headline metric of cloud costs means, what proves it, and what happens if it is wrong",
-        _REGISTER,
-    ),
-)
-
-
-def _more(book: Book) -> None:
-    """Write the sheets that support the others, where their tables are available."""
-    for name, dataset, explanation, columns in _EXTRA:
-        frame = book.data.table(dataset)
-        if frame is not None:
-            book.grid(book.sheet(name, explanation), _named(book.data, frame) if "customer_id" in frame else frame, columns)
-
-
-def _summary(book: Book, sheet: Any, spans: dict[str, tuple[int, int] | None], totals: dict[str, Cell | None]) -> None:
-    sheet.set_column(0, 0, 34)
-    sheet.set_column(1, 10, 16)
+def _summary(book: Book, sheet: Sheet, places: _Places) -> None:
+    sheet.cells.set_column(0, 0, 34)
+    sheet.cells.set_column(1, 10, 16)
     row = _identity(book, sheet, 4)
-    if book.data.has_colocation:
-        row = _headlines(book, sheet, row, totals)
-        row = _recon_totals(book, sheet, row, spans["Reconciliations"])
-        row = _cause_totals(book, sheet, row, spans["Causes"])
-        row = _close_bridge(book, sheet, row)
-    if book.data.has_cloud:
-        row = cloud_sheets.summary(book, sheet, row)
+    for part in book.data.parts:
+        row = _headlines(book, sheet, row, part, places)
+        recons, results = part.stream.reconciliations, _results_of(part)
+        if recons is not None and results is not None:
+            row = _recon_totals(book, sheet, row, part, places.get(results))
+            standard = controls.standard_of(part)
+            if standard is not None and standard.causes is not None:
+                row = _cause_totals(book, sheet, row, part, places.get(standard.causes))
+        for listing in part.report.summary:
+            row = book.block(sheet, row, listing, part.published)
     blocking = pd.DataFrame(
         [
             {
                 "check": each.get("check"),
-                "figure": formatting.evidence(each.get("figures")),
+                "table": f"{each['stream']}/{each['table']}" if "table" in each and "stream" in each else "",
+                "figure": book.data.currency.evidence(each.get("figures")),
                 "next_step": each.get("next_step"),
-                "asset": f"{each['stream']}/{each['table']}" if "stream" in each else None,
             }
             for each in book.data.blocking
         ],
-        columns=["check", "figure", "next_step", "asset"],
+        columns=["check", "table", "figure", "next_step"],
+        dtype=object,
     )
-    columns = (
-        Column("check", "Check"),
-        Column("figure", "Figure"),
-        Column("next_step", "What to do"),
-        Column("asset", "Table"),
-    )
-    block(book, sheet, row, "What blocks sign-off", columns, blocking)
-    sheet.freeze_panes(3, 0)
-    sheet.activate()
+    columns = (Column("check", "Check"), Column("table", "Table"), Column("figure", "Figure"), Column("next_step", "What to do"))
+    published = Published(book.data.month, book.data.currency, {"blocking": blocking})
+    book.block(sheet, row, Listing("What blocks sign-off", "blocking", columns, empty="Nothing."), published)
+    sheet.cells.freeze_panes(3, 0)
+    sheet.cells.activate()
 
 
-def _identity(book: Book, sheet: Any, row: int) -> int:
+def _identity(book: Book, sheet: Sheet, row: int) -> int:
     data, status = book.data, book.data.status
-    facts = (
+    facts: tuple[tuple[str, Any, Format], ...] = (
+        ("Book", data.book, "text"),
         ("Month", data.month, "month"),
+        ("Currency", data.currency.code, "text"),
         ("Status", data.state, "text"),
         ("Signed version", data.version, "integer"),
         ("As of (UTC)", data.as_of, "instant"),
@@ -417,43 +113,42 @@ def _identity(book: Book, sheet: Any, row: int) -> int:
         ("Content hash", status.get("content_hash"), "text"),
         ("Ledger head", data.ledger_head or None, "text"),
     )
-    sheet.write_string(row, 0, "Close", book.section)
-    for offset, (label, value, kind) in enumerate(facts, 1):
-        sheet.write_string(row + offset, 0, label, book.formats["text"])
-        book.write(sheet, row + offset, 1, value, kind)  # type: ignore[arg-type]  # the literals above are kinds
+    book.text(sheet, row, 0, "Close", "section")
+    for offset, (label, value, written) in enumerate(facts, 1):
+        book.text(sheet, row + offset, 0, label)
+        book.write(sheet, row + offset, 1, value, written)
     return row + len(facts) + 2
 
 
-def _headlines(book: Book, sheet: Any, row: int, totals: dict[str, Cell | None]) -> int:
-    data = book.data
-    margins = totals["Margin by customer"]
-    allocation = totals["Power allocation"]
-    bridge = totals["MRR bridge"]
-    customer = data.table("customer_month")
-    lines: list[tuple[str, str, int]] = []
-    if margins is not None:
-        for label, field, letter in (("Revenue", "revenue", "F"), ("Power cost", "power_cost", "G"), ("Margin", "margin", "H")):
-            lines.append((f"{label}, $", f"='Margin by customer'!{letter}5", figures.total(customer, f"{field}_cents") or 0))
-    if bridge is not None:
-        closing = figures.total(data.table("mrr_movements"), "closing_cents") or 0
-        lines.append(("Closing MRR, $", f"='MRR bridge'!{bridge.name}", closing))
-    if allocation is not None:
-        frame = data.table("power_allocation")
-        lines.append(
-            (
-                "Power billed (allocated + stranded), $",
-                f"='Power allocation'!{allocation.name}",
-                figures.total(frame, "amount_cents") or 0,
-            )
-        )
-        stranded = None if frame is None else frame[frame["contract_id"] == STRANDED]
-        formula = f"=ROUND(SUMIFS('Power allocation'!F:F,'Power allocation'!B:B,\"{STRANDED}\"),2)"
-        lines.append(("of which stranded, $", formula, figures.total(stranded, "amount_cents") or 0))
-    sheet.write_string(row, 0, "Headline figures", book.section)
-    for offset, (label, formula, cents) in enumerate(lines, 1):
-        sheet.write_string(row + offset, 0, label, book.formats["text"])
-        sheet.write_formula(row + offset, 1, formula, book.formats["cents"], cents / 100)
+def _headlines(book: Book, sheet: Sheet, row: int, part: StreamPart, places: _Places) -> int:
+    """Write figures that are read from other sheets; those whose rows are not available are left out."""
+    lines = [(each, places[each.listing]) for each in part.report.headlines if places.get(each.listing) is not None]
+    if not lines:
+        return row
+    several = len(book.data.parts) > 1
+    book.text(sheet, row, 0, f"Headline figures of {part.title}" if several else "Headline figures", "section")
+    for offset, (headline, place) in enumerate(lines, 1):
+        assert place is not None
+        found = rows.rows_of(headline.listing, part.published)
+        assert found is not None
+        column = next(each for each in found.columns if each.field == headline.column)
+        book.text(sheet, row + offset, 0, book.heading(Column("", headline.label, column.format)))
+        value = found.totals[headline.column] if headline.only is None else _part_of(found.frame, headline)
+        book.formula(sheet, row + offset, 1, _formula(headline, place), value, column.format)
     return row + len(lines) + 2
+
+
+def _part_of(frame: pd.DataFrame, headline: Headline) -> Decimal:
+    assert headline.only is not None
+    column, value = headline.only
+    return total(frame[frame[column] == value], headline.column)
+
+
+def _formula(headline: Headline, place: Place) -> str:
+    if headline.only is None:
+        return f"={place.total(headline.column)}"
+    column, value = headline.only
+    return f'=ROUND(SUMIFS({place.span(headline.column)},{place.span(column)},"{value}"),2)'
 
 
 _RECON_TOTALS = (
@@ -464,92 +159,91 @@ _RECON_TOTALS = (
     Column("matched", "Matched", "integer"),
     Column("within_tolerance", "Within tolerance", "integer"),
     Column("breaches", "Breaches", "integer"),
-    Column("left", "Left", "cents"),
-    Column("right", "Right", "cents"),
-    Column("signed", "Variance, signed", "cents"),
-    Column("gross", "Variance, gross", "cents"),
+    Column("left", "Left", "decimal"),
+    Column("right", "Right", "decimal"),
+    Column("signed", "Variance, signed", "decimal"),
+    Column("gross", "Variance, gross", "decimal"),
 )
 
 
-def _recon_totals(book: Book, sheet: Any, row: int, span: tuple[int, int] | None) -> int:
-    sheet.write_string(row, 0, "Reconciliations (amounts in $ where the unit is cents)", book.section)
-    if span is None:
-        sheet.write_string(row + 1, 0, "Not available", book.note)
+def _recon_totals(book: Book, sheet: Sheet, row: int, part: StreamPart, place: Place | None) -> int:
+    """Write each reconciliation in total, live from its rows."""
+    several = len(book.data.parts) > 1
+    title = f"Reconciliations of {part.title}" if several else "Reconciliations"
+    book.text(sheet, row, 0, f"{title} (amounts of money in {book.data.currency.code})", "section")
+    recons = part.stream.reconciliations
+    assert recons is not None
+    found = reconciling.totals(part.published, recons)
+    if found is None or found.empty:
+        book.text(sheet, row + 1, 0, "Not available", "note")
         return row + 3
-    for position, column in enumerate(_RECON_TOTALS):
-        sheet.write_string(row + 1, position, column.heading, book.heading if column.kind == "text" else book.number_heading)
-    found = figures.recon_totals(book.data.table("recon_results"))
-    for line, each in enumerate(found, row + 2):
-        for position, text in enumerate((each.recon, each.view, each.unit)):
-            sheet.write_string(line, position, text, book.formats["text"])
-        for position, count in enumerate((each.rows, each.matched, each.within_tolerance, each.breaches), 3):
-            sheet.write_number(line, position, count, book.formats["integer"])
-        in_cents = each.unit == "cents"
-        kind, scale, places = ("cents", 100, 2) if in_cents else ("decimal", 1, 6)
-        letters = "IJK" if in_cents else "LMN"
-        amounts = (*zip(letters, (each.left, each.right, each.signed), strict=True), (letters[2], each.gross))
-        for position, (letter, amount) in enumerate(amounts, 7):
-            rows = f"Reconciliations!${letter}${span[0] + 1}:${letter}${span[1] + 1}"
-            condition = "*".join(
-                f"(Reconciliations!${column}${span[0] + 1}:${column}${span[1] + 1}=${own}{line + 1})"
-                for column, own in (("A", "A"), ("B", "B"), ("H", "C"))
-            )
-            measured = f"ABS({rows})" if position == 10 else rows
-            formula = f"=ROUND(SUMPRODUCT({condition}*{measured}),{places})"
-            sheet.write_formula(line, position, formula, book.formats[kind], float(Decimal(str(amount)) / scale))
+    book.headings(sheet, row + 1, _RECON_TOTALS, widths=False)
+    results = part.published.table(recons.results.name)
+    for line, record in enumerate(plain_records(found), row + 2):
+        for position, column in enumerate(_RECON_TOTALS[:7]):
+            book.write(sheet, line, position, record[column.field], column.format)
+        for position, name in enumerate(reconciling.MEASURED, 7):
+            _recon_amount(book, sheet, (line, position), record, name, results, place)
     return row + 3 + len(found)
 
 
-def _cause_totals(book: Book, sheet: Any, row: int, span: tuple[int, int] | None) -> int:
-    sheet.write_string(row, 0, "Causes, $", book.section)
-    if span is None:
-        sheet.write_string(row + 1, 0, "Not available", book.note)
-        return row + 3
-    for position, heading in enumerate(("Cause", "Reconciliation", "Family", "As of close", "Current")):
-        sheet.write_string(row + 1, position, heading, book.heading if position < 3 else book.number_heading)
-    causes = book.data.table("recon_causes")
-    found = [each for recon in figures.RECONS for each in figures.cause_totals(causes, recon)]
-    cells = {name: f"Causes!${name}${span[0] + 1}:${name}${span[1] + 1}" for name in "ABHJ"}
-    for line, each in enumerate(found, row + 2):
-        for position, text in enumerate((each.cause, each.recon, each.family)):
-            sheet.write_string(line, position, text, book.formats["text"])
-        for position, (view, cents) in enumerate(((AS_OF_CLOSE, each.at_close), (CURRENT, each.current)), 3):
-            conditions = f'{cells["A"]},$B{line + 1},{cells["B"]},"{view}",{cells["H"]},$A{line + 1}'
-            sheet.write_formula(
-                line, position, f"=ROUND(SUMIFS({cells['J']},{conditions}),2)", book.formats["cents"], cents / 100
-            )
-    if not found:
-        sheet.write_string(row + 2, 0, "No variance to explain", book.note)
-    return row + 3 + max(len(found), 1)
-
-
-def _close_bridge(book: Book, sheet: Any, row: int) -> int:
-    frame = book.data.table("close_bridge")
-    sheet.write_string(row, 0, "Close bridge, $", book.section)
-    if frame is None or frame.empty:
-        sheet.write_string(row + 1, 0, "Not available", book.note)
-        return row + 3
-    bridge = frame.iloc[0]
-    at_close, late, current, earlier, recognized = (
-        int(bridge[f"{name}_cents"]) for name in ("as_of_close", "late", "current", "recognized_here_from_earlier", "recognized")
+def _recon_amount(
+    book: Book,
+    sheet: Sheet,
+    cell: tuple[int, int],
+    record: dict[str, Any],
+    name: str,
+    results: pd.DataFrame | None,
+    place: Place | None,
+) -> None:
+    """Write an amount of a reconciliation in total: live where its rows add up to it, as it is where not all are listed."""
+    line, position = cell
+    suffix = "cents" if record["unit"] == CENTS else "value"
+    measured = {"left": f"left_{suffix}", "right": f"right_{suffix}"}.get(name, f"variance_{suffix}")
+    amount, written = record[name], record["format"]
+    if place is None or measured not in place.columns or results is None or amount != _listed(results, record, measured, name):
+        book.write(sheet, line, position, amount, written)
+        return
+    condition = "*".join(
+        f"({place.span(column)}={own}{line + 1})" for column, own in (("recon", "$A"), ("view", "$B"), ("unit", "$C"))
     )
-    first = row + 2
-    lines: tuple[tuple[str, int, str], ...] = (
-        ("Billed as of close", at_close, ""),
-        ("Late postings of this service month", late, ""),
-        ("Billed now", current, f"=ROUND(B{first}+B{first + 1},2)"),
-        ("Late postings of other months, recognized here", earlier, ""),
-        ("Recognized in this month", recognized, f"=ROUND(B{first}+B{first + 3},2)"),
+    cells = f"ABS({place.span(measured)})" if name == "gross" else place.span(measured)
+    places = 6 if written == "decimal" else 2
+    book.formula(sheet, line, position, f"=ROUND(SUMPRODUCT({condition}*{cells}),{places})", amount, written)
+
+
+def _listed(results: pd.DataFrame, record: dict[str, Any], measured: str, name: str) -> Decimal:
+    mine = results[(results["recon"] == record["recon"]) & (results["view"] == record["view"])]
+    values = mine[measured].dropna().astype(object).tolist()
+    return added(abs(value) for value in values) if name == "gross" else added(values)
+
+
+def _cause_totals(book: Book, sheet: Sheet, row: int, part: StreamPart, place: Place | None) -> int:
+    """Write cents per cause in both views, live from the rows of causes."""
+    several = len(book.data.parts) > 1
+    book.text(sheet, row, 0, book.data.currency.heading(f"Causes of {part.title}" if several else "Causes"), "section")
+    recons = part.stream.reconciliations
+    assert recons is not None
+    found = reconciling.cause_totals(part.published, recons)
+    if found is None or place is None:
+        book.text(sheet, row + 1, 0, "Not available", "note")
+        return row + 3
+    columns = (
+        Column("cause", "Cause"),
+        Column("recon", "Reconciliation"),
+        Column("family", "Family"),
+        Column("at_close", "As of close", "cents"),
+        Column("current", "Current", "cents"),
     )
-    for line, (label, cents, formula) in enumerate(lines, row + 1):
-        sheet.write_string(line, 0, label, book.formats["text"])
-        if formula:
-            sheet.write_formula(line, 1, formula, book.totals["cents"], cents / 100)
-        else:
-            book.write(sheet, line, 1, cents, "cents")
-    return row + 2 + len(lines)
-
-
-def file_name(data: PackData) -> str:
-    """Return the workbook's file name."""
-    return f"close-pack-{months.label(data.month)}.xlsx"
+    book.headings(sheet, row + 1, columns, widths=False)
+    causes = found[~found["is_sum"].astype(bool)]
+    for line, record in enumerate(causes.to_dict("records"), row + 2):
+        for position, column in enumerate(columns[:3]):
+            book.write(sheet, line, position, record[column.field], column.format)
+        for position, (view, name) in enumerate(((AS_OF_CLOSE, "at_close"), (CURRENT, "current")), 3):
+            conditions = f'{place.span("recon")},$B{line + 1},{place.span("view")},"{view}",{place.span("cause")},$A{line + 1}'
+            formula = f"=ROUND(SUMIFS({place.span('cause_cents')},{conditions}),2)"
+            book.formula(sheet, line, position, formula, record[name], "cents")
+    if causes.empty:
+        book.text(sheet, row + 2, 0, "No variance to explain", "note")
+    return row + 3 + max(len(causes), 1)

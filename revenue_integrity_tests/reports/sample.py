@@ -5,6 +5,7 @@ sample. Does not belong here: what is expected of a pack made from it (the tests
 """
 
 import json
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -12,9 +13,14 @@ from typing import Any
 import pandas as pd
 
 from revenue_integrity import months
-from revenue_integrity.reports.pack_data import PackData
+from revenue_integrity.model.report import Published
+from revenue_integrity.reports.pack_data import PackData, StreamPart
+from revenue_integrity.streams.colocation.report import REPORT
+from revenue_integrity.streams.colocation.stream import COLOCATION
+from revenue_integrity.wording import Currency
 
 MONTH = date(2025, 6, 1)
+DOLLARS = Currency("USD")
 MARKUP_NAME = "<script>alert(1)</script>"
 FORMULA_NAME = "=cmd|' /C calc'!A0"
 CUSTOMERS = {"CU-1": "Northwind Cloud", "CU-2": MARKUP_NAME, "CU-3": FORMULA_NAME, "CU-4": "@Umlaut Größe & Söhne"}
@@ -120,6 +126,7 @@ def tables() -> dict[str, pd.DataFrame]:
             ]
         ),
         "recon_results": frame(_results()),
+        "recon_summary": frame(_summary()),
         "recon_causes": frame(_causes()),
         "close_bridge": frame(
             [
@@ -264,6 +271,27 @@ def _results() -> list[dict[str, Any]]:
         _result("metered_vs_billed_kwh", "current", 1_500_000, 1_480_000, "within_tolerance", site_id="S-1", unit="wh"),
     ]
     return rows
+
+
+def _summary() -> list[dict[str, Any]]:
+    """Return the results in total, by hand."""
+    rows = [
+        ("erp_vs_mart", "as_of_close", "cents", (4, 1, 0, 3), (100_350_050, 100_000_000, 350_050, 450_050), 10_000),
+        ("erp_vs_mart", "current", "cents", (4, 2, 0, 2), (100_000_000, 100_000_000, 0, 100_000), 10_000),
+        ("power_bill_vs_allocated", "current", "cents", (1, 1, 0, 0), (34_345_678, 34_345_678, 0, 0), None),
+        ("metered_vs_billed_kwh", "current", "wh", (1, 0, 1, 0), (1_500_000, 1_480_000, 20_000, 20_000), None),
+    ]
+    return [
+        {
+            "recon": recon,
+            "view": view,
+            "unit": unit,
+            **dict(zip(("rows", "matched", "within_tolerance", "breaches"), counts, strict=True)),
+            **dict(zip(("left_total", "right_total", "variance_signed", "variance_gross"), amounts, strict=True)),
+            "unexplained_cents": unexplained,
+        }
+        for recon, view, unit, counts, amounts, unexplained in rows
+    ]
 
 
 def _cause(view: str, customer: str, cause: str, family: str, cents: int, explanation: str) -> dict[str, Any]:
@@ -414,11 +442,10 @@ def preliminary() -> PackData:
         }
     ]
     return PackData(
+        book="colocation",
         month=MONTH,
-        streams=("colocation",),
-        months=[months.add(MONTH, -back) for back in range(6, -1, -1)],
-        tables=tables(),
-        history=history(),
+        currency=DOLLARS,
+        parts=[StreamPart(COLOCATION, Published(MONTH, DOLLARS, tables(), trends=history()), REPORT)],
         checks=checks(),
         status={
             "status": "blocked",
@@ -459,13 +486,8 @@ def signed() -> PackData:
         ]
     )
     base = preliminary()
-    return PackData(
-        month=base.month,
-        streams=base.streams,
-        months=base.months,
-        tables=base.tables,
-        history=base.history,
-        checks=base.checks,
+    return replace(
+        base,
         waivers=waivers,
         ledger=ledger(),
         restatement=restatement,
@@ -486,4 +508,23 @@ def signed() -> PackData:
 
 def empty() -> PackData:
     """Return a month of which nothing is available yet."""
-    return PackData(month=MONTH, streams=("colocation",), months=[MONTH], tables={})
+    part = StreamPart(COLOCATION, Published(MONTH, DOLLARS, {}), REPORT)
+    return PackData(book="colocation", month=MONTH, currency=DOLLARS, parts=[part])
+
+
+def changed(data: PackData, **shown: Any) -> PackData:
+    """Return a pack of which the first stream has other ``tables``, ``trends``, ``before`` or ``checks`` than before."""
+    first, *others = data.parts
+    return replace(data, parts=[replace(first, published=replace(first.published, **shown)), *others])
+
+
+def published(data: PackData) -> Published:
+    """Return what the first stream of a pack shows."""
+    return data.parts[0].published
+
+
+def in_currency(data: PackData, code: str) -> PackData:
+    """Return the same pack of a deployment in another currency."""
+    currency = Currency(code)
+    parts = [replace(part, published=replace(part.published, currency=currency)) for part in data.parts]
+    return replace(data, currency=currency, parts=parts)

@@ -15,7 +15,10 @@ from typing import Any
 import pandas as pd
 
 from revenue_integrity import months
-from revenue_integrity.reports.pack_data import PackData
+from revenue_integrity.model.report import Published
+from revenue_integrity.reports.pack_data import PackData, StreamPart
+from revenue_integrity.streams.cloud.report import REPORT
+from revenue_integrity.streams.cloud.stream import CLOUD
 from revenue_integrity_tests.reports import sample
 
 MONTH = sample.MONTH
@@ -159,7 +162,23 @@ def tables() -> dict[str, pd.DataFrame]:
             ]
         ),
         "cloud_recon_summary": _exact(
-            [{"recon": "cloud_invoices", "view": "current", "not_invoiced_value": Decimal("307.5"), "not_invoiced_rows": 30}]
+            [
+                {
+                    "recon": "cloud_invoices",
+                    "view": "current",
+                    "unit": "usd",
+                    "rows": 2,
+                    "matched": 1,
+                    "within_tolerance": 0,
+                    "breaches": 1,
+                    "left_total": Decimal("4450.150000000029"),
+                    "right_total": Decimal("4494.180000000029"),
+                    "variance_signed": Decimal("-44.03"),
+                    "variance_gross": Decimal("44.03"),
+                    "not_invoiced_value": Decimal("307.5"),
+                    "not_invoiced_rows": 30,
+                }
+            ]
         ),
         "cloud_assumptions": _exact(
             [
@@ -214,7 +233,7 @@ def checks() -> pd.DataFrame:
 
 
 def history() -> dict[str, pd.DataFrame]:
-    """Return three months of totals, one of them after the month, and the month before by service."""
+    """Return three months of totals, one of them after the month."""
     totals = [
         _exact([{"tenant_id": tenant, "total_cost": Decimal(cost)} for tenant, cost in costs.items()], months.add(MONTH, at))
         for at, costs in (
@@ -223,18 +242,22 @@ def history() -> dict[str, pd.DataFrame]:
             (1, {"ACME": "987654.32"}),
         )
     ]
-    return {"cloud_cost": pd.concat(totals, ignore_index=True), "cloud_month": _before()}
+    return {"cloud_month": pd.concat(totals, ignore_index=True)}
+
+
+def figures() -> dict[str, Mapping[str, Any]]:
+    """Return the figures of the checks by their names."""
+    return {row["check"]: json.loads(row["figures"]) for row in checks().to_dict("records")}
 
 
 def cloud() -> PackData:
     """Return a month of a home that has cloud costs only; it is blocked."""
     blocking = [{"check": "invoices_tie", "figures": {"breach_gross": "44.028102052725"}, "next_step": "Settle the invoices."}]
     return PackData(
+        book="cloud",
         month=MONTH,
-        streams=("cloud",),
-        months=[months.add(MONTH, -1), MONTH],
-        tables=tables(),
-        history=history(),
+        currency=sample.DOLLARS,
+        parts=[part()],
         checks=checks(),
         status={
             "status": "blocked",
@@ -246,21 +269,22 @@ def cloud() -> PackData:
     )
 
 
+def part() -> StreamPart:
+    """Return the month of the stream."""
+    before = {"cloud_month": _before()}
+    return StreamPart(CLOUD, Published(MONTH, sample.DOLLARS, tables(), before, history(), figures()), REPORT)
+
+
 def both() -> PackData:
-    """Return the signed month of colocation with the cloud costs beside it."""
+    """Return the signed month of colocation with the cloud costs beside it, in one book."""
     base = sample.signed()
-    return replace(
-        base,
-        streams=("colocation", "cloud"),
-        tables={**base.tables, **tables()},
-        history={**base.history, **history()},
-        checks=pd.concat([base.checks, checks()], ignore_index=True),
-    )
+    return replace(base, book="all", parts=[*base.parts, part()], checks=pd.concat([base.checks, checks()], ignore_index=True))
 
 
 def first_month() -> PackData:
     """Return the cloud month without a month before it, and without anything restated."""
-    data = cloud()
-    found = {**data.tables, "cloud_restatement": data.tables["cloud_restatement"].iloc[:0]}
-    totals = data.history["cloud_cost"]
-    return replace(data, months=[MONTH], tables=found, history={"cloud_cost": totals[totals["month"] >= pd.Timestamp(MONTH)]})
+    found = {**tables(), "cloud_restatement": tables()["cloud_restatement"].iloc[:0]}
+    totals = history()["cloud_month"]
+    return sample.changed(
+        cloud(), tables=found, before={}, trends={"cloud_month": totals[totals["month"] >= pd.Timestamp(MONTH)]}
+    )

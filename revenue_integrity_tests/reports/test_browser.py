@@ -70,6 +70,7 @@ def _browse(address: str, profile: Path) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("make", "views", "looked_at", "charts"),
     [
+        # Variance by month, and the way from what is expected to what is billed.
         (sample.signed, ["overview", "controls"], "controls", 2),
         # Two tenants a day each, and the cost by month.
         (sample_cloud.cloud, ["cloud", "controls"], "cloud", 3),

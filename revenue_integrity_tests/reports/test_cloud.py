@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,9 +17,11 @@ import pandas as pd
 import pytest
 import vl_convert
 
-from revenue_integrity.reports import charts, cloud_figures, cloud_page, cloud_sheets, pack, page
+from revenue_integrity.model.report import Published
+from revenue_integrity.reports import charts, index, manifest, pack, page
 from revenue_integrity.reports.pack_data import PackData
 from revenue_integrity.reports.workbook import workbook_bytes
+from revenue_integrity.streams.cloud import report, report_rows
 from revenue_integrity_tests.reports import sample, sample_cloud
 from revenue_integrity_tests.reports.test_page import parsed
 
@@ -40,70 +41,92 @@ def book_of(data: PackData, *, values: bool = True) -> Any:
 # Figures
 
 
+def cloud() -> Published:
+    """Return the published month of cloud costs."""
+    return sample.published(sample_cloud.cloud())
+
+
+def of(published: Published, *keys: str) -> dict[str, dict[str, Any]]:
+    """Return the ranked costs by some keys, by their labels."""
+    frame = report_rows.ranked(*keys)(published)
+    assert frame is not None
+    return {row["label"]: row for row in frame.to_dict("records")}
+
+
+def lines(published: Published) -> dict[str, dict[str, dict[int, Decimal]]]:
+    """Return the costs by day of each line of each chart of days."""
+    frame = report_rows.daily(published)
+    assert frame is not None
+    found: dict[str, dict[str, dict[int, Decimal]]] = {title: {} for title in frame["title"]}
+    for row in frame[frame["account"].notna()].to_dict("records"):
+        found[row["title"]].setdefault(row["account"], {})[row["day"]] = row["cost"]
+    return found
+
+
 def test_costs_add_up_exactly_and_stand_beside_the_month_before() -> None:
-    data = sample_cloud.cloud()
-    tenants = cloud_figures.cost_lines(data, ("tenant_id",))
-    assert [(line.key, line.cost, line.before, line.change) for line in tenants] == [
-        (("ACME",), Decimal("4460.150000000029"), Decimal(4400), Decimal("60.150000000029")),
-        (("GLOBEX",), Decimal("307.5"), Decimal(100), Decimal("207.5")),
+    tenants = of(cloud(), "tenant_id")
+    assert [(name, row["cost"], row["before"], row["change"]) for name, row in tenants.items()] == [
+        ("ACME", Decimal("4460.150000000029"), Decimal(4400), Decimal("60.150000000029")),
+        ("GLOBEX", Decimal("307.5"), Decimal(100), Decimal("207.5")),
     ]
-    total = cloud_figures.month_total(tenants)
-    assert total is not None
-    assert (total.cost, total.before, total.rows) == (sample_cloud.TOTAL, Decimal(4500), 99)
-    # Only A-1 says an amortised cost.
-    assert total.effective == Decimal("3000.15")
+    assert sum(row["cost"] for row in tenants.values()) == sample_cloud.TOTAL
+    assert sum(row["rows"] for row in tenants.values()) == 99
 
 
 def test_what_cost_something_only_before_is_a_line_with_nothing() -> None:
-    accounts = {line.key: line for line in cloud_figures.cost_lines(sample_cloud.cloud(), cloud_figures.ACCOUNT)}
-    gone, new = accounts["GLOBEX", "Z-9"], accounts["GLOBEX", "G-1"]
-    assert (gone.cost, gone.change, gone.change_share) == (0, Decimal(-100), Decimal(-1))
+    accounts = of(cloud(), *report_rows.ACCOUNT)
+    gone, new = accounts["GLOBEX / Z-9"], accounts["GLOBEX / G-1"]
+    assert (gone["cost"], gone["change"], gone["change_share"]) == (0, Decimal(-100), Decimal(-1))
     # Nothing to compare with: a share of 0 is none.
-    assert (new.before, new.change, new.change_share) == (0, Decimal("307.5"), None)
+    assert (new["before"], new["change"], new["change_share"]) == (0, Decimal("307.5"), None)
 
 
 def test_without_a_month_before_there_is_no_change() -> None:
     data = sample_cloud.first_month()
-    assert {line.before for line in cloud_figures.cost_lines(data, ("tenant_id",))} == {None}
+    assert {row["before"] for row in of(sample.published(data), "tenant_id").values()} == {None}
     assert "first month shown" in words(data)
     assert "The month before is not published" in words(data)
 
 
 def test_largest_accounts_have_lines_and_the_rest_is_one() -> None:
-    acme, globex = cloud_figures.daily_costs(sample_cloud.cloud())
-    assert (acme.title, globex.title) == ("ACME", "GLOBEX")
-    labels = [label for label, _ in acme.series]
-    assert labels == [f"A-1 {sample.MARKUP_NAME}", f"A-2 {sample.FORMULA_NAME}", *sample_cloud.SMALL[:6], "4 other accounts"]
-    lines = dict(acme.series)
-    assert lines["4 other accounts"][date(2025, 6, 1)] == 4
+    found = lines(cloud())
+    assert list(found) == ["ACME", "GLOBEX"]
+    acme = found["ACME"]
+    labels = [f"A-1 {sample.MARKUP_NAME}", f"A-2 {sample.FORMULA_NAME}", *sample_cloud.SMALL[:6], "4 other accounts"]
+    assert list(acme) == labels
+    assert acme["4 other accounts"][1] == 4
     # A-2 has no row on the last day, on which others of the tenant have.
-    assert lines[labels[1]][date(2025, 6, 30)] == 0
-    assert sum(sum(by_day.values()) for _, by_day in acme.series) == acme.total == Decimal("4460.150000000029")
-    assert acme.incomplete == []
-    assert globex.incomplete == [date(2025, 6, 29), date(2025, 6, 30)]
+    assert acme[labels[1]][30] == 0
+    assert sum(sum(by_day.values()) for by_day in acme.values()) == Decimal("4460.150000000029")
+    frame = report_rows.daily(cloud())
+    assert frame is not None
+    incomplete = frame[frame["is_incomplete"].astype(bool)]
+    assert {(row["title"], row["day"]) for row in incomplete.to_dict("records")} == {("GLOBEX", 29), ("GLOBEX", 30)}
 
 
 def test_restated_days_are_marked_on_their_line_with_delta_and_cause() -> None:
-    acme, globex = cloud_figures.daily_costs(sample_cloud.cloud())
-    assert [(each.series.split()[0], each.day.day, each.delta, dict(each.by_cause)) for each in acme.restated] == [
-        ("4", 1, Decimal("0.4"), {"late": Decimal("0.4")}),
-        ("A-1", 3, Decimal("25.5"), {"late": Decimal("25.5")}),
-        ("A-2", 5, Decimal("-1.75"), {"correction": Decimal("-1.25"), "duplicate_removed": Decimal("-0.5")}),
+    frame, changes = report_rows.daily(cloud()), report_rows.restated_days(cloud())
+    assert frame is not None
+    assert changes is not None
+    marked = frame[frame["is_restated"].astype(bool)]
+    assert [(row["account"].split()[0], row["day"]) for row in marked.to_dict("records")] == [("4", 1), ("A-1", 3), ("A-2", 5)]
+    assert list(changes.itertuples(index=False, name=None)) == [
+        ("ACME", 1, "late", Decimal("0.4")),
+        ("ACME", 3, "late", Decimal("25.5")),
+        ("ACME", 5, "correction", Decimal("-1.25")),
+        ("ACME", 5, "duplicate removed", Decimal("-0.5")),
     ]
-    assert globex.restated == []
 
 
 def test_day_that_lost_its_last_row_keeps_its_mark() -> None:
-    data = sample_cloud.cloud()
-    gone = (
-        data.tables["cloud_restatement"]
-        .iloc[:1]
-        .assign(account_id="GONE", new_cost=Decimal(0), delta=Decimal(-5), cause="deletion")
-    )
-    acme = cloud_figures.daily_costs(replace(data, tables={**data.tables, "cloud_restatement": gone}))[0]
-    (mark,) = acme.restated
-    # It is the smallest of all, so it is one of the others.
-    assert (mark.series, mark.delta) == ("5 other accounts", -5)
+    ledger = sample_cloud.restatements().iloc[:1]
+    gone = ledger.assign(account_id="GONE", new_cost=Decimal(0), delta=Decimal(-5), cause="deletion")
+    changed = sample.published(sample.changed(sample_cloud.cloud(), tables={**sample_cloud.tables(), "cloud_restatement": gone}))
+    frame = report_rows.daily(changed)
+    assert frame is not None
+    (mark,) = frame[frame["is_restated"].astype(bool)].to_dict("records")
+    # It is the smallest of all, so it is one of the others, which cost nothing on the third day.
+    assert (mark["account"], mark["day"], mark["cost"]) == ("5 other accounts", 3, 0)
 
 
 def test_ten_thousand_accounts_are_nine_lines() -> None:
@@ -119,39 +142,35 @@ def test_ten_thousand_accounts_are_nine_lines() -> None:
             "data_complete": True,
         }
     )
-    (acme,) = cloud_figures.daily_costs(replace(sample_cloud.cloud(), tables={"daily_account_cost": frame}))
-    assert [label for label, _ in acme.series] == [f"A-{number:05d}" for number in range(9999, 9991, -1)] + [
-        "9992 other accounts"
-    ]
+    found = lines(sample.published(sample.changed(sample_cloud.cloud(), tables={"daily_account_cost": frame})))
+    largest = [f"A-{number:05d}" for number in range(9999, 9991, -1)]
+    assert list(found["ACME"]) == [*largest, "9992 other accounts"]
     # 0 + 1 + ... + 9,991
-    assert acme.series[-1][1][date(2025, 6, 1)] == 9991 * 9992 // 2
+    assert found["ACME"]["9992 other accounts"][1] == 9991 * 9992 // 2
 
 
 def test_tenants_beyond_the_named_ones_share_a_chart() -> None:
     frame = pd.concat(
         [sample_cloud.daily().iloc[:1].assign(tenant_id=f"T-{number}", total_cost=Decimal(number)) for number in range(1, 10)]
     )
-    found = cloud_figures.daily_costs(replace(sample_cloud.cloud(), tables={"daily_account_cost": frame}))
-    assert [each.title for each in found] == ["T-9", "T-8", "T-7", "T-6", "T-5", "4 other tenants"]
-    assert [label for label, _ in found[-1].series] == [f"T-{number} / A-1" for number in (4, 3, 2, 1)]
+    found = lines(sample.published(sample.changed(sample_cloud.cloud(), tables={"daily_account_cost": frame})))
+    assert list(found) == ["T-9", "T-8", "T-7", "T-6", "T-5", "4 other tenants"]
+    assert list(found["4 other tenants"]) == [f"T-{number} / A-1" for number in (4, 3, 2, 1)]
 
 
 def test_invoices_in_breach_come_first() -> None:
-    data = sample_cloud.cloud()
-    invoices = cloud_figures.invoices(data)
-    assert invoices is not None
-    assert invoices["status"].tolist() == ["breach", "matched"]
-    total = cloud_figures.invoice_total(data)
-    assert total is not None
-    assert (total.left, total.signed, total.breaches) == (Decimal("4450.150000000029"), Decimal("-44.03"), 1)
+    text = words(sample_cloud.cloud())
+    assert text.index("Cirrus 2025-06 C-6 3,000.15 3,044.18 (44.03) breach") < text.index("Nimbus 2025-06 =1+1")
 
 
 def test_what_was_read_is_what_became_of_it() -> None:
-    *parts, read = cloud_figures.conservation(sample_cloud.cloud())
-    assert (read.name, read.is_total) == ("read", True)
-    assert sum(each.rows for each in parts) == read.rows == 111
-    assert sum(each.cost for each in parts) == read.cost == Decimal("4871.155000000029")
-    assert cloud_figures.conservation(replace(sample_cloud.cloud(), checks=sample.checks())) == []
+    frame = report_rows.conservation(cloud())
+    assert frame is not None
+    *parts, read = frame.to_dict("records")
+    assert (read["name"], read["is_sum"]) == ("read", True)
+    assert sum(each["rows"] for each in parts) == read["rows"] == 111
+    assert sum(each["cost"] for each in parts) == read["cost"] == Decimal("4871.155000000029")
+    assert report_rows.conservation(sample.published(sample.changed(sample_cloud.cloud(), checks={}))) is None
 
 
 @pytest.mark.parametrize(
@@ -163,7 +182,7 @@ def test_what_was_read_is_what_became_of_it() -> None:
     ],
 )
 def test_days_are_written_as_ranges(days: list[int], shown: str) -> None:
-    assert cloud_page.day_ranges([date(2025, 6, day) for day in days]) == shown
+    assert report_rows.day_ranges([date(2025, 6, day) for day in days]) == shown
 
 
 # Chart and page
@@ -178,10 +197,12 @@ def test_every_chart_is_one_by_the_schema_of_charts(monkeypatch: pytest.MonkeyPa
         return draw(spec)
 
     monkeypatch.setattr(vl_convert, "vegalite_to_svg", drawing)
-    figures_of_month = json.loads(pack.pack_files(sample_cloud.both())[pack.MANIFEST])
+    pack.pack_files(sample_cloud.both())
     page.page(sample.signed())
-    link = {"status": "open", "version": None, **figures_of_month["headline"]}
-    page.index_page([page.IndexRow.of(month, "a.html", link) for month in (date(2025, 5, 1), date(2025, 6, 1))])
+    headline = {"cloud_cost": Decimal("12.5"), "revenue_cents": 5, "power_cost_cents": 2, "margin_cents": 3, "variance_cents": -1}
+    shown = {"all": [index.Shown.of(part.stream, part.report) for part in sample_cloud.both().parts]}
+    rows = [index.IndexRow("all", date(2025, month, 1), "a.html", "open", None, 0, headline) for month in (5, 6)]
+    index.index_page(rows, shown, sample.DOLLARS)
     assert len(drawn) > 20
     for spec in drawn:
         # The configuration of all charts says more than the schema knows: no background at all.
@@ -191,16 +212,15 @@ def test_every_chart_is_one_by_the_schema_of_charts(monkeypatch: pytest.MonkeyPa
 
 
 def test_chart_marks_restated_and_incomplete_days() -> None:
-    acme, globex = cloud_figures.daily_costs(sample_cloud.cloud())
-    drawn, other = charts.daily_costs(acme, "a"), charts.daily_costs(globex, "g")
-    marks = re.compile(rf'<path[^>]*fill="{charts.RED}"[^>]*stroke="#ffffff"')
-    assert len(marks.findall(drawn)) == 3
-    assert marks.findall(other) == []
-    assert "Restated by 24.15 in all on 2025-06-01, 2025-06-03, 2025-06-05." in drawn
-    assert all(cause in drawn for cause in ("late", "correction", "duplicate removed"))
-    assert "Not complete: 2025-06-29, 2025-06-30." in other
-    assert other.count('fill="#e3e8ec"') == 2
-    assert "<script" not in drawn
+    acme, globex = (each.svg for each in charts.pictures(report.DAILY, cloud(), "daily"))
+    marks = re.compile(rf'<path[^>]*fill="{charts.COLOURS["red"]}"[^>]*stroke="#ffffff"')
+    assert len(marks.findall(acme)) == 3
+    assert marks.findall(globex) == []
+    assert "Restated: 1, 3, 5. Restated 24.15 in all." in acme
+    assert all(cause in acme for cause in ("late", "correction", "duplicate removed"))
+    assert "Not complete: 29, 30." in globex
+    assert globex.count(f'fill="{charts.SHADED}"') == 2
+    assert "<script" not in acme
 
 
 @pytest.mark.parametrize(
@@ -226,7 +246,7 @@ def test_page_has_the_views_of_the_streams_that_it_shows(make: Make, views: list
 
 def test_page_of_cloud_costs_alone_says_nothing_of_revenue() -> None:
     text = words(sample_cloud.cloud())
-    assert not re.search("Margin Overview|Close bridge|Late postings|MRR|From expected to billed|Posted late", text)
+    assert not re.search("Margin Overview|Close bridge|Late postings|MRR|From expected|Posted late", text)
     assert "Close pack · cloud" in text
 
 
@@ -239,14 +259,14 @@ def test_page_shows_costs_to_the_cent() -> None:
     assert "Kept aside $12.50" in text
     assert "GLOBEX 30 2 20.50 2025-06-29 – 2025-06-30" in text
     assert "late 2 25.90" in text
-    assert "Waiting for an invoice: 30 charges with 307.50 US dollars" in text
+    assert "Waiting for an invoice: 30 charges with $307.50" in text
     assert "breach gross $44.03" in text
     assert "000000" not in re.sub("[0-9a-f]{64}", "", text)
 
 
 def test_controls_show_the_invoices_beside_the_other_reconciliations() -> None:
     text = words(sample_cloud.both())
-    assert "cloud invoices current usd 2 1 0 1 4,450.15 4,494.18 (44.03) 44.03" in text
+    assert "cloud invoices current $ 2 1 0 1 4,450.15 4,494.18 (44.03) 44.03" in text
     assert "ERP vs mart" in text
 
 
@@ -261,8 +281,8 @@ def test_names_with_markup_are_text() -> None:
 
 def test_later_months_do_not_show() -> None:
     data = sample_cloud.cloud()
-    cut = {name: frame[frame["month"] <= pd.Timestamp(sample.MONTH)] for name, frame in data.history.items()}
-    assert pack.pack_files(data) == pack.pack_files(replace(data, history=cut))
+    cut = {name: frame[frame["month"] <= pd.Timestamp(sample.MONTH)] for name, frame in cloud().trends.items()}
+    assert pack.pack_files(data) == pack.pack_files(sample.changed(data, trends=cut))
     assert "987,654" not in page.page(data)
 
 
@@ -275,7 +295,7 @@ SHEETS = ["Cloud month", "Cloud days", "Cloud restatements", "Cloud invoices"]
 def test_sheets_are_those_of_the_streams() -> None:
     assert not [name for name in book_of(sample.signed()).sheetnames if "Cloud" in name]
     alone = book_of(sample_cloud.cloud()).sheetnames
-    assert alone == ["Summary", *SHEETS, "Restatement", "Checks", "Sign-off", "Cloud assumptions"]
+    assert alone == ["Summary", "Cloud invoices", *SHEETS[:3], "Restatement", "Checks", "Sign-off", "Cloud assumptions"]
     together = book_of(sample_cloud.both()).sheetnames
     assert set(together) == {*book_of(sample.signed()).sheetnames, *SHEETS, "Cloud assumptions"}
 
@@ -311,18 +331,23 @@ def test_days_are_in_colours() -> None:
 
 
 def test_too_many_rows_become_one_a_tenant_and_the_total_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cloud_sheets, "MOST_ACCOUNTS", 2)
-    monkeypatch.setattr(cloud_sheets, "MOST_ROWS", 3)
-    book = book_of(sample_cloud.cloud())
+    monkeypatch.setattr(report_rows, "MOST_ACCOUNTS", 2)
+    data = sample_cloud.cloud()
+    (part,) = data.parts
+    month, days_listing, restatements = (replace(each, most=3) if each.most else each for each in part.report.sheets)
+    fewer = replace(part.report, sheets=(month, days_listing, restatements), headlines=())
+    book = book_of(replace(data, parts=[replace(part, report=fewer)]))
     days = book["Cloud days"]
     assert days["D5"].value == 4767.65
     assert [days.cell(row, 2).value for row in range(7, days.max_row + 1)] == ["A-1", "A-2", "10 others", "1 others"]
     assert "csv/daily_account_cost.csv" in days["A2"].value
     # The other accounts of ACME are restated on the first day.
     assert days.cell(9, 5).font.color.rgb == "FFB3402E"
-    month = book["Cloud month"]
-    assert [month.cell(5, column).value for column in range(7, 12)] == [4767.65, 4500, 267.65, 3000.15, 99]
-    assert [month.cell(row, 2).value for row in range(7, month.max_row + 1)] == ["A-1", "A-2", "A-1", "10 others", "2 others"]
+    by_service = book["Cloud month"]
+    assert [by_service.cell(5, column).value for column in range(7, 12)] == [4767.65, 4500, 267.65, 3000.15, 99]
+    shown = [by_service.cell(row, 2).value for row in range(7, by_service.max_row + 1)]
+    assert shown == ["A-1", "A-2", "A-1", "10 others", "2 others"]
+    assert "The 3 first services of accounts" in by_service["A2"].value
     restated = book["Cloud restatements"]
     assert (restated["I5"].value, restated.cell(10, 2).value) == (24.15, "1 others")
 
@@ -336,7 +361,7 @@ def test_text_from_outside_is_never_a_formula() -> None:
         if cell.data_type == "f"
     ]
     assert not [formula for formula in formulas if "cmd" in formula or formula == "=1+1"]
-    invoices = [cell.value for cell in book_of(sample_cloud.cloud())["Cloud invoices"]["C"]]
+    invoices = [cell.value for cell in book_of(sample_cloud.cloud())["Cloud invoices"]["E"]]
     assert "=1+1" in invoices
 
 
@@ -350,7 +375,7 @@ def test_same_data_give_the_same_bytes(make: Make, monkeypatch: pytest.MonkeyPat
 def test_order_of_rows_decides_nothing() -> None:
     data = sample_cloud.cloud()
     turned = {name: frame.iloc[::-1].reset_index(drop=True) for name, frame in data.tables.items()}
-    first, second = page.page(data), page.page(replace(data, tables=turned))
+    first, second = page.page(data), page.page(sample.changed(data, tables=turned))
     assert first == second
 
 
@@ -366,15 +391,25 @@ def test_csv_holds_exact_costs_and_text_that_does_not_run() -> None:
 
 
 def test_manifest_and_index_show_what_there_is(tmp_path: Path) -> None:
-    pack.write_pack(sample_cloud.cloud(), tmp_path / "2025-06")
-    headline = json.loads((tmp_path / "2025-06" / "manifest.json").read_text())["headline"]
-    assert headline == {"cloud_cost": "4767.650000000029", "invoice_variance": "-44.03", "failed_checks": 2}
-    alone = pack.write_index(pack.index_rows(tmp_path), tmp_path).read_text()
-    assert "4,767.65" in alone
-    assert "(44.03)" in alone
-    assert "Revenue, $" not in alone
+    shown = {
+        data.book: [index.Shown.of(part.stream, part.report) for part in data.parts]
+        for data in (sample.signed(), sample_cloud.cloud())
+    }
 
-    pack.write_pack(replace(sample.signed(), month=date(2025, 5, 1)), tmp_path / "2025-05")
-    text = " ".join("".join(parsed(pack.write_index(pack.index_rows(tmp_path), tmp_path).read_text()).text).split())
-    assert "Revenue, $" in text
-    assert "Cloud cost, $" in text
+    def text() -> str:
+        html = index.index_page(index.index_rows(tmp_path), shown, sample.DOLLARS)
+        return " ".join(" ".join(parsed(html).text).split())
+
+    pack.write_pack(sample_cloud.cloud(), tmp_path / "cloud" / "2025-06")
+    headline = manifest.read(tmp_path / "cloud" / "2025-06")["headline"]
+    assert headline == {"cloud_cost": "4767.650000000029", "invoice_variance": "-44.03", "failed_checks": 2}
+    assert "Months of cloud" in text()
+    assert "blocked 4,767.65 (44.03) 2" in text()
+    assert "Revenue, $" not in text()
+
+    pack.write_pack(replace(sample.signed(), month=date(2025, 5, 1)), tmp_path / "colocation" / "2025-05")
+    assert "Revenue, $" in text()
+    assert "Cloud cost, $" in text()
+    # What a release before books wrote stands where it stood.
+    pack.write_pack(sample.signed(), tmp_path / "2025-06")
+    assert [(row.book, row.link.count("/")) for row in index.index_rows(tmp_path)] == [("", 1), ("cloud", 2), ("colocation", 2)]

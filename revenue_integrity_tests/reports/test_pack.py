@@ -3,7 +3,6 @@
 import csv
 import hashlib
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,7 +38,7 @@ def test_manifest_names_the_hash_of_each_file(written: Path) -> None:
         content = (written / each["path"]).read_bytes()
         assert each["sha256"] == hashlib.sha256(content).hexdigest()
         assert each["bytes"] == len(content)
-    assert manifest["month"] == "2025-06"
+    assert (manifest["book"], manifest["month"], manifest["currency"]) == ("colocation", "2025-06", "USD")
     assert manifest["preliminary"] is True
     assert manifest["as_of"] == "2025-07-22T00:00:00.000000Z"
 
@@ -53,16 +52,17 @@ def test_same_data_give_the_same_bytes(make, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_later_months_do_not_show_in_an_earlier_pack() -> None:
     data = sample.preliminary()
-    cut = {name: frame[frame["month"] <= "2025-06-01"] for name, frame in data.history.items()}
-    assert len(cut["contract_month"]) == len(data.history["contract_month"]) - 1
-    assert pack.pack_files(data) == pack.pack_files(replace(data, history=cut))
+    trends = sample.published(data).trends
+    cut = {name: frame[frame["month"] <= "2025-06-01"] for name, frame in trends.items()}
+    assert len(cut["contract_month"]) == len(trends["contract_month"]) - 1
+    assert pack.pack_files(data) == pack.pack_files(sample.changed(data, trends=cut))
 
 
 def test_another_cent_gives_another_pack() -> None:
     data = sample.preliminary()
     tables = sample.tables()
     tables["customer_month"].loc[0, "margin_cents"] += 1
-    first, second = (json.loads(pack.pack_files(each)["manifest.json"]) for each in (data, replace(data, tables=tables)))
+    first, second = (json.loads(pack.pack_files(each)["manifest.json"]) for each in (data, sample.changed(data, tables=tables)))
     changed = {a["path"] for a, b in zip(first["files"], second["files"], strict=True) if a != b}
     assert {"close-pack-2025-06.xlsx", "csv/customer_month.csv"} <= changed
 

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -10,8 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from revenue_integrity.close.causes import LABELS
-from revenue_integrity.reports import figures, formatting, pack, page
+from revenue_integrity import wording
+from revenue_integrity.reports import index, page, reconciling
+from revenue_integrity.reports.pack_data import PackData
+from revenue_integrity.streams.colocation import report_rows
+from revenue_integrity.streams.colocation.recon import RECONCILIATIONS
+from revenue_integrity.wording import Currency
 from revenue_integrity_tests.reports import sample
 
 _VOID = {"meta", "link", "input", "br", "hr", "img"}
@@ -62,11 +67,11 @@ def structure(html: str) -> _Structure:
 
 
 @pytest.mark.parametrize("make", [sample.preliminary, sample.signed, sample.empty])
-def test_page_is_well_formed_and_has_both_views(make) -> None:
+def test_page_is_well_formed_and_has_both_views(make: Callable[[], PackData]) -> None:
     structure = parsed(page.page(make()))
     text = "".join(structure.text)
     assert "Revenue & Margin Overview" in text
-    assert "Revenue Controls & Reconciliation" in text
+    assert "Controls & Reconciliation" in text
 
 
 def test_names_with_markup_are_text(html: str, structure: _Structure) -> None:
@@ -93,6 +98,7 @@ def test_page_asks_the_network_for_nothing(html: str, structure: _Structure) -> 
 def test_each_chart_has_a_title_and_a_description(structure: _Structure) -> None:
     identifiers = {attributes["id"] for _, attributes in structure.tags if attributes.get("id")}
     charts = [attributes for tag, attributes in structure.tags if tag == "svg"]
+    # MRR, power, margin, Pareto, risk; variance by month and its causes.
     assert len(charts) == 7
     for attributes in charts:
         assert attributes["role"] == "img"
@@ -153,7 +159,7 @@ def test_figures_and_evidence_are_written_by_their_units() -> None:
     data.checks.loc[0, "figures"] = (
         '{"unexplained_cents": -10000, "late_share": 0.0345, "rows": 1234, "seen": true, "rate": 1.50}'
     )
-    data.tables["recon_causes"].loc[0, "evidence"] = (
+    sample.published(data).tables["recon_causes"].loc[0, "evidence"] = (
         '{"lines": [{"document_id": "D1", "amount_cents": 5}, {"document_id": "D2"}]}'
     )
     text = " ".join("".join(parsed(page.page(data)).text).split())
@@ -168,30 +174,26 @@ def test_month_without_data_says_so() -> None:
 
 
 def test_causes_lead_from_expected_to_billed() -> None:
-    data = sample.preliminary()
-    totals = figures.recon_totals(data.table("recon_results"))
-    causes = figures.cause_totals(data.table("recon_causes"), "erp_vs_mart")
-    steps = figures.cause_steps(totals, causes, "as_of_close")
-    assert [(step.label, step.cents) for step in steps] == [
-        ("expected", 100_000_000),
-        ("late posting", 350_050),
-        ("price mismatch", 50_000),
-        ("unbilled", -40_000),
-        ("unexplained", -10_000),
-        ("billed", 100_350_050),
+    steps = reconciling.steps(sample.published(sample.preliminary()), RECONCILIATIONS, "erp_vs_mart")
+    assert steps is not None
+    assert list(steps.itertuples(index=False, name=None)) == [
+        ("expected charges", 100_000_000, True),
+        ("late posting", 350_050, False),
+        ("price mismatch", 50_000, False),
+        ("unbilled", -40_000, False),
+        ("unexplained", -10_000, False),
+        ("ERP invoice lines", 100_350_050, True),
     ]
-    assert steps[0].cents + sum(step.cents for step in steps[1:-1]) == steps[-1].cents
-
-
-def test_every_cause_has_its_place_in_the_order() -> None:
-    assert sorted(figures.CAUSES) == sorted(LABELS)
+    first, *between, last = steps["amount_cents"]
+    assert first + sum(between) == last
 
 
 def test_pareto_runs_over_positive_margins_and_comes_back_for_losses() -> None:
-    customers = figures.customers_by_margin(sample.preliminary())
-    assert [each.customer_id for each in customers] == ["CU-1", "CU-2", "CU-4", "CU-3"]
+    customers = report_rows.customers(sample.published(sample.preliminary()))
+    assert customers is not None
+    assert customers["customer_id"].tolist() == ["CU-1", "CU-2", "CU-4", "CU-3"]
     # 38,000,000 / 55,999,998; then all; then less the loss of 2,345,678
-    assert [each.cumulative_share for each in customers] == [
+    assert customers["cumulative_share"].tolist() == [
         Decimal("0.678571"),
         Decimal("0.928571"),
         Decimal("1.000000"),
@@ -200,11 +202,13 @@ def test_pareto_runs_over_positive_margins_and_comes_back_for_losses() -> None:
 
 
 def test_risk_leaves_out_contracts_without_history_in_every_bar() -> None:
-    found = figures.risk(sample.preliminary())
+    published = sample.published(sample.preliminary())
+    assert report_rows.contracts_with_history(published) == (3, 1)
+    found = report_rows.risks(published)
     assert found is not None
-    assert (found.contracts, found.without_history) == (3, 1)
-    # contracts 1 to 3 weigh 1 + 2 + 3
-    assert dict(found.amounts) == {
+    # contracts 1 to 3 weigh 1 + 2 + 3; their margins are 38,000,000 + 14,000,000 - 2,345,678
+    assert dict(zip(found["case"], found["amount_cents"], strict=True)) == {
+        "this month": 49_654_322,
         "expected": 54_000_000,
         "bad month (p5)": 24_000_000,
         "worst month": -6_000_000,
@@ -228,36 +232,65 @@ def test_risk_leaves_out_contracts_without_history_in_every_bar() -> None:
     ],
 )
 def test_amounts_are_written_for_finance(cents: int | None, exact: str, whole: str, compact: str) -> None:
-    assert formatting.money(cents) == exact
-    assert formatting.money(cents, whole=True) == whole
-    assert formatting.compact_money(cents) == compact
+    assert wording.money(cents) == exact
+    assert wording.money(cents, whole=True) == whole
+    assert Currency("USD").compact(cents) == compact
 
 
-def _row(month: date, status: str, revenue: int | None) -> page.IndexRow:
+@pytest.mark.parametrize(
+    ("code", "heading", "amount", "compact"),
+    [
+        ("USD", "Revenue, $", "($1,234.56)", "$1.50M"),
+        ("EUR", "Revenue, €", "(€1,234.56)", "€1.50M"),
+        ("CHF", "Revenue, CHF", "(CHF\N{NO-BREAK SPACE}1,234.56)", "CHF\N{NO-BREAK SPACE}1.50M"),
+    ],
+)
+def test_amounts_name_the_currency_of_the_deployment(code: str, heading: str, amount: str, compact: str) -> None:
+    currency = Currency(code)
+    assert currency.heading("Revenue") == heading
+    assert currency.amount(-123_456) == amount
+    assert currency.cost(Decimal("-1234.555")) == amount
+    assert currency.compact(150_000_000) == compact
+
+
+# The index
+
+
+MONTHS = (date(2025, 4, 1), date(2025, 5, 1), date(2025, 6, 1))
+COLOCATION = index.Shown.of(sample.COLOCATION, sample.REPORT)
+
+
+def _row(month: date, status: str, revenue: int | None, book: str = "revenue") -> index.IndexRow:
     cost = None if revenue is None else revenue // 2
-    margin = None if revenue is None or cost is None else revenue - cost
-    link = f"{month:%Y-%m}/close-pack-{month:%Y-%m}.html"
-    return page.IndexRow(
-        month, status, 1 if status == "signed_off" else None, revenue, cost, margin, revenue, -1234, 5678, 0, 99, 2, link
-    )
+    figures = {"revenue_cents": revenue, "power_cost_cents": cost, "variance_cents": -1234}
+    link = f"{book}/{month:%Y-%m}/close-pack-{month:%Y-%m}.html"
+    return index.IndexRow(book, month, link, status, 1 if status == "signed_off" else None, 2, figures)
 
 
 def test_index_lists_all_months_the_latest_first(tmp_path: Path) -> None:
-    rows = [
-        _row(date(2025, 5, 1), "signed_off", 100_00),
-        _row(date(2025, 6, 1), "blocked", 200_00),
-        _row(date(2025, 4, 1), "open", None),
-    ]
-    target = pack.write_index(rows, tmp_path / "packs")
-    html = target.read_text()
-    structure = parsed(html)
+    april, may, june = MONTHS
+    rows = [_row(may, "signed_off", 100_00), _row(june, "blocked", 200_00), _row(april, "open", None)]
+    html = index.index_page(rows, {"revenue": [COLOCATION]}, sample.DOLLARS)
+    target = index.write_index(html, tmp_path / "packs")
+    structure = parsed(target.read_text())
     links = [attributes["href"] for tag, attributes in structure.tags if tag == "a"]
-    assert links == ["#main", *(f"{month}/close-pack-{month}.html" for month in ("2025-06", "2025-05", "2025-04"))]
-    assert "3 months, 1 signed off" in "".join(structure.text)
+    assert links == ["#main", *(f"revenue/{month}/close-pack-{month}.html" for month in ("2025-06", "2025-05", "2025-04"))]
+    text = " ".join(" ".join(structure.text).split())
+    assert "3 months, 1 signed off" in text
+    assert "Revenue, $ Power cost, $" in text
+    assert "2025-05 signed off v1 100.00 50.00" in text
     assert not re.search(r"https?:", html)
-    assert pack.write_index(list(reversed(rows)), tmp_path / "again").read_text() == html
+    assert index.index_page(list(reversed(rows)), {"revenue": [COLOCATION]}, sample.DOLLARS) == html
     assert [path.name for path in target.parent.iterdir()] == ["index.html"]
 
 
-def test_index_without_months_is_a_page(tmp_path: Path) -> None:
-    assert "No month has a pack yet" in pack.write_index([], tmp_path).read_text()
+def test_index_shows_each_book_with_its_own_months_and_one_of_an_unknown_stream_too() -> None:
+    rows = [_row(MONTHS[0], "blocked", 100_00), _row(MONTHS[0], "open", None, "toys")]
+    text = " ".join(" ".join(parsed(index.index_page(rows, {"revenue": [COLOCATION]}, sample.DOLLARS)).text).split())
+    assert "Months of revenue" in text
+    assert "Months of toys" in text
+    assert text.index("Months of revenue") < text.index("Months of toys")
+
+
+def test_index_without_months_is_a_page() -> None:
+    assert "No month has a pack yet" in index.index_page([], {}, sample.DOLLARS)

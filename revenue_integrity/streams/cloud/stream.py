@@ -14,6 +14,7 @@ CLOUD = Stream(
     signed=recon.SIGNED,
     extracts=EXTRACTS,
     reconciliations=recon.RECONCILIATIONS,
+    report="revenue_integrity.streams.cloud.report:REPORT",
     refresh=completeness.refresh,
     refresh_settings=completeness.SETTINGS,
     ledgers=(schemas.CLOUD_RESTATEMENT,),

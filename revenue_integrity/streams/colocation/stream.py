@@ -25,4 +25,5 @@ COLOCATION = Stream(
     extracts=EXTRACTS,
     prefix="",
     reconciliations=recon.RECONCILIATIONS,
+    report="revenue_integrity.streams.colocation.report:REPORT",
 )

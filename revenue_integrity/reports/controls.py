@@ -1,0 +1,269 @@
+"""The view *Controls & Reconciliation*, and the sheets that every pack has: what holds for all streams alike.
+
+Belongs here: reconciliations, what was restated, checks, waivers and sign-off, walked over the declarations of whatever streams
+there are. Does not belong here: what one stream shows (its ``report``), how it looks (``sections``, ``workbook``).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from revenue_integrity.exact import added
+from revenue_integrity.model.report import Card, Column, Format, Kpi, Listing, Published, Section, Tone
+from revenue_integrity.model.table import Table
+from revenue_integrity.reports import reconciling
+from revenue_integrity.reports.pack_data import PackData, StreamPart, instant_of
+from revenue_integrity.reports.reconciling import Standard
+
+NAME, TITLE = "controls", "Controls & Reconciliation"
+
+_GATES = ("write", "publish", "sign_off", "warn", "none")
+"""Gates of checks, the strictest first."""
+
+
+def standard_of(part: StreamPart) -> Standard | None:
+    """Return what a stream's reconciliations show, ``None`` where nothing is compared."""
+    recons = part.stream.reconciliations
+    return None if recons is None else reconciling.standard(recons, part.report.names)
+
+
+def shared(data: PackData) -> Published:
+    """Return the month of a book as that of a stream that has checks, waivers, a ledger and a restatement for tables."""
+    return Published(
+        data.month,
+        data.currency,
+        {
+            "checks": data.checks.assign(result=["passed" if passed else "FAILED" for passed in _passed(data.checks)]),
+            "failing": _failing(data),
+            "waivers": data.waivers,
+            "ledger": _with_instants(data.ledger),
+            "restatement": _measured(data),
+            "restated": _restated(data),
+        },
+    )
+
+
+def _passed(checks: pd.DataFrame) -> list[bool]:
+    return [value is True or value == 1 for value in checks["passed"].astype(object).tolist()]
+
+
+def _failing(data: PackData) -> pd.DataFrame:
+    """Return the checks that do not hold, the strictest gate first."""
+    failing = data.checks[[not passed for passed in _passed(data.checks)]] if len(data.checks) else data.checks
+    place = {gate: at for at, gate in enumerate(_GATES)}
+    order = failing["gate"].map(lambda gate: place.get(str(gate), len(place)))
+    tones = ["" if gate == "warn" else "bad" for gate in failing["gate"]]
+    return failing.assign(_order=order, tone=tones).sort_values(["_order", "asset", "check"], kind="stable")
+
+
+def _with_instants(ledger: pd.DataFrame) -> pd.DataFrame:
+    return ledger.assign(**{name: ledger[name].map(instant_of) for name in ("at", "as_of") if name in ledger})
+
+
+def _tables(data: PackData) -> dict[str, Table]:
+    return {each.table.name: each.table for part in data.parts for each in part.stream.signed}
+
+
+def _format(tables: dict[str, Table], dataset: str, measure: str) -> Format:
+    """Return how a signed measure is written: by the unit of its column."""
+    table = tables.get(dataset)
+    unit = table.unit(measure) if table is not None and measure in table.columns else ""
+    if unit == "cents" or (not unit and measure.endswith("_cents")):
+        return "cents"
+    return "cost" if unit == "currency units" else "decimal"
+
+
+def _measured(data: PackData) -> pd.DataFrame:
+    """Return the restatement with how each row's amounts are written."""
+    tables, frame = _tables(data), data.restatement
+    formats = [_format(tables, dataset, measure) for dataset, measure in zip(frame["dataset"], frame["measure"], strict=True)]
+    return frame.assign(format=pd.Series(formats, index=frame.index, dtype=object))
+
+
+def _restated(data: PackData) -> pd.DataFrame:
+    """Return the change since the signed version per dataset, measure and cause: its total and its rows."""
+    rows: list[dict[str, Any]] = []
+    if len(data.restatement):
+        tables = _tables(data)
+        for (dataset, measure, cause), found in data.restatement.groupby(["dataset", "measure", "cause"], sort=True):
+            delta = added(found["delta"].dropna().astype(object).tolist())
+            said = {"dataset": dataset, "measure": measure, "cause": cause, "rows": len(found), "delta": delta}
+            rows.append(said | {"format": _format(tables, str(dataset), str(measure))})
+    return pd.DataFrame(rows, columns=["dataset", "measure", "cause", "rows", "delta", "format"], dtype=object)
+
+
+# What the page says of all streams together
+
+
+RESTATED = Listing(
+    "Changes since the signed version",
+    "restated",
+    (
+        Column("dataset", "Dataset", "name"),
+        Column("measure", "Measure", "name"),
+        Column("cause", "Cause"),
+        Column("rows", "Rows", "integer"),
+        Column("delta", "Change", "decimal", by="format"),
+    ),
+    first=0,
+    empty="Nothing changed since a signed version.",
+)
+
+TRAIL = Listing(
+    "Sign-off trail",
+    "ledger",
+    (
+        Column("seq", "Seq", "integer"),
+        Column("version", "Version", "integer"),
+        Column("action", "Action", "words"),
+        Column("actor", "Actor"),
+        Column("at", "At", "instant"),
+        Column("comment", "Comment", "wide"),
+        Column("hash", "Hash", "hash"),
+    ),
+    note="The ledger is append-only; each entry's hash rests on the one before.",
+    first=0,
+    empty="Nobody has prepared or approved this month.",
+)
+
+WAIVERS = Listing(
+    "Waivers",
+    "waivers",
+    (
+        Column("check", "Check", "words"),
+        Column("asset", "Table", "name"),
+        Column("comment", "Reason", "wide"),
+        Column("actor", "Waived by"),
+        Column("at", "At", "instant"),
+    ),
+    first=0,
+)
+
+
+def _failing_listing(data: PackData) -> Listing:
+    held = f"All {len(data.checks):,} checks hold." if len(data.checks) else "No check is on record for this month."
+    return Listing(
+        "Checks that do not hold",
+        "failing",
+        (
+            Column("check", "Check", "words"),
+            Column("asset", "Table", "name"),
+            Column("gate", "Gate", "pill", tone="tone"),
+            Column("figures", "Figures", "evidence"),
+            Column("next_step", "What to do", "wide"),
+        ),
+        note=f"Of {len(data.checks):,} checks. A check of gate warn stops nothing.",
+        first=0,
+        empty=held,
+    )
+
+
+def sections(data: PackData) -> list[tuple[Section, Published]]:
+    """Return what the view shows: of each stream its reconciliations and what it adds, then what holds for all."""
+    several = len(data.parts) > 1
+    found: list[tuple[Section, Published]] = []
+    for part in data.parts:
+        standard = standard_of(part)
+        for section in (*(standard.sections if standard else ()), *part.report.controls):
+            titled = Section(f"{part.title}: {section.title}", section.cards) if several else section
+            found.append((titled, part.published))
+    together = shared(data)
+    waivers = Card("Waivers", (WAIVERS,), wide=True, if_any=True)
+    return [
+        *found,
+        (Section("What was restated?", (RESTATED,)), together),
+        (Section("Which checks stand in the way?", (_failing_listing(data), waivers)), together),
+        (Section("Who signed?", (TRAIL,)), together),
+    ]
+
+
+def stream_tiles(part: StreamPart) -> Sequence[Kpi]:
+    """Return the tiles of a stream: those that it declares, else those of its reconciliations."""
+    standard = standard_of(part)
+    return part.report.control_tiles or (standard.tiles if standard else ())
+
+
+def tiles(data: PackData) -> list[Kpi]:
+    """Return the tiles that hold for all streams: what stands in the way, and how the close stands."""
+    failing = _failing(data)
+    gated = failing[failing["gate"] != "warn"]
+    keys = set(zip(gated["asset"], gated["check"], strict=True))
+    stopping = len(keys - set(zip(data.waivers["asset"], data.waivers["check"], strict=True)))
+    note = f"of {len(data.checks):,}; {len(keys) - stopping} waived, {len(failing) - len(gated)} only warn"
+    in_the_way = Kpi(
+        "Checks in the way",
+        lambda _: stopping if len(data.checks) else "–",
+        "integer" if len(data.checks) else "text",
+        note if len(data.checks) else "no check is on record",
+        tone=lambda value, _: "" if value == "–" else "bad" if value else "good",
+    )
+    signed_by = data.status.get("approved_by")
+    said = f"approved by {signed_by}" if signed_by and not data.preliminary else "nobody has signed what is shown"
+    tone: Tone = "bad" if data.preliminary else "good"
+    return [in_the_way, Kpi("Close", lambda _: data.state, "text", said, tone=lambda *_: tone)]
+
+
+# Sheets that every pack has
+
+
+def restatement_sheet() -> Listing:
+    """Return the sheet of what changed since a signed version."""
+    return Listing(
+        "Restatement",
+        "restatement",
+        (
+            Column("dataset", "Dataset", width=20),
+            Column("measure", "Measure", width=24),
+            Column("key", "Key", "wide", width=50),
+            Column("from_version", "From version", "integer"),
+            Column("old", "Signed", "decimal", by="format"),
+            Column("new", "Now", "decimal", by="format"),
+            Column("delta", "Change", "decimal", by="format"),
+            Column("cause", "Cause", width=12),
+            Column("batches", "Batches", "wide"),
+        ),
+        note="What changed since a signed version; amounts are in units of the currency",
+        sheet="Restatement",
+    )
+
+
+CHECKS_SHEET = Listing(
+    "Checks",
+    "checks",
+    (
+        Column("asset", "Table", width=32),
+        Column("check", "Check", width=38),
+        Column("gate", "Gate", width=10),
+        Column("result", "Result", width=10),
+        Column("figures", "Figures", "wide", width=50),
+        Column("next_step", "What to do", "wide"),
+    ),
+    note="Every check of the month with its figures, then the waivers in force",
+    sheet="Checks",
+)
+
+
+def sign_off_sheet(data: PackData) -> Listing:
+    """Return the sheet of the month's entries of the ledger."""
+    return Listing(
+        "Sign-off",
+        "ledger",
+        (
+            Column("seq", "Seq", "integer", width=8),
+            Column("version", "Version", "integer", width=9),
+            Column("action", "Action", width=11),
+            Column("actor", "Actor", width=24),
+            Column("at", "At (UTC)", "instant"),
+            Column("comment", "Comment", "wide", width=40),
+            Column("as_of", "As of (UTC)", "instant"),
+            Column("content_hash", "Content hash", width=40),
+            Column("code_version", "Code", width=16),
+            Column("os_user", "System user", width=14),
+            Column("host", "Host", width=18),
+            Column("prev_hash", "Previous hash", width=40),
+            Column("hash", "Hash of the entry", width=40),
+        ),
+        note=f"The month's entries of the ledger. Head of the ledger: {data.ledger_head or 'no entry yet'}",
+        sheet="Sign-off",
+    )

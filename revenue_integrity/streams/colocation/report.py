@@ -1,0 +1,455 @@
+"""What the stream shows in a close pack: the view *Revenue & Margin Overview*, its sheets, its part of the controls.
+
+Belongs here: the declaration of the report. Does not belong here: making its rows (``report_rows``), how it looks (``reports``).
+"""
+
+from revenue_integrity import wording
+from revenue_integrity.model.report import (
+    INDEX,
+    Card,
+    Chart,
+    Column,
+    Headline,
+    Kpi,
+    Listing,
+    MonthFigure,
+    Published,
+    Report,
+    Section,
+    Sentence,
+    Trend,
+    View,
+    added_up,
+    bad_below_zero,
+    measured,
+    share_of,
+    total,
+)
+from revenue_integrity.reports import registers
+from revenue_integrity.reports.reconciling import bridge_listing, explained_kpi, variance_kpi
+from revenue_integrity.streams.colocation import report_rows as rows
+from revenue_integrity.streams.colocation.recon import CHARGES, RECONCILIATIONS
+
+REVENUE = MonthFigure("revenue_cents", "Revenue", "contract_month", ("revenue_cents",))
+POWER_COST = MonthFigure("power_cost_cents", "Power cost", "contract_month", ("power_cost_cents",))
+MARGIN = MonthFigure("margin_cents", "Margin", "contract_month", ("margin_cents",))
+MRR = MonthFigure("mrr_cents", "Closing MRR", "mrr_summary", ("closing_cents",))
+_AT_CLOSE = {"recon": CHARGES, "view": "as_of_close"}
+
+
+def _margin_note(published: Published) -> str:
+    return f"{wording.percent(share_of(measured(MARGIN, published), measured(REVENUE, published)))} of revenue"
+
+
+def _retention(published: Published) -> str:
+    summary = published.table("mrr_summary")
+    if summary is None or summary.empty:
+        return ""
+    row = summary.iloc[0]
+    return f"net retention {wording.percent(row['net_retention'])}, gross {wording.percent(row['gross_retention'])}"
+
+
+def _stranded_note(published: Published) -> str:
+    return f"{wording.percent(share_of(rows.stranded(published), rows.billed(published)))} of what utilities billed"
+
+
+def _expected_note(published: Published) -> str:
+    worst = published.currency.compact(rows.risk("worst month")(published))
+    return f"{worst} in the worst month; {rows.contracts_with_history(published)[0]} contracts"
+
+
+def _history(published: Published) -> str:
+    known, without = rows.contracts_with_history(published)
+    if not known:
+        return ""
+    return f"Contracts shown: {known:,}. With less than 6 months of history, left out of every bar: {without:,}."
+
+
+def _late_note(published: Published) -> str:
+    frame = published.rows(rows.late_lines)
+    return "" if frame is None else f"after the cutoff, lines: {len(frame):,}"
+
+
+def _mrr(published: Published) -> int | None:
+    summary = published.table("mrr_summary")
+    return None if summary is None or summary.empty else int(total(summary, "closing_cents"))
+
+
+TILES = (
+    Kpi("Contractual revenue", REVENUE, change=True),
+    Kpi("Power cost", POWER_COST, change=True),
+    Kpi("Margin after power", MARGIN, note=_margin_note, change=True, tone=bad_below_zero),
+    Kpi("Closing MRR", _mrr, note=_retention),
+    Kpi("Stranded power", rows.stranded, note=_stranded_note),
+    Kpi("Expected margin", rows.risk("expected"), note=_expected_note, tone=bad_below_zero),
+)
+
+_STEP, _AMOUNT = Column("step", "Step", "words"), Column("amount_cents", "", "cents")
+_PER_MONTH = (
+    Column("revenue_cents", "Revenue", "cents", whole=True),
+    Column("power_cost_cents", "Power cost", "cents", whole=True),
+    Column("margin_cents", "Margin", "cents", whole=True),
+)
+
+MRR_STEPS = Listing(
+    "MRR movements",
+    rows.mrr_steps,
+    (_STEP, _AMOUNT),
+    note="Contraction and churn are shown as what they take away.",
+    first=0,
+    sums="is_sum",
+)
+
+SITES = Listing(
+    "Sites",
+    rows.sites,
+    (
+        Column("site", "Site", badge="badge"),
+        Column("pue", "PUE", "decimal", places=2),
+        Column("sold_share", "Sold", "share"),
+        Column("effective_rate", "Rate, cents/kWh", "decimal", places=2),
+        Column("billed_cents", "Billed", "cents", whole=True),
+        Column("stranded_cents", "Stranded", "cents", whole=True),
+        Column("margin_cents", "Margin", "cents", whole=True),
+    ),
+    note="PUE is billed over metered kWh; stranded is what nobody reserved. Whole units of the currency.",
+    order=("site_id",),
+    first=0,
+)
+
+FIGURES_BY_MONTH = Listing(
+    "Figures by month", rows.months, (Column("month", "Month", "month"), *_PER_MONTH), order=("-month",), first=0, collapsed=True
+)
+
+MARGIN_STEPS = Listing(
+    "What moved the margin",
+    rows.margin_steps,
+    (_STEP, _AMOUNT),
+    note="Whether revenue, usage or the price of power moved the margin since the month before.",
+    first=0,
+    sums="is_sum",
+    absent="Not available: it compares with the month before.",
+)
+
+CUSTOMERS = Listing(
+    "Customers",
+    rows.customers,
+    (
+        Column("customer_id", "Customer", width=14, on="sheet"),
+        Column("customer_name", "Customer name", width=32, on="sheet"),
+        Column("shown", "Customer", on="page"),
+        Column("contracts", "Contracts", "integer", total=True, on="sheet"),
+        Column("used_kwh", "Used, kWh", "decimal", total=True, on="sheet"),
+        Column("mrr_cents", "MRR", "cents", total=True, on="sheet"),
+        Column("revenue_cents", "Revenue", "cents", total=True, whole=True),
+        Column("power_cost_cents", "Power cost", "cents", total=True, whole=True),
+        Column("margin_cents", "Margin", "cents", total=True, whole=True),
+        Column("margin_pct", "Margin, % of revenue", "share", share=("margin_cents", "revenue_cents")),
+        Column("mrr_movement_cents", "MRR movement", "cents", total=True, on="sheet"),
+    ),
+    note="Contractual revenue less allocated power cost; the largest margin first",
+    sheet="Margin by customer",
+    what="customers",
+)
+
+LOSING = Listing(
+    "Customers that lose the most",
+    rows.losing,
+    (Column("shown", "Customer"), *_PER_MONTH),
+    what="customers",
+    collapsed=True,
+)
+
+MOST_AT_RISK = Listing(
+    "Contracts with the lowest margin in a bad month",
+    rows.most_at_risk,
+    (
+        Column("contract_id", "Contract", "name"),
+        Column("customer", "Customer"),
+        Column("expected_margin_cents", "Expected", "cents", whole=True),
+        Column("margin_p5_cents", "p5", "cents", whole=True),
+        Column("margin_worst_cents", "Worst", "cents", whole=True),
+        Column("stress_price_cents", "Price stress", "cents", whole=True),
+    ),
+    what="contracts",
+    order=("margin_p5_cents", "contract_id"),
+)
+
+OVERVIEW = View(
+    "overview",
+    "Revenue & Margin Overview",
+    TILES,
+    (
+        Section(
+            "What did we sell, and how stable is it?",
+            (
+                Chart(
+                    "MRR bridge",
+                    "waterfall",
+                    rows.mrr_steps,
+                    x="step",
+                    y="amount_cents",
+                    sums="is_sum",
+                    note="Monthly recurring revenue of the terms in force on the last day, from the month before to this one.",
+                ),
+                MRR_STEPS,
+            ),
+        ),
+        Section(
+            "What did physics cost us?",
+            (
+                Chart(
+                    "Power cost against revenue",
+                    "bar",
+                    rows.months,
+                    x="month",
+                    y={"revenue_cents": "Revenue", "power_cost_cents": "Power cost"},
+                    unit="{currency} a month",
+                    note="Contractual revenue and allocated power cost, months up to this one.",
+                ),
+                SITES,
+            ),
+        ),
+        Section(
+            "Are we making money?",
+            (
+                Card(
+                    "Margin by month",
+                    (
+                        Chart(
+                            "Margin by month",
+                            "area",
+                            rows.months,
+                            x="month",
+                            y="margin_cents",
+                            unit="Margin, {currency} a month",
+                            note="Contractual revenue less allocated power cost.",
+                        ),
+                        FIGURES_BY_MONTH,
+                    ),
+                ),
+                MARGIN_STEPS,
+                Chart(
+                    "Margin by customer",
+                    "pareto",
+                    rows.customers,
+                    x="shown",
+                    y="margin_cents",
+                    share="cumulative_share",
+                    unit="Margin, {currency}",
+                    note="Bars: margin of each customer, the largest first. Line: what they make together of positive margins.",
+                ),
+                Card("Customers", (CUSTOMERS, LOSING)),
+            ),
+        ),
+        Section(
+            "What could go wrong?",
+            (
+                Card(
+                    "Margin at risk",
+                    (
+                        Chart(
+                            "Margin at risk",
+                            "across",
+                            rows.risks,
+                            x="case",
+                            y="amount_cents",
+                            tone="shade",
+                            unit="Margin, {currency} a month",
+                            note="Added up over contracts with at least 6 months of history: as if bad months came together.",
+                            empty="No contract has 6 months of history yet.",
+                        ),
+                        Sentence(_history),
+                    ),
+                ),
+                MOST_AT_RISK,
+            ),
+        ),
+    ),
+)
+
+LATE = Listing(
+    "Late postings",
+    rows.late_lines,
+    (
+        Column("document", "Document", "name", on="page"),
+        Column("document_id", "Document", width=18, on="sheet"),
+        Column("line_no", "Line", "integer", width=7, on="sheet"),
+        Column("document_type", "Type", width=13, on="sheet"),
+        Column("customer", "Customer", on="page"),
+        Column("customer_id", "Customer", width=14, on="sheet"),
+        Column("customer_name", "Customer name", width=26, on="sheet"),
+        Column("contract", "Contract", "name", on="page"),
+        Column("contract_id", "Contract", width=14, on="sheet"),
+        Column("charge_type", "Charge type", "words", width=13),
+        Column("quantity", "Quantity", "decimal", on="sheet"),
+        Column("unit_price", "Unit price", "decimal", on="sheet"),
+        Column("posted_at", "Posted (UTC)", "instant", on="page"),
+        Column("amount_cents", "Amount", "cents", total=True),
+        Column("invoice_date", "Invoice date", "date", on="sheet"),
+        Column("posted_at", "Posted (UTC)", "instant", on="sheet"),
+    ),
+    note="ERP lines of this service month that were posted after its cutoff, the largest first",
+    sheet="Late postings",
+    what="lines",
+    order=("±amount_cents",),
+    empty="No line was posted after the cutoff.",
+)
+
+CLOSE_BRIDGE = bridge_listing("close_bridge")
+
+MRR_BRIDGE = Listing(
+    "MRR bridge",
+    rows.named("mrr_movements"),
+    (
+        Column("customer_id", "Customer", width=14),
+        Column("customer_name", "Customer name", width=32),
+        *(
+            Column(f"{name}_cents", name.capitalize(), "cents", total=True)
+            for name in ("opening", *(name for name, _ in rows.MOVEMENTS), "closing")
+        ),
+    ),
+    note="Opening + new + reactivation + expansion − contraction − churn = closing, per customer and in total",
+    sheet="MRR bridge",
+    proof={"opening_cents": 1, **{f"{name}_cents": sign for name, sign in rows.MOVEMENTS}, "closing_cents": -1},
+)
+
+ALLOCATION = Listing(
+    "Power allocation",
+    rows.allocation,
+    (
+        Column("site_id", "Site", width=14),
+        Column("contract_id", "Contract", width=16),
+        Column("customer_id", "Customer", width=14),
+        Column("customer_name", "Customer name", width=26),
+        Column("charge", "Charge", width=12),
+        Column("amount_cents", "Amount", "cents", total=True),
+    ),
+    note="Each site's power bill over its contracts; STRANDED is capacity that nobody reserved",
+    sheet="Power allocation",
+)
+
+MARGIN_BRIDGE = Listing(
+    "Margin bridge",
+    rows.named("margin_bridge"),
+    (
+        Column("contract_id", "Contract", width=14),
+        Column("customer_id", "Customer", width=14),
+        Column("customer_name", "Customer name", width=28),
+        Column("site_id", "Site", width=12),
+        Column("opening_margin_cents", "Opening margin", "cents", total=True),
+        Column("revenue_effect_cents", "Revenue effect", "cents", total=True),
+        Column("usage_effect_cents", "Usage effect", "cents", total=True),
+        Column("rate_effect_cents", "Rate effect", "cents", total=True),
+        Column("closing_margin_cents", "Closing margin", "cents", total=True),
+    ),
+    note="What moved each contract's margin since the month before: revenue, usage or the rate of power",
+    sheet="Margin bridge",
+    sheet_only_if_there=True,
+)
+
+RISK = Listing(
+    "Risk",
+    "contract_risk",
+    (
+        Column("contract_id", "Contract", width=14),
+        Column("risk_months", "Months of history", "integer"),
+        Column("expected_margin_cents", "Expected margin", "cents", total=True),
+        Column("margin_p5_cents", "Bad month (p5)", "cents", total=True),
+        Column("margin_at_risk_cents", "Margin at risk", "cents", total=True),
+        Column("margin_worst_cents", "Worst month", "cents", total=True),
+        Column("risk_weighted_margin_cents", "Risk-weighted", "cents", total=True),
+        Column("stress_price_cents", "Stress: power price", "cents", total=True),
+        Column("stress_worst_rate_cents", "Stress: worst rate", "cents", total=True),
+        Column("stress_full_cents", "Stress: full load", "cents", total=True),
+        Column("breakeven_rate", "Break-even, cents/kWh", "decimal"),
+        Column("breakeven_utilization", "Break-even utilization", "share"),
+    ),
+    note="Each contract's margin on its history and under stress; empty where the history is shorter than 6 months",
+    sheet="Risk",
+    sheet_only_if_there=True,
+)
+
+CONTROLS = (Section("What came late?", (CLOSE_BRIDGE, Card("Late postings", (LATE,), wide=True))),)
+
+REPORT = Report(
+    names=rows.NAMES,
+    view=OVERVIEW,
+    datasets=(
+        "assumptions",
+        "close_bridge",
+        "contract_month",
+        "contract_risk",
+        "customer_month",
+        "customers",
+        "invoice_lines",
+        "margin_bridge",
+        "metric_register",
+        "mrr_movements",
+        "mrr_summary",
+        "power_allocation",
+        "site_month",
+        "sites",
+    ),
+    sheets=(LATE, CUSTOMERS, MRR_BRIDGE, ALLOCATION, MARGIN_BRIDGE, RISK),
+    register=(registers.assumptions("assumptions", "Assumptions"), registers.metrics("metric_register", "Metric register")),
+    headlines=(
+        Headline("Revenue", CUSTOMERS, "revenue_cents"),
+        Headline("Power cost", CUSTOMERS, "power_cost_cents"),
+        Headline("Margin", CUSTOMERS, "margin_cents"),
+        Headline("Closing MRR", MRR_BRIDGE, "closing_cents"),
+        Headline("Power billed (allocated + stranded)", ALLOCATION, "amount_cents"),
+        Headline("of which stranded", ALLOCATION, "amount_cents", rows.STRANDED_ONLY),
+    ),
+    summary=(CLOSE_BRIDGE,),
+    control_tiles=(
+        variance_kpi(RECONCILIATIONS, CHARGES, "ERP less contracts"),
+        explained_kpi(RECONCILIATIONS, CHARGES),
+        variance_kpi(RECONCILIATIONS, "power_bill_vs_allocated", "Power bills less allocated"),
+        Kpi("Posted late", rows.late_cents, note=_late_note),
+    ),
+    controls=CONTROLS,
+    trends=(Trend("contract_month", added_up("revenue_cents", "power_cost_cents", "margin_cents")),),
+    index=(
+        REVENUE,
+        POWER_COST,
+        MARGIN,
+        MRR,
+        MonthFigure("variance_cents", "Signed", "recon_summary", ("variance_signed",), only=_AT_CLOSE),
+        MonthFigure("gross_variance_cents", "Gross", "recon_summary", ("variance_gross",), only=_AT_CLOSE),
+        MonthFigure("unexplained_cents", "Unexplained", "recon_summary", ("unexplained_cents",), only=_AT_CLOSE),
+        MonthFigure("late_cents", "Late", "close_bridge", ("late_cents",)),
+    ),
+    index_charts=(
+        Chart(
+            "Revenue and power cost",
+            "bar",
+            INDEX,
+            x="month",
+            y={"revenue_cents": "Revenue", "power_cost_cents": "Power cost"},
+            unit="{currency} a month",
+            note="Contractual revenue and allocated power cost.",
+        ),
+        Chart(
+            "Margin",
+            "area",
+            INDEX,
+            x="month",
+            y="margin_cents",
+            unit="Margin, {currency} a month",
+            note="Contractual revenue less allocated power cost.",
+        ),
+        Chart(
+            "ERP less contracts",
+            "line",
+            INDEX,
+            x="month",
+            y={"variance_cents": "Signed", "gross_variance_cents": "Gross"},
+            unit="Variance, {currency}",
+            shades={"Signed": "blue", "Gross": "red"},
+            note="Variance as of close, signed and gross.",
+        ),
+    ),
+)
+"""What the stream shows in a close pack. Variances of the index are those as of close: what a month's controls had caught by its
+cutoff stays comparable over months."""

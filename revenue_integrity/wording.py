@@ -1,0 +1,221 @@
+"""How figures are written for people: the way finance reads them, in the currency of the deployment.
+
+Belongs here: text of amounts, shares, quantities and dates, and text that no spreadsheet runs. Does not belong here: which
+figures are shown, and plain values for machines (``output``). Amounts come in integer cents, costs in exact decimals, and
+neither is a float on its way to text.
+"""
+
+import datetime
+import json
+import re
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Any
+
+import pandas as pd
+
+from revenue_integrity import exact as exactly
+from revenue_integrity import months
+from revenue_integrity.output import decimal_text
+
+MISSING = "–"
+_ABBREVIATIONS = {"erp": "ERP", "mrr": "MRR", "kwh": "kWh"}
+_COST_FIGURE = re.compile(r"^cost_|_cost$|^(breach_signed|breach_gross|charged|invoiced)$")
+"""Names of a check's figures that are costs in units of the currency."""
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+_SIZES = (
+    (Decimal(10) ** 9, "B", Decimal(999_950_000)),
+    (Decimal(10) ** 6, "M", Decimal(999_950)),
+    (Decimal(10) ** 3, "K", Decimal(10_000)),
+)
+"""Sizes of compact amounts with the smallest amount of each: one that would round to 1,000 of a size takes the next."""
+
+
+_SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "INR": "₹", "JPY": "¥", "KRW": "₩", "ILS": "₪", "UAH": "₴", "VND": "₫"}
+"""Currencies with a sign that no other shares; all others are named by their code."""
+
+
+@dataclass(frozen=True)
+class Currency:
+    """How amounts are written that name their currency.
+
+    Attributes:
+        code: of ISO 4217, as the setting ``currency`` has it.
+    """
+
+    code: str
+
+    @property
+    def symbol(self) -> str:
+        """The sign of the currency, or else its code."""
+        return _SYMBOLS.get(self.code, self.code)
+
+    def heading(self, words: str) -> str:
+        """Return what stands above amounts: ``Revenue, $``."""
+        return f"{words}, {self.symbol}" if words else self.symbol
+
+    @property
+    def before(self) -> str:
+        """What stands right before an amount: a sign closely, a code with a space."""
+        return self.symbol if self.code in _SYMBOLS else f"{self.code}\N{NO-BREAK SPACE}"
+
+    def amount(self, cents: Any) -> str:
+        """Write cents as ``$1,234.56`` or ``($1,234.56)``, for amounts inside a sentence."""
+        if is_missing(cents):
+            return MISSING
+        return _parenthesised(f"{self.before}{money(abs(int(cents)))}", negative=int(cents) < 0)
+
+    def cost(self, value: Any) -> str:
+        """Write an exact cost as ``amount`` does, rounded to the cent, half away from zero."""
+        return MISSING if is_missing(value) else self.amount(exactly.cents(value))
+
+    def compact(self, cents: Any) -> str:
+        """Write cents as ``$1.23M``, ``$12.3K`` or ``$1,234.56`` for tiles; negatives in parentheses."""
+        if is_missing(cents):
+            return MISSING
+        amount = Decimal(abs(int(cents))) / 100
+        for size, suffix, smallest in _SIZES:
+            if amount >= smallest:
+                scaled = amount / size
+                places = 2 if scaled < 10 else 1
+                shown = scaled.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+                return _parenthesised(f"{self.before}{shown:,}{suffix}", negative=int(cents) < 0)
+        return _parenthesised(f"{self.before}{amount:,.2f}", negative=int(cents) < 0)
+
+    def compact_cost(self, value: Any) -> str:
+        """Write an exact cost as ``compact`` does."""
+        return MISSING if is_missing(value) else self.compact(exactly.cents(value))
+
+    def evidence(self, value: Any) -> str:
+        """Write JSON evidence as a line of text."""
+        return "; ".join(f"{name}: {shown}" for name, shown in self.figures(value))
+
+    def figures(self, value: Any) -> list[tuple[str, str]]:
+        """Write a check's figures: cents as amounts, shares in percent, all else as it is."""
+        return [(_label(name), self._figure(name, shown)) for name, shown in _pairs(value)]
+
+    def _figure(self, name: str, value: Any) -> str:
+        """Write a value of JSON by what its name says of its unit; lists and objects become text in their order."""
+        if isinstance(value, list):
+            return ", ".join(self._figure(name, each) for each in value)
+        if isinstance(value, dict):
+            return " ".join(f"{_label(part)} {self._figure(part, each)}" for part, each in value.items())
+        if isinstance(value, bool) or value is None:
+            return "none" if value is None else "yes" if value else "no"
+        if name.endswith("_cents") and isinstance(value, int):
+            return self.amount(value)
+        if _COST_FIGURE.search(name):
+            return self._cost_text(value)
+        if name.endswith("_share") and isinstance(value, int | Decimal):
+            return percent(value)
+        return decimal_text(value) if isinstance(value, Decimal) else str(value)
+
+    def _cost_text(self, value: Any) -> str:
+        """Write a cost, which JSON may hold as text, to the cent; what is no number stays as it is."""
+        try:
+            return self.cost(Decimal(str(value)))
+        except InvalidOperation:
+            return str(value)
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether there is no value."""
+    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value)
+
+
+def _parenthesised(text: str, *, negative: bool) -> str:
+    return f"({text})" if negative else text
+
+
+def money(cents: Any, *, whole: bool = False) -> str:
+    """Write cents in units of the currency, ``1,234.56`` or ``(1,234.56)``; ``whole`` rounds to units, half away from zero."""
+    if is_missing(cents):
+        return MISSING
+    amount = abs(int(cents))
+    if whole:
+        units = (amount + 50) // 100
+        return _parenthesised(f"{units:,}", negative=int(cents) < 0 and units > 0)
+    return _parenthesised(f"{amount // 100:,}.{amount % 100:02d}", negative=int(cents) < 0)
+
+
+def cost(value: Any) -> str:
+    """Write an exact cost as ``1,234.56`` or ``(1,234.56)``, rounded to the cent, half away from zero."""
+    return MISSING if is_missing(value) else money(exactly.cents(value))
+
+
+def percent(share: Any, places: int = 1) -> str:
+    """Write a fraction as ``12.3 %``, negatives in parentheses."""
+    if is_missing(share):
+        return MISSING
+    shown = (abs(Decimal(str(share))) * 100).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    return _parenthesised(f"{shown:,} %", negative=Decimal(str(share)) < 0 and shown > 0)
+
+
+def quantity(value: Any, places: int = 0) -> str:
+    """Write a quantity with thousands separated, rounded to ``places``, negatives in parentheses."""
+    if is_missing(value):
+        return MISSING
+    shown = abs(Decimal(str(value))).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    return _parenthesised(f"{shown:,}", negative=Decimal(str(value)) < 0 and shown > 0)
+
+
+def exact(value: Any) -> str:
+    """Write a decimal or an integer with thousands separated and all its places."""
+    if is_missing(value):
+        return MISSING
+    if isinstance(value, Decimal):
+        whole, _, places = decimal_text(abs(value)).partition(".")
+        return _parenthesised(f"{int(whole):,}" + (f".{places}" if places else ""), negative=value < 0)
+    return _parenthesised(f"{abs(int(value)):,}", negative=int(value) < 0)
+
+
+def instant(value: Any) -> str:
+    """Write an instant as ``2025-05-03 10:15 UTC``, a date as ``2025-05-03``."""
+    if is_missing(value) or value == "":
+        return MISSING
+    if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
+        return value.isoformat()
+    stamp = pd.Timestamp(value)
+    if stamp.tzinfo is None and not isinstance(value, str):
+        return f"{stamp:%Y-%m-%d}"
+    stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
+    return f"{stamp:%Y-%m-%d %H:%M} UTC"
+
+
+def month_name(month: Any) -> str:
+    """Write a month as ``March 2025``."""
+    return f"{pd.Timestamp(month):%B %Y}"
+
+
+def month_label(month: Any) -> str:
+    """Write a month as ``2025-03``."""
+    return months.label(pd.Timestamp(month))
+
+
+def words(identifier: Any) -> str:
+    """Write an identifier of ours as words: ``late_posting`` as ``late posting``, ``erp_vs_mart`` as ``ERP vs mart``."""
+    if is_missing(identifier):
+        return MISSING
+    return " ".join(_ABBREVIATIONS.get(word, word) for word in str(identifier).split("_"))
+
+
+def without_formula(text: str) -> str:
+    """Return text that a spreadsheet, opening a CSV, shows and does not run: an apostrophe before what could be a formula."""
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+def _label(name: str) -> str:
+    return words(name.removesuffix("_cents"))
+
+
+def _pairs(value: Any) -> list[tuple[str, Any]]:
+    """Return the pairs of a JSON object; what is no object stands for itself."""
+    if value is None or value == "":
+        return []
+    try:
+        found = json.loads(value, parse_float=Decimal) if isinstance(value, str) else value
+    except ValueError:
+        found = value
+    return [(str(name), each) for name, each in found.items()] if isinstance(found, dict) else [("detail", found)]
