@@ -119,5 +119,7 @@ print(*loaded, "revenue_integrity.streams.{stream}.stream" in sys.modules)
 """
     environment = os.environ | {"REVENUE_INTEGRITY_HOME": str(tmp_path / "home")}
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, env=environment)
-    # The settings of all are declared apart, for a bad one is refused at the start, whatever is run.
-    assert found.stdout == f"revenue_integrity.streams.{other}.settings True\n", found.stderr
+    # Settings and simulators of all are declared apart: a bad setting is refused at the start, whatever is run, and what
+    # simulators can make is part of the command line.
+    light = [f"revenue_integrity.streams.{other}.{name}" for name in ("settings", "simulate", "simulate.simulator")]
+    assert found.stdout == f"{' '.join(light)} True\n", found.stderr

@@ -3,6 +3,8 @@
 Belongs here: parsing, calling, printing. Does not belong here: what landing does (`landing`), simulators (each stream's).
 """
 
+import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,34 +13,47 @@ import typer
 from revenue_integrity import months, output
 from revenue_integrity.cli.shared import Commands, FormatOption, instant_of, open_home, say
 from revenue_integrity.errors import RevenueIntegrityError
+from revenue_integrity.model.simulator import usual_options
+from revenue_integrity.streams.registry import simulators
 
 app = Commands("Bring data")
 
 
+SIMULATORS = simulators()
+
+
+def _with_their_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that the simulators declare; it takes them by their names."""
+    signature = inspect.signature(command)
+    own = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+    declared = {
+        option.name: Annotated[int, typer.Option(min=1, help=option.meaning)]
+        for simulator in SIMULATORS.values()
+        for option in simulator.options
+    }
+    more = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=usual, annotation=declared[name])
+        for name, usual in usual_options(SIMULATORS).items()
+    ]
+    command.__signature__ = signature.replace(parameters=[*own, *more])  # type: ignore[attr-defined]  # what inspect reads
+    command.__annotations__ |= declared
+    return command
+
+
 @app.command()
+@_with_their_options
 def simulate(
     period: Annotated[str, typer.Option("--months", help="Months to simulate.")] = "2024-01:2025-12",
-    contracts: Annotated[int, typer.Option(min=1, help="Contracts.")] = 200,
-    sites: Annotated[int, typer.Option(min=1, help="Data centre sites.")] = 3,
-    events_per_day: Annotated[int, typer.Option(min=1, help="Cloud billing events a day, about.")] = 150,
-    stream: Annotated[str | None, typer.Option(help="Only this stream: colocation or cloud.")] = None,
+    stream: Annotated[str | None, typer.Option(help=f"Only this stream: {', '.join(SIMULATORS)}.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed writes the same bytes.")] = 1,
     faults: Annotated[str, typer.Option(help="default, none, or a TOML file of rates.")] = "default",
+    **options: int,
 ) -> None:
     """Write landing batches as the source systems would have, and the faults in them to truth/."""
-    from revenue_integrity.operating.demo import SIMULATED, simulate_sources
+    from revenue_integrity.operating.demo import simulate_sources
 
-    simulate_sources(
-        open_home(),
-        months.parse_range(period),
-        contracts=contracts,
-        sites=sites,
-        seed=seed,
-        faults=faults,
-        say=say,
-        events_per_day=events_per_day,
-        streams=SIMULATED if stream is None else (stream,),
-    )
+    wanted = months.parse_range(period)
+    simulate_sources(open_home(), SIMULATORS, wanted, options=options, seed=seed, faults=faults, say=say, only=stream)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from revenue_integrity.cli.shared import Commands, instant_of, months_of, open_home, say, send_alerts
-from revenue_integrity.streams.registry import load_settings
+from revenue_integrity.streams.registry import load_settings, simulators
 
 app = Commands("Compute")
 
@@ -34,11 +34,11 @@ def run(
         runner.run_as_of(home, instant_of(as_of), wanted, stream=stream, say=say)
         return
     if demo_if_empty:
-        demo.prepare_home(home, say=say)
+        demo.prepare_home(home, simulators(), say=say)
     summary = runner.run(home, wanted, stream=stream, select=select, everything=everything, say=say)
     say(summary.sentence)
     if demo_if_empty and not summary.failures:
-        demo.close_what_can_be(home, say=say)
+        demo.close_what_can_be(home, simulators(), say=say)
     # Last, for packs show what was signed.
     with open_instance(home.settings) as instance:
         packs.renew(home, instance, say=say)

@@ -76,7 +76,6 @@ class Stream:
         figures: what status, the index of packs and alerts say of a month in one number each.
         report: what it shows in a close pack: where that is declared (``module:name``, loaded with a pack), or what makes it;
             empty for what every stream shows.
-        simulator: where its simulator is declared (``module:name``, loaded when a home is simulated); empty for none.
     """
 
     name: str
@@ -97,7 +96,6 @@ class Stream:
     composed: tuple[Composed | Streamed, ...] = ()
     figures: tuple[MonthFigure, ...] = ()
     report: "str | Callable[[], Report]" = ""
-    simulator: str = ""
 
     def dataset(self, name: str) -> str:
         """Return what the stream's own of a dataset that every stream has is called (``checks``: ``cloud_checks``)."""

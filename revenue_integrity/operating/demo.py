@@ -1,9 +1,10 @@
-"""The demo home: simulated source systems for those who have no data yet.
+"""The demo home: simulated source systems for those who have no data yet, closed by two demo actors.
 
-Belongs here: making such a home and marking it. Does not belong here: the simulator itself, which knows nothing of us.
+Belongs here: making such a home, marking it, closing it, telling what comes late. Does not belong here: the simulators
+themselves, which know nothing of us; they are handed in, as streams are.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from textwrap import shorten
@@ -11,141 +12,119 @@ from textwrap import shorten
 from revenue_integrity import months
 from revenue_integrity.close.calendar import cutoff
 from revenue_integrity.errors import Refusal, RevenueIntegrityError, UsageError
-from revenue_integrity.landing.zone import scan
 from revenue_integrity.model.deployment import Deployment
+from revenue_integrity.model.simulator import Simulation, Simulator, usual_options
 from revenue_integrity.settings import PREFIX, Settings
 
 Say = Callable[[str], None]
 
-DEMO_MONTHS = 24
-DEMO_CONTRACTS = 200
-DEMO_SITES = 3
-DEMO_EVENTS = 150
+DEMO_MONTHS = months.between(date(2024, 10, 1), date(2025, 12, 1))
+"""What a demo shows: a year to compare with, and the quarter before it."""
+
 DEMO_SEED = 1
 DEMO_PREPARER = "demo.preparer"
 DEMO_APPROVER = "demo.approver"
 
-SIMULATED = ("colocation", "cloud")
-"""Streams that have a simulator."""
 
-_LATE = "Late posting landed:"
-"""What the mark of a demo home says once its late posting has arrived."""
-
-_LATE_MONTHS_BACK = 7
-"""The late posting comes for the seventh month from the last signed one: long closed, and still in everybody's view."""
-
-
-def _mark(settings: Settings) -> bool:
-    return (settings.home / "demo").exists()
+def _mark(settings: Settings) -> Path:
+    """Return the file that marks a home as a demo, and says what was told in it."""
+    return settings.home / "demo"
 
 
 def is_empty(deployment: Deployment) -> bool:
     """Return whether no batch was ever landed."""
-    return not any(scan(deployment.settings.landing_path, stream.sources).batches for stream in deployment.streams)
-
-
-def prepare_home(deployment: Deployment, *, say: Say) -> None:
-    """In a home without any batch, simulate the source systems and mark the home as a demo."""
-    if not is_empty(deployment):
-        return
-    wanted = deployment.settings.months[:DEMO_MONTHS]
-    simulate_sources(
-        deployment,
-        wanted,
-        contracts=DEMO_CONTRACTS,
-        sites=DEMO_SITES,
-        seed=DEMO_SEED,
-        faults="default",
-        say=say,
-        events_per_day=DEMO_EVENTS,
-    )
-
-
-def simulate_sources(
-    deployment: Deployment,
-    wanted: Sequence[date],
-    *,
-    contracts: int,
-    sites: int,
-    seed: int,
-    faults: str,
-    say: Say,
-    events_per_day: int = DEMO_EVENTS,
-    streams: Sequence[str] = SIMULATED,
-) -> None:
-    """Write simulated batches into the landing zone, and the faults in them to ``truth`` beside it.
-
-    Raises:
-        UsageError: there is no simulator of a stream, or the simulator does not understand what it is asked for.
-        RevenueIntegrityError: the landing zone holds batches already; simulated ones never mix with a user's.
-    """
-    from revenue_integrity.streams.cloud import simulate as cloud
-    from revenue_integrity.streams.colocation import simulate as colocation
-
-    settings = deployment.settings
-    unknown = sorted(set(streams) - set(SIMULATED))
-    if unknown:
-        raise UsageError(f"there is no simulator of the stream '{unknown[0]}'", f"Streams: {', '.join(SIMULATED)}")
-    taken = any(_has_batches(settings.landing_path / each) for each in streams)
-    if taken or not (is_empty(deployment) or _mark(settings)):
-        raise RevenueIntegrityError(
-            f"{settings.landing_path} holds batches already", f"Set {PREFIX}HOME to an empty directory to simulate"
-        )
-    # Before the first file is written: what one simulator refuses must not leave the files of the other behind.
-    cloud.read_plan(faults, events_per_day)
-    period = f"{months.label(wanted[0])} to {months.label(wanted[-1])}"
-    truth = settings.landing_path.parent / "truth"
-    found = []
-    if "colocation" in streams:
-        say(f"Simulating {contracts} contracts at {sites} sites, {period} ...")
-        found.append(
-            colocation.simulate(
-                settings.landing_path,
-                truth,
-                months=wanted,
-                contracts=contracts,
-                sites=sites,
-                seed=seed,
-                faults=faults,
-                cutoff=lambda month: cutoff(month, settings),
-                currency=settings.currency,
-            )
-        )
-    if "cloud" in streams:
-        say(f"Simulating {events_per_day} cloud billing events a day and the exports of three providers, {period} ...")
-        found.append(
-            cloud.simulate(
-                settings.landing_path,
-                truth,
-                months=wanted,
-                seed=seed,
-                faults=faults,
-                events_per_day=events_per_day,
-                currency=settings.currency,
-            )
-        )
-    if not _mark(settings):
-        settings.home.mkdir(parents=True, exist_ok=True)
-        (settings.home / "demo").write_text("Source systems of this home are simulated.\n", encoding="utf-8")
-    batches, rows, planted = (sum(getattr(each, name) for each in found) for name in ("batches", "rows", "faults"))
-    say(f"{batches} batches with {rows} rows and {planted} faults landed in {settings.landing_path}")
+    return not any(_has_batches(deployment.settings.landing_path / name) for name in deployment.streams.names)
 
 
 def _has_batches(stream: Path) -> bool:
     return any(stream.glob("*/[!._]*"))
 
 
-def close_what_can_be(deployment: Deployment, *, say: Say) -> None:
-    """Close a demo home with two demo actors, and land one late posting, once; a user's home is left as it is.
+def prepare_home(deployment: Deployment, simulators: Mapping[str, Simulator], *, say: Say) -> None:
+    """In a home without any batch, simulate the source systems and mark the home as a demo."""
+    if not is_empty(deployment):
+        return
+    of_home = deployment.settings.months
+    # A home of other months is shown as many of its own.
+    wanted = [month for month in of_home if month in DEMO_MONTHS] or of_home[: len(DEMO_MONTHS)]
+    simulate_sources(deployment, simulators, wanted, options=usual_options(simulators), seed=DEMO_SEED, faults="default", say=say)
 
-    The late posting comes for a month that was signed: it is recomputed, reopened by itself, and signed anew as version 2.
+
+def simulate_sources(
+    deployment: Deployment,
+    simulators: Mapping[str, Simulator],
+    wanted: Sequence[date],
+    *,
+    options: Mapping[str, int],
+    seed: int,
+    faults: str,
+    say: Say,
+    only: str | None = None,
+) -> None:
+    """Write simulated batches into the landing zone, and the faults in them to ``truth`` beside it.
+
+    Args:
+        deployment: the home.
+        simulators: the simulators that there are, by stream.
+        wanted: the months.
+        options: how much they make of what they declare, by name.
+        seed: the same seed writes the same bytes.
+        faults: ``default``, ``none``, or a TOML file.
+        say: tells the person what goes on.
+        only: the one stream that is simulated; all of them by default.
+
+    Raises:
+        UsageError: there is no simulator of the stream, or one does not understand what it is asked for.
+        RevenueIntegrityError: the landing zone holds batches already; simulated ones never mix with a user's.
     """
     settings = deployment.settings
-    if not _mark(settings):
+    if only is not None and only not in simulators:
+        raise UsageError(f"there is no simulator of the stream '{only}'", f"Streams: {', '.join(simulators)}")
+    chosen = [simulator for name, simulator in simulators.items() if only in (None, name)]
+    taken = any(_has_batches(settings.landing_path / simulator.stream) for simulator in chosen)
+    if taken or not (is_empty(deployment) or _mark(settings).exists()):
+        raise RevenueIntegrityError(
+            f"{settings.landing_path} holds batches already", f"Set {PREFIX}HOME to an empty directory to simulate"
+        )
+
+    def asked_of(simulator: Simulator) -> Simulation:
+        return Simulation(
+            settings.landing_path,
+            settings.landing_path.parent / "truth",
+            wanted,
+            seed,
+            faults,
+            {option.name: options[option.name] for option in simulator.options},
+            lambda month: cutoff(month, settings),
+            settings.currency,
+            tuple(name for name in simulators if name != simulator.stream),
+        )
+
+    # Before the first file is written: what one simulator refuses must not leave the files of the others behind.
+    for simulator in chosen:
+        simulator.judge(asked_of(simulator))
+    period = f"{months.label(wanted[0])} to {months.label(wanted[-1])}"
+    found = []
+    for simulator in chosen:
+        say(f"Simulating {simulator.sketch.format(**options)}, {period} ...")
+        found.append(simulator.simulate(asked_of(simulator)))
+    if not _mark(settings).exists():
+        settings.home.mkdir(parents=True, exist_ok=True)
+        _mark(settings).write_text("Source systems of this home are simulated.\n", encoding="utf-8")
+    batches, rows, planted = (sum(getattr(each, name) for each in found) for name in ("batches", "rows", "faults"))
+    say(f"{batches} batches with {rows} rows and {planted} faults landed in {settings.landing_path}")
+
+
+def close_what_can_be(deployment: Deployment, simulators: Mapping[str, Simulator], *, say: Say) -> None:
+    """Close a demo home with two demo actors, and tell what comes late, once; a user's home is left as it is.
+
+    What comes late is for a month that was signed: it is recomputed, reopened by itself, and signed anew as version 2.
+    """
+    settings = deployment.settings
+    if not _mark(settings).exists():
         return
     from revenue_integrity.orchestration import runner
 
-    told = (settings.home / "demo").read_text(encoding="utf-8")
     actors = settings.model_copy(
         update={
             "preparers": settings.preparers or (DEMO_PREPARER,),
@@ -153,20 +132,27 @@ def close_what_can_be(deployment: Deployment, *, say: Say) -> None:
         }
     )
     signed = _sign(deployment.under(actors), say=say)
-    if _LATE in told or not signed:
-        return
-    month = signed[-min(len(signed), _LATE_MONTHS_BACK)]
-    batch = _land_late_posting(settings, month)
-    (settings.home / "demo").write_text(f"{told}{_LATE} {batch}\n", encoding="utf-8")
-    say(f"A late posting for {months.label(month)} has arrived after its sign-off: {batch}")
-    runner.run(deployment, None, say=say)
-    _sign(deployment.under(actors), say=say)
+    if signed and tell_late(settings, simulators, signed, say=say):
+        runner.run(deployment, None, say=say)
+        _sign(deployment.under(actors), say=say)
 
 
-def _land_late_posting(settings: Settings, month: date) -> str:
-    from revenue_integrity.streams.colocation.simulate import late_posting
-
-    return late_posting(settings.landing_path, month=month, cutoff=lambda each: cutoff(each, settings))
+def tell_late(settings: Settings, simulators: Mapping[str, Simulator], signed: Sequence[date], *, say: Say) -> bool:
+    """Land what comes late for signed months, each story once; return whether anything came."""
+    told = _mark(settings).read_text(encoding="utf-8")
+    came = False
+    for name, simulator in simulators.items():
+        late = simulator.late
+        # The mark names the batch, which begins with the stream.
+        if late is None or f": {name}/" in told or not _has_batches(settings.landing_path / name):
+            continue
+        month = signed[-min(len(signed), late.months_back)]
+        batch = late.tell(settings.landing_path, month, lambda each: cutoff(each, settings))
+        told += f"{late.title.capitalize()} landed: {batch}\n"
+        _mark(settings).write_text(told, encoding="utf-8")
+        say(f"A {late.title} for {months.label(month)} has arrived after its sign-off: {batch}")
+        came = True
+    return came
 
 
 def _sign(deployment: Deployment, *, say: Say) -> list[date]:
@@ -202,6 +188,6 @@ def conclude(deployment: Deployment, *, say: Say) -> None:
     say("")
     status = status_frame(deployment, settings.months)
     show(status[status["why"] != "not computed"][list(SHORT)], Format.TABLE)
-    say(f"\nHome: {settings.home}{' (demo)' if _mark(settings) else ''}")
+    say(f"\nHome: {settings.home}{' (demo)' if _mark(settings).exists() else ''}")
     say(f"Open the UI with `make ui` on http://127.0.0.1:{settings.ui_port}.")
-    say("Read a table with `revenue-integrity export contract_month`, a month's variances with `revenue-integrity recon MONTH`.")
+    say("Read a table with `revenue-integrity export recon_summary`, a month's variances with `revenue-integrity recon MONTH`.")

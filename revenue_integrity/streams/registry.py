@@ -2,7 +2,8 @@
 
 Belongs here: the list, and the deployment that it makes of a home. Does not belong here: their content, which is imported
 when somebody asks for a stream, and not before: a command for one stream imports that one. Only the declarations of settings
-are read for all of them, for a bad setting is refused at the start.
+and simulators are read for all of them: a bad setting is refused at the start, and what simulators can make is part of the
+command line.
 """
 
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from functools import partial
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
+from revenue_integrity.model.simulator import Simulator
 from revenue_integrity.settings import Settings, joined, read_settings
 
 if TYPE_CHECKING:
@@ -23,18 +25,25 @@ class Entry:
     Attributes:
         stream: its declaration, as ``module:name``.
         settings: its own settings, as ``module:name``; empty for none.
+        simulator: the simulator of its source systems, as ``module:name``; empty for none.
     """
 
     stream: str
     settings: str = ""
+    simulator: str = ""
 
 
 STREAMS = {
     "colocation": Entry(
         "revenue_integrity.streams.colocation.stream:COLOCATION",
         "revenue_integrity.streams.colocation.settings:ColocationSettings",
+        "revenue_integrity.streams.colocation.simulate.simulator:SIMULATOR",
     ),
-    "cloud": Entry("revenue_integrity.streams.cloud.stream:CLOUD", "revenue_integrity.streams.cloud.settings:CloudSettings"),
+    "cloud": Entry(
+        "revenue_integrity.streams.cloud.stream:CLOUD",
+        "revenue_integrity.streams.cloud.settings:CloudSettings",
+        "revenue_integrity.streams.cloud.simulate.simulator:SIMULATOR",
+    ),
 }
 """The streams by their names, in the order in which people see them."""
 
@@ -52,6 +61,19 @@ def load_settings(**overrides: Any) -> Settings:
             name, the value and what is allowed.
     """
     return read_settings(settings_model(), **overrides)
+
+
+def simulators() -> dict[str, Simulator]:
+    """Return the simulators by the streams that they write for; no stream is loaded.
+
+    Raises:
+        ValueError: two of them have an option of one name, which the command line could not tell apart.
+    """
+    found: dict[str, Simulator] = {name: resolve_name(entry.simulator) for name, entry in STREAMS.items() if entry.simulator}
+    names = [option.name for simulator in found.values() for option in simulator.options]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"two simulators have an option {', '.join(twice)}")
+    return found
 
 
 def deployment_of(settings: Settings) -> "Deployment":

@@ -3,10 +3,11 @@
 import shutil
 from pathlib import Path
 
+from revenue_integrity.model.simulator import usual_options
 from revenue_integrity.operating.demo import simulate_sources
 from revenue_integrity.orchestration import runner
 from revenue_integrity.settings import Settings
-from revenue_integrity.streams.registry import deployment_of
+from revenue_integrity.streams.registry import deployment_of, simulators
 from revenue_integrity.warehouse import publish
 from revenue_integrity.warehouse.catalog import read_catalog
 from revenue_integrity_tests.support import home_settings
@@ -28,9 +29,9 @@ def test_months_run_one_by_one_in_any_order_end_in_the_same_hashes_and_links(tmp
     )
     january, february = at_once.months
     # Enough contracts for moves between months and contracts to be planted in all months.
-    simulate_sources(
-        deployment_of(at_once), at_once.months, contracts=25, sites=1, seed=7, faults="default", say=quiet, events_per_day=20
-    )
+    few = {"contracts": 25, "sites": 1, "events_per_day": 20}
+    options = usual_options(simulators()) | few
+    simulate_sources(deployment_of(at_once), simulators(), at_once.months, options=options, seed=7, faults="default", say=quiet)
     shutil.copytree(at_once.landing_path, one_by_one.landing_path)
     for month in (february, january):
         assert runner.run(deployment_of(one_by_one), [month], say=quiet).failures == []

@@ -18,10 +18,9 @@ from revenue_integrity import months
 from revenue_integrity.errors import RevenueIntegrityError, UsageError
 from revenue_integrity.operating.demo import simulate_sources
 from revenue_integrity.settings import Settings
-from revenue_integrity.streams.cloud.simulate import simulate
 from revenue_integrity.streams.cloud.simulate.plan import BAD_KINDS, EVENT_KINDS, EXPORT_KINDS, INVOICE_KINDS
-from revenue_integrity.streams.colocation.simulate.batches import Zone
-from revenue_integrity.streams.registry import deployment_of
+from revenue_integrity.streams.cloud.simulate.program import simulate
+from revenue_integrity.streams.registry import deployment_of, simulators
 from revenue_integrity_tests.support import home_settings
 
 Rows = list[dict[str, str]]
@@ -338,17 +337,16 @@ def test_a_plan_that_cannot_be_understood_leaves_no_file_of_either_stream(tmp_pa
     assert not settings.landing_path.exists()
 
 
-def both(settings: Settings, *, faults: str = "none", streams: tuple[str, ...] = ("colocation", "cloud")) -> None:
+def both(settings: Settings, *, faults: str = "none", only: str | None = None) -> None:
     simulate_sources(
         deployment_of(settings),
+        {name: simulator for name, simulator in simulators().items() if name in ("colocation", "cloud")},
         settings.months,
-        contracts=3,
-        sites=1,
+        options={"contracts": 3, "sites": 1, "events_per_day": 5},
         seed=1,
         faults=faults,
         say=lambda _: None,
-        events_per_day=5,
-        streams=streams,
+        only=only,
     )
 
 
@@ -357,28 +355,27 @@ def test_the_streams_can_be_simulated_one_after_the_other_and_each_once(tmp_path
         home_settings(tmp_path / name, first_month="2024-01", last_month="2024-01") for name in ("apart", "together")
     )
     both(together)
-    both(apart, streams=("cloud",))
+    both(apart, only="cloud")
     with pytest.raises(RevenueIntegrityError, match="holds batches already"):
-        both(apart, streams=("cloud",))
-    both(apart, streams=("colocation",))
+        both(apart, only="cloud")
+    both(apart, only="colocation")
     assert bytes_of(apart.home) == bytes_of(together.home)
-    with pytest.raises(UsageError, match="no simulator of the stream 'bookings'"):
-        both(apart, streams=("bookings",))
+    with pytest.raises(UsageError, match="no simulator of the stream 'nowhere'"):
+        both(apart, only="nowhere")
 
 
 def test_a_home_with_a_users_batches_is_never_simulated_into(tmp_path: Path) -> None:
     user = home_settings(tmp_path / "user", first_month="2024-01", last_month="2024-01")
-    both(user, streams=("colocation",))
+    both(user, only="colocation")
     (user.home / "demo").unlink()
     with pytest.raises(RevenueIntegrityError, match="holds batches already"):
-        both(user, streams=("cloud",))
+        both(user, only="cloud")
     assert not (user.landing_path / "cloud").exists()
 
 
 def test_a_stream_writes_below_its_own_name(tmp_path: Path) -> None:
     run(tmp_path, wanted=MONTHS[:1], faults="none", events_per_day=5)
     assert [each.name for each in (tmp_path / "landing").iterdir()] == ["cloud"]
-    assert Zone(tmp_path).stream == "colocation"
 
 
 def test_at_least_one_event_a_day_is_asked_for(tmp_path: Path) -> None:

@@ -16,9 +16,11 @@ import pytest
 from revenue_integrity import months
 from revenue_integrity.close.calendar import cutoff
 from revenue_integrity.errors import UsageError
+from revenue_integrity.model.simulator import Simulated
 from revenue_integrity.settings import Settings
-from revenue_integrity.streams.colocation.simulate import Summary, late_posting, simulate
+from revenue_integrity.streams.colocation.simulate.late import late_posting
 from revenue_integrity.streams.colocation.simulate.plan import BILLING_KINDS, LOOK_ALIKE_KINDS, POWER_KINDS
+from revenue_integrity.streams.colocation.simulate.program import simulate
 from revenue_integrity.streams.registry import load_settings
 from revenue_integrity_tests.cases import computed_case
 
@@ -84,7 +86,7 @@ where t.lines is distinct from s.lines or t.amount_cents is distinct from s.cent
 """
 
 
-def run(home: Path, *, contracts: int, faults: str, seed: int = 1, sites: int = 2) -> tuple[Settings, Summary]:
+def run(home: Path, *, contracts: int, faults: str, seed: int = 1, sites: int = 2) -> tuple[Settings, Simulated]:
     settings = load_settings(home=home, first_month=FIRST, last_month=LAST)
     summary = simulate(
         settings.landing_path,
@@ -318,6 +320,9 @@ def test_a_late_posting_must_be_late_and_have_a_month_to_belong_to(tmp_path: Pat
         ("bad_readings = -1", "greater than or equal to 0"),
         ("bananas = 1", "bananas"),
         ("[open", "is not TOML"),
+        ("[colocation.open]\nbananas = 1", "has no kind bananas"),
+        ("[colocation.opne]\nunbilled = 1", "opne"),
+        ("[opne]\nunbilled = 1", "opne"),
     ],
 )
 def test_a_plan_that_cannot_be_understood_is_refused(tmp_path: Path, text: str, reason: str) -> None:

@@ -32,7 +32,7 @@ from revenue_integrity.streams.cloud.simulate.world import (
     TENANTS,
     Lines,
 )
-from revenue_integrity.streams.colocation.simulate.batches import CSV, PARQUET, Zone, exact_decimals
+from revenue_integrity.streams.simulating import CSV, PARQUET, Zone, exact_decimals
 
 Integers = np.ndarray[Any, np.dtype[np.int64]]
 

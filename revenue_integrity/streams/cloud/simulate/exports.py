@@ -32,7 +32,7 @@ from revenue_integrity.streams.cloud.simulate.world import (
     SERVICES,
     Provider,
 )
-from revenue_integrity.streams.colocation.simulate.batches import CSV, PARQUET, Zone, decimal_text, exact_decimals, text_table
+from revenue_integrity.streams.simulating import CSV, PARQUET, Zone, decimal_text, exact_decimals, text_table
 
 FOCUS, DELTA, INVOICES = "focus", "focus_delta", "cloud_invoices"
 

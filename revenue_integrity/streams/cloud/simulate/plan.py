@@ -11,7 +11,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from revenue_integrity.streams.colocation.simulate.plan import OTHER_STREAM, read_rates, refused
+from revenue_integrity.streams.simulating import read_rates, refused
+
+STREAM = "cloud"
+"""The stream, as folders, ids of batches and tables of rates name it."""
 
 BAD_KINDS = ("negative_cost", "unknown_currency", "null_key", "impossible_timestamp")
 """Rows that nobody can use; a day later each comes again, repaired."""
@@ -73,7 +76,7 @@ class Plan(BaseModel):
         ):
             unknown = sorted(set(kinds) - set(known))
             if unknown:
-                raise ValueError(f"[{OTHER_STREAM}.{name}] has no kind {', '.join(unknown)}; it knows {', '.join(known)}")
+                raise ValueError(f"[{STREAM}.{name}] has no kind {', '.join(unknown)}; it knows {', '.join(known)}")
         return self
 
 
@@ -88,7 +91,7 @@ def read_plan(faults: str, events_per_day: int) -> Plan:
     if faults == "default":
         return _default(events_per_day / USUAL_EVENTS)
     try:
-        return Plan(**read_rates(faults).get(OTHER_STREAM, {"recent_months": 0}))
+        return Plan(**read_rates(faults).get(STREAM, {"recent_months": 0}))
     except ValidationError as error:
         raise refused(faults, error) from error
 

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from revenue_integrity.errors import UsageError
+from revenue_integrity.model.simulator import Simulated
 from revenue_integrity.streams.cloud.simulate.events import Feed
 from revenue_integrity.streams.cloud.simulate.exports import Exporter
-from revenue_integrity.streams.cloud.simulate.plan import USUAL_EVENTS, read_plan
+from revenue_integrity.streams.cloud.simulate.plan import STREAM, USUAL_EVENTS, read_plan
 from revenue_integrity.streams.cloud.simulate.world import (
     ACCOUNTS,
     COST_PLACES,
@@ -31,10 +32,7 @@ from revenue_integrity.streams.cloud.simulate.world import (
     TENANTS,
     build_lines,
 )
-from revenue_integrity.streams.colocation.simulate.batches import JSON, Zone, decimal_text, text_table, write_truth
-from revenue_integrity.streams.colocation.simulate.program import Summary
-
-STREAM = "cloud"
+from revenue_integrity.streams.simulating import JSON, Zone, decimal_text, text_table, write_truth
 
 FAULT_COLUMNS = (
     "month",
@@ -65,7 +63,7 @@ def simulate(
     faults: str,
     events_per_day: int = USUAL_EVENTS,
     currency: str = "USD",
-) -> Summary:
+) -> Simulated:
     """Write what the source systems would have sent for some months, and to ``truth`` what is wrong with it.
 
     The truth is ``cloud_faults.csv``, a row per faulty row that was sent (two for an event that moved: the day that it reaches
@@ -94,7 +92,7 @@ def simulate(
     feed = Feed(months, build_lines(seed), plan, events_per_day, currency, seed)
     exporter = Exporter(months, plan, currency, seed)
 
-    zone = Zone(landing, stream=STREAM)
+    zone = Zone(landing, STREAM)
     _write_look_ups(months, zone)
     feed.send(zone)
     exporter.send(zone)
@@ -103,7 +101,7 @@ def simulate(
     write_truth(truth / "cloud_faults.csv", FAULT_COLUMNS, [*planted, *exporter.planted])
     write_truth(truth / "cloud_daily_cost.csv", DAILY_COLUMNS, [*_daily_events(feed), *_daily_charges(exporter)])
     moved_twice = sum(row["kind"] == "moved" for row in planted) // 2
-    return Summary(zone.batches, zone.rows, len(planted) - moved_twice + len(exporter.planted))
+    return Simulated(zone.batches, zone.rows, len(planted) - moved_twice + len(exporter.planted))
 
 
 def _daily_events(feed: Feed) -> Iterable[dict[str, Any]]:

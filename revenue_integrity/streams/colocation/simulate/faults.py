@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from revenue_integrity import months
-from revenue_integrity.streams.colocation.simulate.batches import batch_id, instant_text
 from revenue_integrity.streams.colocation.simulate.billing import (
     Charge,
     Close,
@@ -27,9 +26,10 @@ from revenue_integrity.streams.colocation.simulate.billing import (
     rounded,
 )
 from revenue_integrity.streams.colocation.simulate.metering import ON_TIME, BadReading, Meters, Override
-from revenue_integrity.streams.colocation.simulate.plan import BILLING_KINDS, LOOK_ALIKE_KINDS, POWER_KINDS, Plan
+from revenue_integrity.streams.colocation.simulate.plan import BILLING_KINDS, LOOK_ALIKE_KINDS, POWER_KINDS, STREAM, Plan
 from revenue_integrity.streams.colocation.simulate.power import Bill, Booking, power_variance
 from revenue_integrity.streams.colocation.simulate.world import MICRO, Contract, Mapping, World
+from revenue_integrity.streams.simulating import batch_id, instant_text
 
 FAULT_COLUMNS = (
     "month",
@@ -686,7 +686,7 @@ class Planter:
         if instant is None:
             return None
         extract = self.mapping_extract(instant) if source == "erp_mapping" else self.erp.extract_of(instant)
-        return batch_id(source, extract + EXTRACT_TRAVELS)
+        return batch_id(STREAM, source, extract + EXTRACT_TRAVELS)
 
     def mapping_extract(self, instant: datetime) -> datetime:
         """Return the first extract of the mapping that shows what was entered at an instant."""
@@ -713,6 +713,6 @@ class Planter:
             "site_id": self.world.sites[site].site_id,
             "cause": cause,
             "cents": cents,
-            "planted_in_batch": batch_id("erp_power_costs", extract + EXTRACT_TRAVELS),
+            "planted_in_batch": batch_id(STREAM, "erp_power_costs", extract + EXTRACT_TRAVELS),
             "view": view,
         }

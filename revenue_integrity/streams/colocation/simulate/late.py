@@ -10,9 +10,10 @@ from pathlib import Path
 
 from revenue_integrity import months
 from revenue_integrity.errors import UsageError
-from revenue_integrity.streams.colocation.simulate.batches import STREAM, Zone, instant_text, money_text, text_table
 from revenue_integrity.streams.colocation.simulate.billing import Cutoff
+from revenue_integrity.streams.colocation.simulate.plan import STREAM
 from revenue_integrity.streams.colocation.simulate.program import CONTROL_TOTAL_COLUMNS, INVOICE_COLUMNS
+from revenue_integrity.streams.simulating import Zone, instant_text, money_text, text_table
 
 AMOUNT = 418_000
 """Cents of remote hands that somebody forgot to bill."""
@@ -58,7 +59,7 @@ def late_posting(landing: Path, *, month: date, cutoff: Cutoff, arrival: datetim
         "invoice_date": posted_at.date().isoformat(),
         "posted_at": instant_text(posted_at),
     }
-    zone = Zone(landing)
+    zone = Zone(landing, STREAM)
     counted = [row for row in _rows(landing, "erp_control_totals") if row["service_month"] == label]
     if counted:
         last = max(counted, key=lambda row: row["extracted_at"])

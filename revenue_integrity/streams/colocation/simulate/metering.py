@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from revenue_integrity import months
-from revenue_integrity.streams.colocation.simulate.batches import CSV, GZIP, JSON, PARQUET, Zone, exact_decimals
 from revenue_integrity.streams.colocation.simulate.world import MICRO, World
+from revenue_integrity.streams.simulating import CSV, GZIP, JSON, PARQUET, Zone, exact_decimals
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 

@@ -4,17 +4,19 @@ Belongs here: the kinds of fault and their counts. Does not belong here: how a f
 
 A TOML file may set ``recent_months``, ``bad_readings``, ``bad_lines`` (per month), ``repeated_readings`` (share),
 ``rejected_batch``, and the tables ``[open]``, ``[cured]`` and ``[look_alikes]`` with a number per month for each kind;
-what it leaves out does not happen. Its table ``[cloud]`` is for the simulator of that stream.
+what it leaves out does not happen. All this stands in the file's table ``[colocation]``, or without a table at its top, beside
+the tables of other streams, which their simulators read.
 """
 
-import tomllib
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any
+from collections.abc import Collection, Mapping
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from revenue_integrity.errors import UsageError
+from revenue_integrity.streams.simulating import read_rates, refused
+
+STREAM = "colocation"
+"""The stream, as folders, ids of batches and tables of rates name it."""
 
 BILLING_KINDS = (
     "proration",
@@ -41,9 +43,6 @@ POWER_KINDS = ("unbooked", "accrual_not_reversed", "estimated_bill")
 
 LOOK_ALIKE_KINDS = ("credit_and_rebill", "two_equal_rack_lines", "amendment_in_two_lines", "offsetting_errors")
 """What looks like a fault and is none."""
-
-OTHER_STREAM = "cloud"
-"""The table of a TOML file that says what goes wrong in the other stream, whose simulator reads it."""
 
 Count = Annotated[float, Field(ge=0)]
 
@@ -88,8 +87,13 @@ class Plan(BaseModel):
         return self
 
 
-def read_plan(faults: str, contracts: int) -> Plan:
+def read_plan(faults: str, contracts: int, others: Collection[str] = ()) -> Plan:
     """Return how much goes wrong.
+
+    Args:
+        faults: ``default``, ``none``, or a TOML file.
+        contracts: the default counts grow with them.
+        others: tables of the file that are for other streams.
 
     Raises:
         UsageError: ``faults`` is no known name and no readable TOML file, or a name or number in it is not allowed.
@@ -99,34 +103,10 @@ def read_plan(faults: str, contracts: int) -> Plan:
     if faults == "default":
         return _default(contracts / _CONTRACTS)
     try:
-        return Plan(**{name: value for name, value in read_rates(faults).items() if name != OTHER_STREAM})
+        rates = read_rates(faults)
+        return Plan(**rates.get(STREAM, {name: value for name, value in rates.items() if name not in others}))
     except ValidationError as error:
         raise refused(faults, error) from error
-
-
-def read_rates(faults: str) -> dict[str, Any]:
-    """Return what a TOML file of rates says, unjudged.
-
-    Raises:
-        UsageError: it is no readable TOML file.
-    """
-    try:
-        return tomllib.loads(Path(faults).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(
-            f"--faults {faults} cannot be read: {error.strerror}", "Use default, none, or the path of a TOML file"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"--faults {faults} is not UTF-8", "Save the file as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"--faults {faults} is not TOML: {error}", "Correct the file") from error
-
-
-def refused(faults: str, error: ValidationError) -> UsageError:
-    """Return the refusal of a file whose rates are not allowed."""
-    problem = error.errors()[0]
-    place = ".".join(str(part) for part in problem["loc"])
-    return UsageError(f"--faults {faults}: {place or 'kinds'}: {problem['msg']}", "Correct the file")
 
 
 def _default(scale: float) -> Plan:

@@ -4,8 +4,8 @@ Belongs here: what happens in which order, and the files of master data, power a
 of it comes about.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
@@ -13,7 +13,28 @@ import numpy as np
 
 from revenue_integrity import months as service_months
 from revenue_integrity.errors import UsageError
-from revenue_integrity.streams.colocation.simulate.batches import (
+from revenue_integrity.model.simulator import Simulated
+from revenue_integrity.streams.colocation.simulate.billing import Cutoff, Erp, Line, bill, charges_due, close_of
+from revenue_integrity.streams.colocation.simulate.faults import (
+    BAD_ROW_COLUMNS,
+    EXTRACT_TRAVELS,
+    FAULT_COLUMNS,
+    LOOK_ALIKE_COLUMNS,
+    Planter,
+)
+from revenue_integrity.streams.colocation.simulate.metering import Meters, read_meters, write_readings
+from revenue_integrity.streams.colocation.simulate.plan import STREAM, read_plan
+from revenue_integrity.streams.colocation.simulate.power import (
+    Bill,
+    Booking,
+    book_power,
+    estimate_arrival,
+    final_arrival,
+    kwh_text,
+    power_bills,
+)
+from revenue_integrity.streams.colocation.simulate.world import Mapping, World, build_world
+from revenue_integrity.streams.simulating import (
     CSV,
     GZIP,
     JSON,
@@ -25,26 +46,6 @@ from revenue_integrity.streams.colocation.simulate.batches import (
     text_table,
     write_truth,
 )
-from revenue_integrity.streams.colocation.simulate.billing import Cutoff, Erp, Line, bill, charges_due, close_of
-from revenue_integrity.streams.colocation.simulate.faults import (
-    BAD_ROW_COLUMNS,
-    EXTRACT_TRAVELS,
-    FAULT_COLUMNS,
-    LOOK_ALIKE_COLUMNS,
-    Planter,
-)
-from revenue_integrity.streams.colocation.simulate.metering import Meters, read_meters, write_readings
-from revenue_integrity.streams.colocation.simulate.plan import read_plan
-from revenue_integrity.streams.colocation.simulate.power import (
-    Bill,
-    Booking,
-    book_power,
-    estimate_arrival,
-    final_arrival,
-    kwh_text,
-    power_bills,
-)
-from revenue_integrity.streams.colocation.simulate.world import Mapping, World, build_world
 
 INVOICE_COLUMNS = (
     "document_id",
@@ -67,21 +68,6 @@ POWER_COST_COLUMNS = ("document_id", "line_no", "document_type", "site_id", "ser
 MAPPING_COLUMNS = ("erp_customer_code", "customer_id", "erp_contract_ref", "contract_id", "valid_from", "valid_to")
 
 
-@dataclass(frozen=True)
-class Summary:
-    """What a simulation wrote.
-
-    Attributes:
-        batches: batches in the landing zone.
-        rows: rows in them.
-        faults: faults planted; a fault may have several rows in the truth.
-    """
-
-    batches: int
-    rows: int
-    faults: int
-
-
 def simulate(
     landing: Path,
     truth: Path,
@@ -93,7 +79,8 @@ def simulate(
     faults: str,
     cutoff: Cutoff,
     currency: str = "USD",
-) -> Summary:
+    others: Collection[str] = (),
+) -> Simulated:
     """Write what the source systems would have sent for some months, and to ``truth`` what is wrong with it.
 
     Args:
@@ -106,6 +93,7 @@ def simulate(
         faults: ``default``, ``none``, or a TOML file of counts per kind (``plan``).
         cutoff: the close calendar: the last instant at which a posting of a service month is in time.
         currency: currency of all amounts.
+        others: tables of the TOML file that are for other streams.
 
     Raises:
         UsageError: the arguments or the TOML file cannot be understood.
@@ -115,7 +103,7 @@ def simulate(
             f"cannot simulate {contracts} contracts at {sites} sites with seed {seed}",
             "Use at least one contract and one site, and a seed that is not negative",
         )
-    plan = read_plan(faults, contracts)
+    plan = read_plan(faults, contracts, others)
     world = build_world(months, contracts, sites, seed)
     meters = read_meters(world, seed)
     due = charges_due(world, meters)
@@ -127,7 +115,7 @@ def simulate(
     planter.post_after_billing()
     planter.bookings = book_power(bills, erp.closes, planter.power_faults)
 
-    zone = Zone(landing)
+    zone = Zone(landing, STREAM)
     _write_master_data(world, zone)
     bad = write_readings(world, meters, planter.overrides, planter.bad_readings, plan.repeated_readings, zone, seed)
     for batch, file, row, reading in bad:
@@ -142,7 +130,7 @@ def simulate(
     write_truth(truth / "faults.csv", FAULT_COLUMNS, planter.truth())
     write_truth(truth / "look_alikes.csv", LOOK_ALIKE_COLUMNS, planter.look_alikes)
     write_truth(truth / "bad_rows.csv", BAD_ROW_COLUMNS, planter.bad_rows)
-    return Summary(zone.batches, zone.rows, planter.planted)
+    return Simulated(zone.batches, zone.rows, planter.planted)
 
 
 Row = dict[str, str | None]

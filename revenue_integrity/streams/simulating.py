@@ -1,11 +1,13 @@
-"""Files as the source systems would write them: the same rows give the same bytes.
+"""What every simulator needs: files as source systems would write them, the same bytes for the same rows, and rates of faults.
 
-Belongs here: text forms, file formats, putting one batch into the landing zone. Does not belong here: what is in it.
+Belongs here: text forms, file formats, putting one batch into the landing zone, the files of the truth, reading a file of rates.
+Does not belong here: what is in any of them (each stream's ``simulate``), the declaration of a simulator (``model.simulator``).
 """
 
 import gzip
 import io
 import json
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -17,8 +19,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
+from pydantic import ValidationError
 
-STREAM = "colocation"
+from revenue_integrity.errors import UsageError
 
 CSV, GZIP, PARQUET, JSON = "csv", "csv.gz", "parquet", "json"
 
@@ -57,7 +60,7 @@ def arrival_text(arrival: datetime) -> str:
     return arrival.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
-def batch_id(source: str, arrival: datetime, stream: str = STREAM) -> str:
+def batch_id(stream: str, source: str, arrival: datetime) -> str:
     """Return the id of the batch that a source delivers at an instant."""
     return f"{stream}/{source}/{arrival_text(arrival)}"
 
@@ -93,20 +96,20 @@ class Zone:
 
     Attributes:
         landing: its root.
+        stream: the stream that the sources belong to.
         batches: batches written.
         rows: rows written.
-        stream: the stream that the sources belong to.
     """
 
     landing: Path
+    stream: str
     batches: int = 0
     rows: int = 0
-    stream: str = STREAM
     _taken: set[str] = field(default_factory=set)
 
     def write(self, source: str, arrival: datetime, name: str, table: pa.Table, form: str = CSV) -> str:
         """Write one batch of one file, so that it appears at once, and return its id."""
-        found = batch_id(source, arrival, self.stream)
+        found = batch_id(self.stream, source, arrival)
         if found in self._taken:
             raise ValueError(f"batch {found} is written twice")
         self._taken.add(found)
@@ -134,3 +137,28 @@ def write_truth(file: Path, columns: Sequence[str], rows: Sequence[Mapping[str, 
     file.parent.mkdir(parents=True, exist_ok=True)
     frame = pd.DataFrame([[_text(row.get(name)) or "" for name in columns] for row in rows], columns=list(columns), dtype=str)
     frame.sort_values(list(columns)).to_csv(file, index=False, lineterminator="\n")
+
+
+def read_rates(faults: str) -> dict[str, Any]:
+    """Return what a TOML file of rates says, unjudged.
+
+    Raises:
+        UsageError: it is no readable TOML file.
+    """
+    try:
+        return tomllib.loads(Path(faults).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(
+            f"--faults {faults} cannot be read: {error.strerror}", "Use default, none, or the path of a TOML file"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"--faults {faults} is not UTF-8", "Save the file as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"--faults {faults} is not TOML: {error}", "Correct the file") from error
+
+
+def refused(faults: str, error: ValidationError) -> UsageError:
+    """Return the refusal of a file whose rates are not allowed."""
+    problem = error.errors()[0]
+    place = ".".join(str(part) for part in problem["loc"])
+    return UsageError(f"--faults {faults}: {place or 'kinds'}: {problem['msg']}", "Correct the file")
