@@ -27,6 +27,7 @@ from revenue_integrity.errors import RevenueIntegrityError
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Streams
 from revenue_integrity.operating.ui import ADDRESS, refuse_taken_port
+from revenue_integrity.orchestration.instance import carried_over
 from revenue_integrity.settings import PREFIX, Settings
 
 _PINNED = {"dagster": "1.13.27", "duckdb": "2.0.0", "pandas": "2.3.3"}
@@ -269,7 +270,8 @@ def _instance(settings: Settings) -> Finding:
         return Finding("Dagster instance", True, "not there yet", "It is made by the first run")
     default = f"Correct {file}, or delete it: the next command writes the default"
     try:
-        configured = yaml.safe_load(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        configured = yaml.safe_load(text)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         return Finding("Dagster instance", False, f"{file} cannot be read: {error}", default)
     if not isinstance(configured, dict):
@@ -285,6 +287,10 @@ def _instance(settings: Settings) -> Finding:
     if "postgres" in str(configured.get("storage", "")) and not _is_installed(_POSTGRES):
         step = f"Install {_POSTGRES} of the version that belongs to dagster {_PINNED['dagster']}"
         return Finding("Dagster instance", False, f"{file} names PostgreSQL, and {_POSTGRES} is not installed", step)
+    if carried_over(text) != text:
+        return Finding(
+            "Dagster instance", True, "configured by an earlier release", "The next command that opens it carries it over"
+        )
     return _opened(settings, file)
 
 

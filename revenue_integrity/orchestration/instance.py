@@ -4,6 +4,7 @@ Belongs here: where run history lives and how many things may run at once. Does 
 """
 
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,35 +30,42 @@ _CONFIGURATION = {
         "runs": {"max_concurrent_runs": 1},
         "pools": {"default_limit": 1, "granularity": "op"},
     },
-    "run_storage": {
-        "module": "revenue_integrity.orchestration.run_storage",
-        "class": "KeptEngineRunStorage",
-    },
     "event_log_storage": {
         "module": "revenue_integrity.orchestration.event_storage",
         "class": "KeptEngineEventLogStorage",
-    },
-    "compute_logs": {
-        "module": "revenue_integrity.orchestration.compute_logs",
-        "class": "ShowingComputeLogManager",
     },
     "run_monitoring": {"enabled": True, "free_slots_after_run_end_seconds": 60},
 }
 
 
+_GONE = re.compile(
+    r"^(?:run_storage|compute_logs):[ \t]*\n(?=(?:[ \t].*\n)*?[ \t]+module: revenue_integrity\.)(?:[ \t].*(?:\n|\Z))+",
+    re.MULTILINE,
+)
+"""Blocks of an earlier release that name parts of it which are no more; Dagster's own find what these kept where it stands."""
+
+
 def configure(settings: Settings) -> Path:
     """Write the instance's configuration into the home, if it is not there, and return the instance's directory.
 
-    An existing file is the operator's: it may name PostgreSQL as storage, and is left alone.
+    An existing file is the operator's: it may name PostgreSQL as storage, and is left alone but for what an earlier release wrote
+    into it of its own.
     """
     directory = settings.dagster_path
     directory.mkdir(parents=True, exist_ok=True)
     file = directory / "dagster.yaml"
-    if not file.exists():
+    present = file.read_text(encoding="utf-8") if file.exists() else None
+    wanted = yaml.safe_dump(_CONFIGURATION, sort_keys=False) if present is None else carried_over(present)
+    if wanted != present:
         temporary = directory / ".dagster.yaml.new"
-        temporary.write_text(yaml.safe_dump(_CONFIGURATION, sort_keys=False), encoding="utf-8")
+        temporary.write_text(wanted, encoding="utf-8")
         temporary.replace(file)
     return directory
+
+
+def carried_over(text: str) -> str:
+    """Return the text of a ``dagster.yaml`` without what only an earlier release understood; everything else as it stands."""
+    return _GONE.sub("", text)
 
 
 @contextmanager

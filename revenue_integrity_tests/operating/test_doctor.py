@@ -251,6 +251,17 @@ def test_a_wrong_dagster_yaml_is_found(
     assert found in only(examine(settings), "Dagster instance")["found"]
 
 
+def test_what_an_earlier_release_configured_is_no_trouble(settings: Settings, examine: Examine) -> None:
+    file = settings.dagster_path / "dagster.yaml"
+    text = file.read_text(encoding="utf-8")
+    earlier = "run_storage:\n  module: revenue_integrity.orchestration.run_storage\n  class: KeptEngineRunStorage\n"
+    file.write_text(f"{text}{earlier}", encoding="utf-8")
+    finding = examine(settings).loc["Dagster instance"]
+    assert finding["ok"]
+    assert finding["next_step"] == "The next command that opens it carries it over"
+    assert file.read_text(encoding="utf-8") == f"{text}{earlier}", "a doctor changes nothing"
+
+
 def test_a_dagster_yaml_that_is_no_yaml_is_found(settings: Settings, examine: Examine) -> None:
     file = settings.dagster_path / "dagster.yaml"
     file.write_text("concurrency: [", encoding="utf-8")

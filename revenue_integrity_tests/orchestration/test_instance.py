@@ -7,7 +7,6 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 import yaml
 from dagster import DagsterRunStatus
 from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.runs import SqliteRunStorage
 from dagster._core.test_utils import create_run_for_test
 from dagster._utils.concurrency import ConcurrencySlotStatus
@@ -24,12 +24,12 @@ from revenue_integrity.orchestration.event_storage import KeptEngineEventLogStor
 from revenue_integrity.orchestration.instance import (
     POOL,
     PROCESS_TAG,
+    carried_over,
     clear_abandoned,
     configure,
     open_instance,
     process_tag,
 )
-from revenue_integrity.orchestration.run_storage import KeptEngineRunStorage
 from revenue_integrity.settings import Settings
 from revenue_integrity_tests.orchestration.test_runner import run
 from revenue_integrity_tests.support import command_process, environment_of, home_settings
@@ -57,6 +57,61 @@ def test_an_operators_configuration_is_left_alone(tmp_path: Path) -> None:
     file.write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
     configure(settings)
     assert file.read_text(encoding="utf-8") == "telemetry:\n  enabled: false\n"
+
+
+EARLIER = """\
+telemetry:
+  enabled: false
+# of the operator
+concurrency:
+  runs:
+    max_concurrent_runs: 3
+  pools:
+    default_limit: 1
+    granularity: op
+run_storage:
+  module: revenue_integrity.orchestration.run_storage
+  class: KeptEngineRunStorage
+event_log_storage:
+  module: revenue_integrity.orchestration.event_storage
+  class: KeptEngineEventLogStorage
+compute_logs:
+  module: revenue_integrity.orchestration.compute_logs
+  class: ShowingComputeLogManager
+run_monitoring:
+  enabled: true
+"""
+"""As an earlier release wrote it, and somebody changed it since."""
+
+
+def test_what_an_earlier_release_configured_is_carried_over_and_the_rest_stands(tmp_path: Path) -> None:
+    settings = home_settings(tmp_path)
+    file = settings.dagster_path / "dagster.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(EARLIER, encoding="utf-8")
+    with open_instance(settings) as opened:
+        assert type(opened.run_storage) is SqliteRunStorage
+        assert type(opened.compute_log_manager) is LocalComputeLogManager
+        run = create_run_for_test(opened)
+    found = file.read_text(encoding="utf-8")
+    assert found == EARLIER[: EARLIER.index("run_storage")] + (
+        EARLIER[EARLIER.index("event_log_storage") : EARLIER.index("compute_logs:")] + EARLIER[EARLIER.index("run_monitoring") :]
+    )
+    with open_instance(settings) as opened:
+        assert [each.run_id for each in opened.get_runs()] == [run.run_id]
+    assert file.read_text(encoding="utf-8") == found
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        "run_storage:\n  module: dagster_postgres.run_storage\n  class: PostgresRunStorage\nrun_monitoring:\n  enabled: true\n",
+        "compute_logs:\n  module: dagster.core.storage.noop_compute_log_manager\n  class: NoOpComputeLogManager\n",
+        "tags:\n  compute_logs:\n    module: revenue_integrity.orchestration.compute_logs\n",
+    ],
+)
+def test_what_is_none_of_ours_is_not_carried_over(own: str) -> None:
+    assert carried_over(own) == own
 
 
 @pytest.mark.parametrize("status", [DagsterRunStatus.STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.NOT_STARTED])
@@ -111,7 +166,6 @@ def test_a_run_that_is_killed_is_cleared_and_done_again(golden_home: Settings) -
     code = """
 import os, signal
 from revenue_integrity.orchestration import runner, table_assets
-from revenue_integrity.orchestration.run_storage import KeptEngineRunStorage
 from revenue_integrity.streams.registry import load_settings
 from revenue_integrity.streams.registry import deployment_of
 def killed(*_):
@@ -135,21 +189,19 @@ runner.run(deployment_of(settings), settings.months, select='key:"colocation/cur
     assert os.environ["DAGSTER_HOME"] == str(golden_home.dagster_path)
 
 
-def test_runs_and_event_log_are_those_that_dagster_itself_reads(golden_home: Settings) -> None:
+def test_the_event_log_is_the_one_that_dagster_itself_reads(golden_home: Settings) -> None:
     with open_instance(golden_home) as opened:
         assert isinstance(opened.event_log_storage, KeptEngineEventLogStorage)
-        assert isinstance(opened.run_storage, KeptEngineRunStorage)
         records = opened.get_runs()
         runs = [run.run_id for run in records]
         kept = {run: [event.timestamp for event in opened.all_logs(run)] for run in runs}
         keys = opened.get_asset_keys()
     file = golden_home.dagster_path / "dagster.yaml"
     plain = yaml.safe_load(file.read_text(encoding="utf-8"))
-    del plain["event_log_storage"], plain["run_storage"]
+    del plain["event_log_storage"]
     file.write_text(yaml.safe_dump(plain), encoding="utf-8")
     with open_instance(golden_home) as opened:
         assert type(opened.event_log_storage) is SqliteEventLogStorage
-        assert type(opened.run_storage) is SqliteRunStorage
         assert opened.get_runs() == records
         assert {run: [event.timestamp for event in opened.all_logs(run)] for run in runs} == kept
         assert opened.get_asset_keys() == keys
@@ -187,27 +239,6 @@ def test_events_of_a_run_whose_log_was_removed_go_into_a_new_one(instance: dg.Da
     assert instance.all_logs(run.run_id) == []
     instance.report_engine_event("after", run)
     assert [event.message for event in instance.all_logs(run.run_id)] == ["after"]
-
-
-def test_runs_are_read_from_the_file_that_stands_there(instance: dg.DagsterInstance, tmp_path: Path) -> None:
-    before = create_run_for_test(instance)
-    assert isinstance(instance.run_storage, KeptEngineRunStorage)
-    file = instance.root_directory and Path(instance.root_directory, "history", "runs.db")
-    assert file
-    with closing(sqlite3.connect(file)) as live, closing(sqlite3.connect(tmp_path / "kept.db")) as copy:
-        live.backup(copy)
-    after = create_run_for_test(instance)
-    assert {run.run_id for run in instance.get_runs()} == {before.run_id, after.run_id}
-    for companion in ("-wal", "-shm"):
-        Path(f"{file}{companion}").unlink(missing_ok=True)
-    (tmp_path / "kept.db").replace(file)
-    assert [run.run_id for run in instance.get_runs()] == [before.run_id]
-
-
-def test_threads_read_and_write_runs_at_the_same_time(instance: dg.DagsterInstance) -> None:
-    with ThreadPoolExecutor(8) as threads:
-        made = list(threads.map(lambda _: create_run_for_test(instance).run_id, range(40)))
-    assert {run.run_id for run in instance.get_runs()} == set(made)
 
 
 def test_who_watches_the_file_of_a_run_sees_every_event(instance: dg.DagsterInstance) -> None:
