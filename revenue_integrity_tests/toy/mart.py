@@ -8,6 +8,7 @@ from datetime import date
 import pandas as pd
 
 from revenue_integrity.model.rule import Rule, same_month
+from revenue_integrity.model.stream import MonthFigure
 from revenue_integrity_tests.toy import schemas
 from revenue_integrity_tests.toy.settings import ToySettings
 
@@ -19,5 +20,8 @@ def toy_boats(month: date, settings: ToySettings, toy_rentals: pd.DataFrame) -> 
     )
     return boats.assign(month=pd.Timestamp(month).as_unit("us"))
 
+
+DUE = MonthFigure("toy_due_cents", "Due for boats", "toy_boats", ("due_cents",))
+"""The month in one number: for status, the index of packs and alerts."""
 
 RULES = (Rule(schemas.TOY_BOATS, toy_boats, (same_month("curated", "toy_rentals"),)),)

@@ -1,7 +1,7 @@
 """The toy stream, put together."""
 
 from revenue_integrity.close.landing_checks import landing_checks
-from revenue_integrity.model.stream import MonthFigure, Stream
+from revenue_integrity.model.stream import Stream
 from revenue_integrity_tests.toy import curated, mart, recon
 from revenue_integrity_tests.toy.checks import CHECKS, EXTRACTS
 from revenue_integrity_tests.toy.sources import SOURCES
@@ -15,6 +15,7 @@ TOY = Stream(
     signed=recon.SIGNED,
     extracts=EXTRACTS,
     reconciliations=recon.RECONCILIATIONS,
-    figures=(MonthFigure("toy_due_cents", "Due for boats", "toy_boats", ("due_cents",)),),
+    figures=(mart.DUE,),
+    report="revenue_integrity_tests.toy.report:REPORT",
 )
 """Boats that are rented out, and what the books hold of it."""
