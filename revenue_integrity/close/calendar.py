@@ -12,6 +12,9 @@ from revenue_integrity import months
 from revenue_integrity.days_off import days_off
 from revenue_integrity.settings import Settings
 
+CALENDAR_SETTINGS = ("cutoff_business_day", "close_timezone", "holidays", "holiday_calendar")
+"""The settings that a cutoff rests on."""
+
 
 def business_day(month: date, number: int, settings: Settings) -> date:
     """Return the n-th business day of a month (1 is the first); weekends and the set holidays are none."""

@@ -9,9 +9,10 @@ from typing import Literal
 
 import pandas as pd
 
-from revenue_integrity.close.calendar import cutoff
+from revenue_integrity import months
+from revenue_integrity.close.calendar import CALENDAR_SETTINGS, cutoff
 from revenue_integrity.model.check import SAMPLE_ROWS, Check, Control, Figure, Gate, Judgement, Reader
-from revenue_integrity.model.query import load_query
+from revenue_integrity.model.query import Sql
 from revenue_integrity.model.table import Table
 from revenue_integrity.settings import Settings
 
@@ -36,19 +37,19 @@ def sql_check(
     The package's ``sql/checks/<name>.sql`` returns one row: ``passed`` and the figures. ``sql/checks/<name>_rows.sql`` returns
     what is listed, worst first, if anything is. Both may use ``$month``, ``$month_end``, ``$cutoff`` and the named settings.
     """
+    verdict_of = Sql(package, f"checks/{name}")
+    offenders_of = None if lists == "nothing" else Sql(package, f"checks/{name}_rows")
 
     def judge(reader: Reader, month: date, values: Settings) -> Judgement:
-        from revenue_integrity import months
-
         parameters = {"month": month, "month_end": months.last_day(month), "cutoff": cutoff(month, values)}
         parameters |= {setting: getattr(values, setting) for setting in settings}
-        verdict = reader.rows(load_query(package, f"checks/{name}", **parameters))
+        verdict = reader.rows(verdict_of.query(**parameters))
         (row,) = verdict.astype(object).to_dict(orient="records")
         passed = bool(row.pop("passed"))
         offenders = None
-        if lists == "always" or (lists == "offenders" and not passed):
-            offenders = reader.rows(load_query(package, f"checks/{name}_rows", **parameters)).head(SAMPLE_ROWS)
+        if offenders_of is not None and (lists == "always" or not passed):
+            offenders = reader.rows(offenders_of.query(**parameters)).head(SAMPLE_ROWS)
         figures: dict[str, Figure] = {str(key): None if pd.isna(value) else value for key, value in row.items()}
         return Judgement(passed, figures, offenders, "" if passed else next_step)
 
-    return Check(name, table, gate, description, judge, control=control)
+    return Check(name, table, gate, description, judge, control=control, settings=(*CALENDAR_SETTINGS, *settings))

@@ -4,12 +4,13 @@ Belongs here: conservation of rows, quarantine, sources that never delivered. Do
 changed (the asset of the manifest refuses them itself).
 """
 
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 
 from revenue_integrity.landing.datasets import batches_table, quarantine_table
 from revenue_integrity.model.check import SAMPLE_ROWS, Check, Control, Figure, Gate, Judge, Judgement, Reader
-from revenue_integrity.model.query import load_query
+from revenue_integrity.model.query import Sql
 from revenue_integrity.model.source import Source
 from revenue_integrity.settings import Settings
 
@@ -48,6 +49,7 @@ def landing_checks(stream: str, sources: tuple[Source, ...]) -> tuple[Check, ...
             "Hardly any row of the month is quarantined.",
             _share(stream, "quarantine_warn_share"),
             control=Control("Bad rows go unrepaired.", "`quarantine`", "data operations"),
+            settings=("quarantine_warn_share",),
         ),
         Check(
             "quarantined_share_is_bearable",
@@ -56,30 +58,39 @@ def landing_checks(stream: str, sources: tuple[Source, ...]) -> tuple[Check, ...
             "Few enough rows of the month are quarantined for its figures to mean something.",
             _share(stream, "quarantine_publish_share"),
             control=Control("Figures rest on too little of the data.", "`quarantine`", "data operations"),
+            settings=("quarantine_publish_share",),
         ),
     )
 
 
 def _judge(name: str, next_step: str, given: dict[str, object]) -> Judge:
+    decide = _decision(name, next_step)
+
     def judge(reader: Reader, month: date, settings: Settings) -> Judgement:
-        return _decide(reader, name, next_step, {**given, "month": month})
+        return decide(reader, {**given, "month": month})
 
     return judge
 
 
 def _share(stream: str, setting: str) -> Judge:
     step = "Correct the rows listed in their source and land them again; what waits for a reference heals by itself."
+    decide = _decision("quarantined_share", step)
 
     def judge(reader: Reader, month: date, settings: Settings) -> Judgement:
         share: Decimal = getattr(settings, setting)
-        return _decide(reader, "quarantined_share", step, {"stream": stream, "month": month, "share": share})
+        return decide(reader, {"stream": stream, "month": month, "share": share})
 
     return judge
 
 
-def _decide(reader: Reader, name: str, next_step: str, given: dict[str, object]) -> Judgement:
-    (row,) = reader.rows(load_query(_PACKAGE, f"checks/{name}", **given)).astype(object).to_dict(orient="records")
-    offenders = reader.rows(load_query(_PACKAGE, f"checks/{name}_rows", **given)).head(SAMPLE_ROWS)
-    passed = bool(row.pop("passed"))
-    figures: dict[str, Figure] = {str(key): value for key, value in row.items()}
-    return Judgement(passed, figures, offenders, "" if passed else next_step)
+def _decision(name: str, next_step: str) -> Callable[[Reader, dict[str, object]], Judgement]:
+    verdict_of, offenders_of = Sql(_PACKAGE, f"checks/{name}"), Sql(_PACKAGE, f"checks/{name}_rows")
+
+    def decide(reader: Reader, given: dict[str, object]) -> Judgement:
+        (row,) = reader.rows(verdict_of.query(**given)).astype(object).to_dict(orient="records")
+        offenders = reader.rows(offenders_of.query(**given)).head(SAMPLE_ROWS)
+        passed = bool(row.pop("passed"))
+        figures: dict[str, Figure] = {str(key): value for key, value in row.items()}
+        return Judgement(passed, figures, offenders, "" if passed else next_step)
+
+    return decide

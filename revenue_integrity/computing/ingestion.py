@@ -5,17 +5,18 @@ Does not belong here: reading and judging batches (``landing``).
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from revenue_integrity import months
-from revenue_integrity.close.calendar import cutoff
+from revenue_integrity.close.calendar import CALENDAR_SETTINGS, cutoff
 from revenue_integrity.close.evidence import DELIVERIES, Delivery, delivered_slice, evidence, evidence_slice
 from revenue_integrity.computing.manifests import publish_manifest
+from revenue_integrity.computing.reached import reached
 from revenue_integrity.files import write_if_changed
 from revenue_integrity.landing import ingest as landing
 from revenue_integrity.landing.eventstore import store as events
@@ -23,6 +24,7 @@ from revenue_integrity.landing.report import IngestReport
 from revenue_integrity.landing.slices import touching_batches
 from revenue_integrity.landing.tables import built_by
 from revenue_integrity.landing.zone import FoundBatch, scan
+from revenue_integrity.model.signed import Extracts
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import catalog, database
@@ -105,9 +107,19 @@ def _look(batch: FoundBatch) -> str:
 
 
 def _built_by(stream: Stream, settings: Settings) -> str:
-    used = settings.values(*stream.refresh_settings)
+    used = settings.values(*stream.refresh_settings, *CALENDAR_SETTINGS)
     labels = [months.label(month) for month in settings.months]
-    return catalog.sha256_of([built_by(stream.sources, settings), labels, used])
+    return catalog.sha256_of([built_by(stream.sources, settings), labels, used, version_of_refresh(stream)])
+
+
+def version_of_refresh(stream: Stream) -> str:
+    """Return the version of what is worked out anew after batches were read: other slices by other code make months stale."""
+    return _version_of_refresh(stream.refresh, stream.extracts)
+
+
+@cache
+def _version_of_refresh(of_stream: Callable[..., None] | None, extracts: Extracts) -> str:
+    return reached(of_stream, extracts, _refresh_evidence).version
 
 
 def pending(settings: Settings, stream: Stream, as_of: datetime | None = None) -> list[str]:

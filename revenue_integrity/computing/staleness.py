@@ -11,11 +11,12 @@ from typing import Any
 
 from revenue_integrity import months
 from revenue_integrity.computing.ingestion import Manifest
-from revenue_integrity.computing.versions import version_of_rule
+from revenue_integrity.computing.versions import judged_tables, version_of_rule
 from revenue_integrity.model.rule import Reads, Rule
 from revenue_integrity.model.source import Source
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.settings import Settings
+from revenue_integrity.warehouse import publish
 from revenue_integrity.warehouse.catalog import ABSENT, Catalog, PartitionRecord, fingerprint, sha256_of
 
 
@@ -149,8 +150,17 @@ def stale_partitions(stream: Stream, wanted: Sequence[date], catalog: Catalog, s
             if recorded is None:
                 stale.append(StalePartition(rule.table.qualified, month, "never computed"))
             elif recorded.fingerprint != present:
-                stale.append(StalePartition(rule.table.qualified, month, _difference(recorded.inputs, inputs)))
+                stale.append(StalePartition(rule.table.qualified, month, _difference(rule, recorded, inputs)))
     return stale
+
+
+def unjudged_tables(stream: Stream, month: date, settings: Settings) -> frozenset[str]:
+    """Return the tables of a published month of which other checks judged than there are now, or with other settings.
+
+    They are judged again, and nothing is computed for it.
+    """
+    judged = publish.judged(settings, stream.name, month)
+    return frozenset(table for table, by in judged_tables(stream, settings).items() if judged.get(table) != by)
 
 
 def behind(stream: Stream, tables: Collection[str] | None) -> frozenset[str]:
@@ -178,9 +188,10 @@ def present_states(stream: Stream, month: date, catalog: Catalog, settings: Sett
     return {rule.table.qualified: present_fingerprint(rule, month, catalog, settings)[0] for rule in stream.rules_in_order()}
 
 
-def _difference(recorded: Mapping[str, str], present: Mapping[str, str]) -> str:
-    changed = sorted(name for name in recorded.keys() | present.keys() if recorded.get(name) != present.get(name))
+def _difference(rule: Rule, recorded: PartitionRecord, present: Mapping[str, str]) -> str:
+    known = recorded.inputs
+    changed = sorted(name for name in known.keys() | present.keys() if known.get(name) != present.get(name))
     if not changed:
-        return "code or settings changed"
+        return "code changed" if recorded.code_version != version_of_rule(rule) else "settings changed"
     shown = ", ".join(changed[:3])
     return f"{shown} and {len(changed) - 3} more changed" if len(changed) > 3 else f"{shown} changed"

@@ -1,19 +1,89 @@
-"""The version of a rule: a hash over what decides its result, so nobody has to count it up."""
+"""Versions of rules and checks: a hash over everything of ours that decides their results, so nobody has to count it up.
 
-import inspect
-from functools import cache
+Belongs here: what a rule and a check consist of, and what a sign-off attests of them. Does not belong here: what their code
+reaches (``computing.reached``), when something is stale (``computing.staleness``).
+"""
 
-from revenue_integrity.model.query import read_sql
+from collections.abc import Iterable
+from functools import cache, partial
+from typing import Any
+
+from revenue_integrity.computing.reached import Reached, reached
+from revenue_integrity.model.check import Check, Gate
+from revenue_integrity.model.query import Sql
 from revenue_integrity.model.rule import Rule
+from revenue_integrity.model.stream import Stream
+from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse.catalog import sha256_of
 
 
 @cache
+def reached_by_rule(rule: Rule) -> Reached:
+    """Return what a rule reaches: its functions, the SQL that it declares, its table, and which columns it reads.
+
+    Raises:
+        TypeError: no version can be told of something that it reaches.
+    """
+    package = _package_of(rule.function)
+    sql = tuple(Sql(package, path) for path in rule.sql)
+    reads = tuple((each.qualified, each.first_offset, each.last_offset, each.by_day, each.columns) for each in rule.reads)
+    return reached(rule.function, rule.queries, rule.stage, sql, rule.table, reads)
+
+
+def _package_of(function: Any) -> str:
+    while isinstance(function, partial):
+        function = function.func
+    return str(function.__module__).rpartition(".")[0]
+
+
+@cache
+def reached_by_check(check: Check) -> Reached:
+    """Return what a check reaches; its gate and its words are no part of what it finds.
+
+    Raises:
+        TypeError: no version can be told of something that it reaches.
+    """
+    return reached(check.judge)
+
+
 def version_of_rule(rule: Rule) -> str:
-    """Return the version of a rule: a hash over its module, its SQL and its table's declaration, so nobody has to count it up."""
-    module = inspect.getmodule(rule.function)
-    if module is None or module.__package__ is None:
-        raise TypeError(f"the rule of {rule.table.qualified} stands in no module")
-    declared = [(name, rule.table.sql_type(name), rule.table.schema.columns[name].nullable) for name in rule.table.columns]
-    texts = [read_sql(module.__package__, path) for path in rule.sql]
-    return sha256_of([inspect.getsource(module), texts, list(rule.table.key), declared])
+    """Return the version of a rule."""
+    return reached_by_rule(rule).version
+
+
+def version_of_check(check: Check) -> str:
+    """Return the version of a check."""
+    return reached_by_check(check).version
+
+
+def judged_by(check: Check, settings: Settings) -> str:
+    """Return the hash of everything but data that a check's verdict rests on: a verdict of another one is outdated."""
+    return sha256_of([version_of_check(check), settings.values(*check.settings)])
+
+
+def judged_tables(stream: Stream, settings: Settings) -> dict[str, str]:
+    """Return for each table of a stream that has checks a hash of what their verdicts rest on beside data."""
+    found: dict[str, list[list[str]]] = {}
+    for check in stream.checks:
+        found.setdefault(check.table.qualified, []).append([check.name, judged_by(check, settings)])
+    return {table: sha256_of(sorted(checks)) for table, checks in sorted(found.items())}
+
+
+def _attested(streams: Iterable[Stream]) -> list[Check]:
+    return [check for stream in streams for check in stream.checks if check.gate is not Gate.WARN]
+
+
+def settings_hash(streams: Iterable[Stream], settings: Settings) -> str:
+    """Return the hash of the settings that a sign-off of some streams rests on: those of their rules and of checks that gate."""
+    streams = list(streams)
+    of_rules = {name for stream in streams for rule in stream.rules for name in rule.settings}
+    of_checks = {name for check in _attested(streams) for name in check.settings}
+    return sha256_of(settings.values(*(of_rules | of_checks)))
+
+
+def code_version(streams: Iterable[Stream]) -> str:
+    """Return the hash of the code that a sign-off of some streams attests: their rules, and their checks that gate."""
+    streams = list(streams)
+    rules = {rule.table.qualified: version_of_rule(rule) for stream in streams for rule in stream.rules}
+    checks = [[*check.table.asset_key, check.name, check.gate.value, version_of_check(check)] for check in _attested(streams)]
+    return sha256_of({"rules": rules, "checks": sorted(checks)})

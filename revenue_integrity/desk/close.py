@@ -30,8 +30,8 @@ from revenue_integrity.close.restatement import COLUMNS, changes
 from revenue_integrity.close.sign_off import CheckFact, MonthFacts, Status
 from revenue_integrity.close.signed_content import content_hash
 from revenue_integrity.computing import ingestion
-from revenue_integrity.computing.staleness import due_months, stale_partitions, stale_sources
-from revenue_integrity.computing.versions import version_of_rule
+from revenue_integrity.computing.staleness import due_months, stale_partitions, stale_sources, unjudged_tables
+from revenue_integrity.computing.versions import code_version, settings_hash
 from revenue_integrity.desk.alerts import events, outbox
 from revenue_integrity.errors import IntegrityError, LedgerError, PublishError, Refusal
 from revenue_integrity.model.deployment import Deployment
@@ -91,8 +91,8 @@ class Desk:
             entries=mine,
             month_before_was_signed=None if is_first else self._was_signed(before),
             batches=self._batches(month),
-            settings_hash=settings_hash(self.deployment),
-            code_version=code_version(self.deployment),
+            settings_hash=settings_hash(self.deployment.streams, self.settings),
+            code_version=code_version(self.deployment.streams),
             explanation_updated=self._explanation_updated(month, mine),
             as_of=max((ingestion.latest_arrival(self.settings, stream) for stream in self._streams), default=""),
             of_several=self._of_several,
@@ -138,6 +138,10 @@ class Desk:
             ]
             if found:
                 return f"{found[0].table}: {found[0].reason}"
+            if publish.closed_hashes(self.settings, stream.name, month) and (
+                unjudged := unjudged_tables(stream, month, self.settings)
+            ):
+                return f"{min(unjudged)}: checks changed"
         return ""
 
     @cached_property
@@ -263,31 +267,19 @@ class Desk:
         return self._entries[-1].hash if self._entries else ""
 
 
-_SPECS: dict[tuple[tuple[str, ...], date, date | None], list[dg.AssetCheckSpec]] = {}
-"""Check specs of this process, by the streams and months on which alone they rest; making them takes longer than a decision."""
+_SPECS: dict[str, list[dg.AssetCheckSpec]] = {}
+"""Check specs of this process, by the streams and settings on which they rest; making them takes longer than a decision."""
 
 
 def _check_specs(deployment: Deployment) -> list[dg.AssetCheckSpec]:
     # The front door puts this module's sensor and job together with the rest, so it cannot be imported above.
     from revenue_integrity.orchestration.assembly import build_definitions
 
-    settings = deployment.settings
-    key = (deployment.streams.names, settings.first_month, settings.last_month)
+    key = sha256_of([deployment.streams.names, deployment.settings.model_dump(mode="json")])
     if key not in _SPECS:
         graph = build_definitions(deployment).resolve_asset_graph()
         _SPECS[key] = [graph.get_check_spec(each) for each in sorted(graph.asset_check_keys)]
     return _SPECS[key]
-
-
-def settings_hash(deployment: Deployment) -> str:
-    """Return the hash of the settings that any rule rests on."""
-    names = sorted({name for stream in deployment.streams for rule in stream.rules for name in rule.settings})
-    return sha256_of(deployment.settings.values(*names))
-
-
-def code_version(deployment: Deployment) -> str:
-    """Return the hash of all rules."""
-    return sha256_of({rule.table.qualified: version_of_rule(rule) for stream in deployment.streams for rule in stream.rules})
 
 
 @contextmanager

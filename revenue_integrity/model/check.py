@@ -146,6 +146,7 @@ class Check:
         judge: evaluates it on the written month.
         control: what it is for.
         title: what people call it; by default its name in words.
+        settings: names of the settings that its verdict rests on; while they and its code stay the same, the verdict stands.
     """
 
     name: str
@@ -156,6 +157,7 @@ class Check:
     _: KW_ONLY
     control: Control
     title: str = ""
+    settings: tuple[str, ...] = ()
 
     @property
     def heading(self) -> str:

@@ -1,10 +1,13 @@
 """SQL as a value: the text of one file and the parameters that it is run with.
 
-Belongs here: loading a query from the package. Does not belong here: running it (``warehouse.io_manager``).
+Belongs here: loading a query from the package, and keeping code to the SQL that its version knows. Does not belong here: running
+it (``computing``), what a version is (``computing.versions``).
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -16,6 +19,11 @@ if TYPE_CHECKING:
 _PARAMETER = re.compile(r"\$([a-z_][a-z0-9_]*)")
 _COMMENT = re.compile(r"--[^\n]*")
 _IN_TEMPLATES = ("{%", "{{", "{#")
+_TOKEN = re.compile(
+    r"""(?P<nothing>\s+|--[^\n]*|/\*.*?\*/)|'(?:[^']|'')*'|"(?:[^"]|"")*"|[^\W\d]\w*|\d+(?:\.\d+)?|.""", re.DOTALL
+)
+"""A token of SQL; comments and white space between tokens say nothing."""
+
 _SHARED_PACKAGE = "revenue_integrity.close"
 
 
@@ -52,13 +60,62 @@ class Template:
     names: tuple[tuple[str, Any], ...]
 
 
-@cache
+@dataclass(frozen=True)
+class Sql:
+    """SQL of a package: the file ``sql/<path>.sql``, or a template with what it is given.
+
+    Whoever holds one has it in his version (``computing.reached``): a rule declares its SQL, a check holds what it runs.
+    """
+
+    package: str
+    path: str | Template
+
+    @property
+    def text(self) -> str:
+        """The text, with the files that it includes put in."""
+        return _text(self.package, self.path)
+
+    @property
+    def normal_form(self) -> str:
+        """The text without comments, on which formatting has no part."""
+        return "\x1f".join(each[0] for each in _TOKEN.finditer(self.text) if each.lastgroup != "nothing")
+
+    def query(self, **parameters: Any) -> Query:
+        """Return the query with its parameters."""
+        return load_query(self.package, self.path, **parameters)
+
+
+_KNOWN: ContextVar[Set[Sql] | None] = ContextVar("known_sql", default=None)
+
+
+@contextmanager
+def only_known(known: Set[Sql]) -> Iterator[None]:
+    """Let only some SQL be loaded: a rule that ran other SQL would stay as it is when that changes."""
+    token = _KNOWN.set(known)
+    try:
+        yield
+    finally:
+        _KNOWN.reset(token)
+
+
 def read_sql(package: str, path: str | Template) -> str:
     """Return the text of ``sql/<path>.sql`` of a package, with the files that it includes put in, or of a template.
 
     What several queries share stands in ``.sql.j2`` files; an include is the only thing that a plain file uses templates for,
     beside the expressions that the included file asks its includer for. Values are parameters, never text.
+
+    Raises:
+        RuntimeError: the code that runs may not load this SQL, for its version does not know it.
     """
+    known = _KNOWN.get()
+    if known is not None and Sql(package, path) not in known:
+        told = path.path if isinstance(path, Template) else path
+        raise RuntimeError(f"the SQL {told} of {package} is run by code whose version does not know it: declare it (`sql=`)")
+    return _text(package, path)
+
+
+@cache
+def _text(package: str, path: str | Template) -> str:
     templates = _templates(package)
     if isinstance(path, Template):
         return templates.get_template(f"{path.path}.sql.j2").render(dict(path.names))

@@ -13,11 +13,16 @@ import dagster as dg
 import pandas as pd
 
 from revenue_integrity import output
+from revenue_integrity.computing.versions import judged_by
 from revenue_integrity.model.check import SCHEMA_HOLDS, Check, Figure, Gate, Judgement
 from revenue_integrity.model.table import Table
+from revenue_integrity.settings import Settings
 
 GATE_KEY = "gate"
 """Metadata key under which a check names its gate; the sign-off gate reads it from the definition, never from a run."""
+
+JUDGED_BY = "judged_by"
+"""Metadata key of the code and settings that a verdict rests on: of the definition what they are, of a result what they were."""
 
 LARGEST = "largest"
 """Metadata key of the offenders."""
@@ -43,8 +48,10 @@ _GATE_STOPS = {
 }
 
 
-def spec(table: Table, name: str, gate: Gate, description: str, partitions: dg.PartitionsDefinition) -> dg.AssetCheckSpec:
-    """Return the spec of a check of a table, per month."""
+def spec(
+    table: Table, name: str, gate: Gate, description: str, partitions: dg.PartitionsDefinition, judged: str = ""
+) -> dg.AssetCheckSpec:
+    """Return the spec of a check of a table, per month; ``judged`` is the hash of the code and settings that it rests on."""
     with warnings.catch_warnings():
         # Partitions on checks are a preview of the pinned Dagster; they were tried, and the pin is why that is enough.
         warnings.simplefilter("ignore", dg.PreviewWarning)
@@ -52,18 +59,32 @@ def spec(table: Table, name: str, gate: Gate, description: str, partitions: dg.P
             name,
             asset=dg.AssetKey(table.asset_key),
             description=f"{description} Gate: {gate.value} ({_GATE_STOPS[gate]}).",
-            metadata={GATE_KEY: gate.value},
+            metadata={GATE_KEY: gate.value, **({JUDGED_BY: judged} if judged else {})},
             partitions_def=partitions,
         )
 
 
-def check_specs(table: Table, checks: Sequence[Check], partitions: dg.PartitionsDefinition) -> list[dg.AssetCheckSpec]:
+def specs_of(checks: Sequence[Check], partitions: dg.PartitionsDefinition, settings: Settings) -> list[dg.AssetCheckSpec]:
+    """Return the specs of declared checks."""
+    return [spec(each.table, each.name, each.gate, each.description, partitions, judged_by(each, settings)) for each in checks]
+
+
+def check_specs(
+    table: Table, checks: Sequence[Check], partitions: dg.PartitionsDefinition, settings: Settings
+) -> list[dg.AssetCheckSpec]:
     """Return the specs of all checks that an asset evaluates itself: its schema check and its own."""
-    own = [spec(table, check.name, check.gate, check.description, partitions) for check in checks]
-    return [spec(table, SCHEMA_CHECK, Gate.WRITE, SCHEMA_HOLDS.description, partitions), *own]
+    return [
+        spec(table, SCHEMA_CHECK, Gate.WRITE, SCHEMA_HOLDS.description, partitions),
+        *specs_of(checks, partitions, settings),
+    ]
 
 
-def result(table: Table, name: str, gate: Gate, judgement: Judgement) -> dg.AssetCheckResult:
+def result_of(check: Check, judgement: Judgement, settings: Settings) -> dg.AssetCheckResult:
+    """Return what Dagster records of a declared check's judgement."""
+    return result(check.table, check.name, check.gate, judgement, judged_by(check, settings))
+
+
+def result(table: Table, name: str, gate: Gate, judgement: Judgement, judged: str = "") -> dg.AssetCheckResult:
     """Return what Dagster records of a judgement: figures that plot over months, offenders as a table, the next step."""
     return dg.AssetCheckResult(
         passed=judgement.passed,
@@ -71,7 +92,7 @@ def result(table: Table, name: str, gate: Gate, judgement: Judgement) -> dg.Asse
         check_name=name,
         severity=_SEVERITY[gate],
         description=judgement.next_step or None,
-        metadata=figures_metadata(judgement),
+        metadata=figures_metadata(judgement) | ({JUDGED_BY: judged} if judged else {}),
     )
 
 

@@ -14,7 +14,7 @@ from dagster._core.event_api import PartitionKeyFilter
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord, AssetCheckExecutionRecordStatus
 
 from revenue_integrity.model.check import Gate, State
-from revenue_integrity.orchestration.check_factory import EXACT, GATE_KEY, LARGEST
+from revenue_integrity.orchestration.check_factory import EXACT, GATE_KEY, JUDGED_BY, LARGEST
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class CheckRecord:
         asset_key: the table that it judges.
         name: its name.
         gate: what its failure stops.
-        state: passed or failed; missing (never evaluated), planned (started, no result) or outdated (of an older table).
+        state: passed or failed; missing (never evaluated), planned (started, no result) or outdated (of an older
+            table, or by older code or settings of the check).
         figures: the numbers that it reported, plain; one that is no whole number as exact text.
         next_step: what it said to do.
     """
@@ -93,11 +94,15 @@ def _record(spec: dg.AssetCheckSpec, found: AssetCheckExecutionRecord | None, ne
     if found.status is AssetCheckExecutionRecordStatus.PLANNED or event is None:
         return CheckRecord(spec.asset_key, spec.name, gate, "planned")
     evaluation = event.asset_check_evaluation_data
-    figures = {name: value.value for name, value in evaluation.metadata.items() if name not in (EXACT, LARGEST)}
+    figures = {name: value.value for name, value in evaluation.metadata.items() if name not in (EXACT, JUDGED_BY, LARGEST)}
     exact = evaluation.metadata.get(EXACT)
     if isinstance(exact, dg.JsonMetadataValue) and isinstance(exact.value, dict):
         figures |= exact.value
     next_step = evaluation.description or ""
+    judged = evaluation.metadata.get(JUDGED_BY)
+    if (judged.value if judged else None) != spec.metadata.get(JUDGED_BY):
+        step = "Run the month again: the check has changed since, or a setting that it rests on."
+        return CheckRecord(spec.asset_key, spec.name, gate, "outdated", figures, step)
     if not evaluation.passed:
         return CheckRecord(spec.asset_key, spec.name, gate, "failed", figures, next_step)
     target = evaluation.target_materialization_data

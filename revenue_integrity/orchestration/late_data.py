@@ -19,7 +19,15 @@ from dagster import DagsterRunStatus, RunsFilter
 
 from revenue_integrity import clock, logs, months
 from revenue_integrity.computing import ingestion
-from revenue_integrity.computing.staleness import due_months, new_batches, present_states, stale_partitions, stale_sources
+from revenue_integrity.computing.staleness import (
+    due_months,
+    new_batches,
+    present_states,
+    stale_partitions,
+    stale_sources,
+    unjudged_tables,
+)
+from revenue_integrity.computing.versions import judged_tables
 from revenue_integrity.desk.alerts import events, outbox
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Stream
@@ -103,7 +111,7 @@ class StaleMonth:
 
 
 def stale_months(settings: Settings, stream: Stream, wanted: Sequence[date]) -> list[StaleMonth]:
-    """Return the months whose inputs differ from what was computed, or whose publication is not what was computed."""
+    """Return the months with other inputs than were computed, another publication, or checks that have changed since."""
     known = read_catalog(settings)
     manifest = ingestion.read_manifest(settings, stream)
     reasons: dict[date, list[str]] = {}
@@ -112,10 +120,13 @@ def stale_months(settings: Settings, stream: Stream, wanted: Sequence[date]) -> 
     for month in wanted:
         if month not in reasons and not is_published(settings, stream, month, known):
             reasons[month] = ["not published as computed"]
+        elif month not in reasons and (tables := unjudged_tables(stream, month, settings)):
+            reasons[month] = [f"{min(tables)}: checks changed"]
     found = []
     for month in sorted(reasons):
         touching = [manifest.batches(source.name, month) for source in stream.sources]
-        state = sha256_of([reasons[month], present_states(stream, month, known, settings), touching])
+        judged = judged_tables(stream, settings)
+        state = sha256_of([reasons[month], present_states(stream, month, known, settings), touching, judged])
         found.append(StaleMonth(month, state, reasons[month][0], tuple(new_batches(stream, month, known, manifest))))
     return found
 

@@ -21,6 +21,7 @@ from revenue_integrity import logs, months
 from revenue_integrity.computing import ingestion
 from revenue_integrity.computing.manifests import publish_frame, publish_manifest
 from revenue_integrity.computing.publication_tables import checks_table, publication_table
+from revenue_integrity.computing.versions import judged_tables
 from revenue_integrity.landing.datasets import batches_table, quarantine_table
 from revenue_integrity.model.check import MONTH_MAY_BE_PUBLISHED, Gate, Judgement
 from revenue_integrity.model.query import listed_days
@@ -138,6 +139,7 @@ def publish_month(
             as_of=as_of,
             parts=parts,
             signed_slices=signed_slices,
+            judged=judged_tables(stream, settings),
         )
         left = [each for each in tables if each.name in parts and others(settings, each, month, parts[each.name])]
         if left or stream.after_publish:

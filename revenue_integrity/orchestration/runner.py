@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from itertools import groupby
 from typing import Any
@@ -18,7 +18,7 @@ import dagster as dg
 from revenue_integrity import logs, months, process
 from revenue_integrity.computing import ingestion
 from revenue_integrity.computing.publication_tables import publication_table
-from revenue_integrity.computing.staleness import behind, due_months, stale_partitions, stale_sources
+from revenue_integrity.computing.staleness import behind, due_months, stale_partitions, stale_sources, unjudged_tables
 from revenue_integrity.errors import UsageError
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Stream
@@ -74,10 +74,11 @@ def _counted(number: int, what: str) -> str:
 
 @dataclass(frozen=True)
 class _Stale:
-    """Why a month must be run, and which of its tables differ (``None``: all of it is run and judged again)."""
+    """Why a month must be run, which of its tables differ (``None``: all), and which are only judged again."""
 
     reason: str
     tables: frozenset[str] | None = None
+    unjudged: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -228,10 +229,16 @@ class _Runner:
             ]
             busy = busy_months(self._instance)
             for month in wanted:
-                if month in found or month in self._stopped:
+                unjudged = unjudged_tables(stream, month, self._settings)
+                if month in found:
+                    found[month] = replace(found[month], unjudged=unjudged)
+                    continue
+                if month in self._stopped:
                     continue
                 if not is_published(self._settings, stream, month, known):
                     found[month] = _Stale("not published as computed")
+                elif unjudged:
+                    found[month] = _Stale(f"{min(unjudged)}: checks changed", frozenset(), unjudged)
                 elif self._was_refused(stream, month):
                     found[month] = _Stale("its last publication was refused")
                 elif months.label(month) not in busy and is_interrupted(self._instance, specs, months.label(month)):
@@ -263,7 +270,7 @@ class _Runner:
                 judged = [(raw[0],)] if self._as_of else [(raw[0],), (published,)]
                 steps += [_Step(month, keys, each.reason) for keys in judged]
             else:
-                sound[month] = each.reason, behind(stream, each.tables)
+                sound[month] = each.reason, behind(stream, each.tables) | each.unjudged
         for wave in range(last + 1):
             tables = [rule.table for rule in stream.rules_in_order() if waves[rule.table.qualified] == wave]
             for month, (reason, names) in sound.items():

@@ -16,11 +16,11 @@ from revenue_integrity import months
 from revenue_integrity.computing import ingestion
 from revenue_integrity.computing.lineage import column_lineage
 from revenue_integrity.computing.staleness import present_fingerprint, raw_record, stale_days
-from revenue_integrity.computing.versions import version_of_rule
+from revenue_integrity.computing.versions import reached_by_check, reached_by_rule, version_of_rule
 from revenue_integrity.landing.datasets import batches_table, quarantine_table
 from revenue_integrity.model import check
 from revenue_integrity.model.check import Check, Gate, Judgement
-from revenue_integrity.model.query import Query
+from revenue_integrity.model.query import Query, only_known
 from revenue_integrity.model.rule import Reads, Rule
 from revenue_integrity.model.source import Source, raw_table
 from revenue_integrity.model.stream import Stream, checks_of
@@ -116,11 +116,7 @@ def landing_asset(
         check.BATCHES_UNCHANGED.description,
         partitions,
     )
-    declared = [
-        check_factory.spec(tables[key], each.name, each.gate, each.description, partitions)
-        for key in tables
-        for each in checks[key]
-    ]
+    declared = [each for key in tables for each in check_factory.specs_of(checks[key], partitions, settings)]
 
     @dg.multi_asset(
         name=f"{stream.name}_landing",
@@ -234,7 +230,9 @@ def judge(table: Table, checks: Sequence[Check], month: date, settings: Settings
         with database.connect(settings) as connection:
             reader = WarehouseReader(connection)
             for check in checks:
-                yield check_factory.result(table, check.name, check.gate, check.judge(reader, month, settings))
+                with only_known(reached_by_check(check).sql):
+                    judgement = check.judge(reader, month, settings)
+                yield check_factory.result_of(check, judgement, settings)
 
 
 def table_assets(
@@ -273,7 +271,7 @@ def _table_asset(
         deps=deps,
         code_version=version_of_rule(rule),
         io_manager_key=IO_MANAGER,
-        check_specs=check_factory.check_specs(table, checks, partitions),
+        check_specs=check_factory.check_specs(table, checks, partitions, settings),
     )
     def made(context: dg.AssetExecutionContext, **frames: pd.DataFrame) -> Iterator[Any]:
         month = month_of(context.partition_key)
@@ -283,10 +281,14 @@ def _table_asset(
         if recorded is not None and recorded.fingerprint == fingerprint:
             value: Any = Unchanged(recorded.rows, recorded.content_hash)
         else:
+            known_sql = reached_by_rule(rule).sql
             if rule.queries is not None:
+                with only_known(known_sql):
+                    queries = rule.queries(month, settings)
                 with database.connect(settings) as connection:
-                    frames = {name: rows_of_query(connection, query) for name, query in rule.queries(month, settings).items()}
-            rows = rule.function(month, settings, **frames)
+                    frames = {name: rows_of_query(connection, query) for name, query in queries.items()}
+            with only_known(known_sql):
+                rows = rule.function(month, settings, **frames)
             version, used = version_of_rule(rule), settings.values(*rule.settings)
             sliced = None
             if rule.stage is not None:

@@ -265,13 +265,14 @@ def close_month(
     as_of: str,
     parts: Mapping[str, Parts] | None = None,
     signed_slices: Mapping[str, Mapping[str, str]] | None = None,
+    judged: Mapping[str, str] | None = None,
     unfinished: bool = False,
 ) -> None:
     """Write the month's ``close.json``, last of all: from now on readers see the new month.
 
     ``signed`` holds, for each dataset that a sign-off attests, the digest of what is signed of it, and ``signed_slices`` those
-    of its slices where it is kept in slices; ``parts`` what stands of each dataset that is published in parts. What is still to
-    be done behind a month that readers see makes it ``unfinished``.
+    of its slices where it is kept in slices; ``parts`` what stands of each dataset that is published in parts, ``judged`` for
+    each table what its checks rested on. What is still to be done behind a month that readers see makes it ``unfinished``.
     """
     file = _close_file(settings, stream, month)
     content: dict[str, Any] = {"stream": stream, "month": months.label(month), "as_of": as_of}
@@ -281,13 +282,15 @@ def close_month(
         content["slices"] = {name: dict(sorted(each.slices.items())) for name, each in sorted(parts.items()) if each.slices}
     if signed_slices:
         content["signed_slices"] = {name: dict(sorted(each.items())) for name, each in sorted(signed_slices.items())}
+    if judged:
+        content["judged"] = dict(sorted(judged.items()))
     if unfinished:
         content["unfinished"] = True
     held = _read_json(file)
-    compared = ("datasets", "signed", "parts", "slices", "signed_slices", "unfinished")
-    if held and all(held.get(name) == content.get(name) for name in compared):
+    published = ("datasets", "signed", "parts", "slices", "signed_slices")
+    same = held and all(held.get(name) == content.get(name) for name in published)
+    if same and all(held.get(name) == content.get(name) for name in ("judged", "unfinished")):
         return
-    same = held and all(held.get(name) == content.get(name) for name in compared[:-1])
     content["published_at"] = held["published_at"] if same else timestamp()
     try:
         write_if_changed(file, json.dumps(content, indent=1) + "\n")
@@ -335,6 +338,11 @@ def signed_digests(settings: Settings, stream: str, month: date) -> dict[str, st
 def signed_slices(settings: Settings, stream: str, month: date) -> dict[str, dict[str, str]]:
     """Return the digest of what is signed of each slice, by dataset, for datasets that are kept in slices."""
     return dict(_read_json(_close_file(settings, stream, month)).get("signed_slices", {}))
+
+
+def judged(settings: Settings, stream: str, month: date) -> dict[str, str]:
+    """Return for each table of the published month what its checks rested on (``computing.versions.judged_tables``)."""
+    return dict(_read_json(_close_file(settings, stream, month)).get("judged", {}))
 
 
 def file_of(settings: Settings, dataset: str, month: date) -> Path:

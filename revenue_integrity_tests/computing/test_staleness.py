@@ -77,7 +77,7 @@ def test_a_month_is_stale_until_it_was_made_from_what_there_is() -> None:
     # A setting that the rule rests on, and one that it does not.
     assert [
         reason for _, reason in stale(made, Catalog(inputs | own, {}), SETTINGS.model_copy(update={"lookback_days": 30}))
-    ] == ["code or settings changed"] * 2
+    ] == ["settings changed"] * 2
     assert stale(made, Catalog(inputs | own, {}), SETTINGS.model_copy(update={"accrual_months": 9})) == []
 
 

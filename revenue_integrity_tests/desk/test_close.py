@@ -186,10 +186,11 @@ def test_neither_clock_nor_time_zone_of_the_machine_moves_a_cutoff(ready_home: S
         "from datetime import date; from revenue_integrity.streams.registry import load_settings\n"
         "from revenue_integrity.streams.registry import deployment_of\n"
         "from revenue_integrity.close.calendar import cutoff\n"
+        "from revenue_integrity.computing.versions import settings_hash\n"
         "from revenue_integrity.desk import close\n"
-        "settings = load_settings()\n"
-        "print(cutoff(date(2025, 2, 1), settings).isoformat(), close.settings_hash(deployment_of(settings)),"
-        " *close.close_status(deployment_of(settings), settings.months)['status'])"
+        "settings = load_settings(); deployment = deployment_of(settings)\n"
+        "print(cutoff(date(2025, 2, 1), settings).isoformat(), settings_hash(deployment.streams, settings),"
+        " *close.close_status(deployment, settings.months)['status'])"
     )
     told = set()
     for zone in ("UTC", "Pacific/Kiritimati", "America/New_York"):

@@ -1,16 +1,14 @@
-"""What is on record of partitions: fingerprints, the copies beside the warehouse, versions of rules."""
+"""What is on record of partitions: fingerprints, and the copies beside the warehouse."""
 
 import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
-import pytest
 
 from revenue_integrity import clock, files
-from revenue_integrity.computing import versions
 from revenue_integrity.warehouse import catalog
-from revenue_integrity_tests.support import APRIL, MARCH, SAMPLE, SHIPPED, home_settings
+from revenue_integrity_tests.support import APRIL, MARCH, SAMPLE, home_settings
 
 
 def record(connection: duckdb.DuckDBPyConnection, **changes: object) -> None:
@@ -109,17 +107,3 @@ def test_the_same_text_is_not_written_again(tmp_path: Path) -> None:
     assert files.write_if_changed(file, "two")
     assert file.read_text(encoding="utf-8") == "two"
     assert [each.name for each in file.parent.iterdir()] == ["x.json"]
-
-
-def test_every_rule_has_a_version_of_its_own() -> None:
-    rules = [rule for stream in SHIPPED.streams for rule in stream.rules]
-    versions = {rule.table.qualified: versions.version_of_rule(rule) for rule in rules}
-    assert len(set(versions.values())) == len(rules)
-
-
-def test_a_version_sees_the_text_of_its_query(monkeypatch: pytest.MonkeyPatch) -> None:
-    rule = next(rule for stream in SHIPPED.streams for rule in stream.rules if rule.sql)
-    unbuffered = versions.version_of_rule.__wrapped__
-    before = unbuffered(rule)
-    monkeypatch.setattr(catalog, "read_sql", lambda _package, _path: "select 1")
-    assert unbuffered(rule) != before

@@ -7,6 +7,7 @@ Belongs here: what must be true of its tables and of the deliveries that they re
 
 from functools import partial
 
+from revenue_integrity.close.calendar import CALENDAR_SETTINGS
 from revenue_integrity.close.evidence import extracts_cover_cutoff, no_batch_is_rejected
 from revenue_integrity.close.judgement import sql_check
 from revenue_integrity.model.check import Check, Control, Gate
@@ -154,6 +155,7 @@ CHECKS: tuple[Check, ...] = (
         Gate.SIGN_OFF,
         "Invoices have been delivered at or after the cutoff, where they are delivered at all.",
         extracts_cover_cutoff(STREAM, EXTRACTS),
+        settings=CALENDAR_SETTINGS,
         control=Control("The month is signed before its invoices are in.", "`batches`: `arrival`", "data operations"),
     ),
     Check(
@@ -162,6 +164,7 @@ CHECKS: tuple[Check, ...] = (
         Gate.SIGN_OFF,
         "No batch between the month's first day and its cutoff is rejected or holds refused rows without a month.",
         no_batch_is_rejected(STREAM),
+        settings=CALENDAR_SETTINGS,
         control=Control(
             "Something delivered for the month was never read.", "`batches`: `status`; `quarantine`", "data operations"
         ),

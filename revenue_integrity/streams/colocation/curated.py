@@ -7,7 +7,7 @@ is owed or spent (``mart``).
 from datetime import date
 
 from revenue_integrity import months
-from revenue_integrity.close.calendar import cutoff
+from revenue_integrity.close.calendar import CALENDAR_SETTINGS, cutoff
 from revenue_integrity.model.query import Query, load_query
 from revenue_integrity.model.rule import Rule, raw, raw_before, same_month
 from revenue_integrity.settings import Settings
@@ -126,7 +126,7 @@ RULES = (
         schemas.INVOICE_LINES,
         invoice_lines,
         (raw("erp_invoices"), raw("erp_mapping"), raw("contract_versions")),
-        ("cutoff_business_day", "close_timezone", "holidays", "holiday_calendar"),
+        CALENDAR_SETTINGS,
         ("curated/invoice_lines",),
     ),
 )

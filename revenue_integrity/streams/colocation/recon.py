@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from revenue_integrity import months
-from revenue_integrity.close.calendar import cutoff
+from revenue_integrity.close.calendar import CALENDAR_SETTINGS, cutoff
 from revenue_integrity.close.causes import FAMILY_OF, LATE_POSTING, Claim, Explained, Variance, evidence_json, explain, money
 from revenue_integrity.close.evidence import evidence_slice
 from revenue_integrity.close.reconcile import (
@@ -159,8 +159,6 @@ BRIDGE = bridge_table("colocation", lines="ERP lines")
 
 assert RECONCILIATIONS.causes is not None
 CAUSES = RECONCILIATIONS.causes
-
-_CALENDAR_SETTINGS = ("cutoff_business_day", "close_timezone", "holidays", "holiday_calendar")
 
 
 def _parameters(month: date, settings: ColocationSettings) -> dict[str, Any]:
@@ -473,14 +471,14 @@ RULES = (
         RECONCILIATIONS.results,
         recon_results,
         _RESULT_READS,
-        (*result_settings(RECONCILIATIONS), "accrual_months", *_CALENDAR_SETTINGS, *METER_SETTINGS),
+        (*result_settings(RECONCILIATIONS), "accrual_months", *CALENDAR_SETTINGS, *METER_SETTINGS),
         (results_text(RECONCILIATIONS),),
     ),
     Rule(
         BRIDGE,
         close_bridge,
         (raw("erp_invoices"), raw("earlier_months_postings")),
-        _CALENDAR_SETTINGS,
+        CALENDAR_SETTINGS,
         ("recon/close_bridge",),
     ),
     Rule(
@@ -502,7 +500,7 @@ RULES = (
             raw("erp_invoices"),
             raw("corrected_documents"),
         ),
-        (*_CALENDAR_SETTINGS, *METER_SETTINGS),
+        (*CALENDAR_SETTINGS, *METER_SETTINGS),
         tuple(f"recon/causes_{name}" for name in CAUSE_QUERIES),
         cause_queries,
     ),

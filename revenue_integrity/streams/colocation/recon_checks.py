@@ -6,6 +6,7 @@ how variances are explained (``causes``), who may sign (``close.sign_off``).
 
 from functools import partial
 
+from revenue_integrity.close.calendar import CALENDAR_SETTINGS
 from revenue_integrity.close.evidence import extracts_cover_cutoff, no_batch_is_rejected
 from revenue_integrity.close.judgement import sql_check
 from revenue_integrity.model.check import Check, Control, Gate
@@ -118,6 +119,7 @@ RECON_CHECKS: tuple[Check, ...] = (
         Gate.SIGN_OFF,
         "Every ERP source has delivered a batch at or after the cutoff.",
         extracts_cover_cutoff("colocation", EXTRACTS),
+        settings=CALENDAR_SETTINGS,
         control=Control("The month is signed on an extract that ends too early.", "`batches`: `arrival`", "data operations"),
     ),
     _check(
@@ -134,6 +136,7 @@ RECON_CHECKS: tuple[Check, ...] = (
         Gate.SIGN_OFF,
         "No batch between the month's first day and its cutoff is rejected or holds refused rows without a month.",
         no_batch_is_rejected("colocation"),
+        settings=CALENDAR_SETTINGS,
         control=Control(
             "Something delivered for the month was never read.", "`batches`: `status`; `quarantine`", "data operations"
         ),
