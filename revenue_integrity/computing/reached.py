@@ -165,7 +165,7 @@ def _definition(module: Module, name: str, attributes: list[str]) -> str:
     """Return the part that a name and what is asked of it lead to: of a record of values, only what is asked for."""
     path = [name]
     if not any(hasattr(node, "name") for node in module.definitions[name]):
-        value = getattr(import_module(module.name), name, None)
+        value: Any = getattr(import_module(module.name), name, None)
         for attribute in attributes:
             if not _is_record(value) or isinstance(value, Table) or attribute not in {each.name for each in fields(value)}:
                 break

@@ -88,7 +88,7 @@ def _source(name: str) -> str:
     if spec is None or not spec.has_location or spec.origin is None:
         raise TypeError(f"module {name} has no source, so no version can be told of what uses it")
     # Whatever loaded the module, its source stands here.
-    return SourceFileLoader(name, spec.origin).get_source(name)
+    return str(SourceFileLoader(name, spec.origin).get_source(name))
 
 
 def _absolute(imported: Imported, importer: str) -> Imported:

@@ -25,7 +25,7 @@ class Copy:
 
     def __init__(self, place: Path) -> None:
         self.place = place
-        shutil.copytree(PACKAGE, place / PACKAGE.name, ignore=shutil.ignore_patterns("simulate"))
+        shutil.copytree(PACKAGE, place / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
         self._process = subprocess.Popen(
             [sys.executable, __file__, str(place)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=place
         )
