@@ -71,11 +71,10 @@ def _say() -> dict[str, Any]:
     """Return what tables and verdicts rest on, what is worked out after reading, and what is attested."""
     from revenue_integrity.computing.ingestion import version_of_refresh
     from revenue_integrity.computing.versions import code_version, judged_by, settings_hash, version_of_rule
-    from revenue_integrity.settings import Settings
-    from revenue_integrity.streams.registry import deployment_of
+    from revenue_integrity.streams.registry import deployment_of, settings_model
     from revenue_integrity.warehouse.catalog import fingerprint
 
-    settings = Settings(home=Path("/nowhere"))
+    settings = settings_model()(home=Path("/nowhere"))
     streams = list(deployment_of(settings).streams)
     return {
         "rules": {

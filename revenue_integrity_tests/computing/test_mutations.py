@@ -15,8 +15,8 @@ from revenue_integrity_tests.computing.copies import Copy
 
 COLOCATION, CLOUD = "streams/colocation", "streams/cloud"
 
-RECON = {"recon.recon_results", "recon.recon_causes", "recon.recon_summary", "close.close_bridge"}
-"""Tables of reconciliation of colocation: all queries get the cutoff."""
+RECON = {"recon.recon_results", "recon.recon_causes", "close.close_bridge"}
+"""Tables of reconciliation of colocation whose queries get the cutoff."""
 
 EXACT = {
     "mart.contract_month", "mart.site_month", "mart.mrr_summary", "mart.customer_month", "mart.margin_bridge",

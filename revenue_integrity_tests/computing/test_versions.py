@@ -60,7 +60,7 @@ def test_sql_that_a_version_does_not_know_is_not_loaded() -> None:
 
 def test_a_verdict_rests_on_the_settings_of_its_check_and_a_table_on_all_of_its_checks() -> None:
     (check,) = [check for check in CHECKS if check.name == "unmapped_lines_are_within_materiality"]
-    settings = Settings(home=Path("/nowhere"))
+    settings = SHIPPED.settings
     other, foreign = (settings.model_copy(update={name: 7}) for name in ("materiality_cents", "late_after_days"))
     assert judged_by(check, settings) != judged_by(check, other)
     assert judged_by(check, settings) == judged_by(check, foreign)
@@ -82,7 +82,7 @@ def altered(settings: Settings) -> Iterator[tuple[str, Settings]]:
 
 
 def test_no_setting_but_those_that_a_rule_declares_changes_its_queries() -> None:
-    settings, month = Settings(home=Path("/nowhere")), date(2025, 4, 1)
+    settings, month = SHIPPED.settings, date(2025, 4, 1)
 
     def asked(rule: Rule, given: Settings) -> list[tuple[str, dict[str, Any]]]:
         made = rule.queries(month, given).values() if rule.queries else [rule.function(month, given)]
@@ -94,16 +94,21 @@ def test_no_setting_but_those_that_a_rule_declares_changes_its_queries() -> None
         assert moved <= set(rule.settings), rule.table.qualified
 
 
-class Watched(Settings):
-    """Settings that remember which of them were looked at."""
-
-    def __getattribute__(self, name: str) -> Any:
-        if name in Settings.model_fields:
-            ASKED.add(name)
-        return super().__getattribute__(name)
-
-
 ASKED: set[str] = set()
+"""Settings that were looked at."""
+
+
+def watched(settings: Settings) -> Settings:
+    """Return the settings, remembering which of them are looked at."""
+    fields = type(settings).model_fields
+
+    class Watched(type(settings)):  # type: ignore[misc]  # its own class, whichever streams' settings it holds
+        def __getattribute__(self, name: str) -> Any:
+            if name in fields:
+                ASKED.add(name)
+            return super().__getattribute__(name)
+
+    return Watched(**settings.model_dump())
 
 
 class Reader:
@@ -120,7 +125,7 @@ class Reader:
 def test_rules_over_frames_and_checks_look_at_no_setting_but_those_that_they_declare(tmp_path: Path) -> None:
     settings = golden_settings(tmp_path, landing=GOLDEN_LANDING)
     (month,) = settings.months
-    watched = Watched(**settings.model_dump())
+    looked_at = watched(settings)
     colocation, tables = COLOCATION, {rule.table.qualified: rule.table for rule in COLOCATION.rules}
     with computed_case(settings) as connection:
         for rule in (rule for rule in colocation.rules if not rule.sql):
@@ -128,9 +133,9 @@ def test_rules_over_frames_and_checks_look_at_no_setting_but_those_that_they_dec
                 each.table: read_partitions(connection, tables[each.qualified], [month], each.columns) for each in rule.reads
             }
             ASKED.clear()
-            rule.function(month, watched, **frames)
+            rule.function(month, looked_at, **frames)
             assert set(ASKED) <= set(rule.settings), rule.table.qualified
         for check in colocation.checks:
             ASKED.clear()
-            check.judge(Reader(connection), month, watched)
+            check.judge(Reader(connection), month, looked_at)
             assert set(ASKED) <= set(check.settings), check.name

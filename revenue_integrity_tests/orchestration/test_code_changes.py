@@ -23,8 +23,7 @@ from datetime import datetime
 from revenue_integrity import clock
 from revenue_integrity.desk.close import close_status
 from revenue_integrity.orchestration import runner
-from revenue_integrity.settings import load_settings
-from revenue_integrity.streams.registry import deployment_of
+from revenue_integrity.streams.registry import deployment_of, load_settings
 
 home = deployment_of(load_settings())
 with clock.held_at(datetime.fromisoformat({NOW.isoformat()!r})):
