@@ -23,6 +23,7 @@ def run(
     demo_if_empty: Annotated[bool, typer.Option(help="Simulate source systems in a home without any batch.")] = False,
 ) -> None:
     """Materialize what is stale, in the Dagster instance of the home."""
+    from revenue_integrity.computing import past_world
     from revenue_integrity.desk import packs
     from revenue_integrity.operating import demo
     from revenue_integrity.orchestration import runner
@@ -31,7 +32,7 @@ def run(
     home = open_home()
     wanted = None if period is None else months_of(period, home.settings)
     if as_of is not None:
-        runner.run_as_of(home, instant_of(as_of), wanted, stream=stream, say=say)
+        past_world.compute(home, instant_of(as_of), wanted, only=stream, say=say)
         return
     if demo_if_empty:
         demo.prepare_home(home, simulators(), say=say)

@@ -7,9 +7,6 @@ version.
 
 import json
 from collections.abc import Mapping
-from typing import Any
-
-import dagster as dg
 
 from revenue_integrity.computing.versions import version_of_rule
 from revenue_integrity.files import write_if_changed
@@ -21,22 +18,17 @@ _SOURCES: dict[str, dict[str, list[list[str]]]] = {}
 """Lineage that this process has read, by the name of its file, which names the rule's version."""
 
 
-def column_lineage(rule: Rule, tables: Mapping[str, Table], settings: Settings) -> dict[str, Any]:
-    """Return the lineage of a rule's columns as materialization metadata; empty for rules that are no query."""
+def column_lineage(rule: Rule, tables: Mapping[str, Table], settings: Settings) -> dict[str, list[list[str]]]:
+    """Return for each column of a rule's table the (table, column) pairs that it rests on; nothing for other than queries."""
     if not rule.is_query:
         return {}
     file = settings.catalog_path / "lineage" / f"{rule.table.layer}.{rule.table.name}-{version_of_rule(rule)[:16]}.json"
     written = file.exists()
     if file.name not in _SOURCES:
         _SOURCES[file.name] = json.loads(file.read_text(encoding="utf-8")) if written else _read(rule, tables, settings)
-    sources = _SOURCES[file.name]
     if not written:
-        write_if_changed(file, json.dumps(sources, sort_keys=True) + "\n")
-    deps = {
-        column: [dg.TableColumnDep(dg.AssetKey(tables[table].asset_key), name) for table, name in found]
-        for column, found in sources.items()
-    }
-    return {"dagster/column_lineage": dg.TableColumnLineage(deps)} if deps else {}
+        write_if_changed(file, json.dumps(_SOURCES[file.name], sort_keys=True) + "\n")
+    return _SOURCES[file.name]
 
 
 def _read(rule: Rule, tables: Mapping[str, Table], settings: Settings) -> dict[str, list[list[str]]]:

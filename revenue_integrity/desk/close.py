@@ -30,6 +30,7 @@ from revenue_integrity.close.restatement import COLUMNS, changes
 from revenue_integrity.close.sign_off import CheckFact, MonthFacts, Status
 from revenue_integrity.close.signed_content import content_hash
 from revenue_integrity.computing import ingestion
+from revenue_integrity.computing.publication import is_published
 from revenue_integrity.computing.staleness import due_months, stale_partitions, stale_sources, unjudged_tables
 from revenue_integrity.computing.versions import code_version, settings_hash
 from revenue_integrity.desk.alerts import events, outbox
@@ -41,7 +42,6 @@ from revenue_integrity.model.table import Table
 from revenue_integrity.orchestration.check_results import Materialized, newest_materializations, results_of_month
 from revenue_integrity.orchestration.instance import open_instance
 from revenue_integrity.orchestration.late_data import busy_months
-from revenue_integrity.orchestration.publication import is_published
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import publish
 from revenue_integrity.warehouse.catalog import read_catalog, sha256_of
@@ -160,11 +160,9 @@ class Desk:
     def _checks(self, month: date) -> list[CheckFact]:
         newest = self._newest if month in self.settings.months else None
         return [
-            CheckFact(
-                each.name, each.asset_key.path[0], each.asset_key.path[-1], each.gate, each.state, each.figures, each.next_step
-            )
+            CheckFact(each.name, each.stream, each.table, each.gate, each.state, each.figures, each.next_step)
             for each in results_of_month(self.instance, self._specs, months.label(month), newest)
-            if each.asset_key.path[0] in {stream.name for stream in self._attested(month)}
+            if each.stream in {stream.name for stream in self._attested(month)}
         ]
 
     @cached_property

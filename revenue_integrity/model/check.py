@@ -10,7 +10,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import pandas as pd
 
@@ -52,6 +52,44 @@ class Judgement:
     figures: Mapping[str, Figure] = field(default_factory=dict)
     rows: pd.DataFrame | None = None
     next_step: str = ""
+
+
+@dataclass(frozen=True)
+class CheckRecord:
+    """The latest result of a check for a month, whatever keeps it on record.
+
+    Attributes:
+        stream, layer, table: the table that it judges.
+        name: its name.
+        gate: what its failure stops.
+        state: passed or failed; missing (never evaluated), planned (started, no result) or outdated (of an older
+            table, or by older code or settings of the check).
+        figures: the numbers that it reported, plain; one that is no whole number as exact text.
+        next_step: what it said to do.
+    """
+
+    stream: str
+    layer: str
+    table: str
+    name: str
+    gate: Gate
+    state: State
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    next_step: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether what must be true was found true, on what stands now."""
+        return self.state == "passed"
+
+    def judges(self, table: Table) -> bool:
+        """Whether it is of a table."""
+        return (self.stream, self.layer, self.table) == table.asset_key
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """The record as a manifest holds it."""
+        return {"check": self.name, "gate": self.gate.value, "state": self.state, "figures": dict(self.figures)}
 
 
 SAMPLE_ROWS = 20

@@ -5,7 +5,6 @@ location itself (``definitions``), which stands apart so that a command does not
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 import dagster as dg
@@ -29,11 +28,10 @@ def build_definitions(
     deployment: Deployment,
     *,
     only: str | None = None,
-    as_of: datetime | None = None,
     pool: str | None = POOL,
     resource_overrides: Mapping[str, Any] | None = None,
 ) -> dg.Definitions:
-    """Return all definitions over a home, or those of one stream; with ``as_of``, of a past world, which publishes nothing.
+    """Return all definitions over a home, or those of one stream.
 
     Steps that open the warehouse take their turn in ``pool``. A process that keeps the warehouse open over many steps passes
     ``None``: waiting for the pool, it would keep out the very step that holds the pool and waits for the warehouse.
@@ -53,22 +51,21 @@ def build_definitions(
     assets: list[dg.AssetsDefinition] = []
     for stream in chosen.streams:
         made = [
-            landing_asset(stream, settings, partitions, as_of, pool),
+            landing_asset(stream, settings, partitions, pool),
             *table_assets(stream, settings, partitions, tables, pool),
         ]
         checks = [spec for asset in made for spec in asset.check_specs]
-        if as_of is None:
-            made.append(publication_asset(stream, settings, partitions, checks, pool))
-            made.append(pack_asset(stream, deployment, partitions, pool))
+        made.append(publication_asset(stream, settings, partitions, checks, pool))
+        made.append(pack_asset(stream, deployment, partitions, pool))
         assets += made
-    pulls, schedules = ([], []) if as_of else pull_assets(deployment, only=only)
+    pulls, schedules = pull_assets(deployment, only=only)
     job = month_job(partitions)
     warehouse = ReportingIOManager(settings, {table.asset_key: table for table in tables.values()})
     return dg.Definitions(
         assets=[*assets, *pulls],
         jobs=[job, sign_off_job(deployment)],
         schedules=schedules,
-        sensors=[] if as_of else [late_data_sensor(deployment, job), alerts_sensor(deployment)],
+        sensors=[late_data_sensor(deployment, job), alerts_sensor(deployment)],
         resources={IO_MANAGER: warehouse, **(resource_overrides or {})},
         executor=dg.in_process_executor,
     )

@@ -6,48 +6,14 @@ that uses it, and a contract test holds it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
 
 import dagster as dg
 from dagster._core.event_api import PartitionKeyFilter
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord, AssetCheckExecutionRecordStatus
 
-from revenue_integrity.model.check import Gate, State
+from revenue_integrity.model.check import CheckRecord, Gate
 from revenue_integrity.orchestration.check_factory import EXACT, GATE_KEY, JUDGED_BY, LARGEST
-
-
-@dataclass(frozen=True)
-class CheckRecord:
-    """The latest result of a check for a month.
-
-    Attributes:
-        asset_key: the table that it judges.
-        name: its name.
-        gate: what its failure stops.
-        state: passed or failed; missing (never evaluated), planned (started, no result) or outdated (of an older
-            table, or by older code or settings of the check).
-        figures: the numbers that it reported, plain; one that is no whole number as exact text.
-        next_step: what it said to do.
-    """
-
-    asset_key: dg.AssetKey
-    name: str
-    gate: Gate
-    state: State
-    figures: Mapping[str, Any] = field(default_factory=dict)
-    next_step: str = ""
-
-    @property
-    def holds(self) -> bool:
-        """Whether what must be true was found true, on what stands now."""
-        return self.state == "passed"
-
-    @property
-    def plain(self) -> dict[str, Any]:
-        """The record as a manifest holds it."""
-        return {"check": self.name, "gate": self.gate.value, "state": self.state, "figures": dict(self.figures)}
-
 
 Materialized = Mapping[dg.AssetKey, Mapping[str, int]]
 """By asset and month, the event id of the latest materialization."""
@@ -87,26 +53,27 @@ def newest_materializations(instance: dg.DagsterInstance, keys: set[dg.AssetKey]
 
 
 def _record(spec: dg.AssetCheckSpec, found: AssetCheckExecutionRecord | None, newest: int | None) -> CheckRecord:
-    gate = Gate(spec.metadata[GATE_KEY])
+    stream, layer, table = spec.asset_key.path
+    record = partial(CheckRecord, stream, layer, table, spec.name, Gate(spec.metadata[GATE_KEY]))
     if found is None:
-        return CheckRecord(spec.asset_key, spec.name, gate, "missing")
+        return record("missing")
     event = found.event.dagster_event if found.event else None
     if found.status is AssetCheckExecutionRecordStatus.PLANNED or event is None:
-        return CheckRecord(spec.asset_key, spec.name, gate, "planned")
+        return record("planned")
     evaluation = event.asset_check_evaluation_data
     figures = {name: value.value for name, value in evaluation.metadata.items() if name not in (EXACT, JUDGED_BY, LARGEST)}
     exact = evaluation.metadata.get(EXACT)
     if isinstance(exact, dg.JsonMetadataValue) and isinstance(exact.value, dict):
         figures |= exact.value
-    next_step = evaluation.description or ""
     judged = evaluation.metadata.get(JUDGED_BY)
     if (judged.value if judged else None) != spec.metadata.get(JUDGED_BY):
         step = "Run the month again: the check has changed since, or a setting that it rests on."
-        return CheckRecord(spec.asset_key, spec.name, gate, "outdated", figures, step)
+        return record("outdated", figures, step)
     if not evaluation.passed:
-        return CheckRecord(spec.asset_key, spec.name, gate, "failed", figures, next_step)
+        return record("failed", figures, evaluation.description or "")
     target = evaluation.target_materialization_data
     # A pass that came before the write it was yielded with names the materialization before; the write check does.
-    if newest is not None and (target is None or target.storage_id != newest) and gate is not Gate.WRITE:
-        return CheckRecord(spec.asset_key, spec.name, gate, "outdated", figures, "Materialize the month again, checks included.")
-    return CheckRecord(spec.asset_key, spec.name, gate, "passed", figures)
+    is_of_older = newest is not None and (target is None or target.storage_id != newest)
+    if is_of_older and Gate(spec.metadata[GATE_KEY]) is not Gate.WRITE:
+        return record("outdated", figures, "Materialize the month again, checks included.")
+    return record("passed", figures, evaluation.description or "")

@@ -7,7 +7,6 @@ what replaces each of these is in ``storage`` and ``database``.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date
 from typing import Any, cast
 
@@ -17,42 +16,12 @@ import pandas as pd
 from dagster._core.storage.db_io_manager import DbIOManager, DbTypeHandler, TableSlice
 from dagster_duckdb.io_manager import DuckDbClient
 
+from revenue_integrity.computing.table_month import Computed, Unchanged, replace_month
 from revenue_integrity.errors import WarehouseError
-from revenue_integrity.model.query import Query
-from revenue_integrity.model.stage import Stage
 from revenue_integrity.model.table import Table
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import catalog, database
-from revenue_integrity.warehouse.engine import engine_of
-from revenue_integrity.warehouse.storage import Sliced, Written, read_partitions, write_partition
-
-
-@dataclass(frozen=True)
-class Computed:
-    """What an asset hands over: its month's rows, and what they were made from.
-
-    Attributes:
-        value: the rows, or the query that makes them.
-        fingerprint, code_version, settings, inputs: what goes on record (``catalog.PartitionRecord``).
-        sliced: which slices are written, for a table that is kept in slices.
-        stage: what the query reads, for a stage that an engine runs.
-    """
-
-    value: pd.DataFrame | Query
-    fingerprint: str
-    code_version: str
-    settings: Mapping[str, str]
-    inputs: Mapping[str, str]
-    sliced: Sliced | None = None
-    stage: Stage | None = None
-
-
-@dataclass(frozen=True)
-class Unchanged:
-    """What an asset hands over when its month was made from exactly what there is now: nothing is written."""
-
-    rows: int
-    content_hash: str
+from revenue_integrity.warehouse.storage import Written, read_partitions
 
 
 class WarehouseClient(DuckDbClient):
@@ -114,33 +83,6 @@ class PartitionHandler(DbTypeHandler[Any]):
         table = self._tables[tuple(context.asset_key.path)]
         partitions = [_first_day(key) for key in sorted(context.asset_partition_keys)]
         return read_partitions(connection, table, partitions, table_slice.columns or ())
-
-
-def replace_month(
-    connection: duckdb.DuckDBPyConnection, settings: Settings, table: Table, month: date, computed: Computed
-) -> Written:
-    """Write a month and its record in one transaction."""
-    value = computed.value
-    if computed.stage is not None and computed.sliced is not None and isinstance(value, Query):
-        inputs = computed.stage(connection, settings, computed.sliced.days)
-        value = engine_of(settings).run(connection, value.sql, inputs)
-    with database.transaction(connection):
-        written = write_partition(connection, table, month, value, computed.sliced)
-        catalog.record(
-            connection,
-            table,
-            month,
-            made_from=computed.fingerprint,
-            content_hash=written.content_hash,
-            rows=written.rows,
-            code_version=computed.code_version,
-            settings=computed.settings,
-            inputs=computed.inputs,
-            slices=written.slices,
-        )
-        if table.published_slices and computed.sliced is not None:
-            catalog.record_parts(connection, table, computed.sliced.days, written.parts)
-    return written
 
 
 def _first_day(key: str) -> date:

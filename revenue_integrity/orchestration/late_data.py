@@ -19,6 +19,7 @@ from dagster import DagsterRunStatus, RunsFilter
 
 from revenue_integrity import clock, logs, months
 from revenue_integrity.computing import ingestion
+from revenue_integrity.computing.publication import is_published
 from revenue_integrity.computing.staleness import (
     due_months,
     new_batches,
@@ -32,7 +33,6 @@ from revenue_integrity.desk.alerts import events, outbox
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.orchestration.jobs import MONTH_JOB
-from revenue_integrity.orchestration.publication import is_published
 from revenue_integrity.orchestration.table_assets import WHY_TAG
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse.catalog import read_catalog, sha256_of

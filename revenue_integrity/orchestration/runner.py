@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date
 from itertools import groupby
 from typing import Any
 
@@ -17,6 +17,7 @@ import dagster as dg
 
 from revenue_integrity import logs, months, process
 from revenue_integrity.computing import ingestion
+from revenue_integrity.computing.publication import is_published
 from revenue_integrity.computing.publication_tables import publication_table
 from revenue_integrity.computing.staleness import behind, due_months, stale_partitions, stale_sources, unjudged_tables
 from revenue_integrity.errors import UsageError
@@ -27,7 +28,7 @@ from revenue_integrity.orchestration.check_results import is_interrupted, result
 from revenue_integrity.orchestration.instance import PROCESS_TAG, open_instance, process_tag
 from revenue_integrity.orchestration.jobs import MONTH_JOB
 from revenue_integrity.orchestration.late_data import busy_months
-from revenue_integrity.orchestration.publication import PUBLISHED_CHECK, is_published
+from revenue_integrity.orchestration.publication import PUBLISHED_CHECK
 from revenue_integrity.orchestration.pulls import PULL_GROUP
 from revenue_integrity.orchestration.table_assets import ALL, SELECTED, WHY_TAG, asset_key
 from revenue_integrity.settings import Settings
@@ -121,30 +122,6 @@ def run(
         return runner.summary
 
 
-def run_as_of(
-    deployment: Deployment, as_of: datetime, wanted: Sequence[date] | None, *, stream: str | None, say: Say
-) -> Settings:
-    """Compute the world as it was visible at an instant into a warehouse of its own; publishes and signs nothing.
-
-    Returns the settings of that world, whose home is a folder below the home.
-    """
-    past = deployment.settings.past_world(as_of)
-    streams = deployment.streams if stream is None else deployment.streams.only(stream)
-    with dg.DagsterInstance.ephemeral() as instance:
-        runner = _Runner(
-            build_definitions(deployment.under(past), only=stream, as_of=as_of, pool=None), instance, past, say, as_of
-        )
-        for each in streams:
-            ingestion.ingest(past, each, as_of)
-        for each in ingestion.in_use(past, streams):
-            chosen = due_months(each, read_catalog(past), past) if wanted is None else wanted
-            runner.run_until_fresh(each, chosen, everything=False)
-    say(f"The world as of {as_of:%Y-%m-%dT%H:%M:%SZ} is computed; read it with `export DATASET --as-of {as_of:%Y%m%dT%H%M%SZ}`")
-    if runner.summary.failures:
-        say(runner.summary.sentence)
-    return past
-
-
 class _Runner:
     """Starts runs one after the other and remembers what came of them."""
 
@@ -154,7 +131,6 @@ class _Runner:
         instance: dg.DagsterInstance,
         settings: Settings,
         say: Say,
-        as_of: datetime | None = None,
     ) -> None:
         self.summary = RunSummary()
         self._job = definitions.resolve_job_def(MONTH_JOB)
@@ -162,7 +138,6 @@ class _Runner:
         self._instance = instance
         self._settings = settings
         self._say = say
-        self._as_of = as_of
         # What failed would fail again: it waits for the next command, unless there is another reason to run its month.
         self._stopped: dict[date, str] = {}
 
@@ -221,28 +196,27 @@ class _Runner:
             found[month] = _Stale(f"{tables[0].table}: {tables[0].reason}", frozenset(each.table for each in tables))
         # A changed batch fails again in every run until it is mended: silence would read as "nothing is wrong".
         found |= {month: _Stale("a batch has changed") for month in wanted if manifest.changed_in(month)}
-        if self._as_of is None:
-            specs = [
-                self._graph.get_check_spec(key)
-                for key in sorted(self._graph.asset_check_keys)
-                if key.asset_key.path[0] == stream.name
-            ]
-            busy = busy_months(self._instance)
-            for month in wanted:
-                unjudged = unjudged_tables(stream, month, self._settings)
-                if month in found:
-                    found[month] = replace(found[month], unjudged=unjudged)
-                    continue
-                if month in self._stopped:
-                    continue
-                if not is_published(self._settings, stream, month, known):
-                    found[month] = _Stale("not published as computed")
-                elif unjudged:
-                    found[month] = _Stale(f"{min(unjudged)}: checks changed", frozenset(), unjudged)
-                elif self._was_refused(stream, month):
-                    found[month] = _Stale("its last publication was refused")
-                elif months.label(month) not in busy and is_interrupted(self._instance, specs, months.label(month)):
-                    found[month] = _Stale("its last run was interrupted")
+        specs = [
+            self._graph.get_check_spec(key)
+            for key in sorted(self._graph.asset_check_keys)
+            if key.asset_key.path[0] == stream.name
+        ]
+        busy = busy_months(self._instance)
+        for month in wanted:
+            unjudged = unjudged_tables(stream, month, self._settings)
+            if month in found:
+                found[month] = replace(found[month], unjudged=unjudged)
+                continue
+            if month in self._stopped:
+                continue
+            if not is_published(self._settings, stream, month, known):
+                found[month] = _Stale("not published as computed")
+            elif unjudged:
+                found[month] = _Stale(f"{min(unjudged)}: checks changed", frozenset(), unjudged)
+            elif self._was_refused(stream, month):
+                found[month] = _Stale("its last publication was refused")
+            elif months.label(month) not in busy and is_interrupted(self._instance, specs, months.label(month)):
+                found[month] = _Stale("its last run was interrupted")
         return dict(sorted(found.items()))
 
     def _was_refused(self, stream: Stream, month: date) -> bool:
@@ -267,8 +241,7 @@ class _Runner:
         for month, each in stale.items():
             if manifest.changed_in(month):
                 # Nothing of a month with a changed batch is computed, in no wave: it is only judged, its old publication kept.
-                judged = [(raw[0],)] if self._as_of else [(raw[0],), (published,)]
-                steps += [_Step(month, keys, each.reason) for keys in judged]
+                steps += [_Step(month, keys, each.reason) for keys in ((raw[0],), (published,))]
             else:
                 sound[month] = each.reason, behind(stream, each.tables) | each.unjudged
         for wave in range(last + 1):
@@ -277,7 +250,7 @@ class _Runner:
                 keys = [asset_key(table) for table in tables if table.qualified in names]
                 if wave == 0 and any(name.startswith("raw.") for name in names):
                     keys = [*raw, *keys]
-                if wave == last and self._as_of is None:
+                if wave == last:
                     keys.append(published)
                 if keys:
                     steps.append(_Step(month, tuple(keys), reason))

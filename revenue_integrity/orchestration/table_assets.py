@@ -1,36 +1,31 @@
 """Dagster assets made from the declarations of a stream: one mechanism for every source and every table.
 
-Belongs here: what an asset does around its rule: compare fingerprints, compute or not, write, judge. Does not belong
-here: the rules and checks themselves, how a table is written (``warehouse.io_manager``), what is published.
+Belongs here: what Dagster shows and records of a month of a source or table. Does not belong here: what is done with it
+(``computing.landed_month``, ``computing.table_month``), the rules and checks themselves, what is published.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import dagster as dg
-import duckdb
 import pandas as pd
 
 from revenue_integrity import months
-from revenue_integrity.computing import ingestion
+from revenue_integrity.computing import ingestion, landed_month, table_month
 from revenue_integrity.computing.lineage import column_lineage
-from revenue_integrity.computing.staleness import present_fingerprint, raw_record, stale_days
-from revenue_integrity.computing.versions import reached_by_check, reached_by_rule, version_of_rule
+from revenue_integrity.computing.versions import version_of_rule
 from revenue_integrity.landing.datasets import batches_table, quarantine_table
 from revenue_integrity.model import check
 from revenue_integrity.model.check import Check, Gate, Judgement
-from revenue_integrity.model.query import Query, only_known
 from revenue_integrity.model.rule import Reads, Rule
-from revenue_integrity.model.source import Source, raw_table
+from revenue_integrity.model.source import raw_table
 from revenue_integrity.model.stream import Stream, checks_of
 from revenue_integrity.model.table import Table
 from revenue_integrity.orchestration import check_factory
-from revenue_integrity.orchestration.io_manager import Computed, Unchanged
 from revenue_integrity.orchestration.partitions import month_of, window
 from revenue_integrity.settings import Settings
-from revenue_integrity.warehouse import catalog, database
-from revenue_integrity.warehouse.storage import Sliced, rows_of_query
+from revenue_integrity.warehouse import catalog
 from revenue_integrity.warehouse.validation import SchemaViolation
 
 IO_MANAGER = "warehouse"
@@ -46,17 +41,6 @@ DELIBERATE = ("", ALL, SELECTED)
 
 BATCHES_UNCHANGED = check.BATCHES_UNCHANGED.name
 """Name of the check that no batch has changed since first sight."""
-
-
-class WarehouseReader:
-    """What a check sees of the warehouse: query results, exact."""
-
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        self._connection = connection
-
-    def rows(self, query: Query) -> pd.DataFrame:
-        """Run a query and return its rows."""
-        return rows_of_query(self._connection, query)
 
 
 def asset_key(table: Table) -> dg.AssetKey:
@@ -99,7 +83,7 @@ def _described(table: Table, kinds: set[str]) -> dict[str, Any]:
 
 
 def landing_asset(
-    stream: Stream, settings: Settings, partitions: dg.PartitionsDefinition, as_of: datetime | None, pool: str | None
+    stream: Stream, settings: Settings, partitions: dg.PartitionsDefinition, pool: str | None
 ) -> dg.AssetsDefinition:
     """Return the assets of a stream's landing: its manifest, its quarantine, and one per source.
 
@@ -132,49 +116,30 @@ def landing_asset(
     def landing(context: dg.AssetExecutionContext) -> Iterator[Any]:
         month = month_of(context.partition_key)
         selected, asked = context.selected_asset_keys, context.selected_asset_check_keys
-        report = ingestion.ingest(settings, stream, as_of)
+        report = ingestion.ingest(settings, stream)
         if context.run.tags.get(WHY_TAG, "") in DELIBERATE:
             ingestion.admit(settings, stream, month)
         known = ingestion.read_manifest(settings, stream)
         if unchanged.key in asked:
-            yield from _changed_batches(manifest, known, months.label(month))
-        with database.connect(settings) as connection:
-            recorded = _record_sources(connection, settings, month, [sources[key] for key in sources if key in selected], known)
-            refused_rows = _refused_rows(connection, stream, month)
-            catalog.refresh(connection, settings, month)
+            verdict = landed_month.batches_unchanged(known, month)
+            yield check_factory.result(manifest, BATCHES_UNCHANGED, Gate.WRITE, verdict)
+            if not verdict.passed:
+                raise dg.Failure(landed_month.told_of_changed(known, month), allow_retries=False)
+        wanted = [sources[key] for key in sources if key in selected]
+        found = landed_month.record(settings, stream, month, wanted, known)
         if asset_key(manifest) in selected:
             yield _manifest_result(manifest, known, months.label(month), len(report.loaded) if report else 0)
         if asset_key(refused) in selected:
-            yield dg.MaterializeResult(asset_key(refused), metadata={"dagster/partition_row_count": refused_rows})
+            yield dg.MaterializeResult(asset_key(refused), metadata={"dagster/partition_row_count": found.refused})
         for key, source in sources.items():
             if key in selected:
-                rows, content_hash = recorded[source.name]
-                metadata: dict[str, Any] = {"dagster/partition_row_count": rows, "content_hash": content_hash}
-                yield dg.MaterializeResult(key, metadata=metadata, data_version=dg.DataVersion(content_hash))
-        for key, table in tables.items():
-            yield from judge(table, [each for each in checks[key] if dg.AssetCheckKey(key, each.name) in asked], month, settings)
+                each = found.sources[source.name]
+                metadata: dict[str, Any] = {"dagster/partition_row_count": each.rows, "content_hash": each.content_hash}
+                yield dg.MaterializeResult(key, metadata=metadata, data_version=dg.DataVersion(each.content_hash))
+        for key in tables:
+            yield from judge([each for each in checks[key] if dg.AssetCheckKey(key, each.name) in asked], month, settings)
 
     return landing
-
-
-def _changed_batches(manifest: Table, known: ingestion.Manifest, label: str) -> Iterator[dg.AssetCheckResult]:
-    """Judge whether batches of the month have changed since first sight; if so, nothing of the month is recomputed."""
-    changed = {batch: facts for batch, facts in known.changed.items() if label in facts["months"]}
-    told = pd.DataFrame(
-        [{"batch_id": batch, "recorded": facts["recorded"], "found": facts["found"]} for batch, facts in changed.items()]
-    )
-    step = "Put the original files back, or land what changed as a new batch: a batch never changes once it is visible."
-    verdict = Judgement(not changed, {"changed_batches": len(changed)}, told if changed else None, step if changed else "")
-    yield check_factory.result(manifest, BATCHES_UNCHANGED, Gate.WRITE, verdict)
-    if changed:
-        raise dg.Failure(
-            "; ".join(
-                f"batch {batch} has changed: digest {facts['recorded']} was recorded at first sight, {facts['found']} is found"
-                for batch, facts in changed.items()
-            )
-            + f"; {label} is not recomputed. {step}",
-            allow_retries=False,
-        )
 
 
 def _manifest_result(manifest: Table, known: ingestion.Manifest, label: str, read_now: int) -> dg.MaterializeResult[Any]:
@@ -184,55 +149,10 @@ def _manifest_result(manifest: Table, known: ingestion.Manifest, label: str, rea
     return dg.MaterializeResult(asset_key(manifest), metadata=metadata, data_version=version)
 
 
-def _refused_rows(connection: duckdb.DuckDBPyConnection, stream: Stream, month: date) -> int:
-    counting = "select count(*) as rows from meta.quarantine where stream = $stream and month = $month"
-    ((rows,),) = connection.execute(counting, {"stream": stream.name, "month": month}).fetchall()
-    return int(rows)
-
-
-def _record_sources(
-    connection: duckdb.DuckDBPyConnection,
-    settings: Settings,
-    month: date,
-    sources: Sequence[Source],
-    manifest: ingestion.Manifest,
-) -> dict[str, tuple[int, str]]:
-    """Put the month of some sources on record, in one transaction; return rows and hash of each."""
-    known = catalog.read_catalog(settings)
-    recorded: dict[str, tuple[int, str]] = {}
-    connection.begin()
-    for source in sources:
-        present = raw_record(source, month, known, manifest)
-        rows = _rows_of_source(connection, source, month)
-        catalog.record(connection, raw_table(source), month, rows=rows, **present)
-        recorded[source.name] = (rows, present["content_hash"])
-    connection.commit()
-    return recorded
-
-
-def _rows_of_source(connection: duckdb.DuckDBPyConnection, source: Source, month: date) -> int:
-    if source.is_kept_in_files:
-        counting = (
-            "select coalesce(sum(row_count), 0) from meta.event_days"
-            " where source = $source and date_trunc('month', usage_date) = $month"
-        )
-        ((kept,),) = connection.execute(counting, {"source": source.name, "month": month}).fetchall()
-        return int(kept)
-    of_month = "where month = $month" if source.has_month else ""
-    given = {"month": month} if source.has_month else {}
-    ((rows,),) = connection.execute(f"select count(*) from raw.{source.dataset} {of_month}", given).fetchall()
-    return int(rows)
-
-
-def judge(table: Table, checks: Sequence[Check], month: date, settings: Settings) -> Iterator[dg.AssetCheckResult]:
+def judge(checks: Sequence[Check], month: date, settings: Settings) -> Iterator[dg.AssetCheckResult]:
     """Evaluate the checks of a written month, one by one."""
-    if checks:
-        with database.connect(settings) as connection:
-            reader = WarehouseReader(connection)
-            for check in checks:
-                with only_known(reached_by_check(check).sql):
-                    judgement = check.judge(reader, month, settings)
-                yield check_factory.result_of(check, judgement, settings)
+    for each, judgement in table_month.judgements(checks, month, settings):
+        yield check_factory.result_of(each, judgement, settings)
 
 
 def table_assets(
@@ -252,13 +172,13 @@ def _table_asset(
 ) -> dg.AssetsDefinition:
     table = rule.table
     checks = checks_of(stream.checks, table)
-    # A rule that runs queries reads through them; frames of whole months come through the IO manager.
-    reads_itself = rule.is_query or rule.queries is not None
-    ins = {} if reads_itself else {reads.table: _input(reads, tables) for reads in rule.reads if reads.layer != "raw"}
+    # Frames of whole months come through the IO manager; a rule that runs queries reads through them.
+    takes_frames = table_month.reads_whole_tables(rule)
+    ins = {reads.table: _input(reads, tables) for reads in rule.reads if takes_frames and reads.layer != "raw"}
     deps = [
         _dependency(reads, tables)
         for reads in _one_per_table(rule.reads)
-        if reads.qualified in tables and (reads_itself or reads.layer == "raw")
+        if reads.qualified in tables and (not takes_frames or reads.layer == "raw")
     ]
     behind_slices = sorted({source for reads in rule.reads for source in reads.sources})
     deps += [dg.AssetDep(asset_key(tables[f"raw.{source}"])) for source in behind_slices]
@@ -275,31 +195,22 @@ def _table_asset(
     )
     def made(context: dg.AssetExecutionContext, **frames: pd.DataFrame) -> Iterator[Any]:
         month = month_of(context.partition_key)
-        known = catalog.read_catalog(settings)
-        fingerprint, inputs = present_fingerprint(rule, month, known, settings)
-        recorded = known.partition(table.qualified, month)
-        if recorded is not None and recorded.fingerprint == fingerprint:
-            value: Any = Unchanged(recorded.rows, recorded.content_hash)
-        else:
-            known_sql = reached_by_rule(rule).sql
-            if rule.queries is not None:
-                with only_known(known_sql):
-                    queries = rule.queries(month, settings)
-                with database.connect(settings) as connection:
-                    frames = {name: rows_of_query(connection, query) for name, query in queries.items()}
-            with only_known(known_sql):
-                rows = rule.function(month, settings, **frames)
-            version, used = version_of_rule(rule), settings.values(*rule.settings)
-            sliced = None
-            if rule.stage is not None:
-                sliced = Sliced(stale_days(recorded, version, used, inputs), recorded.slices if recorded else {})
-            value = Computed(rows, fingerprint, version, used, inputs, sliced, rule.stage)
-        yield dg.MaterializeResult(value=value, metadata=column_lineage(rule, tables, settings))
+        value = table_month.made(rule, month, settings, frames)
+        yield dg.MaterializeResult(value=value, metadata=_lineage(rule, tables, settings))
         # The IO manager has written and validated by now: it raises before this line is reached if it did not.
         yield check_factory.result(table, check_factory.SCHEMA_CHECK, Gate.WRITE, Judgement(True))
-        yield from judge(table, checks, month, settings)
+        yield from judge(checks, month, settings)
 
     return made
+
+
+def _lineage(rule: Rule, tables: Mapping[str, Table], settings: Settings) -> dict[str, Any]:
+    """Return which column is made of which as metadata, where that is known."""
+    deps = {
+        column: [dg.TableColumnDep(asset_key(tables[table]), name) for table, name in sources]
+        for column, sources in column_lineage(rule, tables, settings).items()
+    }
+    return {"dagster/column_lineage": dg.TableColumnLineage(deps)} if deps else {}
 
 
 def _one_per_table(reads: Sequence[Reads]) -> list[Reads]:

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from revenue_integrity.orchestration.io_manager import Computed, replace_month
+from revenue_integrity.computing.table_month import Computed, replace_month
 from revenue_integrity.warehouse import catalog, database
 from revenue_integrity.warehouse.storage import read_partitions
 from revenue_integrity_tests.support import MARCH, SAMPLE, home_settings, python, sample_rows
@@ -24,7 +24,7 @@ WRITER = """
 import pathlib, resource, signal, sys
 from revenue_integrity.errors import RevenueIntegrityError
 from revenue_integrity.warehouse import database
-from revenue_integrity.orchestration.io_manager import Computed, replace_month
+from revenue_integrity.computing.table_month import Computed, replace_month
 from revenue_integrity.model.query import Query
 from revenue_integrity_tests.support import MARCH, SAMPLE, home_settings
 

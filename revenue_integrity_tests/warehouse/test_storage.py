@@ -11,11 +11,11 @@ import pandas.testing
 import pyarrow as pa
 import pytest
 
+from revenue_integrity.computing.table_month import Computed, replace_month
 from revenue_integrity.errors import WarehouseError
 from revenue_integrity.model import table as column
 from revenue_integrity.model.query import Query
 from revenue_integrity.model.table import table
-from revenue_integrity.orchestration.io_manager import Computed, replace_month
 from revenue_integrity.warehouse import catalog, database
 from revenue_integrity.warehouse.storage import (
     Sliced,

@@ -11,9 +11,9 @@ from typing import Any
 
 import pandas as pd
 
+from revenue_integrity.computing.publication import publish_month
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.model.table import Table
-from revenue_integrity.orchestration.publication import publish_month
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud.schemas import ACCOUNT_SERVICE_DAY, CLOUD_MONTH, DAILY_ACCOUNT_COST
 from revenue_integrity.streams.cloud.stream import CLOUD

@@ -20,9 +20,9 @@ import pyarrow.parquet as pq
 
 from revenue_integrity import months
 from revenue_integrity.computing import staleness, versions
+from revenue_integrity.computing.table_month import Computed, replace_month
 from revenue_integrity.landing import ingest as landing
 from revenue_integrity.landing.report import IngestReport
-from revenue_integrity.orchestration.io_manager import Computed, replace_month
 from revenue_integrity.streams.cloud import completeness, curated, mart
 from revenue_integrity.streams.cloud.sources import EVENT_SOURCES, STREAM
 from revenue_integrity.streams.registry import load_settings
