@@ -83,10 +83,3 @@ def test_partitions_end_where_the_deployment_does_or_move_with_the_calendar() ->
     moving = month_partitions(home_settings(Path("/nowhere"), first_month="2024-11", last_month=None))
     keys = moving.get_partition_keys(current_time=datetime(2024, 12, 31, 23, 59, tzinfo=UTC))
     assert keys == ["2024-11", "2024-12", "2025-01"], "to the month after the present one"
-
-
-def test_a_past_world_publishes_nothing() -> None:
-    from datetime import UTC, datetime
-
-    past = build_definitions(deployment_of(SETTINGS), as_of=datetime(2025, 4, 1, tzinfo=UTC)).resolve_asset_graph()
-    assert {key for key in past.get_all_asset_keys() if key.path[-1] == "published"} == set()

@@ -172,29 +172,6 @@ def test_a_selection_within_a_stream_names_its_assets_alone(golden_home: Setting
     assert (summary.runs, summary.failures) == (1, [])
 
 
-def test_a_past_world_stands_apart(golden_home: Settings) -> None:
-    from datetime import UTC, datetime
-
-    from revenue_integrity.serving import export as exports
-
-    before, files = records(golden_home), published_bytes(golden_home)
-    # On 2025-05-01 no power bill and no invoice had arrived (2025-05-06, 2025-05-20).
-    past = datetime(2025, 5, 1, 12, tzinfo=UTC)
-    world = runner.run_as_of(deployment_of(golden_home), past, golden_home.months, stream=None, say=lambda _: None)
-    rows = exports.read(
-        deployment_of(golden_home), "invoice_lines", None, tenant=None, live=False, as_of=past, say=lambda _: None
-    )
-    assert len(rows) == 0
-    months = exports.read(
-        deployment_of(golden_home), "contract_month", None, tenant=None, live=False, as_of=past, say=lambda _: None
-    )
-    assert months["contract_id"].tolist() == ["A", "B", "C"]
-    assert world.home.is_relative_to(golden_home.home)
-    assert not world.published_path.exists()
-    assert (records(golden_home), published_bytes(golden_home)) == (before, files)
-    assert run(golden_home).runs == 0
-
-
 def test_months_run_from_the_ui_and_from_the_command_meet_in_one_instance(golden_home: Settings) -> None:
     with open_instance(golden_home) as instance:
         runs = instance.get_runs()
