@@ -35,7 +35,7 @@ def checks(settings: Settings, month: str = "2025-04") -> dict[tuple[str, str], 
     keys = sorted(key for key in graph.asset_check_keys if key.asset_key.path[0] == COLOCATION.name)
     specs = [graph.get_check_spec(key) for key in keys]
     with open_instance(settings) as instance:
-        return {(each.asset_key.path[-1], each.name): each for each in results_of_month(instance, specs, month)}
+        return {(each.table, each.name): each for each in results_of_month(instance, specs, month)}
 
 
 def records(settings: Settings) -> dict[str, PartitionRecord]:

@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from revenue_integrity import clock
+from revenue_integrity.computing import publication
 from revenue_integrity.computing.publication import is_published
 from revenue_integrity.errors import PublishError
 from revenue_integrity.model.signed import signed_table
-from revenue_integrity.orchestration import publication
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud.schemas import ACCOUNT_SERVICE_DAY, CLOUD_RESTATEMENT, DAILY_ACCOUNT_COST
 from revenue_integrity.warehouse import catalog, database, parts
