@@ -1,49 +1,22 @@
 """Charts as static SVG, drawn from their declarations: no script, no font, no request.
 
-Belongs here: how each kind of chart looks. Does not belong here: which charts there are and what they are drawn from (each
-stream's ``report``), the page around them. Marks are placed by amounts made from exact cents; the figures themselves stand as
-text in the description of each chart, and in the tables beside it.
+Belongs here: a picture as a whole, what it says to those who cannot see it, what all pictures share. Does not belong here: which
+charts there are and what they are drawn from (each stream's ``report``), how each kind looks (``chart_kinds``), the page around
+them. Marks are placed by amounts made from exact cents; the figures themselves stand as text in the description of each chart,
+and in the tables beside it.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from html import escape
 from typing import Any
 
 import pandas as pd
 
-from revenue_integrity import wording
 from revenue_integrity.exact import added
-from revenue_integrity.exact import cents as cents_of
-from revenue_integrity.model.report import MONEY, Chart, Published, Shade, text_of
-from revenue_integrity.wording import Currency
-
-INK, MUTED, RULE = "#1d2b36", "#51626f", "#d9e1e7"
-COLOURS: Mapping[Shade, str] = {
-    "blue": "#1f5f8b",
-    "teal": "#2a8a7f",
-    "red": "#b3402e",
-    "grey": "#8fa1ae",
-    "amber": "#b7791f",
-    "violet": "#7a4fa3",
-}
-SHADED = "#e3e8ec"
-"""The ground of days that are marked as not whole."""
-
-_SERIES = (
-    COLOURS["blue"],
-    COLOURS["amber"],
-    COLOURS["teal"],
-    COLOURS["violet"],
-    "#c2577a",
-    "#4a7c2c",
-    "#2b9cc4",
-    "#8c5a2b",
-    "#454f9e",
-)
-"""Colours of series that mean nothing by themselves; red is kept for what is wrong, grey for the rest."""
+from revenue_integrity.model.report import MONEY, Chart, Published, text_of
+from revenue_integrity.reports.chart_kinds import KINDS
+from revenue_integrity.reports.chart_points import COLOURS, INK, MUTED, RULE, Drawn, label_of, points_below, points_of
 
 _FONT = "Helvetica, Arial, sans-serif"
 _CONFIG: dict[str, Any] = {
@@ -67,16 +40,6 @@ _CONFIG: dict[str, Any] = {
 }
 """What all charts share. A limit has each label measured once more, a fifth of all drawing: where names can be long it is set."""
 
-_WIDTH, _HEIGHT = 480, 220
-_DAY_WIDTH = 21
-_STANDING_STEPS = 8
-"""Steps of a waterfall beyond which its bars lie, so that every label has a line of its own."""
-_SHORT_LABEL = 14
-"""Characters of labels that have room beside each other below five bars."""
-_TRUNCATE_BELOW = 5
-"""A waterfall whose steps are smaller than its totals by this factor begins its axis near them, and says so."""
-_LABELLED_POINTS = 7
-"""Points of a line that have room for their amounts."""
 _TOLD = 12
 """Points or bars whose figures stand in a description."""
 _KIND_WORDS = {
@@ -99,89 +62,6 @@ class Picture:
     svg: str
 
 
-@dataclass(frozen=True)
-class _Point:
-    """A value of a series: where it stands along the axis, and the exact amount."""
-
-    x: Any
-    series: str
-    value: Any
-    row: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class _Drawn:
-    """A chart with its points, ready to be drawn; of a chart that is split, one part of it."""
-
-    chart: Chart
-    points: Sequence[_Point]
-    published: Published
-    part: Any = None
-
-    @property
-    def currency(self) -> Currency:
-        """The currency of its amounts."""
-        return self.published.currency
-
-    @property
-    def xs(self) -> list[Any]:
-        """What stands along the axis, in order."""
-        return list(dict.fromkeys(point.x for point in self.points))
-
-    @property
-    def series(self) -> list[str]:
-        """The series, in order."""
-        return list(dict.fromkeys(point.series for point in self.points))
-
-    @property
-    def unit(self) -> str:
-        """What the axis of amounts says."""
-        return (self.chart.unit or "{currency}").format(currency=self.currency.code)
-
-    def placed(self, value: Any) -> float:
-        """Return where an amount stands on the axis."""
-        if self.chart.format == "cents":
-            return int(value) / 100
-        return cents_of(Decimal(value)) / 100 if self.chart.format == "cost" else float(value)
-
-    def told(self, value: Any) -> str:
-        """Return an amount as text."""
-        if self.chart.format == "cents":
-            return wording.money(value)
-        if self.chart.format == "share":
-            return wording.percent(value)
-        return wording.cost(value) if self.chart.format == "cost" else wording.exact(value)
-
-    def short(self, value: Any) -> str:
-        """Return an amount as a label."""
-        if self.chart.format == "cents":
-            return self.currency.compact(value)
-        return self.currency.compact_cost(value) if self.chart.format == "cost" else self.told(value)
-
-    def axis(self, **scale: Any) -> dict[str, Any]:
-        """Return the channel of amounts."""
-        axis = {"labelExpr": self._labels(exact="domain" in scale), "title": self.unit, "tickCount": 5}
-        return {"field": "value", "type": "quantitative", "axis": axis, "scale": scale or {"zero": True}}
-
-    def _labels(self, *, exact: bool) -> str:
-        """Return the expression of an axis' labels; ``exact`` where three digits would name several ticks alike."""
-        if self.chart.format == "share":
-            return "format(datum.value, '.0%')"
-        sign = self.currency.before if self.chart.format in MONEY else ""
-        short = "abs(datum.value) < 1 ? format(abs(datum.value), ',.2~f') : " if not exact else ""
-        number = "format(abs(datum.value), ',.0f')" if exact else "upper(replace(format(abs(datum.value), '.3~s'), 'G', 'B'))"
-        return f"(datum.value < 0 ? '(' : '') + '{sign}' + ({short}{number}) + (datum.value < 0 ? ')' : '')"
-
-    def shades(self, names: Sequence[str]) -> list[str]:
-        """Return a colour for each series."""
-        rest = {point.series for point in self.points if self.chart.rest and point.row[self.chart.rest]}
-        found = [_SERIES[at % len(_SERIES)] for at in range(len(names))]
-        for at, name in enumerate(names):
-            if name in rest or name in self.chart.shades:
-                found[at] = COLOURS["grey" if name in rest else self.chart.shades[name]]
-        return found
-
-
 def pictures(chart: Chart, published: Published, identifier: str) -> list[Picture]:
     """Return a chart's pictures, one unless it is split; none where there is nothing to draw."""
     frame = published.rows(chart.rows)
@@ -196,27 +76,15 @@ def pictures(chart: Chart, published: Published, identifier: str) -> list[Pictur
 
 
 def _picture(chart: Chart, frame: pd.DataFrame, published: Published, identifier: str, part: Any = None) -> list[Picture]:
-    drawn = _Drawn(chart, list(_points(chart, frame)), published, part)
+    drawn = Drawn(chart, list(points_of(chart, frame)), published, part)
     if not drawn.points:
         return []
     title = chart.title if part is None else f"{chart.title}, {part}"
-    svg = _svg(_KINDS[chart.kind](drawn, frame), identifier, title, _description(drawn, frame))
+    svg = _svg(KINDS[chart.kind](drawn, frame), identifier, title, _description(drawn, frame))
     return [Picture(chart.title if part is None else str(part), svg)]
 
 
-def _points(chart: Chart, frame: pd.DataFrame) -> Iterator[_Point]:
-    measures = {chart.y: ""} if isinstance(chart.y, str) else dict(chart.y)
-    for record in frame.astype(object).to_dict("records"):
-        row = {str(name): value for name, value in record.items()}
-        x = row[chart.x]
-        for column, name in measures.items():
-            value = row.get(column)
-            if not wording.is_missing(value):
-                series = str(row[chart.series]) if chart.series else name
-                yield _Point(wording.month_label(x) if isinstance(x, pd.Timestamp) else x, series, value, row)
-
-
-def _description(drawn: _Drawn, frame: pd.DataFrame) -> str:
+def _description(drawn: Drawn, frame: pd.DataFrame) -> str:
     """Return what a chart shows in words, the latest or the first figures of it."""
     chart, xs = drawn.chart, drawn.xs
     over_time = all(re.fullmatch(r"\d{4}-\d{2}", str(x)) for x in xs)
@@ -228,7 +96,7 @@ def _description(drawn: _Drawn, frame: pd.DataFrame) -> str:
     else:
         at = {x: [point for point in drawn.points if point.x == x] for x in told}
         shown = "; ".join(
-            f"{_shown(x)} " + ", ".join(f"{point.series} {drawn.told(point.value)}".strip() for point in points)
+            f"{label_of(x)} " + ", ".join(f"{point.series} {drawn.told(point.value)}".strip() for point in points)
             for x, points in at.items()
         )
     more = f" ({len(xs)} in all)" if len(told) < len(xs) else ""
@@ -236,14 +104,10 @@ def _description(drawn: _Drawn, frame: pd.DataFrame) -> str:
     for column, meaning in filter(None, (chart.marked, chart.shaded)):
         found = dict.fromkeys(str(x) for x in frame.loc[frame[column].astype(bool), chart.x])
         words += [f"{meaning}: {', '.join(found)}."] if found else []
-    below = _points_below(drawn)
+    below = points_below(drawn)
     if below:
         words.append(f"{below.chart.title} {below.told(added(point.value for point in below.points))} in all.")
     return " ".join([*words, text_of(chart.describe, drawn.published)]).strip()
-
-
-def _shown(x: Any) -> str:
-    return str(x).split("\u200b")[0]
 
 
 def _svg(chart: Any, identifier: str, title: str, description: str) -> str:
@@ -264,316 +128,3 @@ def _svg(chart: Any, identifier: str, title: str, description: str) -> str:
     svg = svg.replace("<svg ", opening, 1)
     end = svg.index(">") + 1
     return svg[:end] + names + svg[end:]
-
-
-def _values(drawn: _Drawn) -> list[dict[str, Any]]:
-    return [
-        {"x": point.x, "series": point.series, "value": drawn.placed(point.value), "text": drawn.short(point.value), "order": at}
-        for at, point in enumerate(drawn.points)
-    ]
-
-
-def _across_axis(xs: Sequence[Any]) -> Any:
-    """Return the axis along which bars and lines stand; of many months, every second or third has a label."""
-    import altair as alt
-
-    every = max(1, -(-len(xs) // 12))
-    label = f"indexof(domain('x'), datum.value) % {every} == {(len(xs) - 1) % every} ? datum.label : ''"
-    axis = alt.Axis(title=None, labelAngle=0 if len(xs) <= 7 else -40, labelLimit=130, labelExpr=label)
-    return alt.X("x:O", sort=list(xs), axis=axis)
-
-
-def _colour(drawn: _Drawn, **legend: Any) -> Any:
-    import altair as alt
-
-    names = drawn.series
-    shown = alt.Legend(**legend) if names != [""] else None
-    return alt.Color("series:N", sort=names, scale=alt.Scale(domain=names, range=drawn.shades(names)), legend=shown)
-
-
-def _bar(drawn: _Drawn, frame: pd.DataFrame) -> Any:
-    """Return bars side by side, one for each series."""
-    import altair as alt
-
-    return (
-        alt.Chart(alt.Data(values=_values(drawn)))
-        .mark_bar()
-        .encode(
-            x=_across_axis(drawn.xs),
-            xOffset=alt.XOffset("series:N", sort=drawn.series),
-            y=alt.Y(**drawn.axis()),
-            color=_colour(drawn),
-        )
-        .properties(width=_WIDTH, height=_HEIGHT)
-    )
-
-
-def _stacked(drawn: _Drawn, frame: pd.DataFrame) -> Any:
-    """Return bars that stand upon each other."""
-    import altair as alt
-
-    order = {name: at for at, name in enumerate(drawn.series)}
-    values = [{**value, "order": order[value["series"]]} for value in _values(drawn)]
-    return (
-        alt.Chart(alt.Data(values=values))
-        .mark_bar(size=max(8, min(46, 360 // len(drawn.xs))))
-        .encode(x=_across_axis(drawn.xs), y=alt.Y(**drawn.axis()), color=_colour(drawn, columns=3), order=alt.Order("order:Q"))
-        .properties(width=_WIDTH, height=_HEIGHT)
-    )
-
-
-def _line(drawn: _Drawn, frame: pd.DataFrame) -> Any:
-    """Return a line for each series; over days with a shaded ground, marks, and bars below where there are any."""
-    import altair as alt
-
-    if drawn.chart.shaded is not None:
-        return _days(drawn, frame)
-    return (
-        alt.Chart(alt.Data(values=_values(drawn)))
-        .mark_line(point=True, strokeWidth=2)
-        .encode(x=_across_axis(drawn.xs), y=alt.Y(**drawn.axis()), color=_colour(drawn, columns=3))
-        .properties(width=_WIDTH, height=_HEIGHT)
-    )
-
-
-def _area(drawn: _Drawn, frame: pd.DataFrame) -> Any:
-    """Return one line over its area, with its amounts where there is room."""
-    import altair as alt
-
-    shade = drawn.shades([drawn.series[0]])[0] if drawn.chart.shades else COLOURS["teal"]
-    base = alt.Chart(alt.Data(values=_values(drawn))).encode(x=_across_axis(drawn.xs), y=alt.Y(**drawn.axis()))
-    chart = base.mark_area(color=shade, opacity=0.15) + base.mark_line(color=shade, strokeWidth=2)
-    chart += base.mark_point(color=shade, filled=True, size=36)
-    if len(drawn.xs) <= _LABELLED_POINTS:
-        chart += base.mark_text(dy=-11, fontSize=11, color=INK).encode(text="text:N")
-    return chart.properties(width=_WIDTH, height=_HEIGHT)
-
-
-def _shade_of(drawn: _Drawn, point: _Point, otherwise: Shade) -> str:
-    named: Any = point.row.get(drawn.chart.tone) if drawn.chart.tone else None
-    return COLOURS[named if named in COLOURS else otherwise]
-
-
-def _across(drawn: _Drawn, frame: pd.DataFrame) -> Any:
-    """Return lying bars, each with its amount."""
-    import altair as alt
-
-    values = [
-        {**value, "colour": _shade_of(drawn, point, "teal")} for value, point in zip(_values(drawn), drawn.points, strict=True)
-    ]
-    y = alt.Y("x:N", sort=drawn.xs, axis=alt.Axis(title=None, labelLimit=170))
-    base = alt.Chart(alt.Data(values=values))
-    marks = base.mark_bar(size=22).encode(x=alt.X(**drawn.axis()), y=y, color=alt.Color("colour:N", scale=None))
-    labels = (
-        base.mark_text(align="left", dx=5, fontSize=11, color=INK)
-        .encode(x=alt.X("end:Q"), y=y, text="text:N")
-        .transform_calculate(end="max(datum.value, 0)")
-    )
-    return (marks + labels).properties(width=380, height=max(110, 31 * len(values)))
-
-
-def _donut(drawn: _Drawn, frame: pd.DataFrame) -> Any:
-    """Return a ring whose parts are the shares of a whole; what is not above 0 has no part in it."""
-    import altair as alt
-
-    names = [_shown(point.x) for point in drawn.points]
-    values = [{**value, "x": _shown(value["x"])} for value in _values(drawn) if value["value"] > 0]
-    shades = [
-        COLOURS[drawn.chart.shades[name]] if name in drawn.chart.shades else _SERIES[at % len(_SERIES)]
-        for at, name in enumerate(names)
-    ]
-    base = alt.Chart(alt.Data(values=values)).encode(
-        theta=alt.Theta("value:Q", stack=True),
-        order=alt.Order("order:Q"),
-        color=alt.Color(
-            "x:N", sort=names, scale=alt.Scale(domain=names, range=shades), legend=alt.Legend(orient="right", labelLimit=190)
-        ),
-    )
-    ring = base.mark_arc(innerRadius=58, outerRadius=96, stroke="#ffffff", strokeWidth=1.5)
-    labels = base.mark_text(radius=116, fontSize=11, color=INK).encode(text="text:N", color=alt.value(INK))
-    return (ring + labels).properties(width=300, height=_HEIGHT + 40)
-
-
-def _pareto(drawn: _Drawn, frame: pd.DataFrame) -> Any:
-    """Return the largest as bars, the rest as one, and the share that they make together."""
-    import altair as alt
-
-    first, share = drawn.chart.first, drawn.chart.share
-    shown = list(drawn.points[:first] if first else drawn.points)
-    rest = drawn.points[len(shown) :]
-    # Two of them may have one name; the number behind the invisible mark keeps them apart and is not shown.
-    bars: list[tuple[str, Any, Any, bool]] = [
-        (f"{point.x}\u200b#{at}", point.value, point.row.get(share), False) for at, point in enumerate(shown)
-    ]
-    if rest:
-        bars.append((f"{len(rest)} others", added(point.value for point in rest), rest[-1].row.get(share), True))
-    order = [key for key, *_ in bars]
-    values = [
-        {
-            "x": key,
-            "value": drawn.placed(value),
-            "share": None if wording.is_missing(cumulative) else float(cumulative),
-            "colour": COLOURS["red" if value < 0 else "grey" if is_rest else "blue"],
-        }
-        for key, value, cumulative, is_rest in bars
-    ]
-    label = alt.Axis(title=None, labelAngle=-40, labelLimit=110, labelExpr="split(datum.label, '\\u200b#')[0]")
-    x = alt.X("x:N", sort=order, axis=label)
-    base = alt.Chart(alt.Data(values=values))
-    columns = base.mark_bar().encode(x=x, y=alt.Y(**drawn.axis()), color=alt.Color("colour:N", scale=None))
-    amber = COLOURS["amber"]
-    line = base.mark_line(color=amber, point=alt.OverlayMarkDef(color=amber), strokeWidth=2).encode(
-        x=x,
-        y=alt.Y(
-            "share:Q",
-            axis=alt.Axis(title="Cumulative share", format=".0%", grid=False, tickCount=5),
-            scale={"zero": True},
-        ),
-    )
-    return alt.layer(columns, line).resolve_scale(y="independent").properties(width=440, height=_HEIGHT)
-
-
-def _waterfall(drawn: _Drawn, frame: pd.DataFrame) -> Any:
-    """Return the way from the first total over the steps to the last total."""
-    import altair as alt
-
-    bars: list[dict[str, Any]] = []
-    level: Any = 0
-    for at, point in enumerate(drawn.points):
-        is_total = bool(point.row.get(drawn.chart.sums))
-        start, end = (0, point.value) if is_total else (level, level + point.value)
-        level = end
-        shade = COLOURS["blue"] if is_total else _shade_of(drawn, point, "teal" if point.value >= 0 else "red")
-        bars.append(
-            {"at": at, "label": str(point.x), "start": start, "end": end, "value": point.value, "sum": is_total, "colour": shade}
-        )
-    low, high, truncated = _span(bars)
-    values = [
-        {
-            "label": bar["label"],
-            "colour": bar["colour"],
-            "value": drawn.placed(low if truncated and bar["sum"] else bar["start"]),
-            "end": drawn.placed(bar["end"]),
-            "top": drawn.placed(max(bar["start"], bar["end"])),
-            "text": drawn.short(bar["value"]),
-        }
-        for bar in bars
-    ]
-    scale: dict[str, Any] = {"domain": [drawn.placed(low), drawn.placed(high)], "zero": False, "nice": False} if truncated else {}
-    channel = drawn.axis(**scale)
-    if truncated:
-        channel["axis"]["title"] += " (axis does not begin at 0)"
-    order = [bar["label"] for bar in bars]
-    base = alt.Chart(alt.Data(values=values))
-    colour = alt.Color("colour:N", scale=None)
-    if len(bars) > _STANDING_STEPS:
-        y = alt.Y("label:N", sort=order, axis=alt.Axis(title=None, labelLimit=170))
-        marks = base.mark_bar(size=15).encode(y=y, x=alt.X(**channel), x2="end:Q", color=colour)
-        labels = base.mark_text(align="left", dx=5, fontSize=11, color=INK).encode(y=y, x=alt.X("top:Q"), text="text:N")
-        return (marks + labels).properties(width=400, height=22 * len(bars))
-    angle = 0 if len(bars) <= 5 and max(map(len, order)) <= _SHORT_LABEL else -35
-    x = alt.X("label:N", sort=order, axis=alt.Axis(title=None, labelAngle=angle, labelLimit=130, labelPadding=6))
-    size = max(14, min(40, 320 // len(bars)))
-    marks = base.mark_bar(size=size).encode(x=x, y=alt.Y(**channel), y2="end:Q", color=colour)
-    labels = base.mark_text(dy=-7, fontSize=11, color=INK).encode(x=x, y=alt.Y("top:Q"), text="text:N")
-    return (marks + labels).properties(width=_WIDTH, height=230)
-
-
-def _span(bars: Sequence[Mapping[str, Any]]) -> tuple[Any, Any, bool]:
-    """Return the lowest and highest amounts to show, and whether the axis leaves out the ground."""
-    levels = [bar["end"] for bar in bars] + [bar["start"] for bar in bars if not bar["sum"]]
-    low, high = min(levels), max(levels)
-    moved = max(high - low, 1)
-    if low <= 0 or moved * _TRUNCATE_BELOW > high:
-        return min(low, 0), high, False
-    return max(0, low - moved // 2), high + moved // 4, True
-
-
-def _day_axis(days: Sequence[int], title: str | None) -> Any:
-    import altair as alt
-
-    axis = alt.Axis(title=title, labelAngle=0, labelFontSize=11, grid=False)
-    return alt.X("x:O", sort=list(days), scale=alt.Scale(domain=list(days)), axis=axis)
-
-
-def _days(drawn: _Drawn, frame: pd.DataFrame) -> Any:
-    """Return lines over the days of a month: some of whose ground is shaded, some of whose points are marked."""
-    import altair as alt
-
-    chart, values = drawn.chart, _values(drawn)
-    days = sorted({int(day) for day in frame[chart.x]})
-    marks = [
-        value
-        for value, point in zip(values, drawn.points, strict=True)
-        if chart.marked is not None and point.row[chart.marked[0]]
-    ]
-    below = _below(drawn, days)
-    title = "Day (UTC)"
-    x = _day_axis(days, None if below is not None else title)
-    width = _DAY_WIDTH * len(days)
-    y = alt.Y(**drawn.axis())
-    assert chart.shaded is not None
-    shaded = [{"x": int(day)} for day in sorted(set(frame.loc[frame[chart.shaded[0]].astype(bool), chart.x]))]
-    legend = {"columns": 3, "labelLimit": 190, "symbolType": "circle"}
-    layers = [
-        alt.Chart(alt.Data(values=shaded)).mark_rect(color=SHADED, width=_DAY_WIDTH).encode(x=x),
-        alt.Chart(alt.Data(values=values))
-        .mark_line(strokeWidth=2, strokeJoin="round", point=alt.OverlayMarkDef(size=14))
-        .encode(x=x, y=y, color=_colour(drawn, **legend)),
-    ]
-    if marks:
-        layers.append(
-            alt.Chart(alt.Data(values=marks))
-            .mark_point(
-                shape="triangle-down",
-                filled=True,
-                size=110,
-                color=COLOURS["red"],
-                opacity=1,
-                stroke="#ffffff",
-                strokeWidth=1,
-                yOffset=-7,
-            )
-            .encode(x=x, y=y)
-        )
-    whole: Any = alt.layer(*layers).properties(width=width, height=240)
-    if below is None:
-        return whole
-    return alt.vconcat(whole, below.encode(x=_day_axis(days, title)), spacing=6).resolve_scale(color="independent")
-
-
-def _points_below(drawn: _Drawn) -> _Drawn | None:
-    """Return the bars below the lines, of the same part of a chart that is split; ``None`` where there are none."""
-    chart = drawn.chart.below
-    frame = None if chart is None else drawn.published.rows(chart.rows)
-    if chart is None or frame is None:
-        return None
-    rows = frame[frame[chart.split] == drawn.part] if chart.split else frame
-    bars = _Drawn(chart, list(_points(chart, rows)), drawn.published, drawn.part)
-    return bars if bars.points else None
-
-
-def _below(drawn: _Drawn, days: Sequence[int]) -> Any:
-    import altair as alt
-
-    bars = _points_below(drawn)
-    if bars is None:
-        return None
-    return (
-        alt.Chart(alt.Data(values=_values(bars)))
-        .mark_bar(width=_DAY_WIDTH - 7)
-        .encode(y=alt.Y(**bars.axis()), color=_colour(bars, orient="bottom", symbolType="square"))
-        .properties(width=_DAY_WIDTH * len(days), height=90)
-    )
-
-
-_KINDS: Mapping[str, Callable[[_Drawn, pd.DataFrame], Any]] = {
-    "bar": _bar,
-    "stacked": _stacked,
-    "line": _line,
-    "area": _area,
-    "across": _across,
-    "donut": _donut,
-    "waterfall": _waterfall,
-    "pareto": _pareto,
-}

@@ -13,7 +13,7 @@ from revenue_integrity import months
 from revenue_integrity.exact import added
 from revenue_integrity.model.reconciliation import AS_OF_CLOSE, CENTS, CURRENT
 from revenue_integrity.model.report import Column, Format, Headline, Listing, Published, total
-from revenue_integrity.reports import controls, reconciling, rows
+from revenue_integrity.reports import controls, recon_figures, rows
 from revenue_integrity.reports.book import Book, Place, Sheet
 from revenue_integrity.reports.pack_data import PackData, StreamPart, plain_records
 
@@ -173,7 +173,7 @@ def _recon_totals(book: Book, sheet: Sheet, row: int, part: StreamPart, place: P
     book.text(sheet, row, 0, f"{title} (amounts of money in {book.data.currency.code})", "section")
     recons = part.stream.reconciliations
     assert recons is not None
-    found = reconciling.totals(part.published, recons)
+    found = part.published.rows(recon_figures.totals_of(recons))
     if found is None or found.empty:
         book.text(sheet, row + 1, 0, "Not available", "note")
         return row + 3
@@ -182,7 +182,7 @@ def _recon_totals(book: Book, sheet: Sheet, row: int, part: StreamPart, place: P
     for line, record in enumerate(plain_records(found), row + 2):
         for position, column in enumerate(_RECON_TOTALS[:7]):
             book.write(sheet, line, position, record[column.field], column.format)
-        for position, name in enumerate(reconciling.MEASURED, 7):
+        for position, name in enumerate(recon_figures.MEASURED, 7):
             _recon_amount(book, sheet, (line, position), record, name, results, place)
     return row + 3 + len(found)
 
@@ -224,7 +224,7 @@ def _cause_totals(book: Book, sheet: Sheet, row: int, part: StreamPart, place: P
     book.text(sheet, row, 0, book.data.currency.heading(f"Causes of {part.title}" if several else "Causes"), "section")
     recons = part.stream.reconciliations
     assert recons is not None
-    found = reconciling.cause_totals(part.published, recons)
+    found = part.published.rows(recon_figures.causes_of(recons))
     if found is None or place is None:
         book.text(sheet, row + 1, 0, "Not available", "note")
         return row + 3

@@ -18,7 +18,7 @@ import pytest
 import vl_convert
 
 from revenue_integrity.model.report import Published
-from revenue_integrity.reports import charts, index, manifest, pack, page
+from revenue_integrity.reports import chart_points, charts, index, manifest, pack, page
 from revenue_integrity.reports.pack_data import PackData
 from revenue_integrity.reports.workbook import workbook_bytes
 from revenue_integrity.streams.cloud import report, report_rows
@@ -213,13 +213,13 @@ def test_every_chart_is_one_by_the_schema_of_charts(monkeypatch: pytest.MonkeyPa
 
 def test_chart_marks_restated_and_incomplete_days() -> None:
     acme, globex = (each.svg for each in charts.pictures(report.DAILY, cloud(), "daily"))
-    marks = re.compile(rf'<path[^>]*fill="{charts.COLOURS["red"]}"[^>]*stroke="#ffffff"')
+    marks = re.compile(rf'<path[^>]*fill="{chart_points.COLOURS["red"]}"[^>]*stroke="#ffffff"')
     assert len(marks.findall(acme)) == 3
     assert marks.findall(globex) == []
     assert "Restated: 1, 3, 5. Restated 24.15 in all." in acme
     assert all(cause in acme for cause in ("late", "correction", "duplicate removed"))
     assert "Not complete: 29, 30." in globex
-    assert globex.count(f'fill="{charts.SHADED}"') == 2
+    assert globex.count(f'fill="{chart_points.SHADED}"') == 2
     assert "<script" not in acme
 
 

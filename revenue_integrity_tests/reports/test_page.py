@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from revenue_integrity import wording
-from revenue_integrity.reports import index, page, reconciling
+from revenue_integrity.reports import index, page, recon_figures
 from revenue_integrity.reports.pack_data import PackData
 from revenue_integrity.streams.colocation import report_rows
 from revenue_integrity.streams.colocation.recon import RECONCILIATIONS
@@ -174,7 +174,7 @@ def test_month_without_data_says_so() -> None:
 
 
 def test_causes_lead_from_expected_to_billed() -> None:
-    steps = reconciling.steps(sample.published(sample.preliminary()), RECONCILIATIONS, "erp_vs_mart")
+    steps = recon_figures.steps(sample.published(sample.preliminary()), RECONCILIATIONS, "erp_vs_mart")
     assert steps is not None
     assert list(steps.itertuples(index=False, name=None)) == [
         ("expected charges", 100_000_000, True),
@@ -186,6 +186,14 @@ def test_causes_lead_from_expected_to_billed() -> None:
     ]
     first, *between, last = steps["amount_cents"]
     assert first + sum(between) == last
+
+
+def test_causes_come_in_the_order_of_their_declaration_with_what_nothing_explains_last() -> None:
+    found = recon_figures.cause_totals(sample.published(sample.preliminary()), RECONCILIATIONS)
+    assert found is not None
+    assert found["cause"].tolist() == ["late_posting", "price_mismatch", "unbilled", "unexplained", "variance explained by these"]
+    # At close 350,050 + 50,000 - 40,000 - 10,000; now without the late posting.
+    assert found.iloc[-1][["at_close", "current"]].tolist() == [350_050, 0]
 
 
 def test_pareto_runs_over_positive_margins_and_comes_back_for_losses() -> None:
