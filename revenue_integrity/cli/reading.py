@@ -10,7 +10,17 @@ from typing import Annotated
 import typer
 
 from revenue_integrity import output
-from revenue_integrity.cli.shared import Commands, FormatOption, MonthOption, instant_of, month_of, months_of, open_home, say
+from revenue_integrity.cli.shared import (
+    Commands,
+    FormatOption,
+    MonthOption,
+    amounts_in,
+    instant_of,
+    month_of,
+    months_of,
+    open_home,
+    say,
+)
 from revenue_integrity.errors import UsageError
 
 app = Commands("Read")
@@ -22,7 +32,7 @@ def status(month: MonthOption = None, chosen: FormatOption = None) -> None:
     from revenue_integrity.desk.status import status_frame
 
     home = open_home()
-    output.show(status_frame(home, months_of(month, home.settings)), chosen)
+    output.show(status_frame(home, months_of(month, home.settings)), chosen, title=amounts_in(home))
 
 
 @app.command()
@@ -36,7 +46,7 @@ def recon(
     from revenue_integrity.serving.breaches import breaches
 
     home = open_home()
-    output.show(breaches(home, month_of(month, home.settings), recon=name, view=view), chosen)
+    output.show(breaches(home, month_of(month, home.settings), recon=name, view=view), chosen, title=amounts_in(home))
 
 
 @app.command()

@@ -64,6 +64,11 @@ def open_home() -> "Deployment":
     return deployment_of(load_settings())
 
 
+def amounts_in(home: "Deployment") -> str:
+    """Return what stands above a table of amounts."""
+    return f"Amounts in {home.settings.currency}"
+
+
 def say(message: str) -> None:
     """Tell the person something that is no data."""
     print(message, file=sys.stderr, flush=True)

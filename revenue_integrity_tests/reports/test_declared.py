@@ -14,6 +14,7 @@ import pytest
 import vl_convert
 
 from revenue_integrity.model.report import (
+    INDEX,
     Card,
     Chart,
     Column,
@@ -23,6 +24,7 @@ from revenue_integrity.model.report import (
     Published,
     Report,
     Section,
+    Sentence,
     View,
     measured,
 )
@@ -80,11 +82,9 @@ def book_of(data: PackData, *, values: bool = False) -> Any:
 def test_a_stream_has_its_page_from_its_declaration() -> None:
     text = text_of(toy())
     # 210.00 after 200.00
-    assert "Due $210.00 $10.00 (+5.0 %) on the month before" in text
-    assert "2 of 3 boats. What each boat earned, the largest first" not in text, "one row that is left over stays"
+    assert "Due for boats $210.00 $10.00 (+5.0 %) on the month before" in text
     assert "B-1 2 120.00 120.00 B-2 1 70.00 69.00 =B-3 1 20.00 20.00 Total 4 210.00 209.00" in text
-    assert "Not booked yet: $1.00." in text
-    assert "Booked less due ($1.00) gross $1.00; 0 of 3 rows in breach" in text
+    assert "Booked less due ($1.00) gross $1.00; 0 of 3 boats in breach" in text
     assert "booked vs due as of close $ 3 2 1 0 209.00 210.00 (1.00) 1.00" in text
 
 
@@ -94,7 +94,7 @@ def test_a_stream_has_its_sheets_from_the_same_declaration() -> None:
     assert formulas["Boats"]["C5"].value == "=ROUND(SUM(C7:C9),2)"
     assert (values["Boats"]["C5"].value, values["Boats"]["A9"].value) == (210, "=B-3")
     summary = {row[0].value: row[1] for row in formulas["Summary"].iter_rows() if row[0].value}
-    assert summary["Due, $"].value == "=Boats!C5"
+    assert summary["Due for boats, $"].value == "=Boats!C5"
     totals = next(row for row in values["Summary"].iter_rows(values_only=True) if row[:2] == ("booked_vs_due", "current"))
     assert totals[3:] == (3, 2, 1, 0, 209, 210, -1, 1)
 
@@ -124,14 +124,17 @@ def test_streams_of_one_book_stand_beside_each_other_and_two_sheets_never_have_o
 
 
 def test_the_manifest_and_the_index_compare_months_by_what_the_stream_declares() -> None:
-    data = toy()
+    left = MonthFigure("toy_open_cents", "Not booked", "toy_boats", ("due_cents",), less=("booked_cents",))
+    trend = Chart("Due for boats", "bar", INDEX, x="month", y={"toy_due_cents": "Due"})
+    data = toy(replace(REPORT, index=(*TOY.figures, left), index_charts=(trend,)))
     files = pack.pack_files(data)
-    assert b'"toy_open_cents": 100' in files[manifest.FILE]
+    assert b'"toy_due_cents": 21000,\n    "toy_open_cents": 100' in files[manifest.FILE]
     (part,) = data.parts
     row = index.IndexRow("toy", MONTH, "a.html", "ready", None, 0, {"toy_due_cents": 21_000, "toy_open_cents": 100})
     html = index.index_page([row], {"toy": [index.Shown.of(part.stream, part.report)]}, sample.DOLLARS)
     assert "Due for boats, $" in html
     assert "210.00" in html
+    assert "Bars in USD: 2025-02 Due 210.00." in html
     # Where a report compares by nothing of its own, the stream's figures stand.
     assert index.Shown.of(TOY, Report()).figures == TOY.figures
 
@@ -177,6 +180,17 @@ def test_the_page_shows_the_first_rows_the_rest_in_one_and_the_total_of_all() ->
     assert sections.table_of(listing, published(ROWS)).caption.startswith("2 of 5 names. ")
     # Where nothing is added up, what is left over is only counted.
     assert len(lines_of(replace(listing, columns=(NAME,)), ROWS)) == 2
+
+
+def test_a_sentence_is_made_from_figures_and_left_out_where_it_has_nothing_to_say() -> None:
+    left = MonthFigure("x", "X", "rows", ("amount",))
+    said = Sentence(lambda month: f"Left: {month.currency.amount(measured(left, month))}." if measured(left, month) else "")
+    section = Section("S", (Card("C", (Listing("L", "rows", (NAME,)), said)),))
+    (card,) = sections.shown_section(section, published(ROWS), "s").cards
+    assert card.parts[-1] == sections.Words("Left: $1.00.")
+    nothing = [{"name": "a", "amount": 5}, {"name": "b", "amount": -5}]
+    (card,) = sections.shown_section(section, published(nothing), "s").cards
+    assert len(card.parts) == 1
 
 
 def test_only_wanted_rows_are_shown_and_what_is_said_where_there_are_none() -> None:

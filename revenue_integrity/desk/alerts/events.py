@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from revenue_integrity import months
 from revenue_integrity.close.calendar import business_day
 from revenue_integrity.settings import Settings
+from revenue_integrity.wording import Currency
 
 
 class Severity(StrEnum):
@@ -90,12 +91,6 @@ ON_TIME = FINISHED | {"ready", "prepared"}
 """Statuses of a month about which nobody needs a warning one business day before the close is due."""
 
 
-def dollars(cents: int, currency: str) -> str:
-    """Return cents as people read them: ``USD 1,234.56``, negative in parentheses."""
-    amount = f"{currency} {abs(cents) // 100:,}.{abs(cents) % 100:02d}"
-    return f"({amount})" if cents < 0 else amount
-
-
 def check_failed(month: date, check: FailedCheck) -> Event:
     """Return the event of a failed check: critical if it stops writing or publishing, a warning if it stops the sign-off."""
     severity = Severity.CRITICAL if check.gate in ("write", "publish") else Severity.WARNING
@@ -109,8 +104,8 @@ def breach_over_materiality(
 ) -> Event:
     """Return the event of a reconciliation whose causes exceed materiality (both gross cents, late postings apart)."""
     title = (
-        f"{months.label(month)}: {recon} breaches by {dollars(gross_cents, currency)}, "
-        f"above materiality of {dollars(materiality_cents, currency)}"
+        f"{months.label(month)}: {recon} breaches by {Currency(currency).amount(gross_cents)}, "
+        f"above materiality of {Currency(currency).amount(materiality_cents)}"
     )
     body = _lines(largest, f"`revenue-integrity recon {months.label(month)}` lists the causes.")
     content = f"{recon}|{gross_cents}|{materiality_cents}"

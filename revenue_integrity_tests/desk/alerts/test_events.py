@@ -77,7 +77,7 @@ def test_figures_at_materiality_are_within_it() -> None:
     above = Breach("erp_vs_allocated_power", 123_456_789, 100_000)
     (found,) = _state(breaches=[at, above])
     assert (found.kind, found.severity) == (Kind.BREACH_OVER_MATERIALITY, Severity.CRITICAL)
-    assert found.title == ("2025-03: erp_vs_allocated_power breaches by USD 1,234,567.89, above materiality of USD 1,000.00")
+    assert found.title == ("2025-03: erp_vs_allocated_power breaches by $1,234,567.89, above materiality of $1,000.00")
 
 
 def test_checks_of_gates_make_events_and_warnings_and_waivers_none() -> None:
