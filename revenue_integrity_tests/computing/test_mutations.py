@@ -179,7 +179,7 @@ WITHOUT_CONSEQUENCE = {
         r"totals\.insert\(0, \"month\", pd\.Timestamp\(month\)\.as_unit\(\"us\"\)\)",
         "totals.insert(\n        0,\n        'month',\n        (pd.Timestamp(month).as_unit('us')),\n    )",
     ),
-    "an annotation": Change("exact.py", r"def cents\(amount: Decimal\) -> int:", "def cents(amount: object) -> object:"),
+    "an annotation": Change("exact.py", r"def cents\((\w+): Decimal\) -> int:", r"def cents(\1: object) -> object:"),
     "a comment in SQL": Change(f"{COLOCATION}/sql/mart/rack_month.sql", r"\A", "-- By rack.\n"),
     "formatting of SQL": Change(f"{COLOCATION}/sql/checks/rack_split_adds_up.sql", r"\Z", "\n\n"),
 }
