@@ -8,19 +8,19 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
-from itertools import groupby
 from typing import Any
 
 import dagster as dg
 
 from revenue_integrity import logs, months, process
 from revenue_integrity.computing import ingestion
-from revenue_integrity.computing.publication import is_published
+from revenue_integrity.computing.plan import StaleMonth, Step, stale_months, steps
 from revenue_integrity.computing.publication_tables import publication_table
-from revenue_integrity.computing.staleness import behind, due_months, stale_partitions, stale_sources, unjudged_tables
+from revenue_integrity.computing.staleness import due_months
 from revenue_integrity.errors import UsageError
+from revenue_integrity.landing.datasets import batches_table
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.orchestration.assembly import build_definitions
@@ -71,24 +71,6 @@ class RunSummary:
 
 def _counted(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
-@dataclass(frozen=True)
-class _Stale:
-    """Why a month must be run, which of its tables differ (``None``: all), and which are only judged again."""
-
-    reason: str
-    tables: frozenset[str] | None = None
-    unjudged: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class _Step:
-    """A run to start: a month and the assets in it."""
-
-    month: date
-    assets: tuple[dg.AssetKey, ...]
-    reason: str
 
 
 def run(
@@ -148,8 +130,8 @@ class _Runner:
         """
         news = ingestion.pending(self._settings, stream)
         if news:
-            key = dg.AssetKey([stream.name, "raw", "batches"])
-            succeeded = self._start(_Step(self._settings.months[0], (key,), f"{len(news)} new batches"))
+            step = Step(self._settings.months[0], (batches_table(stream.name),), f"{len(news)} new batches")
+            succeeded = self._start(step)
             if not succeeded and ingestion.pending(self._settings, stream):
                 return False
             rejected = ingestion.read_manifest(self._settings, stream).rejected
@@ -168,55 +150,41 @@ class _Runner:
         with self._progress(len(wanted)) as advance:
             for month in wanted:
                 advance(months.label(month))
-                self._start(_Step(month, keys, SELECTED))
+                self._run(month, keys, SELECTED)
 
     def run_until_fresh(self, stream: Stream, wanted: Sequence[date], *, everything: bool) -> None:
         """Run the stale months wave by wave, then look again: what came out may make other months stale."""
         first = True
         for _ in range(MAX_ROUNDS):
-            stale = dict.fromkeys(wanted, _Stale(ALL)) if everything and first else self._stale(stream, wanted)
+            stale = dict.fromkeys(wanted, StaleMonth((ALL,))) if everything and first else self._stale(stream, wanted)
             first = False
             stale = {month: each for month, each in stale.items() if self._stopped.get(month) != each.reason}
-            steps = self._steps(stream, stale)
-            if not steps:
+            planned = steps(stream, stale, ingestion.read_manifest(self._settings, stream))
+            if not planned:
                 return
-            with self._progress(len(steps)) as advance:
-                for step in steps:
+            with self._progress(len(planned)) as advance:
+                for step in planned:
                     advance(f"{stream.name} {months.label(step.month)}")
                     self._start(step)
 
-    def _stale(self, stream: Stream, wanted: Sequence[date]) -> Mapping[date, _Stale]:
-        """Return the months with anything to do, each with its first reason."""
-        known = read_catalog(self._settings)
+    def _stale(self, stream: Stream, wanted: Sequence[date]) -> Mapping[date, StaleMonth]:
+        """Return the months with anything to do: those that are stale, and those of which the last run came to no good end."""
+        stale = stale_months(stream, wanted, self._settings)
+        # What only follows from a run that failed is no reason to run its month again.
+        found = {month: each for month, each in stale.items() if month not in self._stopped or each.tables}
         manifest = ingestion.read_manifest(self._settings, stream)
-        differing = [*stale_sources(stream, wanted, known, manifest), *stale_partitions(stream, wanted, known, self._settings)]
-        found: dict[date, _Stale] = {}
-        for month, group in groupby(sorted(differing, key=lambda each: each.month), key=lambda each: each.month):
-            tables = list(group)
-            found[month] = _Stale(f"{tables[0].table}: {tables[0].reason}", frozenset(each.table for each in tables))
         # A changed batch fails again in every run until it is mended: silence would read as "nothing is wrong".
-        found |= {month: _Stale("a batch has changed") for month in wanted if manifest.changed_in(month)}
-        specs = [
-            self._graph.get_check_spec(key)
-            for key in sorted(self._graph.asset_check_keys)
-            if key.asset_key.path[0] == stream.name
-        ]
+        found |= {month: StaleMonth(("a batch has changed",)) for month in wanted if manifest.changed_in(month)}
+        keys = [key for key in sorted(self._graph.asset_check_keys) if key.asset_key.path[0] == stream.name]
+        specs = [self._graph.get_check_spec(key) for key in keys]
         busy = busy_months(self._instance)
         for month in wanted:
-            unjudged = unjudged_tables(stream, month, self._settings)
-            if month in found:
-                found[month] = replace(found[month], unjudged=unjudged)
+            if month in found or month in self._stopped:
                 continue
-            if month in self._stopped:
-                continue
-            if not is_published(self._settings, stream, month, known):
-                found[month] = _Stale("not published as computed")
-            elif unjudged:
-                found[month] = _Stale(f"{min(unjudged)}: checks changed", frozenset(), unjudged)
-            elif self._was_refused(stream, month):
-                found[month] = _Stale("its last publication was refused")
+            if self._was_refused(stream, month):
+                found[month] = StaleMonth(("its last publication was refused",))
             elif months.label(month) not in busy and is_interrupted(self._instance, specs, months.label(month)):
-                found[month] = _Stale("its last run was interrupted")
+                found[month] = StaleMonth(("its last run was interrupted",))
         return dict(sorted(found.items()))
 
     def _was_refused(self, stream: Stream, month: date) -> bool:
@@ -225,67 +193,40 @@ class _Runner:
         (latest,) = results_of_month(self._instance, [self._graph.get_check_spec(key)], months.label(month))
         return latest.state in ("failed", "planned")
 
-    def _steps(self, stream: Stream, stale: Mapping[date, _Stale]) -> list[_Step]:
-        """Return the runs: wave by wave, month by month; the landing goes with the first wave, publishing with the last.
+    def _start(self, step: Step) -> bool:
+        """Run a step; return whether it succeeded."""
+        return self._run(step.month, [asset_key(table) for table in step.tables], step.reason)
 
-        A run holds what differs and everything behind it, so that whatever rests on it is judged again.
-        """
-        waves = stream.waves()
-        last = max(waves.values())
-        landed = ("batches", "quarantine", *(source.dataset for source in stream.sources))
-        raw = [dg.AssetKey([stream.name, "raw", name]) for name in landed]
-        published = asset_key(publication_table(stream.name))
-        manifest = ingestion.read_manifest(self._settings, stream)
-        steps = []
-        sound: dict[date, tuple[str, frozenset[str]]] = {}
-        for month, each in stale.items():
-            if manifest.changed_in(month):
-                # Nothing of a month with a changed batch is computed, in no wave: it is only judged, its old publication kept.
-                steps += [_Step(month, keys, each.reason) for keys in ((raw[0],), (published,))]
-            else:
-                sound[month] = each.reason, behind(stream, each.tables) | each.unjudged
-        for wave in range(last + 1):
-            tables = [rule.table for rule in stream.rules_in_order() if waves[rule.table.qualified] == wave]
-            for month, (reason, names) in sound.items():
-                keys = [asset_key(table) for table in tables if table.qualified in names]
-                if wave == 0 and any(name.startswith("raw.") for name in names):
-                    keys = [*raw, *keys]
-                if wave == last:
-                    keys.append(published)
-                if keys:
-                    steps.append(_Step(month, tuple(keys), reason))
-        return steps
-
-    def _start(self, step: _Step) -> bool:
-        """Run a step and note what came of it; return whether it succeeded."""
-        tags = {PROCESS_TAG: process_tag(), WHY_TAG: step.reason[:250]}
+    def _run(self, month: date, assets: Sequence[dg.AssetKey], reason: str) -> bool:
+        """Run some assets of a month and note what came of it; return whether that succeeded."""
+        tags = {PROCESS_TAG: process_tag(), WHY_TAG: reason[:250]}
         began = time.monotonic()
         # Other processes get their turn between the runs.
         with database.held(self._settings):
             result = self._job.execute_in_process(
                 instance=self._instance,
-                partition_key=months.label(step.month),
-                asset_selection=list(step.assets),
+                partition_key=months.label(month),
+                asset_selection=list(assets),
                 tags=tags,
                 run_config=_QUIET,
                 raise_on_error=False,
             )
         self.summary.runs += 1
-        self.summary.months.add(step.month)
+        self.summary.months.add(month)
         sentences = [] if result.success else list(_failures(result.get_step_failure_events()))
         logs.event(
             "run_succeeded" if result.success else "run_failed",
             level=logging.INFO if result.success else logging.WARNING,
-            month=step.month,
+            month=month,
             run_id=result.run_id,
-            why=step.reason,
-            assets=len(step.assets),
+            why=reason,
+            assets=len(assets),
             seconds=round(time.monotonic() - began, 3),
             failures=" ".join(sentences),
         )
         if not result.success:
-            self._stopped[step.month] = step.reason
-            self.summary.failures += [f"{months.label(step.month)} {sentence}" for sentence in sentences]
+            self._stopped[month] = reason
+            self.summary.failures += [f"{months.label(month)} {sentence}" for sentence in sentences]
         return bool(result.success)
 
     @contextmanager

@@ -1,0 +1,138 @@
+"""Late data: which months are asked for, when they are asked for again, and when nobody asks any more."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from revenue_integrity import months
+from revenue_integrity.computing import ingestion
+from revenue_integrity.computing.late_data import GivenUp, Memory, Request, plan
+from revenue_integrity.model.deployment import Deployment
+from revenue_integrity_tests.toy_home import FEBRUARY, JANUARY, land_all, put, rental, toy_deployment
+from revenue_integrity_tests.without_dagster import bring_up_to_date
+
+NOON = datetime(2025, 7, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Deployment:
+    """Return a home of two months that is up to date."""
+    made = toy_deployment(tmp_path / "home")
+    land_all(made.settings)
+    bring_up_to_date(made)
+    return made
+
+
+def post(home: Deployment, due: str, arrival: str) -> str:
+    """Land a late rental of January (the same one each time); return the batch's id."""
+    return put(home.settings, arrival, [rental("2025-01", "R-9", "B-2", due)])
+
+
+def read(home: Deployment) -> None:
+    """Read what was landed, as the run does that is asked for first."""
+    for stream in home.streams:
+        ingestion.ingest(home.settings, stream)
+
+
+def asked(requests: Sequence[Request]) -> list[tuple[date, bool]]:
+    """Return the months asked for, and whether it is the landing that is to be read."""
+    return [(each.month, each.reads_only) for each in requests]
+
+
+def test_nothing_is_asked_for_while_nothing_is_stale(home: Deployment) -> None:
+    assert plan(home, Memory(), set(), NOON) == ([], [])
+
+
+def test_a_late_batch_is_read_and_exactly_its_month_is_computed(home: Deployment) -> None:
+    batch = post(home, "10.00", "20250602T000000Z")
+    memory = Memory()
+    (landing,), given_up = plan(home, memory, set(), NOON)
+    assert given_up == []
+    assert (landing.stream, landing.reads_only, landing.why, landing.batches) == ("toy", True, "1 new batches", (batch,))
+    # Which months it touches is known only when it has been read.
+    assert plan(home, memory, {"2025-01"}, NOON + timedelta(minutes=1)) == ([], [])
+    read(home)
+    (month,), _ = plan(home, memory, set(), NOON + timedelta(minutes=2))
+    assert (month.month, month.reads_only) == (JANUARY, False)
+    assert (month.why, month.batches) == ("raw.toy_rentals: batches changed", (batch,))
+    # While that run is queued or going on, it is not asked for again.
+    assert plan(home, memory, {"2025-01"}, NOON + timedelta(minutes=3)) == ([], [])
+    bring_up_to_date(home)
+    assert plan(home, memory, set(), NOON + timedelta(minutes=9)) == ([], [])
+    assert memory.asked == {}
+
+
+def test_content_that_returns_to_an_earlier_state_is_computed_again(home: Deployment) -> None:
+    memory, keys = Memory(), []
+    for day, due in enumerate(("10.00", "20.00", "10.00", "20.00"), 2):
+        post(home, due, f"2025060{day}T000000Z")
+        read(home)
+        now = NOON + timedelta(days=day)
+        (request,), _ = plan(home, Memory.read(memory.text), set(), now)
+        assert request.month == JANUARY
+        plan(home, memory, set(), now)
+        keys.append(request.key)
+        bring_up_to_date(home)
+        assert plan(home, memory, set(), now) == ([], [])
+    # No run is started twice for the same key, ever.
+    assert len(set(keys)) == len(keys)
+
+
+def test_a_state_is_asked_for_three_times_with_growing_delay_and_then_told(home: Deployment) -> None:
+    post(home, "10.00", "20250602T000000Z")
+    read(home)
+    memory = Memory()
+    minutes: list[int] = []
+    told: list[tuple[int, GivenUp]] = []
+    for minute in range(60):
+        requests, given_up = plan(home, memory, set(), NOON + timedelta(minutes=minute))
+        minutes += [minute for _ in requests]
+        told += [(minute, each) for each in given_up]
+        memory = Memory.read(memory.text)
+    assert minutes == [0, 1, 3]
+    ((minute, given),) = told
+    assert (minute, given.month, given.attempts, given.why) == (4, JANUARY, 3, "raw.toy_rentals: batches changed")
+    # Something new is a reason to try again at once.
+    post(home, "11.00", "20250603T000000Z")
+    read(home)
+    assert asked(plan(home, memory, set(), NOON + timedelta(hours=2))[0]) == [(JANUARY, False)]
+
+
+def test_batches_that_cannot_be_read_are_given_up_without_a_month(home: Deployment) -> None:
+    batch = post(home, "10.00", "20250602T000000Z")
+    memory = Memory()
+    told = [each for minute in range(9) for each in plan(home, memory, set(), NOON + timedelta(minutes=minute))[1]]
+    ((month, why),) = [(each.month, each.why) for each in told]
+    assert (month, why) == (None, f"{batch} and 0 more batches cannot be read")
+
+
+def test_a_missed_look_loses_nothing(home: Deployment) -> None:
+    post(home, "10.00", "20250602T000000Z")
+    read(home)
+    for memory in (Memory(), Memory.read(None), Memory.read('{"number": 7, "asked": {}}')):
+        assert asked(plan(home, memory, set(), NOON + timedelta(days=400))[0]) == [(JANUARY, False)]
+
+
+def test_a_hundred_months_are_asked_for_at_once_and_busy_ones_left_out(home: Deployment) -> None:
+    # 2016-11 to 2025-02 are 8 years and 4 months, which is 100 months; only the last two were ever computed.
+    history = toy_deployment(home.settings.home, first_month="2016-11")
+    assert len(history.settings.months) == 100
+    read(history)
+    requests, given_up = plan(history, Memory(), {"2019-07"}, NOON)
+    assert given_up == []
+    before = {month for month in months.between(date(2016, 11, 1), date(2024, 12, 1)) if month != date(2019, 7, 1)}
+    assert {each.month for each in requests} - {JANUARY, FEBRUARY} == before
+    assert len({each.key for each in requests}) == len(requests)
+
+
+def test_checks_that_changed_are_a_reason_to_ask(home: Deployment) -> None:
+    stricter = toy_deployment(home.settings.home, toy_dearest_cents=9_000)
+    requests, _ = plan(stricter, Memory(), set(), NOON)
+    assert [(each.month, each.why) for each in requests] == [
+        (JANUARY, "curated.toy_rentals: checks changed"),
+        (FEBRUARY, "curated.toy_rentals: checks changed"),
+    ]
+    bring_up_to_date(stricter)
+    assert plan(stricter, Memory(), set(), NOON) == ([], [])

@@ -1,0 +1,61 @@
+"""Bringing a home up to date without Dagster: the steps of the plan, one after the other, in this process.
+
+Belongs here: what runs do, for tests of what they rest on. Does not belong here: any expectation, what Dagster adds (the record
+of runs, the UI, sensors).
+"""
+
+from datetime import date
+
+from revenue_integrity.computing import ingestion, landed_month, publication, table_month
+from revenue_integrity.computing.plan import Step, stale_months, steps
+from revenue_integrity.computing.staleness import due_months
+from revenue_integrity.model.check import CheckRecord
+from revenue_integrity.model.deployment import Deployment
+from revenue_integrity.model.source import raw_table
+from revenue_integrity.model.stream import Stream
+from revenue_integrity.settings import Settings
+from revenue_integrity.warehouse.catalog import read_catalog
+
+
+def bring_up_to_date(home: Deployment) -> list[Step]:
+    """Read what was landed, and do what is to be done until nothing is; return the steps that were done."""
+    settings, done = home.settings, []
+    for stream in home.streams:
+        ingestion.ingest(settings, stream)
+        for _ in range(8):
+            wanted = due_months(stream, read_catalog(settings), settings)
+            planned = steps(stream, stale_months(stream, wanted, settings), ingestion.read_manifest(settings, stream))
+            if not planned:
+                break
+            for step in planned:
+                do(home, stream, step)
+                done.append(step)
+    return done
+
+
+def do(home: Deployment, stream: Stream, step: Step) -> None:
+    """Do a step; whatever is published is judged first."""
+    settings, names = home.settings, {table.qualified for table in step.tables}
+    sources = [source for source in stream.sources if raw_table(source).qualified in names]
+    if sources:
+        landed_month.record(settings, stream, step.month, sources, ingestion.read_manifest(settings, stream))
+    for rule in stream.rules_in_order():
+        if rule.table.qualified in names:
+            table_month.compute(rule, step.month, settings, home.tables)
+    if any(table.layer == "close" and table.name == "published" for table in step.tables):
+        publication.attempt(settings, stream, step.month, judged(stream, step.month, settings))
+
+
+def judged(stream: Stream, month: date, settings: Settings) -> list[CheckRecord]:
+    """Return what all checks of a month say."""
+    return [
+        CheckRecord(
+            *check.table.asset_key,
+            check.name,
+            check.gate,
+            "passed" if found.passed else "failed",
+            dict(found.figures),
+            found.next_step,
+        )
+        for check, found in table_month.judgements(stream.checks, month, settings)
+    ]
