@@ -98,8 +98,13 @@ def _json_value(value: Any) -> str:
     return text(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
 
 
-def show(frame: "pd.DataFrame", chosen: Format | None, stream: TextIO | None = None, title: str = "") -> None:
-    """Print a frame: as chosen, else as a table on a terminal and as CSV into a pipe or file."""
+def show(
+    frame: "pd.DataFrame", chosen: Format | None, stream: TextIO | None = None, title: str = "", *, sparse: bool = False
+) -> None:
+    """Print a frame: as chosen, else as a table on a terminal and as CSV into a pipe or file.
+
+    With ``sparse`` a table, which is for the eye, leaves out columns without any value.
+    """
     stream = stream or sys.stdout
     chosen = chosen or (Format.TABLE if stream.isatty() else Format.CSV)
     columns = [str(name) for name in frame.columns]
@@ -108,7 +113,8 @@ def show(frame: "pd.DataFrame", chosen: Format | None, stream: TextIO | None = N
     elif chosen is Format.JSON:
         write_json(plain_rows(frame), stream)
     else:
-        _show_table(frame, columns, stream, title)
+        shown = frame.dropna(axis="columns", how="all") if sparse and not frame.empty else frame
+        _show_table(shown, [str(name) for name in shown.columns], stream, title)
 
 
 def _show_table(frame: "pd.DataFrame", columns: list[str], stream: TextIO, title: str) -> None:

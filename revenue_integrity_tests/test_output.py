@@ -115,3 +115,16 @@ def test_a_wide_table_keeps_every_figure_readable() -> None:
     text = shown(frame, Format.TABLE)
     for number in range(30):
         assert f"1,234,567.{89 + number}" in text or f"1,234,568.{number - 11:02d}" in text
+
+
+def test_a_sparse_table_leaves_out_what_has_no_value_and_a_program_still_gets_every_column() -> None:
+    frame = pd.DataFrame({"month": ["2025-03"], "margin_cents": pd.array([None], dtype="Int64"), "why": [""]})
+    texts = {}
+    for chosen in Format:
+        stream = io.StringIO()
+        output.show(frame, chosen, stream, sparse=True)
+        texts[chosen] = stream.getvalue()
+    assert "margin" not in texts[Format.TABLE]
+    assert "why" in texts[Format.TABLE]
+    assert texts[Format.CSV].splitlines()[0] == "month,margin_cents,why"
+    assert "margin_cents" in texts[Format.JSON]

@@ -32,7 +32,8 @@ def status(month: MonthOption = None, chosen: FormatOption = None) -> None:
     from revenue_integrity.desk.status import status_frame
 
     home = open_home()
-    output.show(status_frame(home, months_of(month, home.settings)), chosen, title=amounts_in(home))
+    shown = status_frame(home, months_of(month, home.settings))
+    output.show(shown, chosen, title=amounts_in(home), sparse=True)
 
 
 @app.command()

@@ -129,14 +129,17 @@ def measured(measure: Measure, published: Published) -> Any:
     if not isinstance(measure, MonthFigure):
         return measure(published)
     frame = published.table(measure.dataset)
-    if frame is None:
+    return None if frame is None else amount_of(measure, frame)
+
+
+def amount_of(figure: MonthFigure, rows: pd.DataFrame) -> int | Decimal | None:
+    """Return a figure of the rows of its dataset: whole cents or exact units, ``None`` where it looks for rows and finds none."""
+    for column, value in figure.only.items():
+        rows = rows[rows[column] == value]
+    if rows.empty and figure.only:
         return None
-    for column, value in measure.only.items():
-        frame = frame[frame[column] == value]
-    if frame.empty and measure.only:
-        return None
-    amount = added([*(total(frame, name) for name in measure.columns), *(-total(frame, name) for name in measure.less)])
-    return int(amount) if measure.unit == "cents" else amount
+    amount = added([*(total(rows, name) for name in figure.columns), *(-total(rows, name) for name in figure.less)])
+    return int(amount) if figure.unit == "cents" else amount
 
 
 def total(frame: pd.DataFrame, column: str) -> Decimal:

@@ -42,6 +42,7 @@ class MonthFigure:
         less: the columns whose sum is taken from that.
         only: the values that other columns must have for a row to count (``{"recon": "erp_vs_mart"}``).
         unit: whole cents, or exact currency units.
+        in_summary: whether a summary of many months shows it.
     """
 
     name: str
@@ -51,6 +52,7 @@ class MonthFigure:
     less: tuple[str, ...] = ()
     only: Mapping[str, str] = field(default_factory=dict)
     unit: Literal["cents", "currency"] = "cents"
+    in_summary: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Stream:
         before_publish: called before anything of a month is read for publication; must bear repetition after a crash.
         after_publish: called when readers see the new month; repeated until it has ended well.
         composed: datasets that are made when somebody asks, beside the published tables.
-        figures: what status, the index of packs and alerts say of a month in one number each.
+        figures: what status says of a month in one number each, and the index of packs where the report names no others.
         report: what it shows in a close pack: where that is declared (``module:name``, loaded with a pack), or what makes it;
             empty for what every stream shows.
     """

@@ -181,13 +181,12 @@ def _sign(deployment: Deployment, *, say: Say) -> list[date]:
 
 def conclude(deployment: Deployment, *, say: Say) -> None:
     """Say how to go on."""
-    from revenue_integrity.desk.status import SHORT, status_frame
+    from revenue_integrity.desk.status import status_frame, summary
     from revenue_integrity.output import Format, show
 
     settings = deployment.settings
     say("")
-    status = status_frame(deployment, settings.months)
-    show(status[status["why"] != "not computed"][list(SHORT)], Format.TABLE)
+    show(summary(deployment, status_frame(deployment, settings.months)), Format.TABLE)
     say(f"\nHome: {settings.home}{' (demo)' if _mark(settings).exists() else ''}")
     say(f"Open the UI with `make ui` on http://127.0.0.1:{settings.ui_port}.")
     say("Read a table with `revenue-integrity export recon_summary`, a month's variances with `revenue-integrity recon MONTH`.")

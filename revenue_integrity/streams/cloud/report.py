@@ -15,7 +15,6 @@ from revenue_integrity.model.report import (
     Headline,
     Kpi,
     Listing,
-    MonthFigure,
     Published,
     Report,
     Section,
@@ -27,21 +26,12 @@ from revenue_integrity.model.report import (
 from revenue_integrity.reports import registers
 from revenue_integrity.reports.reconciling import variance_kpi
 from revenue_integrity.streams.cloud import report_rows as rows
+from revenue_integrity.streams.cloud.figures import COST, VARIANCE
 from revenue_integrity.streams.cloud.recon import INVOICES as RECON
 from revenue_integrity.streams.cloud.recon import RECONCILIATIONS
 
 _MOST_ROWS = 20_000
 """Rows of a sheet; of more, the largest are shown, the rest in one row a tenant, and the sheet names the CSV that has all."""
-
-COST = MonthFigure("cloud_cost", "Cloud cost", "cloud_month", ("total_cost",), unit="currency")
-VARIANCE = MonthFigure(
-    "invoice_variance",
-    "Charges less invoices",
-    "cloud_recon_summary",
-    ("variance_signed",),
-    only={"recon": RECON},
-    unit="currency",
-)
 
 
 def _accounts_note(published: Published) -> str:

@@ -28,11 +28,9 @@ from revenue_integrity.model.report import (
 from revenue_integrity.reports import registers
 from revenue_integrity.reports.reconciling import bridge_listing, explained_kpi, variance_kpi
 from revenue_integrity.streams.colocation import report_rows as rows
+from revenue_integrity.streams.colocation.figures import LATE_CENTS, MARGIN, POWER_COST, REVENUE
 from revenue_integrity.streams.colocation.recon import CHARGES, RECONCILIATIONS
 
-REVENUE = MonthFigure("revenue_cents", "Revenue", "contract_month", ("revenue_cents",))
-POWER_COST = MonthFigure("power_cost_cents", "Power cost", "contract_month", ("power_cost_cents",))
-MARGIN = MonthFigure("margin_cents", "Margin", "contract_month", ("margin_cents",))
 MRR = MonthFigure("mrr_cents", "Closing MRR", "mrr_summary", ("closing_cents",))
 _AT_CLOSE = {"recon": CHARGES, "view": "as_of_close"}
 
@@ -418,7 +416,7 @@ REPORT = Report(
         MonthFigure("variance_cents", "Signed", "recon_summary", ("variance_signed",), only=_AT_CLOSE),
         MonthFigure("gross_variance_cents", "Gross", "recon_summary", ("variance_gross",), only=_AT_CLOSE),
         MonthFigure("unexplained_cents", "Unexplained", "recon_summary", ("unexplained_cents",), only=_AT_CLOSE),
-        MonthFigure("late_cents", "Late", "close_bridge", ("late_cents",)),
+        LATE_CENTS,
     ),
     index_charts=(
         Chart(

@@ -3,7 +3,7 @@
 from revenue_integrity.close.landing_checks import landing_checks
 from revenue_integrity.model.signed import signed_table
 from revenue_integrity.model.stream import Stream
-from revenue_integrity.streams.colocation import curated, mart, recon, register, risk, schemas
+from revenue_integrity.streams.colocation import curated, figures, mart, recon, register, risk, schemas
 from revenue_integrity.streams.colocation.checks import CHECKS
 from revenue_integrity.streams.colocation.recon_checks import EXTRACTS, RECON_CHECKS
 from revenue_integrity.streams.colocation.sources import SOURCES
@@ -25,5 +25,6 @@ COLOCATION = Stream(
     extracts=EXTRACTS,
     prefix="",
     reconciliations=recon.RECONCILIATIONS,
+    figures=figures.STATUS,
     report="revenue_integrity.streams.colocation.report:REPORT",
 )
