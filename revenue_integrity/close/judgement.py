@@ -29,6 +29,7 @@ def sql_check(
     next_step: str,
     *,
     control: Control,
+    title: str = "",
     lists: Lists = "nothing",
     settings: tuple[str, ...] = (),
 ) -> Check:

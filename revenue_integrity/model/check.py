@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol, get_args
 
 import pandas as pd
 
+from revenue_integrity import wording
 from revenue_integrity.model.query import Query
 from revenue_integrity.model.table import Table
 from revenue_integrity.settings import Settings
@@ -200,9 +201,4 @@ class Check:
     @property
     def heading(self) -> str:
         """What people call it."""
-        return self.title or in_words(self.name)
-
-
-def in_words(name: str) -> str:
-    """Return a name as people write it: ``causes_add_up`` is *Causes add up*."""
-    return name.replace("_", " ").capitalize()
+        return self.title or wording.words(self.name)

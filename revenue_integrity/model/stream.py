@@ -99,6 +99,11 @@ class Stream:
     figures: tuple[MonthFigure, ...] = ()
     report: "str | Callable[[], Report]" = ""
 
+    @property
+    def heading(self) -> str:
+        """What people call it."""
+        return self.title or self.name.capitalize()
+
     def dataset(self, name: str) -> str:
         """Return what the stream's own of a dataset that every stream has is called (``checks``: ``cloud_checks``)."""
         prefix = self.name if self.prefix is None else self.prefix

@@ -36,7 +36,7 @@ def shared(data: PackData) -> Published:
         {
             "checks": data.checks.assign(result=["passed" if passed else "FAILED" for passed in _passed(data.checks)]),
             "failing": _failing(data),
-            "waivers": data.waivers,
+            "waivers": _titled(data, data.waivers),
             "ledger": _with_instants(data.ledger),
             "restatement": _measured(data),
             "restated": _restated(data),
@@ -54,7 +54,13 @@ def _failing(data: PackData) -> pd.DataFrame:
     place = {gate: at for at, gate in enumerate(_GATES)}
     order = failing["gate"].map(lambda gate: place.get(str(gate), len(place)))
     tones = ["" if gate == "warn" else "bad" for gate in failing["gate"]]
-    return failing.assign(_order=order, tone=tones).sort_values(["_order", "asset", "check"], kind="stable")
+    return _titled(data, failing).assign(_order=order, tone=tones).sort_values(["_order", "asset", "check"], kind="stable")
+
+
+def _titled(data: PackData, checks: pd.DataFrame) -> pd.DataFrame:
+    """Return rows about checks with what people call each."""
+    titles = [data.title_of(str(asset), str(name)) for asset, name in zip(checks["asset"], checks["check"], strict=True)]
+    return checks.assign(title=titles)
 
 
 def _with_instants(ledger: pd.DataFrame) -> pd.DataFrame:
@@ -131,7 +137,7 @@ WAIVERS = Listing(
     "Waivers",
     "waivers",
     (
-        Column("check", "Check", "words"),
+        Column("title", "Check"),
         Column("asset", "Table", "name"),
         Column("comment", "Reason", "wide"),
         Column("actor", "Waived by"),
@@ -147,7 +153,7 @@ def _failing_listing(data: PackData) -> Listing:
         "Checks that do not hold",
         "failing",
         (
-            Column("check", "Check", "words"),
+            Column("title", "Check"),
             Column("asset", "Table", "name"),
             Column("gate", "Gate", "pill", tone="tone"),
             Column("figures", "Figures", "evidence"),

@@ -49,7 +49,7 @@ class StreamPart:
     @property
     def title(self) -> str:
         """What people call the stream."""
-        return self.stream.title or self.stream.name.capitalize()
+        return self.stream.heading
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,14 @@ class PackData:
     def tables(self) -> dict[str, pd.DataFrame]:
         """The month's datasets of all streams by name."""
         return {name: frame for part in self.parts for name, frame in part.published.tables.items()}
+
+    def title_of(self, asset: str, check: str) -> str:
+        """Return what people call a check of a table (``STREAM/TABLE``)."""
+        declared = {
+            (f"{part.stream.name}/{each.table.name}", each.name): each for part in self.parts for each in part.stream.checks
+        }
+        found = declared.get((asset, check))
+        return found.heading if found else wording.words(check)
 
     @property
     def preliminary(self) -> bool:

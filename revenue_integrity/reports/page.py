@@ -48,9 +48,10 @@ def page(data: PackData) -> str:
 
 
 def _blocking(each: dict[str, Any], data: PackData) -> dict[str, Any]:
+    table = f"{each['stream']}/{each['table']}" if "table" in each and "stream" in each else ""
     return {
-        "check": wording.words(each.get("check") or ""),
-        "table": f"{each['stream']}/{each['table']}" if "table" in each and "stream" in each else "",
+        "check": data.title_of(table, each.get("check") or ""),
+        "table": table,
         "figures": data.currency.figures(each.get("figures")),
         "next_step": each.get("next_step") or "",
     }
