@@ -16,9 +16,10 @@ import sqlalchemy as sa
 from hypothesis import settings as hypothesis_settings
 
 from revenue_integrity import process
+from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.settings import PREFIX, Settings
 from revenue_integrity.streams.registry import deployment_of
-from revenue_integrity_tests import programs
+from revenue_integrity_tests import programs, toy_home
 from revenue_integrity_tests.scenarios import story
 from revenue_integrity_tests.support import home_settings
 
@@ -136,6 +137,30 @@ def golden_home(golden_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     settings = golden_settings(tmp_path / "home")
     monkeypatch.setenv("DAGSTER_HOME", str(settings.dagster_path))
     return settings
+
+
+def run_toy(home: Path) -> None:
+    """Run the two months of the toy stream."""
+    from revenue_integrity.orchestration import runner
+
+    deployment = toy_home.toy_deployment(home)
+    toy_home.land_all(deployment.settings)
+    assert runner.run(deployment, deployment.settings.months, say=lambda _: None).failures == []
+
+
+@pytest.fixture(scope="session")
+def toy_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home in which the toy stream was run once. Nobody may change it: take ``toy``."""
+    return made_once(tmp_path_factory, "toy", run_toy)
+
+
+@pytest.fixture
+def toy(toy_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    """Return a fresh copy of a home in which the toy stream has been run; its Dagster instance may be opened."""
+    shutil.copytree(toy_run, tmp_path / "home", symlinks=True)
+    deployment = toy_home.toy_deployment(tmp_path / "home")
+    monkeypatch.setenv("DAGSTER_HOME", str(deployment.settings.dagster_path))
+    return deployment
 
 
 @pytest.fixture(scope="session")

@@ -1,20 +1,30 @@
 """What a failed check stops: a changed batch stops the write, a failed gate keeps the old publication."""
 
+import shutil
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
+from revenue_integrity import months
 from revenue_integrity.desk.status import status_frame
 from revenue_integrity.landing.zone import digest_of
+from revenue_integrity.model.deployment import Deployment
+from revenue_integrity.model.query import Query
+from revenue_integrity.model.stream import Streams
 from revenue_integrity.orchestration import runner
+from revenue_integrity.orchestration.assembly import build_definitions
+from revenue_integrity.orchestration.instance import open_instance
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.registry import deployment_of
 from revenue_integrity.warehouse import publish
-from revenue_integrity_tests.conftest import golden_settings
 from revenue_integrity_tests.orchestration.test_runner import checks, edit, hashes, published_bytes, run
-from revenue_integrity_tests.support import APRIL, SHIPPED
+from revenue_integrity_tests.support import APRIL
+from revenue_integrity_tests.toy.settings import ToySettings
+from revenue_integrity_tests.toy_home import FEBRUARY, put, rental
 
 
 def digest(file: Path) -> str:
@@ -24,74 +34,69 @@ def digest(file: Path) -> str:
     return digest_of([(file.name, hashlib.sha256(file.read_bytes()).hexdigest())])
 
 
-def status_of_april(settings: Settings) -> dict[str, Any]:
-    """Return the line of April."""
-    (line,) = status_frame(deployment_of(settings), settings.months).to_dict(orient="records")
+def line_of(home: Settings | Deployment, month: str) -> dict[str, Any]:
+    """Return a month's line of the status."""
+    deployment = home if isinstance(home, Deployment) else deployment_of(home)
+    (line,) = status_frame(deployment, [months.parse(month)]).to_dict(orient="records")
     return {str(name): value for name, value in line.items()}
 
 
-def test_a_changed_batch_stops_its_month_and_names_both_digests(golden_home: Settings) -> None:
-    before, files = hashes(golden_home), published_bytes(golden_home)
-    (file,) = (golden_home.landing_path / "colocation" / "power_bills").glob("*/data.csv")
+def test_a_changed_batch_stops_its_month_and_names_both_digests(toy: Deployment) -> None:
+    before, files = hashes(toy), published_bytes(toy)
+    (file,) = (toy.settings.landing_path / "toy" / "rentals" / "20250310T000000Z").glob("*")
     recorded = digest(file)
     original = file.read_bytes()
     file.write_bytes(original + b"\n")
     found = digest(file)
     assert recorded != found
 
-    summary = run(golden_home)
+    summary = run(toy)
     (failure, *_) = summary.failures
-    assert f"batch colocation/power_bills/{file.parent.name} has changed" in failure
+    assert f"batch toy/rentals/{file.parent.name} has changed" in failure
     assert recorded in failure
     assert found in failure
     assert "Put the original files back" in failure
-    assert hashes(golden_home) == before, "nothing is recomputed"
-    assert published_bytes(golden_home) == files
+    assert hashes(toy) == before, "nothing is recomputed"
+    assert published_bytes(toy) == files
 
-    verdict = checks(golden_home)["batches", "batch_digests_are_unchanged"]
+    verdict = checks(toy, "2025-02")["batches", "batch_digests_are_unchanged"]
     assert (verdict.state, verdict.gate, verdict.figures["changed_batches"]) == ("failed", "write", 1)
-    line = status_of_april(golden_home)
+    line = line_of(toy, "2025-02")
     assert line["status"] == "blocked"
     assert "batch_digests_are_unchanged [write]" in line["why"]
 
     # It does not heal by being run again, and not by a run of everything; it does by the original files.
-    assert run(golden_home).failures
-    assert run(golden_home, everything=True).failures
-    assert hashes(golden_home) == before
+    assert run(toy).failures
+    assert run(toy, everything=True).failures
+    assert hashes(toy) == before
     file.write_bytes(original)
-    assert run(golden_home).failures == []
-    assert checks(golden_home)["batches", "batch_digests_are_unchanged"].holds
-    assert hashes(golden_home) == before
-    assert "[write]" not in status_of_april(golden_home)["why"]
-    assert "[publish]" not in status_of_april(golden_home)["why"]
+    assert run(toy).failures == []
+    assert checks(toy, "2025-02")["batches", "batch_digests_are_unchanged"].holds
+    assert hashes(toy) == before
+    assert "[write]" not in line_of(toy, "2025-02")["why"]
+    assert "[publish]" not in line_of(toy, "2025-02")["why"]
 
 
-def test_a_changed_batch_does_not_stop_other_months(golden_home: Settings) -> None:
-    wide = golden_settings(golden_home.home, last_month="2025-05")
-    assert run(wide).failures == []
-    before = hashes(wide)
-    (bill,) = (wide.landing_path / "colocation" / "power_bills").glob("*/data.csv")
-    bill.write_text(bill.read_text(encoding="utf-8") + "\n", encoding="utf-8")
-    batch = wide.landing_path / "colocation" / "meter_readings" / "20250601T000000Z"
-    batch.mkdir(parents=True)
-    header = "meter_id,contract_id,site_id,reading_date,kwh,peak_kw,read_type\n"
-    rows = "MB,B,S-1,2025-04-06,99,9,actual\nMB,B,S-1,2025-05-06,99,9,actual\n"
-    (batch / "data.csv").write_text(header + rows, encoding="utf-8")
-    failures = run(wide).failures
+def test_a_changed_batch_does_not_stop_other_months(toy: Deployment) -> None:
+    before = hashes(toy)
+    (file,) = (toy.settings.landing_path / "toy" / "rentals" / "20250210T000000Z").glob("*")
+    file.write_bytes(file.read_bytes() + b"\n")
+    # Late rentals of the month whose batch was changed, and of the other.
+    late = [rental("2025-01", "R-8", "B-2", "1.00", "1.00"), rental("2025-02", "R-9", "B-2", "1.00", "1.00")]
+    put(toy.settings, "20250601T000000Z", late)
+    failures = run(toy).failures
     assert failures
-    assert all(failure.startswith("2025-04") for failure in failures)
-    changed = {name for name, found in hashes(wide).items() if found != before[name]}
-    assert "curated.meter_daily@2025-05" in changed
-    assert {name for name in changed if name.endswith("@2025-04")} == set()
+    assert all("2025-01" in failure and "2025-02" not in failure for failure in failures)
+    changed = {name for name, found in hashes(toy).items() if found != before[name]}
+    assert "mart.toy_boats@2025-02" in changed
+    assert {name for name in changed if name.endswith("@2025-01")} == set()
 
 
-def test_what_was_read_of_a_batch_that_is_gone_stays(golden_home: Settings) -> None:
-    before = hashes(golden_home)
-    (file,) = (golden_home.landing_path / "colocation" / "power_bills").glob("*/data.csv")
-    file.unlink()
-    file.parent.rmdir()
-    assert run(golden_home, everything=True).failures == []
-    assert hashes(golden_home) == before
+def test_what_was_read_of_a_batch_that_is_gone_stays(toy: Deployment) -> None:
+    before = hashes(toy)
+    shutil.rmtree(toy.settings.landing_path / "toy" / "rentals" / "20250210T000000Z")
+    assert run(toy, everything=True).failures == []
+    assert hashes(toy) == before
 
 
 def test_a_failed_publish_gate_writes_the_month_and_keeps_the_old_publication(golden_home: Settings) -> None:
@@ -116,7 +121,7 @@ def test_a_failed_publish_gate_writes_the_month_and_keeps_the_old_publication(go
     found = checks(golden_home)
     assert found["quarantine", "quarantined_share_is_bearable"].state == "failed"
     assert found["published", "month_may_be_published"].state == "failed"
-    line = status_of_april(golden_home)
+    line = line_of(golden_home, "2025-04")
     assert line["status"] == "blocked"
     assert "quarantined_share_is_bearable [publish]" in line["why"]
     # The quarantine is published always, whatever fails.
@@ -136,40 +141,31 @@ def test_a_failed_publish_gate_writes_the_month_and_keeps_the_old_publication(go
     assert run(golden_home).failures == []
     assert checks(golden_home)["quarantine", "quarantined_share_is_bearable"].holds
     assert publish.closed_hashes(golden_home, "colocation", APRIL) != closed
-    assert "[write]" not in status_of_april(golden_home)["why"]
-    assert "[publish]" not in status_of_april(golden_home)["why"]
+    assert "[write]" not in line_of(golden_home, "2025-04")["why"]
+    assert "[publish]" not in line_of(golden_home, "2025-04")["why"]
 
 
-def test_rows_that_break_their_declaration_are_a_failed_check_and_stop_what_is_behind(
-    golden_home: Settings,
-) -> None:
-    from dataclasses import replace
+def test_rows_that_break_their_declaration_are_a_failed_check_and_stop_what_is_behind(toy: Deployment) -> None:
+    before, files = hashes(toy), published_bytes(toy)
+    (stream,) = toy.streams
+    (good,) = [rule for rule in stream.rules if rule.table.name == "toy_rentals"]
 
-    from revenue_integrity.model.deployment import Deployment
-    from revenue_integrity.model.query import Query
-    from revenue_integrity.model.stream import Streams
-
-    before = hashes(golden_home)
-    files = published_bytes(golden_home)
-    colocation = SHIPPED.streams.named("colocation")
-    (good,) = [rule for rule in colocation.rules if rule.table.name == "meter_daily"]
-
-    def negative(month: object, settings: Settings) -> Query:
+    def negative(month: date, settings: ToySettings) -> Query:
         query: Query = good.function(month, settings)
-        return Query(f"select * replace ((-1)::decimal(18,3) as kwh) from ({query.sql})", query.parameters)
+        return Query(f"select * replace (-1::bigint as due_cents) from ({query.sql})", query.parameters)
 
     negative.__module__ = good.function.__module__
     bad = replace(good, function=negative, settings=(*good.settings, "lock_timeout_seconds"))
-    broken = replace(colocation, rules=tuple(bad if rule is good else rule for rule in colocation.rules))
+    broken = replace(stream, rules=tuple(bad if rule is good else rule for rule in stream.rules))
 
-    summary = runner.run(Deployment(golden_home, Streams.of(broken)), golden_home.months, say=lambda _: None)
-    assert any("curated.meter_daily 2025-04: kwh is below 0" in failure for failure in summary.failures)
-    assert hashes(golden_home) == before
-    assert published_bytes(golden_home) == files
-    verdict = checks(golden_home)["meter_daily", "schema_holds"]
+    summary = runner.run(Deployment(toy.settings, Streams.of(broken)), [FEBRUARY], say=lambda _: None)
+    assert any("curated.toy_rentals 2025-02: due_cents is below 0" in failure for failure in summary.failures)
+    assert hashes(toy) == before
+    assert published_bytes(toy) == files
+    verdict = checks(toy, "2025-02")["toy_rentals", "schema_holds"]
     assert (verdict.state, verdict.gate) == ("failed", "write")
-    assert "kwh is below 0" in verdict.figures
-    assert "kwh is below 0" in verdict.next_step
+    assert "due_cents is below 0" in verdict.figures
+    assert "due_cents is below 0" in verdict.next_step
 
 
 def test_edit_changes_exactly_one_place(tmp_path: Path) -> None:
@@ -181,21 +177,18 @@ def test_edit_changes_exactly_one_place(tmp_path: Path) -> None:
         edit(file, "a", "c")
 
 
-def test_no_publication_without_every_check(golden_home: Settings) -> None:
+def test_no_publication_without_every_check(toy: Deployment) -> None:
     """Publishing alone, while a table was materialized without its checks, is refused."""
-    from revenue_integrity.orchestration.assembly import build_definitions
-    from revenue_integrity.orchestration.instance import open_instance
-
-    key = dg.AssetKey(["colocation", "mart", "contract_month"])
-    with open_instance(golden_home) as instance:
-        instance.report_runless_asset_event(dg.AssetMaterialization(key, partition="2025-04"))
-        job = build_definitions(deployment_of(golden_home)).resolve_job_def("month")
-        published = dg.AssetKey(["colocation", "close", "published"])
+    key = dg.AssetKey(["toy", "mart", "toy_boats"])
+    with open_instance(toy.settings) as instance:
+        instance.report_runless_asset_event(dg.AssetMaterialization(key, partition="2025-02"))
+        job = build_definitions(toy).resolve_job_def("month")
+        published = dg.AssetKey(["toy", "close", "published"])
         result = job.execute_in_process(
-            instance=instance, partition_key="2025-04", asset_selection=[published], raise_on_error=False
+            instance=instance, partition_key="2025-02", asset_selection=[published], raise_on_error=False
         )
     assert not result.success
     (failure,) = result.get_step_failure_events()
     told = failure.step_failure_data.user_failure_data
     assert told is not None
-    assert "revenue_components_add_up of contract_month (outdated)" in str(told.description)
+    assert "boats_add_up of toy_boats (outdated)" in str(told.description)

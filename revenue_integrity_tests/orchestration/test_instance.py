@@ -3,11 +3,9 @@
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import dagster as dg
@@ -206,28 +204,6 @@ def test_the_event_log_is_the_one_that_dagster_itself_reads(golden_home: Setting
         assert {run: [event.timestamp for event in opened.all_logs(run)] for run in runs} == kept
         assert opened.get_asset_keys() == keys
         assert len(keys) > 30
-
-
-def tables_of(log: Path) -> list[object]:
-    """Return what a run's log is made of, and whether it has a write-ahead log."""
-    with closing(sqlite3.connect(log)) as opened:
-        made = opened.execute("select type, name, sql from sqlite_master order by type, name").fetchall()
-        version = opened.execute("select version_num from alembic_version").fetchall()
-        events = opened.execute("select count(*) from event_logs").fetchall()
-        return [made, version, events, opened.execute("pragma journal_mode").fetchall()]
-
-
-def test_a_run_begins_with_the_log_that_dagster_itself_would_make(instance: dg.DagsterInstance, tmp_path: Path) -> None:
-    kept = instance.event_log_storage
-    own = SqliteEventLogStorage(str(tmp_path / "own"))
-    assert isinstance(kept, KeptEngineEventLogStorage)
-    logs = []
-    for storage, name in ((kept, "first"), (kept, "second"), (own, "first")):
-        with storage.run_connection(name):
-            logs.append(Path(storage.path_for_shard(name)))
-    first, second, dagsters = map(tables_of, logs)
-    assert first == second == dagsters
-    assert sorted(kept.get_all_run_ids()) == ["first", "second"], "the empty log is no run"
 
 
 def test_events_of_a_run_whose_log_was_removed_go_into_a_new_one(instance: dg.DagsterInstance) -> None:

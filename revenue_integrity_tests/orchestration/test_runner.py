@@ -1,15 +1,18 @@
 """Running months in a real Dagster instance: what is computed, what is not, and what a run leaves behind."""
 
 import hashlib
-from datetime import date
-from decimal import Decimal
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 
 from revenue_integrity.computing import ingestion
 from revenue_integrity.errors import UsageError
+from revenue_integrity.model.deployment import Deployment
+from revenue_integrity.model.stream import Stream, Streams
 from revenue_integrity.orchestration import runner
 from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.check_results import CheckRecord, results_of_month
@@ -21,38 +24,62 @@ from revenue_integrity.streams.registry import deployment_of
 from revenue_integrity.warehouse import publish
 from revenue_integrity.warehouse.catalog import PartitionRecord, read_catalog
 from revenue_integrity_tests.support import APRIL
+from revenue_integrity_tests.toy.sources import RENTALS
+from revenue_integrity_tests.toy.stream import TOY
+from revenue_integrity_tests.toy_home import put, rental, toy_deployment
 
 
-def run(settings: Settings, **more: object) -> RunSummary:
+def _deployment(home: Settings | Deployment) -> Deployment:
+    return home if isinstance(home, Deployment) else deployment_of(home)
+
+
+def run(home: Settings | Deployment, **more: Any) -> RunSummary:
     """Run all months of a home."""
-    return runner.run(deployment_of(settings), settings.months, say=lambda _: None, **more)  # type: ignore[arg-type]  # passed through
+    deployment = _deployment(home)
+    return runner.run(deployment, deployment.settings.months, say=lambda _: None, **more)
 
 
-def checks(settings: Settings, month: str = "2025-04") -> dict[tuple[str, str], CheckRecord]:
+def checks(home: Settings | Deployment, month: str = "2025-04") -> dict[tuple[str, str], CheckRecord]:
     """Return the latest results of a month by table and name."""
-    graph = build_definitions(deployment_of(settings)).resolve_asset_graph()
-    # The golden home knows one stream; what has never delivered is not run.
-    keys = sorted(key for key in graph.asset_check_keys if key.asset_key.path[0] == COLOCATION.name)
+    deployment = _deployment(home)
+    graph = build_definitions(deployment).resolve_asset_graph()
+    # What has never delivered is not run: the golden home knows one stream, that of the toy has no other.
+    ran = {COLOCATION.name, TOY.name}
+    keys = sorted(key for key in graph.asset_check_keys if key.asset_key.path[0] in ran)
     specs = [graph.get_check_spec(key) for key in keys]
-    with open_instance(settings) as instance:
+    with open_instance(deployment.settings) as instance:
         return {(each.table, each.name): each for each in results_of_month(instance, specs, month)}
 
 
-def records(settings: Settings) -> dict[str, PartitionRecord]:
+def records(home: Settings | Deployment) -> dict[str, PartitionRecord]:
     """Return all records of partitions."""
-    return dict(read_catalog(settings).partitions)
+    return dict(read_catalog(_deployment(home).settings).partitions)
 
 
-def hashes(settings: Settings) -> dict[str, str]:
+def hashes(home: Settings | Deployment) -> dict[str, str]:
     """Return what every partition holds."""
-    return {name: record.content_hash for name, record in records(settings).items()}
+    return {name: record.content_hash for name, record in records(home).items()}
 
 
-def published_bytes(settings: Settings) -> dict[str, str]:
+def recomputed(before: Mapping[str, PartitionRecord], after: Mapping[str, PartitionRecord]) -> set[str]:
+    """Return the months of computed tables that were computed since, or are new."""
+    own = (name for name in after if not name.startswith("raw."))
+    return {name for name in own if name not in before or after[name].computed_at != before[name].computed_at}
+
+
+def published_bytes(home: Settings | Deployment) -> dict[str, str]:
     """Return a digest of every published file of a month, except the checks' results: they are published whatever they say."""
-    files = sorted(settings.published_path.glob("*/month=*/data.parquet"))
-    digests = {str(file.relative_to(settings.published_path)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
-    return {name: digest for name, digest in digests.items() if not name.startswith("checks/")}
+    published = _deployment(home).settings.published_path
+    digests = {
+        str(file.relative_to(published)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(published.glob("*/month=*/data.parquet"))
+    }
+    return {name: digest for name, digest in digests.items() if not name.split("/")[0].endswith("checks")}
+
+
+def with_settings(home: Deployment, **values: Any) -> Deployment:
+    """Return a home of the toy with other settings."""
+    return toy_deployment(home.settings.home, **values)
 
 
 def edit(file: Path, old: str, new: str) -> None:
@@ -94,84 +121,6 @@ def test_every_check_is_recorded_for_the_month_and_for_no_other(golden_home: Set
     assert {each.state for each in checks(golden_home, "2025-03").values()} == {"missing"}
 
 
-def test_a_second_run_starts_nothing_and_changes_no_hash(golden_home: Settings) -> None:
-    before, files = records(golden_home), published_bytes(golden_home)
-    summary = run(golden_home)
-    assert (summary.runs, summary.failures) == (0, [])
-    assert summary.sentence == "Nothing is stale; nothing was recomputed."
-    assert (records(golden_home), published_bytes(golden_home)) == (before, files)
-
-
-def test_all_computes_nothing_that_is_unchanged_but_judges_again(golden_home: Settings) -> None:
-    before, files = records(golden_home), published_bytes(golden_home)
-    with open_instance(golden_home) as instance:
-        events = instance.get_latest_materialization_event(dg.AssetKey(["colocation", "mart", "contract_month"]))
-    summary = run(golden_home, everything=True)
-    assert summary.runs > 0
-    assert summary.failures == []
-    own = {name: record for name, record in records(golden_home).items() if not name.startswith("raw.")}
-    assert own == {name: record for name, record in before.items() if not name.startswith("raw.")}, "computed_at included"
-    assert published_bytes(golden_home) == files
-    with open_instance(golden_home) as instance:
-        again = instance.get_latest_materialization_event(dg.AssetKey(["colocation", "mart", "contract_month"]))
-    assert events is not None
-    assert again is not None
-    assert again.asset_materialization is not None
-    assert again.timestamp > events.timestamp
-    assert again.asset_materialization.metadata["state"].value == "unchanged"
-    assert all(each.holds for each in checks(golden_home).values() if each.gate in ("write", "publish"))
-
-
-def test_a_setting_touches_only_what_rests_on_it(golden_home: Settings) -> None:
-    before = records(golden_home)
-    changed = golden_home.model_copy(update={"risk_aversion": Decimal("0.9")})
-    assert run(changed).failures == []
-    after = records(changed)
-    recomputed = {name.split("@")[0] for name in before if after[name].computed_at != before[name].computed_at}
-    resting = {rule.table.qualified for rule in COLOCATION.rules if "risk_aversion" in rule.settings}
-    assert "mart.contract_risk" in resting
-    behind = {
-        rule.table.qualified
-        for rule in COLOCATION.rules
-        for reads in rule.reads
-        if reads.qualified in resting and reads.qualified != rule.table.qualified
-    }
-    assert resting <= {name for name in recomputed if not name.startswith("raw.")} <= resting | behind
-    assert run(changed).runs == 0
-
-
-def test_equal_results_stop_the_cascade(golden_home: Settings) -> None:
-    before = records(golden_home)
-    # No reading of the golden case is suspect, with seven readings before it or eight: the same meter_daily comes out again.
-    changed = golden_home.model_copy(update={"suspect_min_readings": 8})
-    assert run(changed).failures == []
-    after = records(changed)
-    recomputed = {name for name in before if after[name].computed_at != before[name].computed_at and not name.startswith("raw.")}
-    resting = {f"{rule.table.qualified}@2025-04" for rule in COLOCATION.rules if "suspect_min_readings" in rule.settings}
-    assert "curated.meter_daily@2025-04" in recomputed
-    assert "mart.contract_usage@2025-04" in before, "it stands behind meter_daily"
-    assert recomputed == resting
-    assert after["curated.meter_daily@2025-04"].content_hash == before["curated.meter_daily@2025-04"].content_hash
-
-
-def test_a_selection_is_all_that_runs(golden_home: Settings) -> None:
-    before = records(golden_home)
-    changed = golden_home.model_copy(update={"late_after_days": 9})
-    summary = run(changed, select='key:"colocation/curated/meter_daily"')
-    assert (summary.runs, summary.failures) == (1, [])
-    after = records(changed)
-    assert [name for name in before if after[name].computed_at != before[name].computed_at] == ["curated.meter_daily@2025-04"]
-
-
-def test_a_selection_within_a_stream_names_its_assets_alone(golden_home: Settings) -> None:
-    before = records(golden_home)
-    with pytest.raises(UsageError, match="names no asset"):
-        run(golden_home, stream="cloud", select='key:"colocation/curated/meter_daily"')
-    assert records(golden_home) == before
-    summary = run(golden_home, stream="colocation", select='key:"colocation/curated/meter_daily"')
-    assert (summary.runs, summary.failures) == (1, [])
-
-
 def test_months_run_from_the_ui_and_from_the_command_meet_in_one_instance(golden_home: Settings) -> None:
     with open_instance(golden_home) as instance:
         runs = instance.get_runs()
@@ -181,45 +130,97 @@ def test_months_run_from_the_ui_and_from_the_command_meet_in_one_instance(golden
         assert all(each.tags["revenue_integrity/why"] for each in runs)
 
 
-def test_late_data_touch_exactly_their_month(golden_home: Settings) -> None:
-    wide = golden_home.model_copy(update={"first_month": date(2025, 3, 1), "last_month": date(2025, 5, 1)})
-    wide = type(wide)(**wide.model_dump(include=wide.model_fields_set))
+def test_a_second_run_starts_nothing_and_changes_no_hash(toy: Deployment) -> None:
+    before, files = records(toy), published_bytes(toy)
+    summary = run(toy)
+    assert (summary.runs, summary.failures) == (0, [])
+    assert summary.sentence == "Nothing is stale; nothing was recomputed."
+    assert (records(toy), published_bytes(toy)) == (before, files)
+
+
+def test_all_computes_nothing_that_is_unchanged_but_judges_again(toy: Deployment) -> None:
+    before, files = records(toy), published_bytes(toy)
+    with open_instance(toy.settings) as instance:
+        events = instance.get_latest_materialization_event(dg.AssetKey(["toy", "mart", "toy_boats"]))
+    summary = run(toy, everything=True)
+    assert summary.runs > 0
+    assert summary.failures == []
+    own = {name: record for name, record in records(toy).items() if not name.startswith("raw.")}
+    assert own == {name: record for name, record in before.items() if not name.startswith("raw.")}, "computed_at included"
+    assert published_bytes(toy) == files
+    with open_instance(toy.settings) as instance:
+        again = instance.get_latest_materialization_event(dg.AssetKey(["toy", "mart", "toy_boats"]))
+    assert events is not None
+    assert again is not None
+    assert again.asset_materialization is not None
+    assert again.timestamp > events.timestamp
+    assert again.asset_materialization.metadata["state"].value == "unchanged"
+    assert all(each.holds for each in checks(toy, "2025-02").values() if each.gate in ("write", "publish"))
+
+
+def test_a_setting_touches_only_what_rests_on_it(toy: Deployment) -> None:
+    before = records(toy)
+    changed = with_settings(toy, tolerance_cents=777)
+    assert run(changed).failures == []
+    results = {f"recon.toy_recon_results@{month}" for month in ("2025-01", "2025-02")}
+    summaries = {name.replace("results", "summary") for name in results}
+    assert results <= recomputed(before, records(changed)) <= results | summaries
+    assert run(changed).runs == 0
+
+
+def test_equal_results_stop_the_cascade(toy: Deployment) -> None:
+    before = records(toy)
+    # Everything was booked on the 2nd: with the cutoff on the sixth business day the same rentals come out again.
+    changed = with_settings(toy, cutoff_business_day=6)
+    assert run(changed).failures == []
+    after = records(changed)
+    assert {name for name in recomputed(before, after) if name.startswith(("curated", "mart"))} == {
+        "curated.toy_rentals@2025-01",
+        "curated.toy_rentals@2025-02",
+    }
+    assert hashes(changed) == {name: record.content_hash for name, record in before.items()}
+
+
+def test_a_selection_is_all_that_runs(toy: Deployment) -> None:
+    before = records(toy)
+    changed = with_settings(toy, cutoff_business_day=6)
+    summary = run(changed, select='key:"toy/curated/toy_rentals"')
+    assert (summary.runs, summary.failures) == (2, [])
+    assert recomputed(before, records(changed)) == {"curated.toy_rentals@2025-01", "curated.toy_rentals@2025-02"}
+
+
+def test_a_selection_within_a_stream_names_its_assets_alone(toy: Deployment) -> None:
+    before = records(toy)
+    both = Deployment(toy.settings, Streams.of(*toy.streams, Stream("twin", (replace(RENTALS, stream="twin"),), (), ())))
+    with pytest.raises(UsageError, match="names no asset"):
+        run(both, stream="twin", select='key:"toy/curated/toy_rentals"')
+    assert records(toy) == before
+    summary = run(both, stream="toy", select='key:"toy/curated/toy_rentals"')
+    assert (summary.runs, summary.failures) == (2, [])
+
+
+def test_late_data_touch_exactly_their_month(toy: Deployment) -> None:
+    wide = with_settings(toy, last_month="2025-03")
     assert run(wide).failures == []
     before, files = records(wide), published_bytes(wide)
-    # A control total of May touches nothing but May: no rule of another month reads it.
-    batch = wide.landing_path / "colocation" / "erp_control_totals" / "20250605T000000Z"
-    batch.mkdir(parents=True)
-    (batch / "totals.csv").write_text(
-        "service_month,extracted_at,lines,amount\n2025-05,2025-06-04T00:00:00Z,0,0\n", encoding="utf-8"
-    )
-    # A late invoice line of March touches March, and later months only where a rule looks back.
-    late = wide.landing_path / "colocation" / "erp_invoices" / "20250706T000000Z"
-    late.mkdir(parents=True)
-    (late / "late.csv").write_text(
-        "document_id,line_no,document_type,erp_customer_code,erp_contract_ref,service_month,charge_type,quantity,unit_price,"
-        "amount,currency,invoice_date,posted_at,corrects_document_id\n"
-        "LATE-1,1,invoice,E1,R-A,2025-03,rack,1,10,10.00,USD,2025-07-01,2025-07-02T00:00:00Z,\n",
-        encoding="utf-8",
-    )
+    # A rental of March touches nothing but March: no rule of another month reads it. A late booking of January touches January.
+    put(wide.settings, "20250410T000000Z", [rental("2025-01", "R-5", "B-2", "1.00", "1.00", service_month="2025-03")])
+    put(wide.settings, "20250411T000000Z", [rental("2025-01", "R-6", "B-2", "3.00", "3.00", booked_at="2025-04-01T00:00:00Z")])
     summary = run(wide)
     assert summary.failures == []
     after = records(wide)
     new = {name for name in after if name not in before or after[name].content_hash != before[name].content_hash}
-    assert {name for name in new if name.startswith(("curated.", "mart."))} == {"curated.invoice_lines@2025-03"}
+    touched = {f"{table}@{month}" for table in ("curated.toy_rentals", "mart.toy_boats") for month in ("2025-01", "2025-03")}
+    assert {name for name in new if name.startswith(("curated.", "mart."))} == touched
     changed = {name for name, digest in published_bytes(wide).items() if files.get(name) != digest}
-    assert {name for name in changed if not name.startswith(("recon", "close"))} == {"invoice_lines/month=2025-03/data.parquet"}
+    assert {name for name in changed if "month=2025-02" in name} == set()
+    assert {"toy_boats/month=2025-01/data.parquet", "toy_boats/month=2025-03/data.parquet"} <= changed
     assert run(wide).runs == 0
 
 
-def test_batches_that_cannot_be_read_are_tried_once_a_command(golden_home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    run(golden_home)
-    before = published_bytes(golden_home)
-    source = golden_home.landing_path / "colocation" / "erp_invoices"
-    latest = max(source.iterdir())
-    late = source / "20250620T000000Z"
-    late.mkdir()
-    for file in latest.iterdir():
-        late.joinpath(file.name).write_bytes(file.read_bytes())
+def test_batches_that_cannot_be_read_are_tried_once_a_command(toy: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = published_bytes(toy)
+    late = put(toy.settings, "20250320T000000Z", [rental("2025-02", "R-7", "B-2", "1.00", "1.00")])
     tried = []
 
     def full(*_: object, **__: object) -> None:
@@ -228,14 +229,14 @@ def test_batches_that_cannot_be_read_are_tried_once_a_command(golden_home: Setti
 
     with monkeypatch.context() as faulty:
         faulty.setattr(ingestion.landing, "ingest", full)
-        failed = run(golden_home, everything=True)
+        failed = run(toy, everything=True)
     assert len(tried) == 1
     assert len(failed.failures) == 1
     assert "No space left on device" in failed.failures[0]
-    assert published_bytes(golden_home) == before
-    assert late.relative_to(golden_home.landing_path).as_posix() in ingestion.pending(golden_home, COLOCATION)
-    assert run(golden_home).failures == []
-    assert ingestion.pending(golden_home, COLOCATION) == []
+    assert published_bytes(toy) == before
+    assert late in ingestion.pending(toy.settings, TOY)
+    assert run(toy).failures == []
+    assert ingestion.pending(toy.settings, TOY) == []
 
 
 def test_a_killed_run_of_months_that_were_not_stale_is_done_again(golden_home: Settings) -> None:
