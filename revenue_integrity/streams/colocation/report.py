@@ -413,9 +413,9 @@ REPORT = Report(
         POWER_COST,
         MARGIN,
         MRR,
-        MonthFigure("variance_cents", "Signed", "recon_summary", ("variance_signed",), only=_AT_CLOSE),
-        MonthFigure("gross_variance_cents", "Gross", "recon_summary", ("variance_gross",), only=_AT_CLOSE),
-        MonthFigure("unexplained_cents", "Unexplained", "recon_summary", ("unexplained_cents",), only=_AT_CLOSE),
+        MonthFigure("variance_cents", "Variance at close", "recon_summary", ("variance_signed",), only=_AT_CLOSE),
+        MonthFigure("gross_variance_cents", "Gross at close", "recon_summary", ("variance_gross",), only=_AT_CLOSE),
+        MonthFigure("unexplained_cents", "Unexplained at close", "recon_summary", ("unexplained_cents",), only=_AT_CLOSE),
         LATE_CENTS,
     ),
     index_charts=(
