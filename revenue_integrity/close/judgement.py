@@ -53,4 +53,4 @@ def sql_check(
         figures: dict[str, Figure] = {str(key): None if pd.isna(value) else value for key, value in row.items()}
         return Judgement(passed, figures, offenders, "" if passed else next_step)
 
-    return Check(name, table, gate, description, judge, control=control, settings=(*CALENDAR_SETTINGS, *settings))
+    return Check(name, table, gate, description, judge, control=control, title=title, settings=(*CALENDAR_SETTINGS, *settings))

@@ -14,7 +14,7 @@ import pandas as pd
 
 from revenue_integrity import output
 from revenue_integrity.computing.versions import judged_by
-from revenue_integrity.model.check import SCHEMA_HOLDS, Check, Figure, Gate, Judgement
+from revenue_integrity.model.check import SCHEMA_HOLDS, Check, Figure, Gate, Judgement, Standing
 from revenue_integrity.model.table import Table
 from revenue_integrity.settings import Settings
 
@@ -48,25 +48,23 @@ _GATE_STOPS = {
 }
 
 
-def spec(
-    table: Table, name: str, gate: Gate, description: str, partitions: dg.PartitionsDefinition, judged: str = ""
-) -> dg.AssetCheckSpec:
+def spec(table: Table, check: Check | Standing, partitions: dg.PartitionsDefinition, judged: str = "") -> dg.AssetCheckSpec:
     """Return the spec of a check of a table, per month; ``judged`` is the hash of the code and settings that it rests on."""
     with warnings.catch_warnings():
         # Partitions on checks are a preview of the pinned Dagster; they were tried, and the pin is why that is enough.
         warnings.simplefilter("ignore", dg.PreviewWarning)
         return dg.AssetCheckSpec(
-            name,
+            check.name,
             asset=dg.AssetKey(table.asset_key),
-            description=f"{description} Gate: {gate.value} ({_GATE_STOPS[gate]}).",
-            metadata={GATE_KEY: gate.value, **({JUDGED_BY: judged} if judged else {})},
+            description=f"{check.description} Gate: {check.gate.value} ({_GATE_STOPS[check.gate]}).",
+            metadata={GATE_KEY: check.gate.value, **({JUDGED_BY: judged} if judged else {})},
             partitions_def=partitions,
         )
 
 
 def specs_of(checks: Sequence[Check], partitions: dg.PartitionsDefinition, settings: Settings) -> list[dg.AssetCheckSpec]:
     """Return the specs of declared checks."""
-    return [spec(each.table, each.name, each.gate, each.description, partitions, judged_by(each, settings)) for each in checks]
+    return [spec(each.table, each, partitions, judged_by(each, settings)) for each in checks]
 
 
 def check_specs(
@@ -74,7 +72,7 @@ def check_specs(
 ) -> list[dg.AssetCheckSpec]:
     """Return the specs of all checks that an asset evaluates itself: its schema check and its own."""
     return [
-        spec(table, SCHEMA_CHECK, Gate.WRITE, SCHEMA_HOLDS.description, partitions),
+        spec(table, SCHEMA_HOLDS, partitions),
         *specs_of(checks, partitions, settings),
     ]
 

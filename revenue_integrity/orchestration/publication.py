@@ -35,7 +35,7 @@ def publication_asset(
     """Return the asset that publishes a month of a stream when no check of gate write or publish stands in the way."""
     declared = publication_table(stream.name)
     made = [rule.table for rule in stream.rules_in_order()]
-    may = check_factory.spec(declared, PUBLISHED_CHECK, Gate.PUBLISH, MONTH_MAY_BE_PUBLISHED.description, partitions)
+    may = check_factory.spec(declared, MONTH_MAY_BE_PUBLISHED, partitions)
 
     @dg.asset(
         key=asset_key(declared),

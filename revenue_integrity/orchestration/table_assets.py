@@ -16,8 +16,7 @@ from revenue_integrity.computing import ingestion, landed_month, table_month
 from revenue_integrity.computing.lineage import column_lineage
 from revenue_integrity.computing.versions import version_of_rule
 from revenue_integrity.landing.datasets import batches_table, quarantine_table
-from revenue_integrity.model import check
-from revenue_integrity.model.check import Check, Gate, Judgement
+from revenue_integrity.model.check import BATCHES_UNCHANGED, Check, Gate, Judgement
 from revenue_integrity.model.rule import Reads, Rule
 from revenue_integrity.model.source import raw_table
 from revenue_integrity.model.stream import Stream, checks_of
@@ -38,9 +37,6 @@ ALL, SELECTED = "--all", "selected"
 
 DELIBERATE = ("", ALL, SELECTED)
 """Reasons of runs that somebody asked for: they let count what was set aside because it lay too far back."""
-
-BATCHES_UNCHANGED = check.BATCHES_UNCHANGED.name
-"""Name of the check that no batch has changed since first sight."""
 
 
 def asset_key(table: Table) -> dg.AssetKey:
@@ -93,13 +89,7 @@ def landing_asset(
     sources = {asset_key(raw_table(source)): source for source in stream.sources}
     tables = {asset_key(table): table for table in (manifest, refused, *(raw_table(source) for source in stream.sources))}
     checks = {key: checks_of(stream.checks, table) for key, table in tables.items()}
-    unchanged = check_factory.spec(
-        manifest,
-        BATCHES_UNCHANGED,
-        Gate.WRITE,
-        check.BATCHES_UNCHANGED.description,
-        partitions,
-    )
+    unchanged = check_factory.spec(manifest, BATCHES_UNCHANGED, partitions)
     declared = [each for key in tables for each in check_factory.specs_of(checks[key], partitions, settings)]
 
     @dg.multi_asset(
@@ -122,7 +112,7 @@ def landing_asset(
         known = ingestion.read_manifest(settings, stream)
         if unchanged.key in asked:
             verdict = landed_month.batches_unchanged(known, month)
-            yield check_factory.result(manifest, BATCHES_UNCHANGED, Gate.WRITE, verdict)
+            yield check_factory.result(manifest, BATCHES_UNCHANGED.name, Gate.WRITE, verdict)
             if not verdict.passed:
                 raise dg.Failure(landed_month.told_of_changed(known, month), allow_retries=False)
         wanted = [sources[key] for key in sources if key in selected]
