@@ -21,9 +21,9 @@ def doctor(chosen: FormatOption = None) -> None:
     """Check environment, settings, disk, ports and permissions, and say what to do."""
     from revenue_integrity.operating.doctor import examine
 
-    findings = examine(open_home)
-    output.show(findings, chosen)
-    if not findings["ok"].all():
+    examined = examine(open_home)
+    output.show(examined, chosen)
+    if not examined["ok"].all():
         raise typer.Exit(1)
 
 
