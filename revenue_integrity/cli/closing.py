@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from revenue_integrity.cli.shared import Commands, ReasonOption, WhoOption, month_of, open_home, say, send_alerts
+from revenue_integrity.cli.shared import Commands, ReasonOption, WhoOption, month_of, open_evidence, open_home, say, send_alerts
 
 app = Commands("Close")
 
@@ -15,40 +15,48 @@ app = Commands("Close")
 @app.command()
 def prepare(month: str, who: WhoOption, comment: Annotated[str, typer.Option(help="For the record.")] = "") -> None:
     """Put a month before the approvers."""
-    from revenue_integrity.desk import close
+    from revenue_integrity.desk import decisions
 
     home = open_home()
-    _tell_entry(close.prepare(home, month_of(month, home.settings), who, comment), "prepared")
+    with open_evidence(home) as evidence:
+        entry = decisions.prepare(home, evidence, month_of(month, home.settings), who, comment)
+    _tell_entry(entry, "prepared")
     send_alerts(home)
 
 
 @app.command()
 def approve(month: str, who: WhoOption, comment: Annotated[str, typer.Option(help="For the record.")] = "") -> None:
     """Sign a month off and freeze it; prints the head of the ledger: keep it elsewhere."""
-    from revenue_integrity.desk import close
+    from revenue_integrity.desk import decisions
 
     home = open_home()
-    _tell_entry(close.approve(home, month_of(month, home.settings), who, comment), "signed off")
+    with open_evidence(home) as evidence:
+        entry = decisions.approve(home, evidence, month_of(month, home.settings), who, comment)
+    _tell_entry(entry, "signed off")
     send_alerts(home)
 
 
 @app.command()
 def waive(month: str, check: str, who: WhoOption, reason: ReasonOption) -> None:
     """Let one failing sign-off check through, for this content and figure only."""
-    from revenue_integrity.desk import close
+    from revenue_integrity.desk import decisions
 
     home = open_home()
-    _tell_entry(close.waive(home, month_of(month, home.settings), check, who, reason), f"{check} waived")
+    with open_evidence(home) as evidence:
+        entry = decisions.waive(home, evidence, month_of(month, home.settings), check, who, reason)
+    _tell_entry(entry, f"{check} waived")
     send_alerts(home)
 
 
 @app.command()
 def reopen(month: str, who: WhoOption, reason: ReasonOption) -> None:
     """Open a signed month again."""
-    from revenue_integrity.desk import close
+    from revenue_integrity.desk import decisions
 
     home = open_home()
-    _tell_entry(close.reopen(home, month_of(month, home.settings), who, reason), "reopened")
+    with open_evidence(home) as evidence:
+        entry = decisions.reopen(home, evidence, month_of(month, home.settings), who, reason)
+    _tell_entry(entry, "reopened")
     send_alerts(home)
 
 
@@ -56,10 +64,10 @@ def reopen(month: str, who: WhoOption, reason: ReasonOption) -> None:
 def verify() -> None:
     """Recompute the ledger's chain, the frozen versions and the hashes of all that is published."""
     from revenue_integrity.close.ledger import Ledger
-    from revenue_integrity.desk import close
+    from revenue_integrity.desk import verifying
 
     home = open_home()
-    findings = close.verify(home)
+    findings = verifying.verify(home)
     for finding in findings:
         say(f"{finding.subject}: {finding.problem}. {finding.next_step}")
     if findings:
@@ -74,7 +82,8 @@ def pack(month: str) -> None:
     from revenue_integrity.desk import packs
 
     home = open_home()
-    print(packs.write_month(home, month_of(month, home.settings)))
+    with open_evidence(home) as evidence:
+        print(packs.write_month(home, evidence, month_of(month, home.settings)))
 
 
 def _tell_entry(entry: Any, what: str) -> None:

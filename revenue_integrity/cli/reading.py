@@ -18,6 +18,7 @@ from revenue_integrity.cli.shared import (
     instant_of,
     month_of,
     months_of,
+    open_evidence,
     open_home,
     say,
 )
@@ -32,7 +33,8 @@ def status(month: MonthOption = None, chosen: FormatOption = None) -> None:
     from revenue_integrity.desk.status import status_frame
 
     home = open_home()
-    shown = status_frame(home, months_of(month, home.settings))
+    with open_evidence(home) as evidence:
+        shown = status_frame(home, evidence, months_of(month, home.settings))
     output.show(shown, chosen, title=amounts_in(home), sparse=True)
 
 
@@ -70,7 +72,9 @@ def export(
     home = open_home()
     when = None if as_of is None else instant_of(as_of)
     wanted = None if month is None else months_of(month, home.settings)
-    found, asked = asked_for(home, dataset, wanted, stream=stream, tenant=tenant, live=live, as_of=when, say=say)
+    found, asked = asked_for(
+        home, dataset, wanted, stream=stream, tenant=tenant, live=live, as_of=when, say=say, open_evidence=open_evidence
+    )
     if to is None:
         output.show(rows_of(found, asked), chosen)
     else:
@@ -95,12 +99,14 @@ def restatement(
     chosen: FormatOption = None,
 ) -> None:
     """Show what changed since a signed version, row by row."""
-    from revenue_integrity.desk import close
+    from revenue_integrity.desk import restating
 
     home = open_home()
     first = None if from_version is None else _version(from_version)
     last = None if to_version == "current" else _version(to_version)
-    output.show(close.restatement(home, month_of(month, home.settings), first, last), chosen)
+    with open_evidence(home) as evidence:
+        found = restating.restatement(home, evidence, month_of(month, home.settings), first, last)
+    output.show(found, chosen)
 
 
 def _version(text: str) -> int:

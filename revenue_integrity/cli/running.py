@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from revenue_integrity.cli.shared import Commands, instant_of, months_of, open_home, say, send_alerts
+from revenue_integrity.cli.shared import Commands, instant_of, months_of, open_evidence, open_home, say, send_alerts
 from revenue_integrity.streams.registry import load_settings, simulators
 
 app = Commands("Compute")
@@ -24,10 +24,9 @@ def run(
 ) -> None:
     """Materialize what is stale, in the Dagster instance of the home."""
     from revenue_integrity.computing import past_world
-    from revenue_integrity.desk import packs
+    from revenue_integrity.desk import freezing, packs
     from revenue_integrity.operating import demo
     from revenue_integrity.orchestration import runner
-    from revenue_integrity.orchestration.instance import open_instance
 
     home = open_home()
     wanted = None if period is None else months_of(period, home.settings)
@@ -36,13 +35,17 @@ def run(
         return
     if demo_if_empty:
         demo.prepare_home(home, simulators(), say=say)
+    with open_evidence(home) as evidence:
+        # First, while what was signed is still what is published.
+        for sentence in freezing.complete(home, evidence):
+            say(sentence)
     summary = runner.run(home, wanted, stream=stream, select=select, everything=everything, say=say)
     say(summary.sentence)
     if demo_if_empty and not summary.failures:
         demo.close_what_can_be(home, simulators(), say=say)
     # Last, for packs show what was signed.
-    with open_instance(home.settings) as instance:
-        packs.renew(home, instance, say=say)
+    with open_evidence(home) as evidence:
+        packs.renew(home, evidence, say=say)
     if demo_if_empty and not summary.failures:
         demo.conclude(home, say=say)
     send_alerts(home)

@@ -3,7 +3,9 @@
 Belongs here: what commands of more than one group need. Does not belong here: any command.
 """
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +20,7 @@ from revenue_integrity.streams.registry import deployment_of, load_settings
 
 if TYPE_CHECKING:
     # What a deployment is made of takes long to import, and no help needs it.
+    from revenue_integrity.desk.evidence import Evidence
     from revenue_integrity.model.deployment import Deployment
 
 
@@ -67,6 +70,15 @@ def open_home() -> "Deployment":
 def amounts_in(home: "Deployment") -> str:
     """Return what stands above a table of amounts."""
     return f"Amounts in {home.settings.currency}"
+
+
+@contextlib.contextmanager
+def open_evidence(home: "Deployment") -> Iterator["Evidence"]:
+    """Open the record of a home's runs; Dagster, which keeps it, takes longer to import than many a command takes."""
+    from revenue_integrity.orchestration import evidence
+
+    with evidence.open_evidence(home) as opened:
+        yield opened
 
 
 def say(message: str) -> None:

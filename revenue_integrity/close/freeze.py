@@ -3,8 +3,14 @@
 Belongs here: making the copy, proving that it is unchanged, reading it. Does not belong here: whether a month may be signed
 (``close.sign_off``), what the signature was given for (``close.ledger``), what changed since (``close.restatement``).
 
-``<published>/_signed/YYYY-MM/vN/`` holds ``<dataset>.parquet``, the close pack under ``pack/`` and a ``manifest.json`` with the
-SHA-256 of each file and the ledger entry that approved them. A version appears whole, by one rename, or not at all.
+``<published>/_signed/BOOK/YYYY-MM/vN/`` holds ``<dataset>.parquet`` and a ``manifest.json`` with the SHA-256 of each file and the
+ledger entry that approved them. A version appears whole, by one rename, or not at all. Versions from before there were books
+stand in ``_signed/YYYY-MM/vN/``, where they stay.
+
+Nothing may fail between a signature and its freeze, so the data are copied and hashed before the ledger holds the approval
+(``stage``); after it, the entry is written into the manifest and the copy renamed into its place (``finish``). What a process
+that died in between left staged is finished later, whatever was published since. The close pack is rendered last, which may fail
+on any content: it is added under ``pack/`` when it is made, with its own ``pack.json`` (``keep_pack``).
 """
 
 import hashlib
@@ -15,11 +21,13 @@ import secrets
 import shutil
 import stat
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from revenue_integrity import months
@@ -37,101 +45,185 @@ MANIFEST = "manifest.json"
 PACK = "pack"
 """Where a version keeps its close pack."""
 
-FACTS = ("content_hash", "ledger_seq", "ledger_hash")
+PACK_MANIFEST = "pack.json"
+"""The SHA-256 of each file of the pack; versions from before packs were made apart name them in their manifest."""
+
+CONTENT = "content_hash"
+
+FACTS = (CONTENT, "ledger_seq", "ledger_hash")
 """What a manifest must say of the version: its signed content, and number and hash of the entry that approved it."""
 
 _RESTORE = "Restore the signed version from a backup, and find out who changed it"
 
 _CHUNK_BYTES = 1024 * 1024
 
-
-def frozen_path(settings: Settings, month: date, version: int) -> Path:
-    """Return where a signed version stands."""
-    return signed_path(settings) / months.label(month) / f"v{version}"
+_MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
+_VERSION = re.compile(r"v[1-9][0-9]*")
 
 
-def freeze(
-    settings: Settings,
-    files: Mapping[str, Path],
-    month: date,
-    version: int,
-    facts: Mapping[str, Any],
-    pack: Mapping[str, bytes] | None = None,
-) -> Path:
-    """Copy the published files of a month, by dataset, into its signed version; return the version's directory.
+def frozen_path(settings: Settings, book: str, month: date, version: int) -> Path:
+    """Return where a signed version of a book stands; without a book, one from before there were any."""
+    return signed_path(settings) / book / months.label(month) / f"v{version}"
 
-    ``facts`` holds at least ``FACTS``, as JSON values; ``pack`` the files of the close pack by their path in it. A version that
-    was frozen for the same content and ledger entry is left as it is, so this can be repeated after a crash.
+
+def place_of(settings: Settings, entry: Entry) -> Path:
+    """Return where the version that an entry is about stands."""
+    return frozen_path(settings, entry.book, months.parse(entry.month), entry.version)
+
+
+def stage(settings: Settings, files: Mapping[str, Path], book: str, month: date, version: int, facts: Mapping[str, Any]) -> Path:
+    """Copy the published files of a month, by dataset, beside the place of its next signed version; return the copy.
+
+    ``facts`` holds at least the content hash, as JSON values. What was staged for this version before is replaced.
 
     Raises:
-        IntegrityError: the version stands there already with another content.
-        LedgerError: a file is missing, or the copy cannot be written; nothing of it is visible.
+        IntegrityError: the version stands there already.
+        LedgerError: a file is missing, or the copy cannot be written; nothing of it stays.
     """
-    missing = [name for name in FACTS if name not in facts]
-    if missing:
-        raise ValueError(f"a manifest needs the facts {', '.join(missing)}")
-    target = frozen_path(settings, month, version)
-    with exclusive(signed_path(settings) / ".lock", settings, "freeze"):
+    if CONTENT not in facts:
+        raise ValueError(f"a manifest needs the fact {CONTENT}")
+    target = frozen_path(settings, book, month, version)
+    named = {"book": book} if book else {}
+    with _alone(settings):
         if target.exists():
-            _refuse_other(target, set(files), facts)
-            return target
+            raise IntegrityError(f"{target} is there already, and the ledger has no approval of it", _RESTORE)
         try:
             _discard_unfinished(target)
-            _copy(files, pack or {}, target, {"month": months.label(month), "version": version, "facts": dict(facts)})
+            return _copy(files, target, {**named, "month": months.label(month), "version": version, "facts": dict(facts)})
         except OSError as error:
             _discard_unfinished(target)
-            named = error.filename or target
-            raise LedgerError(
-                f"{months.label(month)} v{version} cannot be frozen: {named}: {error.strerror or error}",
-                "Make room or run the month again, and repeat the approval: it continues where it stopped",
-            ) from error
+            raise _unfrozen(target, error, "Make room or run the month again, and repeat the approval") from error
+
+
+def finish(settings: Settings, entry: Entry) -> Path:
+    """Turn what is staged into the signed version that an approval made; return its directory.
+
+    A version that is there already for this entry is left as it is, so this can be repeated after a crash.
+
+    Raises:
+        IntegrityError: nothing is staged for this content, or the version stands there with another.
+        LedgerError: the manifest cannot be written; what is staged stays.
+    """
+    target = place_of(settings, entry)
+    approved = {CONTENT: entry.content_hash, "ledger_seq": entry.seq, "ledger_hash": entry.hash}
+    with _alone(settings):
+        if target.exists():
+            _refuse_other(target, approved)
+            return target
+        staged = next((each for each, content in _staged(target) if content == entry.content_hash), None)
+        if staged is None:
+            raise IntegrityError(
+                f"{entry.named} was approved and not frozen, and its data are gone",
+                "Restore the published month from a backup, or approve it anew",
+            )
+        try:
+            manifest = _manifest(staged)
+            _replace_file(staged / MANIFEST, _text(manifest | {"facts": manifest["facts"] | approved}))
+            staged.rename(target)
+            sync(target.parent)
+        except OSError as error:
+            raise _unfrozen(target, error, "Make room: the next command completes it") from error
     return target
+
+
+def is_staged(settings: Settings, entry: Entry) -> bool:
+    """Return whether the data of an approval are kept, although its version is not there yet."""
+    return any(content == entry.content_hash for _, content in _staged(place_of(settings, entry)))
+
+
+def unstage(settings: Settings, book: str, month: date, version: int) -> None:
+    """Take away what was staged for a version that nobody approved after all."""
+    with _alone(settings):
+        _discard_unfinished(frozen_path(settings, book, month, version))
+
+
+def keep_pack(settings: Settings, entry: Entry, files: Mapping[str, bytes]) -> Path:
+    """Add the close pack, its files by their path in it, to the version that an approval made; return its directory.
+
+    A version that has its pack already is left as it is.
+
+    Raises:
+        PublishError: there is no such version.
+        LedgerError: the pack cannot be written; nothing of it is visible.
+    """
+    version = place_of(settings, entry)
+    target = version / PACK
+    with _alone(settings):
+        if not version.is_dir():
+            raise PublishError(f"there is no signed version {entry.named}", "See 'status' for what is signed")
+        if target.exists():
+            return target
+        beside = version.with_name(f"{version.name}-{PACK}")
+        try:
+            _discard_unfinished(beside)
+            unfinished = _unfinished(beside)
+            listed = {path: _write_file(content, unfinished / path) for path, content in sorted(files.items())}
+            _sync_all(unfinished)
+            # First what names the files, then all of them at once: without the folder, the list counts for nothing.
+            facts = {"ledger_seq": entry.seq, "ledger_hash": entry.hash}
+            _replace_file(version / PACK_MANIFEST, _text({"facts": facts, "files": listed}))
+            unfinished.rename(target)
+            sync(version)
+        except OSError as error:
+            _discard_unfinished(beside)
+            raise _unfrozen(target, error, "Make room: the next command makes the pack") from error
+    return target
+
+
+def is_frozen(settings: Settings, entry: Entry) -> bool:
+    """Return whether the version that an entry is about stands."""
+    return place_of(settings, entry).is_dir()
 
 
 def missing_freezes(settings: Settings, entries: Iterable[Entry]) -> list[Entry]:
     """Return the approvals without a frozen version, in order: a crash came between ledger and freeze, or somebody deleted it."""
-    approvals = [entry for entry in entries if entry.action == Action.APPROVE]
-    return [entry for entry in approvals if not frozen_path(settings, months.parse(entry.month), entry.version).exists()]
+    return [entry for entry in entries if entry.action == Action.APPROVE and not is_frozen(settings, entry)]
 
 
-def frozen_versions(settings: Settings, month: date) -> list[int]:
-    """Return the numbers of a month's frozen versions, in order."""
-    return [version for label, version, _ in _frozen(settings) if label == months.label(month)]
+def missing_packs(settings: Settings, entries: Iterable[Entry]) -> list[Entry]:
+    """Return the approvals whose version is frozen without its close pack, in order: a renderer failed, or a crash came first."""
+    frozen = [entry for entry in entries if entry.action == Action.APPROVE and is_frozen(settings, entry)]
+    return [entry for entry in frozen if not (place_of(settings, entry) / PACK).exists()]
 
 
-def read_manifest(settings: Settings, month: date, version: int) -> dict[str, Any]:
-    """Return the manifest of a frozen version: ``month, version, facts, files``.
+def read_manifest(settings: Settings, entry: Entry) -> dict[str, Any]:
+    """Return the manifest of the frozen version that an entry is about: ``book, month, version, facts, files``.
 
     Raises:
         PublishError: there is no such version.
         IntegrityError: its manifest cannot be read.
     """
-    directory = frozen_path(settings, month, version)
+    directory = place_of(settings, entry)
     if not directory.is_dir():
-        raise PublishError(f"there is no signed version {version} of {months.label(month)}", "See 'status' for what is signed")
+        raise PublishError(f"there is no signed version {entry.named}", "See 'status' for what is signed")
     try:
         return _manifest(directory)
     except (OSError, ValueError) as error:
         raise IntegrityError(f"{directory / MANIFEST} is no manifest", _RESTORE) from error
 
 
-def read_frozen(settings: Settings, month: date, version: int, dataset: str | Table) -> pd.DataFrame:
+def read_frozen(settings: Settings, entry: Entry, dataset: str | Table) -> pd.DataFrame:
     """Return the rows of a dataset as they were signed; by its declaration with the columns of today, by its name as they stand.
 
     Raises:
         PublishError: there is no such version, or it has no such dataset.
         IntegrityError: the file is not the one that was frozen.
     """
+    return exact_frame(frozen_rows(settings, entry, dataset))
+
+
+def frozen_rows(settings: Settings, entry: Entry, dataset: str | Table) -> pa.Table:
+    """Return the rows of a dataset as ``read_frozen`` does, as an Arrow table."""
     table = None if isinstance(dataset, str) else dataset
-    dataset = dataset if isinstance(dataset, str) else dataset.name
-    listed = read_manifest(settings, month, version)["files"]
-    file = frozen_path(settings, month, version) / f"{dataset}.parquet"
+    name = dataset if isinstance(dataset, str) else dataset.name
+    listed = read_manifest(settings, entry)["files"]
+    file = place_of(settings, entry) / f"{name}.parquet"
     if file.name not in listed:
-        raise PublishError(f"'{dataset}' is no part of {months.label(month)} v{version}", "See its manifest for what it holds")
+        raise PublishError(f"'{name}' is no part of {entry.named}", "See its manifest for what it holds")
     if not file.is_file() or _sha256(file) != listed[file.name]["sha256"]:
         raise IntegrityError(f"{file} is not the file that was signed", _RESTORE)
     rows = pq.read_table(file, partitioning=None)
-    return exact_frame(rows if table is None else with_present_names(table, rows))
+    return rows if table is None else with_present_names(table, rows)
 
 
 def verify_frozen(settings: Settings) -> list[Finding]:
@@ -141,37 +233,49 @@ def verify_frozen(settings: Settings) -> list[Finding]:
     """
     approvals = _approvals(settings)
     findings: list[Finding] = []
-    for label, version, directory in _frozen(settings):
+    for book, label, version, directory in _frozen(settings):
+        read = MANIFEST
         try:
             manifest = _manifest(directory)
+            read = PACK_MANIFEST
+            named = _named_files(directory, manifest)
+            of_pack = _manifest(directory, PACK_MANIFEST) if PACK_MANIFEST in named else None
         except (OSError, ValueError):
-            findings.append(Finding(str(directory / MANIFEST), "it is no manifest", _RESTORE))
+            findings.append(Finding(str(directory / read), "it is no manifest", _RESTORE))
             continue
-        findings += _changed_files(directory, manifest["files"])
-        problem = "" if approvals is None else _disagreement(manifest, label, version, approvals.get((label, version)))
+        findings += _changed_files(directory, named)
+        if approvals is None:
+            continue
+        approval = approvals.get((book, label, version))
+        problem = _disagreement(manifest, book, label, version, approval)
         if problem:
             findings.append(Finding(str(directory / MANIFEST), problem, _RESTORE))
+        elif of_pack is not None and approval is not None and of_pack["facts"].get("ledger_hash") != approval.hash:
+            findings.append(Finding(str(directory / PACK_MANIFEST), "it is the pack of another approval", _RESTORE))
     return findings
 
 
-def _frozen(settings: Settings) -> Iterator[tuple[str, int, Path]]:
+def _frozen(settings: Settings) -> Iterator[tuple[str, str, int, Path]]:
+    """Yield book, month, version and place of every frozen version, those from before there were books first."""
     place = signed_path(settings)
-    for month in sorted(place.glob("[0-9][0-9][0-9][0-9]-[0-9][0-9]")):
-        versions = [(int(path.name[1:]), path) for path in month.iterdir() if re.fullmatch(r"v[1-9][0-9]*", path.name)]
-        yield from ((month.name, version, path) for version, path in sorted(versions))
+    books = sorted(path.name for path in place.glob("[!.]*") if path.is_dir() and not _MONTH.fullmatch(path.name))
+    for book in ["", *books]:
+        for month in sorted(path for path in (place / book).iterdir() if _MONTH.fullmatch(path.name)) if place.is_dir() else []:
+            versions = [(int(path.name[1:]), path) for path in month.iterdir() if _VERSION.fullmatch(path.name)]
+            yield from ((book, month.name, version, path) for version, path in sorted(versions))
 
 
-def _approvals(settings: Settings) -> dict[tuple[str, int], Entry] | None:
+def _approvals(settings: Settings) -> dict[tuple[str, str, int], Entry] | None:
     try:
         entries = Ledger(settings).entries()
     except IntegrityError:
         # The ledger's own verification names the entry; files can still be compared with their manifests.
         return None
-    return {(entry.month, entry.version): entry for entry in entries if entry.action == Action.APPROVE}
+    return {(entry.book, entry.month, entry.version): entry for entry in entries if entry.action == Action.APPROVE}
 
 
-def _manifest(directory: Path) -> dict[str, Any]:
-    manifest = json.loads((directory / MANIFEST).read_bytes())
+def _manifest(directory: Path, name: str = MANIFEST) -> dict[str, Any]:
+    manifest = json.loads((directory / name).read_bytes())
     if not isinstance(manifest, dict) or not all(isinstance(manifest.get(part), dict) for part in ("facts", "files")):
         raise ValueError("parts are missing")
     if not all(isinstance(listed, dict) and "sha256" in listed for listed in manifest["files"].values()):
@@ -179,18 +283,30 @@ def _manifest(directory: Path) -> dict[str, Any]:
     return manifest
 
 
-def _changed_files(directory: Path, listed: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
-    present = {path.relative_to(directory).as_posix() for path in directory.rglob("*") if not path.is_dir()} - {MANIFEST}
-    problems = {name: "it is gone" for name in listed if name not in present}
-    problems |= {name: "it was not signed" for name in present if name not in listed}
-    changed = [name for name in present & set(listed) if _sha256(directory / name) != listed[name]["sha256"]]
+def _named_files(directory: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return every file that a version names, those of its pack included."""
+    named = {MANIFEST: None, **manifest["files"]}
+    if any(name.startswith(f"{PACK}/") for name in named) or not (directory / PACK_MANIFEST).is_file():
+        return named
+    # A list without its folder is what a crash left: the pack is made anew.
+    listed = _manifest(directory, PACK_MANIFEST)["files"] if (directory / PACK).exists() else {}
+    return {PACK_MANIFEST: None, **{f"{PACK}/{path}": each for path, each in listed.items()}, **named}
+
+
+def _changed_files(directory: Path, named: Mapping[str, Any]) -> list[Finding]:
+    present = {path.relative_to(directory).as_posix() for path in directory.rglob("*") if not path.is_dir()}
+    problems = {name: "it is gone" for name in named if name not in present}
+    problems |= {name: "it was not signed" for name in present if name not in named}
+    sealed = {name: each["sha256"] for name, each in named.items() if each is not None and name in present}
+    changed = [name for name, sha256 in sealed.items() if _sha256(directory / name) != sha256]
     problems |= dict.fromkeys(changed, "it is not the file that was signed: its SHA-256 differs")
     return [Finding(str(directory / name), problem, _RESTORE) for name, problem in sorted(problems.items())]
 
 
-def _disagreement(manifest: Mapping[str, Any], label: str, version: int, approval: Entry | None) -> str:
-    if (manifest.get("month"), manifest.get("version")) != (label, version):
-        return f"it says that it is {manifest.get('month')} v{manifest.get('version')}"
+def _disagreement(manifest: Mapping[str, Any], book: str, label: str, version: int, approval: Entry | None) -> str:
+    said = (manifest.get("book", ""), manifest.get("month"), manifest.get("version"))
+    if said != (book, label, version):
+        return f"it says that it is {' '.join(str(each) for each in said[:2] if each)} v{said[2]}"
     if approval is None:
         return "the ledger has no approval of this version"
     expected = dict(zip(FACTS, (approval.content_hash, approval.seq, approval.hash), strict=True))
@@ -198,39 +314,77 @@ def _disagreement(manifest: Mapping[str, Any], label: str, version: int, approva
     return f"{', '.join(differing)} differ from ledger entry {approval.seq}" if differing else ""
 
 
-def _refuse_other(target: Path, datasets: set[str], facts: Mapping[str, Any]) -> None:
+def _refuse_other(target: Path, approved: Mapping[str, Any]) -> None:
     try:
         manifest = _manifest(target)
     except (OSError, ValueError) as error:
         raise IntegrityError(f"{target / MANIFEST} is no manifest", _RESTORE) from error
-    differing = [name for name in FACTS if manifest["facts"].get(name) != facts[name]]
-    if {f"{dataset}.parquet" for dataset in datasets} != {name for name in manifest["files"] if not name.startswith(f"{PACK}/")}:
-        differing.append("datasets")
+    differing = [name for name in FACTS if manifest["facts"].get(name) != approved[name]]
     if differing:
         raise IntegrityError(
             f"{target} is frozen already with another content ({', '.join(differing)})",
             "A signed version is never replaced: reopen the month and sign a new version",
         )
-    changed = _changed_files(target, manifest["files"])
+    changed = _changed_files(target, _named_files(target, manifest))
     if changed:
         raise IntegrityError(f"{changed[0].subject}: {changed[0].problem}", _RESTORE)
 
 
-def _copy(files: Mapping[str, Path], pack: Mapping[str, bytes], target: Path, manifest: dict[str, Any]) -> None:
-    month_directory = target.parent
-    month_directory.mkdir(parents=True, exist_ok=True)
-    sync(month_directory.parent)
-    unfinished = month_directory / f".{target.name}.{secrets.token_hex(4)}"
-    unfinished.mkdir()
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    with exclusive(signed_path(settings) / ".lock", settings, "freeze"):
+        yield
+
+
+def _unfrozen(target: Path, error: OSError, next_step: str) -> LedgerError:
+    return LedgerError(f"{target} cannot be written: {error.filename or target}: {error.strerror or error}", next_step)
+
+
+def _staged(target: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the copies that wait to become a version, each with the content that it holds."""
+    for found in sorted(target.parent.glob(f".{target.name}.*")):
+        try:
+            yield found, str(_manifest(found)["facts"].get(CONTENT))
+        except (OSError, ValueError):
+            # Its copying was interrupted: the manifest comes last.
+            continue
+
+
+def _copy(files: Mapping[str, Path], target: Path, manifest: dict[str, Any]) -> Path:
+    unfinished = _unfinished(target)
     listed = {f"{dataset}.parquet": _copy_file(files[dataset], unfinished / f"{dataset}.parquet") for dataset in sorted(files)}
-    listed |= {f"{PACK}/{path}": _write_file(content, unfinished / PACK / path) for path, content in sorted(pack.items())}
-    text = json.dumps(json.loads(canonical_json(manifest | {"files": listed})), indent=1, ensure_ascii=False) + "\n"
-    _finish(unfinished / MANIFEST, text.encode())
-    for directory in [each for each in unfinished.rglob("*") if each.is_dir()]:
+    _finish(unfinished / MANIFEST, _text(manifest | {"files": listed}))
+    _sync_all(unfinished)
+    return unfinished
+
+
+def _unfinished(target: Path) -> Path:
+    """Make the folder in which a version or a pack is written before it gets its name."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    sync(target.parent.parent)
+    unfinished = target.parent / f".{target.name}.{secrets.token_hex(4)}"
+    unfinished.mkdir()
+    return unfinished
+
+
+def _sync_all(folder: Path) -> None:
+    for directory in [each for each in folder.rglob("*") if each.is_dir()]:
         sync(directory)
-    sync(unfinished)
-    unfinished.rename(target)
-    sync(month_directory)
+    sync(folder)
+
+
+def _text(content: Mapping[str, Any]) -> bytes:
+    return (json.dumps(json.loads(canonical_json(content)), indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _replace_file(file: Path, content: bytes) -> None:
+    """Put a sealed file in the place of another, or of none."""
+    # Beside the version: in it, what a crash left would look like a file that nobody signed.
+    new = file.parent.with_name(f".new-{file.parent.name.strip('.')}-{file.name}")
+    new.unlink(missing_ok=True)
+    _finish(new, content)
+    new.replace(file)
+    sync(file.parent)
 
 
 def _copy_file(source: Path, copy: Path) -> dict[str, Any]:

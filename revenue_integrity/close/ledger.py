@@ -105,6 +105,11 @@ class Entry:
     subject: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def named(self) -> str:
+        """The version that it is about, as people write it."""
+        return f"{self.book} {self.month} v{self.version}".strip()
+
+    @property
     def waived(self) -> Mapping[str, Any]:
         """The check that a waiver lets through (format 1 does not name its stream); empty for every other action."""
         return self.checks[0] if self.action == Action.WAIVE else {}

@@ -26,6 +26,7 @@ class Status(StrEnum):
     BLOCKED = "blocked"
     READY = "ready"
     PREPARED = "prepared"
+    SIGNING = "signing"
     SIGNED_OFF = "signed_off"
     REOPENED = "reopened"
 
@@ -77,6 +78,17 @@ class CheckFact:
             "figures": _texts(self.figures),
         }
 
+    @property
+    def kept(self) -> dict[str, Any]:
+        """The check as a signed version keeps it: all that its pack says of it."""
+        return self.plain | {"state": self.state, "next_step": self.next_step}
+
+    @classmethod
+    def of_kept(cls, kept: Mapping[str, Any]) -> "CheckFact":
+        """Return a check as a signed version keeps it."""
+        names = ("name", "stream", "table", "state", "figures", "next_step")
+        return cls(gate=Gate(kept["gate"]), **{name: kept[name] for name in names})
+
 
 def _texts(figures: Mapping[str, Any]) -> dict[str, Any]:
     """Return figures in a form that JSON keeps: numbers that are no integers as text."""
@@ -106,6 +118,7 @@ class MonthFacts:
         code_version: of the rules that made it.
         explanation_updated: whether causes or wording changed since the signed version, and no signed cent.
         as_of: arrival of the latest batch that was read.
+        is_frozen: whether the version of the latest approval stands; it does not after a crash, until the next command.
         of_several: tables and names that checks of several streams share: what names no stream there names no check.
     """
 
@@ -125,6 +138,7 @@ class MonthFacts:
     code_version: str
     explanation_updated: bool
     as_of: str
+    is_frozen: bool = True
     of_several: frozenset[tuple[str, str]] = frozenset()
 
     @property
@@ -133,14 +147,19 @@ class MonthFacts:
         return months.label(self.month)
 
     @property
+    def approvals(self) -> list[Entry]:
+        """The approvals in order."""
+        return [entry for entry in self.entries if entry.action == Action.APPROVE]
+
+    @property
     def signed(self) -> Entry | None:
         """The latest approval."""
-        return next((entry for entry in reversed(self.entries) if entry.action == Action.APPROVE), None)
+        return self.approvals[-1] if self.approvals else None
 
     @property
     def next_version(self) -> int:
         """The version that the next approval makes."""
-        return sum(entry.action == Action.APPROVE for entry in self.entries) + 1
+        return max((entry.version for entry in self.approvals), default=0) + 1
 
     @property
     def reopened_by(self) -> Entry | None:
@@ -218,7 +237,7 @@ def status_of(facts: MonthFacts) -> Status:
     if facts.stale or facts.running or (facts.news and facts.signed is None):
         return Status.STALE
     if facts.is_signed_as_it_stands:
-        return Status.SIGNED_OFF
+        return Status.SIGNED_OFF if facts.is_frozen else Status.SIGNING
     if facts.is_prepared and not facts.in_the_way:
         return Status.PREPARED
     if facts.signed is not None:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from revenue_integrity import months
+from revenue_integrity.close import freeze
+from revenue_integrity.close.ledger import Entry
 from revenue_integrity.model.stream import Stream, loaded
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import publish
@@ -87,6 +89,16 @@ class Month:
             return publish.read_together(settings, stream.name, month, [tables[name] for name in names])
 
         return cls(stream, month, publish.closed_hashes(settings, stream.name, month), read)
+
+    @classmethod
+    def frozen(cls, settings: Settings, stream: Stream, entry: Entry, hashes: Mapping[str, str]) -> "Month":
+        """Return a month as the signed version of an entry holds it; ``hashes`` are those of all its datasets."""
+        tables = {table.name: table for table in stream.published_tables if table.name in hashes}
+
+        def read(names: Sequence[str]) -> dict[str, pd.DataFrame]:
+            return {name: freeze.read_frozen(settings, entry, tables[name]) for name in names}
+
+        return cls(stream, months.parse(entry.month), {name: hashes[name] for name in tables}, read)
 
 
 def part_of(settings: Settings, shown: Month, earlier: Sequence[date], checks: Figures) -> "StreamPart":

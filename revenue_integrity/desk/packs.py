@@ -1,7 +1,7 @@
 """The close pack of a month: gathers what it shows from what is published and decided, and keeps the packs of a home current.
 
-Belongs here: which datasets a pack holds, when it must be made anew, where it is written, the asset that writes it. Does not
-belong here: how it looks (``reports``), the rules of sign-off (``close.sign_off``).
+Belongs here: when a pack must be made anew, where it is written. Does not belong here: what it shows of each stream
+(``pack_parts``), how it looks (``reports``), the rules of sign-off (``close.sign_off``).
 
 ``<home>/packs/YYYY-MM/`` holds the present pack of a month, ``<home>/packs/index.html`` all of them at a glance. The pack of a
 signed version is kept with it, in ``<published>/_signed/YYYY-MM/vN/pack/``; while a month stands as it was signed, that one
@@ -9,39 +9,35 @@ is its present pack, byte for byte.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import dagster as dg
 import pandas as pd
 
 from revenue_integrity import months
 from revenue_integrity.close import freeze
 from revenue_integrity.close.ledger import Entry, as_frame
 from revenue_integrity.close.restatement import COLUMNS
-from revenue_integrity.close.sign_off import MonthFacts, Status, status_of
-from revenue_integrity.computing.publication_tables import publication_table
-from revenue_integrity.desk import close, pack_parts
+from revenue_integrity.close.sign_off import CheckFact, MonthFacts, Status, status_of
+from revenue_integrity.desk import pack_parts
+from revenue_integrity.desk.close_status import CloseRow
+from revenue_integrity.desk.evidence import Evidence
+from revenue_integrity.desk.facts import Desk
+from revenue_integrity.desk.restating import restatement_of
 from revenue_integrity.errors import PublishError, RevenueIntegrityError
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Stream
-from revenue_integrity.orchestration.partitions import month_of
-from revenue_integrity.orchestration.table_assets import asset_key
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import publish
 from revenue_integrity.warehouse.catalog import sha256_of
-from revenue_integrity.warehouse.hashing import empty_digest
 from revenue_integrity.wording import Currency
 
 if TYPE_CHECKING:
     from revenue_integrity.reports.pack_data import PackData
-
-PACK = "pack"
-"""Last part of the key of the asset that writes packs."""
 
 Say = Callable[[str], None]
 
@@ -49,13 +45,13 @@ Say = Callable[[str], None]
 class Packs:
     """Makes and keeps the packs of a home, from facts that were gathered once."""
 
-    def __init__(self, desk: close.Desk) -> None:
+    def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._settings = desk.settings
         self.book = " and ".join(stream.name for stream in desk.streams)
 
-    def data(self, row: close.CloseRow) -> "PackData":
-        """Return what the pack of a month shows.
+    def data(self, row: CloseRow, shown: Sequence[pack_parts.Month] | None = None) -> "PackData":
+        """Return what the pack of a month shows: by default of what is published.
 
         Raises:
             PublishError: the month is not published, or what is published of it does not belong together.
@@ -63,16 +59,10 @@ class Packs:
         from revenue_integrity.reports.pack_data import PackData
 
         facts, settings = row.facts, self._settings
-        streams = self._streams(facts.month)
-        figures = {stream.name: _figures(facts, stream) for stream in streams}
+        shown = shown or self.published(facts.month)
         parts = [
-            pack_parts.part_of(
-                settings,
-                pack_parts.Month.published(settings, stream, facts.month),
-                self._months_before(stream, facts.month),
-                figures[stream.name],
-            )
-            for stream in streams
+            pack_parts.part_of(settings, each, self._months_before(each.stream, facts.month), _figures(facts, each.stream))
+            for each in shown
         ]
         return PackData(
             book=self.book,
@@ -85,10 +75,10 @@ class Packs:
             restatement=self._restatement(row),
             status=_status(row, self._settings),
             ledger_head=self._desk.head(),
-            made_from=self.made_from(row),
+            made_from=self.made_from(row, shown),
         )
 
-    def made_from(self, row: close.CloseRow) -> str:
+    def made_from(self, row: CloseRow, shown: Sequence[pack_parts.Month] | None = None) -> str:
         """Return a hash of everything that the pack of a month rests on, except the head of the ledger.
 
         The head moves with every entry of every month; what a pack says of its own month does not change by that.
@@ -100,12 +90,8 @@ class Packs:
                 "book": self.book,
                 "currency": settings.currency,
                 "streams": {
-                    stream.name: pack_parts.rests_on(
-                        settings,
-                        pack_parts.Month.published(settings, stream, facts.month),
-                        self._months_before(stream, facts.month),
-                    )
-                    for stream in self._streams(facts.month)
+                    each.stream.name: pack_parts.rests_on(settings, each, self._months_before(each.stream, facts.month))
+                    for each in shown or self.published(facts.month)
                 },
                 "status": _status(row, self._settings),
                 "checks": [[each.state, each.plain] for each in facts.checks],
@@ -113,7 +99,7 @@ class Packs:
             }
         )
 
-    def files(self, row: close.CloseRow) -> dict[str, bytes]:
+    def files(self, row: CloseRow) -> dict[str, bytes]:
         """Return the present pack of a month: the signed one while the month stands as it was signed."""
         from revenue_integrity.reports import pack
 
@@ -124,7 +110,7 @@ class Packs:
             }
         return pack.pack_files(self.data(row))
 
-    def is_current(self, row: close.CloseRow) -> bool:
+    def is_current(self, row: CloseRow) -> bool:
         """Return whether the pack that is written says what there is to say."""
         from revenue_integrity.reports import manifest
 
@@ -134,34 +120,50 @@ class Packs:
             return written == manifest.read(signed)
         return bool(written) and written.get("made_from") == self.made_from(row)
 
-    def row(self, month: date, *, but_for_run: str = "") -> close.CloseRow:
+    def row(self, month: date, *, but_for_run: str = "") -> CloseRow:
         """Return where the close of a month stands."""
         facts = self._desk.facts(month, but_for_run=but_for_run)
-        return close.CloseRow(facts, status_of(facts))
+        return CloseRow(facts, status_of(facts))
 
-    def streams_of(self, month: date) -> list[Stream]:
-        """Return the streams that a pack of a month shows; none where nothing is published.
+    def published(self, month: date) -> list[pack_parts.Month]:
+        """Return what is published of a month, by stream; raise ``PublishError`` if nothing is."""
+        streams = self._desk.shown(month)
+        if not streams:
+            raise PublishError(
+                f"{months.label(month)} is not published, so it has no close pack",
+                f"Run it: revenue-integrity run --months {months.label(month)}",
+            )
+        return [pack_parts.Month.published(self._settings, stream, month) for stream in streams]
 
-        A stream without any row that is signed or was restated has nothing to show, unless no stream has any.
+    def signed(self, entry: Entry) -> tuple[CloseRow, list[pack_parts.Month]]:
+        """Return where the close of a month stood when a version was approved, and what that version keeps of it.
+
+        Both come from the version and the ledger alone, so a pack that could not be made at once is the same later.
+
+        Raises:
+            PublishError, IntegrityError: the version is not there, or not as it was signed.
         """
-        published = [stream for stream in self._desk.streams if publish.closed_hashes(self._settings, stream.name, month)]
-        return [stream for stream in published if self._has_rows(stream, month)] or published
-
-    def _has_rows(self, stream: Stream, month: date) -> bool:
-        signed = publish.signed_digests(self._settings, stream.name, month)
-        closed = publish.closed_hashes(self._settings, stream.name, month)
-        return any(signed.get(each.table.name) != empty_digest(each.projection) for each in stream.signed) or any(
-            closed.get(ledger.name) != empty_digest(ledger) for ledger in stream.ledgers
+        month = months.parse(entry.month)
+        kept = freeze.read_manifest(self._settings, entry)["facts"]
+        facts = replace(
+            self._desk.facts(month),
+            content_hash=entry.content_hash,
+            stale="",
+            news="",
+            running=False,
+            is_published_as_computed=True,
+            checks=[CheckFact.of_kept(each) for each in kept["checks"]],
+            entries=[each for each in self._desk.entries(month) if each.seq <= entry.seq],
+            batches=entry.batches,
+            settings_hash=entry.settings_hash,
+            code_version=entry.code_version,
+            explanation_updated=False,
+            is_frozen=True,
+            as_of=entry.as_of,
         )
-
-    def _streams(self, month: date) -> list[Stream]:
-        streams = self.streams_of(month)
-        if streams:
-            return streams
-        raise PublishError(
-            f"{months.label(month)} is not published, so it has no close pack",
-            f"Run it: revenue-integrity run --months {months.label(month)}",
-        )
+        streams = [stream for stream in self._desk.streams if stream.name in kept["shown"]]
+        frozen = [pack_parts.Month.frozen(self._settings, stream, entry, kept["datasets"]) for stream in streams]
+        return CloseRow(facts, Status.SIGNED_OFF), frozen
 
     def _months_before(self, stream: Stream, month: date) -> list[date]:
         """Return the published months of a stream before a month."""
@@ -169,21 +171,23 @@ class Packs:
             each for each in self._settings.months if each < month and publish.closed_hashes(self._settings, stream.name, each)
         ]
 
-    def _restatement(self, row: close.CloseRow) -> pd.DataFrame:
+    def _restatement(self, row: CloseRow) -> pd.DataFrame:
         """Return what changed since the signed version; of a version as it was signed, since the version before it."""
         signed = row.facts.signed
         if signed is None:
             return pd.DataFrame(columns=list(COLUMNS))
-        first = signed.version - 1 if row.status is Status.SIGNED_OFF else signed.version
-        if first not in freeze.frozen_versions(self._settings, row.facts.month):
+        as_signed = row.status is Status.SIGNED_OFF
+        approvals = row.facts.approvals[:-1] if as_signed else row.facts.approvals
+        if not approvals or not freeze.is_frozen(self._settings, approvals[-1]):
             return pd.DataFrame(columns=list(COLUMNS))
-        return close.restatement_of(self._desk.deployment, row.facts, first)
+        to = signed.version if as_signed and freeze.is_frozen(self._settings, signed) else None
+        return restatement_of(self._desk.deployment, row.facts, approvals[-1].version, to)
 
-    def _signed_pack(self, row: close.CloseRow) -> Path | None:
+    def _signed_pack(self, row: CloseRow) -> Path | None:
         signed = row.facts.signed
         if row.status is not Status.SIGNED_OFF or signed is None or row.facts.explanation_updated:
             return None
-        place = freeze.frozen_path(self._settings, row.facts.month, signed.version) / freeze.PACK
+        place = freeze.place_of(self._settings, signed) / freeze.PACK
         return place if place.is_dir() else None
 
 
@@ -220,7 +224,7 @@ def _waivers(facts: MonthFacts) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=WAIVER_COLUMNS, dtype=object)
 
 
-def _status(row: close.CloseRow, settings: Settings) -> dict[str, Any]:
+def _status(row: CloseRow, settings: Settings) -> dict[str, Any]:
     """Return the month's row of ``close_status``, with everything that keeps it from being signed.
 
     The as-of is that of the month's own batches: a delivery for other months changes nothing in this pack.
@@ -231,7 +235,7 @@ def _status(row: close.CloseRow, settings: Settings) -> dict[str, Any]:
     return record | {"as_of": max(arrivals, default=None), "blocking": _json([*row.blocking, *_obstacles(row, settings)])}
 
 
-def _obstacles(row: close.CloseRow, settings: Settings) -> list[dict[str, str]]:
+def _obstacles(row: CloseRow, settings: Settings) -> list[dict[str, str]]:
     """Return what no check says and still keeps a month from being signed."""
     facts = row.facts
     if row.status is Status.SIGNED_OFF:
@@ -273,26 +277,24 @@ def folder_of(settings: Settings, month: date) -> Path:
     return settings.packs_path / months.label(month)
 
 
-def pack_of(deployment: Deployment, month: date) -> "PackData":
+def pack_of(deployment: Deployment, evidence: Evidence, month: date) -> "PackData":
     """Return what the pack of a month shows: published data, checks, and what was decided.
 
     Raises:
         PublishError: the month is not published, or what is published of it does not belong together.
     """
-    with close.open_desk(deployment) as desk:
-        packs = Packs(desk)
-        return packs.data(packs.row(month))
+    packs = Packs(Desk(deployment, evidence))
+    return packs.data(packs.row(month))
 
 
-def write_month(deployment: Deployment, month: date) -> Path:
-    """Write the pack of a month and renew the index; return the pack's page.
+def write_month(deployment: Deployment, evidence: Evidence, month: date, *, for_run: str = "") -> Path:
+    """Write the pack of a month and renew the index; return the pack's page. A run that asks for it does not make it stale.
 
     Raises:
         PublishError: the month is not published, or the pack cannot be written.
     """
-    with close.open_desk(deployment) as desk:
-        packs = Packs(desk)
-        return keep(deployment, month, packs.files(packs.row(month)))
+    packs = Packs(Desk(deployment, evidence))
+    return keep(deployment, month, packs.files(packs.row(month, but_for_run=for_run)))
 
 
 def keep(deployment: Deployment, month: date, files: Mapping[str, bytes]) -> Path:
@@ -315,28 +317,32 @@ def renew_index(deployment: Deployment) -> None:
     index.write_index(index.index_page(rows, shown, Currency(settings.currency)), settings.packs_path)
 
 
-def signed_files(desk: close.Desk, entry: Entry) -> dict[str, bytes]:
-    """Return the pack of a version that was just approved: what it shows ends with its approval."""
+def signed_files(desk: Desk, entry: Entry) -> dict[str, bytes]:
+    """Return the pack of a version that was approved: what it shows ends with its approval.
+
+    Raises:
+        PublishError, IntegrityError: the version is not there, or not as it was signed.
+    """
     from revenue_integrity.reports import pack
 
-    facts = desk.facts(months.parse(entry.month))
-    facts = replace(facts, entries=[each for each in facts.entries if each.seq <= entry.seq])
-    data = Packs(desk).data(close.CloseRow(facts, Status.SIGNED_OFF))
+    packs = Packs(desk)
+    data = packs.data(*packs.signed(entry))
     return pack.pack_files(replace(data, ledger_head=entry.hash))
 
 
-def renew(deployment: Deployment, instance: dg.DagsterInstance, *, say: Say) -> list[date]:
+def renew(deployment: Deployment, evidence: Evidence, *, say: Say) -> list[date]:
     """Write the packs that no longer say what there is to say; return their months.
 
-    Each is put on record as a materialization of its asset. What keeps one pack from being written is said, and stops no other.
+    Each is put on record. What keeps one pack from being written is said, and stops no other.
     """
     from revenue_integrity.reports import pack
 
     settings = deployment.settings
-    packs = Packs(close.Desk(deployment, instance))
+    desk = Desk(deployment, evidence)
+    packs = Packs(desk)
     written = []
     for month in settings.months:
-        streams = packs.streams_of(month)
+        streams = desk.shown(month)
         if not streams:
             continue
         try:
@@ -348,11 +354,7 @@ def renew(deployment: Deployment, instance: dg.DagsterInstance, *, say: Say) -> 
         except RevenueIntegrityError as error:
             say(f"the close pack of {months.label(month)} is not written: {error}")
             continue
-        for stream in streams:
-            key = dg.AssetKey([stream.name, "close", PACK])
-            instance.report_runless_asset_event(
-                dg.AssetMaterialization(asset_key=key, partition=months.label(month), metadata=metadata_of(settings, month))
-            )
+        evidence.packs_written(month, [stream.name for stream in streams], facts_of(settings, month))
         written.append(month)
     if written:
         renew_index(deployment)
@@ -360,45 +362,17 @@ def renew(deployment: Deployment, instance: dg.DagsterInstance, *, say: Say) -> 
     return written
 
 
-def metadata_of(settings: Settings, month: date) -> dict[str, Any]:
-    """Return what the UI shows of a written pack: where it is, and whether anybody has signed it."""
+def facts_of(settings: Settings, month: date) -> dict[str, Any]:
+    """Return what people want to see of a written pack: where it is, and whether anybody has signed it."""
     from revenue_integrity.reports import manifest
 
     folder = folder_of(settings, month)
     facts = manifest.read(folder)
     page = folder / f"close-pack-{months.label(month)}.html"
     return {
-        "page": dg.MetadataValue.path(str(page)),
-        "workbook": dg.MetadataValue.path(str(page.with_suffix(".xlsx"))),
+        "page": page,
+        "workbook": page.with_suffix(".xlsx"),
         "state": "PRELIMINARY" if facts["preliminary"] else f"signed off, version {facts['version']}",
         "status": facts["status"],
         "files": len(facts["files"]),
     }
-
-
-def pack_asset(
-    stream: Stream, deployment: Deployment, partitions: dg.PartitionsDefinition, pool: str | None
-) -> dg.AssetsDefinition:
-    """Return the asset that writes the close pack of a month of a stream."""
-    settings = deployment.settings
-
-    @dg.asset(
-        key=dg.AssetKey([stream.name, "close", PACK]),
-        partitions_def=partitions,
-        group_name=stream.name,
-        kinds={"html", "xlsx"},
-        owners=[publication_table(stream.name).owner],
-        description="The month's close pack: workbook, page, CSVs and the manifest of their hashes; PRELIMINARY until signed.",
-        pool=pool,
-        deps=[asset_key(publication_table(stream.name))],
-    )
-    def close_pack(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        month = month_of(context.partition_key)
-        packs = Packs(close.Desk(deployment, context.instance))
-        try:
-            keep(deployment, month, packs.files(packs.row(month, but_for_run=context.run.run_id)))
-        except RevenueIntegrityError as error:
-            raise dg.Failure(str(error), allow_retries=False) from error
-        return dg.MaterializeResult(metadata=metadata_of(settings, month))
-
-    return close_pack

@@ -10,7 +10,8 @@ from decimal import Decimal
 import pandas as pd
 
 from revenue_integrity.close.sign_off import Status, reopened_because
-from revenue_integrity.desk.close import CloseRow, close_rows
+from revenue_integrity.desk.close_status import CloseRow, close_rows
+from revenue_integrity.desk.evidence import Evidence
 from revenue_integrity.errors import PublishError
 from revenue_integrity.model.check import Gate
 from revenue_integrity.model.deployment import Deployment
@@ -45,7 +46,7 @@ def summary(deployment: Deployment, status: pd.DataFrame) -> pd.DataFrame:
     return status[status["why"] != NOT_COMPUTED][["month", "status", "version", *short, "why"]]
 
 
-def status_frame(deployment: Deployment, wanted: Sequence[date]) -> pd.DataFrame:
+def status_frame(deployment: Deployment, evidence: Evidence, wanted: Sequence[date]) -> pd.DataFrame:
     """Return a row per month: status, the figures of the streams, quarantined rows, failed checks, and why it stands as it does.
 
     Figures are whole cents or exact currency units, as their streams declare them; empty where nothing is published.
@@ -63,7 +64,7 @@ def status_frame(deployment: Deployment, wanted: Sequence[date]) -> pd.DataFrame
             "checks_failed": sum(check.state in ("failed", "outdated") for check in row.facts.checks),
             "why": _why(row),
         }
-        for row in close_rows(deployment, wanted)
+        for row in close_rows(deployment, evidence, wanted)
     ]
     declared = figures_of(deployment)
     frame = pd.DataFrame(rows, columns=[*_FIRST, *declared, *_LAST])

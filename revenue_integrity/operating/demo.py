@@ -157,20 +157,21 @@ def tell_late(settings: Settings, simulators: Mapping[str, Simulator], signed: S
 
 def _sign(deployment: Deployment, *, say: Say) -> list[date]:
     """Prepare and approve month after month until one is refused; return the months that stand signed."""
-    from revenue_integrity.desk import close
-    from revenue_integrity.orchestration.instance import open_instance
+    from revenue_integrity.desk import decisions
+    from revenue_integrity.desk.close_status import close_rows
+    from revenue_integrity.orchestration.evidence import open_evidence
 
     settings = deployment.settings
     signed: list[date] = []
-    with open_instance(settings) as instance:
-        for row in close.close_rows(deployment, settings.months, instance):
+    with open_evidence(deployment) as evidence:
+        for row in close_rows(deployment, evidence, settings.months):
             month = row.facts.month
             if row.facts.content_hash is None:
                 break
             if row.status != "signed_off":
                 try:
-                    close.prepare(deployment, month, settings.preparers[0], "Demo close.", instance)
-                    entry = close.approve(deployment, month, settings.approvers[0], "Demo close.", instance)
+                    decisions.prepare(deployment, evidence, month, settings.preparers[0], "Demo close.")
+                    entry = decisions.approve(deployment, evidence, month, settings.approvers[0], "Demo close.")
                 except Refusal as refusal:
                     say(f"{months.label(month)} is not closed: {shorten(refusal.reason, 300, placeholder=' ...')}")
                     break
@@ -182,11 +183,13 @@ def _sign(deployment: Deployment, *, say: Say) -> list[date]:
 def conclude(deployment: Deployment, *, say: Say) -> None:
     """Say how to go on."""
     from revenue_integrity.desk.status import status_frame, summary
+    from revenue_integrity.orchestration.evidence import open_evidence
     from revenue_integrity.output import Format, show
 
     settings = deployment.settings
     say("")
-    show(summary(deployment, status_frame(deployment, settings.months)), Format.TABLE)
+    with open_evidence(deployment) as evidence:
+        show(summary(deployment, status_frame(deployment, evidence, settings.months)), Format.TABLE)
     say(f"\nHome: {settings.home}{' (demo)' if _mark(settings).exists() else ''}")
     say(f"Open the UI with `make ui` on http://127.0.0.1:{settings.ui_port}.")
     say("Read a table with `revenue-integrity export recon_summary`, a month's variances with `revenue-integrity recon MONTH`.")

@@ -9,18 +9,18 @@ from typing import Any
 
 import dagster as dg
 
-from revenue_integrity.desk.packs import pack_asset
 from revenue_integrity.errors import Refusal
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.orchestration.alerting import alerts_sensor
 from revenue_integrity.orchestration.instance import POOL
 from revenue_integrity.orchestration.jobs import month_job
 from revenue_integrity.orchestration.late_data import late_data_sensor
+from revenue_integrity.orchestration.pack_assets import pack_asset
 from revenue_integrity.orchestration.partitions import month_partitions
-from revenue_integrity.orchestration.publication import publication_asset
 from revenue_integrity.orchestration.pulls import pull_assets
 from revenue_integrity.orchestration.sign_off_job import sign_off_job
-from revenue_integrity.orchestration.table_assets import IO_MANAGER, landing_asset, table_assets
+from revenue_integrity.orchestration.stream_assets import stream_assets
+from revenue_integrity.orchestration.table_assets import IO_MANAGER
 from revenue_integrity.orchestration.violations import ReportingIOManager
 
 
@@ -50,14 +50,8 @@ def build_definitions(
     tables = chosen.tables
     assets: list[dg.AssetsDefinition] = []
     for stream in chosen.streams:
-        made = [
-            landing_asset(stream, settings, partitions, pool),
-            *table_assets(stream, settings, partitions, tables, pool),
-        ]
-        checks = [spec for asset in made for spec in asset.check_specs]
-        made.append(publication_asset(stream, settings, partitions, checks, pool))
-        made.append(pack_asset(stream, deployment, partitions, pool))
-        assets += made
+        assets += stream_assets(stream, settings, partitions, tables, pool=pool)
+        assets.append(pack_asset(stream, deployment, partitions, pool))
     pulls, schedules = pull_assets(deployment, only=only)
     job = month_job(partitions)
     warehouse = ReportingIOManager(settings, {table.asset_key: table for table in tables.values()})

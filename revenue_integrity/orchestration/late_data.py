@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
-from dagster import DagsterRunStatus, RunsFilter
 
 from revenue_integrity import clock, logs, months
 from revenue_integrity.computing.late_data import Memory, Request, plan
@@ -17,19 +16,8 @@ from revenue_integrity.desk.alerts import events, outbox
 from revenue_integrity.landing.datasets import batches_table
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.orchestration.jobs import MONTH_JOB
+from revenue_integrity.orchestration.runs_under_way import busy_months
 from revenue_integrity.orchestration.table_assets import WHY_TAG, asset_key
-
-UNFINISHED = [
-    DagsterRunStatus.QUEUED,
-    DagsterRunStatus.NOT_STARTED,
-    DagsterRunStatus.STARTING,
-    DagsterRunStatus.STARTED,
-    DagsterRunStatus.CANCELING,
-]
-"""States of a run that is still to come or going on."""
-
-PARTITION_TAG = "dagster/partition"
-"""Tag under which Dagster keeps the month of a run."""
 
 BATCHES_TAG = "revenue_integrity/batches"
 """Tag that names the batches behind it."""
@@ -46,12 +34,6 @@ def run_request(request: Request) -> dg.RunRequest:
 
 def _shown(batches: Sequence[str]) -> str:
     return (", ".join(batches[:5]) + (f" and {len(batches) - 5} more" if len(batches) > 5 else ""))[:250]
-
-
-def busy_months(instance: dg.DagsterInstance, *, but_for: str = "") -> set[str]:
-    """Return the months that a queued or running run covers, one run left out."""
-    runs = instance.get_runs(filters=RunsFilter(statuses=UNFINISHED))
-    return {run.tags[PARTITION_TAG] for run in runs if PARTITION_TAG in run.tags and run.run_id != but_for}
 
 
 def late_data_sensor(deployment: Deployment, job: Any) -> dg.SensorDefinition:

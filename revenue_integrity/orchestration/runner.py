@@ -27,9 +27,9 @@ from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.check_results import is_interrupted, results_of_month
 from revenue_integrity.orchestration.instance import PROCESS_TAG, open_instance, process_tag
 from revenue_integrity.orchestration.jobs import MONTH_JOB
-from revenue_integrity.orchestration.late_data import busy_months
 from revenue_integrity.orchestration.publication import PUBLISHED_CHECK
 from revenue_integrity.orchestration.pulls import PULL_GROUP
+from revenue_integrity.orchestration.runs_under_way import busy_months
 from revenue_integrity.orchestration.table_assets import ALL, SELECTED, WHY_TAG, asset_key
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import database

@@ -1,6 +1,6 @@
 """Sign-off from the UI: a job with month, action, actor and comment, through the same code as the command line.
 
-Belongs here: the job and its configuration. Does not belong here: rules (``close.sign_off``), deeds (``orchestration.close``).
+Belongs here: the job and its configuration. Does not belong here: rules (``close.sign_off``), deeds (``desk.decisions``).
 The actor is what somebody typed: the ledger also records the account under which the process ran.
 """
 
@@ -11,8 +11,10 @@ from pydantic import Field
 
 from revenue_integrity import logs, months
 from revenue_integrity.close.ledger import Action
+from revenue_integrity.desk import decisions
 from revenue_integrity.errors import RevenueIntegrityError
 from revenue_integrity.model.deployment import Deployment
+from revenue_integrity.orchestration.evidence import DagsterEvidence
 
 SIGN_OFF_JOB = "sign_off"
 
@@ -24,7 +26,7 @@ class SignOffConfig(dg.Config):
     action: str = Field(description="prepare, approve, waive or reopen.")
     actor: str = Field(description="Who decides; must stand in the setting preparers or approvers.")
     comment: str = Field("", description="Comment, or the reason of a waiver or a reopening.")
-    check: str = Field("", description="The check to waive.")
+    check: str = Field("", description="The check to waive: its name, or STREAM/TABLE/NAME.")
 
 
 def sign_off_job(deployment: Deployment) -> dg.JobDefinition:
@@ -35,20 +37,19 @@ def sign_off_job(deployment: Deployment) -> dg.JobDefinition:
         description="Prepares, approves, waives or reopens a month; a refusal names its reason and what to do next.",
     )
     def decide(context: dg.OpExecutionContext, config: SignOffConfig) -> None:
-        from revenue_integrity.desk import close
-
         with logs.writing(deployment.settings, SIGN_OFF_JOB, month=config.month):
             try:
+                home = deployment, DagsterEvidence(deployment, context.instance)
                 month, actor, comment = months.parse(config.month), config.actor, config.comment
                 action = Action(config.action)
                 if action is Action.PREPARE:
-                    entry = close.prepare(deployment, month, actor, comment, context.instance)
+                    entry = decisions.prepare(*home, month, actor, comment)
                 elif action is Action.APPROVE:
-                    entry = close.approve(deployment, month, actor, comment, context.instance)
+                    entry = decisions.approve(*home, month, actor, comment)
                 elif action is Action.WAIVE:
-                    entry = close.waive(deployment, month, config.check, actor, comment, context.instance)
+                    entry = decisions.waive(*home, month, config.check, actor, comment)
                 else:
-                    entry = close.reopen(deployment, month, actor, comment, context.instance)
+                    entry = decisions.reopen(*home, month, actor, comment)
             except (RevenueIntegrityError, ValueError) as error:
                 logs.event("sign_off_refused", level=logging.WARNING, run_id=context.run_id, error=error, action=config.action)
                 raise dg.Failure(str(error), allow_retries=False) from error

@@ -10,10 +10,11 @@ from datetime import date
 import pandas as pd
 
 from revenue_integrity import months
-from revenue_integrity.close import freeze
 from revenue_integrity.close.ledger import Action, Ledger, as_frame
-from revenue_integrity.close.restatement import COLUMNS
 from revenue_integrity.close.sign_off import Status
+from revenue_integrity.desk import close_status as desk
+from revenue_integrity.desk.evidence import OpenEvidence
+from revenue_integrity.desk.restating import restatements
 from revenue_integrity.model import table as column
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.table import Table, table
@@ -31,11 +32,11 @@ class Derived:
 
     Attributes:
         table: what it is.
-        read: ``(deployment, months)`` to its rows.
+        read: ``(deployment, what opens the record of its runs, months)`` to its rows.
     """
 
     table: Table
-    read: Callable[[Deployment, Sequence[date]], pd.DataFrame]
+    read: Callable[[Deployment, OpenEvidence, Sequence[date]], pd.DataFrame]
 
 
 CLOSE_STATUS = table(
@@ -113,23 +114,18 @@ SIGN_OFF_LEDGER = table(
 )
 
 
-def close_status(deployment: Deployment, wanted: Sequence[date]) -> pd.DataFrame:
+def close_status(deployment: Deployment, open_evidence: OpenEvidence, wanted: Sequence[date]) -> pd.DataFrame:
     """Return how the sign-off of some months stands."""
-    # What is published is read without Dagster, whose import takes longer than most exports.
-    from revenue_integrity.desk import close
-
-    return close.close_status(deployment, wanted)
+    with open_evidence(deployment) as evidence:
+        return desk.close_status(deployment, evidence, wanted)
 
 
-def _restatements(deployment: Deployment, wanted: Sequence[date]) -> pd.DataFrame:
-    from revenue_integrity.desk import close
-
-    signed = [month for month in wanted if freeze.frozen_versions(deployment.settings, month)]
-    frames = [close.restatement(deployment, month) for month in signed]
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(COLUMNS))
+def _restatements(deployment: Deployment, open_evidence: OpenEvidence, wanted: Sequence[date]) -> pd.DataFrame:
+    with open_evidence(deployment) as evidence:
+        return restatements(deployment, evidence, wanted)
 
 
-def _ledger(deployment: Deployment, wanted: Sequence[date]) -> pd.DataFrame:
+def _ledger(deployment: Deployment, open_evidence: OpenEvidence, wanted: Sequence[date]) -> pd.DataFrame:
     labels = {months.label(month) for month in wanted}
     return as_frame([entry for entry in Ledger(deployment.settings).entries() if entry.month in labels])
 

@@ -12,6 +12,7 @@ from datetime import date, datetime
 import duckdb
 import pandas as pd
 
+from revenue_integrity.desk.evidence import OpenEvidence
 from revenue_integrity.errors import PublishError, Refusal, UsageError
 from revenue_integrity.landing.datasets import read_batches, read_quarantine
 from revenue_integrity.model.dataset import Composed, Streamed
@@ -44,6 +45,7 @@ class Asked:
         live: whether to read the warehouse instead of what is published.
         as_of: for a past world, the instant that it was computed for.
         say: tells the person that it may take a while.
+        open_evidence: opens the record of the home's runs, on which the status of a close rests.
     """
 
     deployment: Deployment
@@ -53,6 +55,7 @@ class Asked:
     live: bool
     as_of: datetime | None
     say: Say
+    open_evidence: OpenEvidence
 
     @property
     def from_warehouse(self) -> bool:
@@ -90,6 +93,7 @@ def asked_for(
     live: bool,
     as_of: datetime | None,
     say: Say,
+    open_evidence: OpenEvidence,
 ) -> tuple[Dataset, Asked]:
     """Return a dataset and what is read of it, if it may be read so.
 
@@ -114,7 +118,7 @@ def asked_for(
         raise UsageError(f"'{name}' stands in no warehouse", "Leave out --as-of")
     if isinstance(dataset, United) and not dataset.in_warehouse and (live or as_of is not None):
         raise UsageError(f"'{name}' stands in no warehouse", "Leave out --live and --as-of, or look at the checks in the UI")
-    return dataset, Asked(deployment, streams, wanted, own, live, as_of, say)
+    return dataset, Asked(deployment, streams, wanted, own, live, as_of, say, open_evidence)
 
 
 def read(
@@ -127,6 +131,7 @@ def read(
     live: bool,
     as_of: datetime | None,
     say: Say,
+    open_evidence: OpenEvidence,
 ) -> pd.DataFrame:
     """Return a dataset's rows of some months (``None``: all): as published, or from a warehouse.
 
@@ -138,7 +143,19 @@ def read(
         PublishError: nothing of it is published for these months, or the past world was not computed.
         Refusal: the process reads for a tenant, and this is not its published data.
     """
-    return rows_of(*asked_for(deployment, name, wanted, stream=stream, tenant=tenant, live=live, as_of=as_of, say=say))
+    return rows_of(
+        *asked_for(
+            deployment,
+            name,
+            wanted,
+            stream=stream,
+            tenant=tenant,
+            live=live,
+            as_of=as_of,
+            say=say,
+            open_evidence=open_evidence,
+        )
+    )
 
 
 def rows_of(dataset: Dataset, asked: Asked) -> pd.DataFrame:
@@ -149,7 +166,7 @@ def rows_of(dataset: Dataset, asked: Asked) -> pd.DataFrame:
     """
     match dataset:
         case Derived():
-            return dataset.read(asked.deployment, asked.months)
+            return dataset.read(asked.deployment, asked.open_evidence, asked.months)
         case Streamed():
             with opened(dataset, asked) as rows:
                 return exact_frame(rows.to_arrow_table())
@@ -194,7 +211,7 @@ def _reading(asked: Asked) -> ReadTable:
 
     def as_published(table: Table) -> pd.DataFrame:
         rows = _with_former_names(table, publish.read_published(deployment.settings, table, asked.wanted, tenant=asked.tenant))
-        return _with_run_columns(deployment, table, rows) if table.name in summaries else rows
+        return _with_run_columns(asked, table, rows) if table.name in summaries else rows
 
     return as_published
 
@@ -205,13 +222,22 @@ def _with_former_names(table: Table, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _manifest(asked: Asked, name: str) -> pd.DataFrame:
-    """Return what is known of the streams' deliveries; as published it is whole, so months are chosen here."""
-    names = asked.streams.names
-    if not asked.from_warehouse:
-        rows = _of_months(publish.read_published(asked.deployment.settings, name, None), asked.wanted)
-        return rows[rows["batch_id"].str.partition("/")[0].isin(names)].reset_index(drop=True)
-    with database.connect(asked.world(), read_only=True) as connection:
-        return pd.concat([_MANIFESTS[name](connection, stream, asked.wanted) for stream in names], ignore_index=True)
+    """Return what is known of the streams' deliveries."""
+    if asked.from_warehouse:
+        return _manifest_in(asked.world(), asked.streams, name, asked.wanted)
+    return _published_manifest(asked.deployment.settings, asked.streams, name, asked.wanted)
+
+
+def _published_manifest(settings: Settings, streams: Streams, name: str, wanted: Sequence[date] | None) -> pd.DataFrame:
+    """Return a manifest as published; it is published whole, so months are chosen here."""
+    rows = _of_months(publish.read_published(settings, name, None), wanted)
+    return rows[rows["batch_id"].str.partition("/")[0].isin(streams.names)].reset_index(drop=True)
+
+
+def _manifest_in(world: Settings, streams: Streams, name: str, wanted: Sequence[date] | None) -> pd.DataFrame:
+    """Return a manifest as a warehouse holds it."""
+    with database.connect(world, read_only=True) as connection:
+        return pd.concat([_MANIFESTS[name](connection, stream, wanted) for stream in streams.names], ignore_index=True)
 
 
 def _of_months(rows: pd.DataFrame, wanted: Sequence[date] | None) -> pd.DataFrame:
@@ -258,12 +284,12 @@ def _composed(settings: Settings, composed: Composed, read_table: ReadTable) -> 
     return composed.function(settings, **frames)
 
 
-def _with_run_columns(deployment: Deployment, table: Table, rows: pd.DataFrame) -> pd.DataFrame:
+def _with_run_columns(asked: Asked, table: Table, rows: pd.DataFrame) -> pd.DataFrame:
     """Join what is no content: when a month was computed and up to which arrival, and how its sign-off stands."""
     found = [pd.Timestamp(month).date() for month in rows["month"].unique()]
-    known = read_catalog(deployment.settings)
+    known = read_catalog(asked.deployment.settings)
     records = {name: known.partition(table.qualified, name) for name in found}
-    status = close_status(deployment, found).set_index("month")
+    status = close_status(asked.deployment, asked.open_evidence, found).set_index("month")
     by_month = rows["month"].map(lambda month: pd.Timestamp(month).date())
     return rows.assign(
         as_of=rows["month"].map(status["as_of"]),
@@ -275,8 +301,9 @@ def _with_run_columns(deployment: Deployment, table: Table, rows: pd.DataFrame) 
 def quarantine(deployment: Deployment, wanted: Sequence[date] | None, *, say: Say) -> pd.DataFrame:
     """Return rejected batches and rows; the warehouse is asked where nothing is published yet."""
     try:
-        return read(deployment, "quarantine", wanted, tenant=None, live=False, as_of=None, say=say)
+        return _published_manifest(deployment.settings, deployment.streams, "quarantine", wanted)
     except PublishError:
         if not deployment.settings.warehouse_path.exists():
             raise PublishError("nothing was ingested so far", "Land a batch and run its months") from None
-        return read(deployment, "quarantine", wanted, tenant=None, live=True, as_of=None, say=say)
+        say(_WAITS)
+        return _manifest_in(deployment.settings, deployment.streams, "quarantine", wanted)

@@ -41,7 +41,7 @@ FACTS: dict[str, Any] = {
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return load_settings(home=tmp_path / "home", lock_timeout_seconds=20)
+    return Settings(home=tmp_path / "home", lock_timeout_seconds=20)
 
 
 def append(settings: Settings, **changes: Any) -> Entry:

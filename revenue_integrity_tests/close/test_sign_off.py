@@ -118,6 +118,8 @@ def with_entries(*entries: Entry, **changes: Any) -> MonthFacts:
         (with_entries(PREPARED, content_hash="c2"), Status.READY),
         (with_entries(PREPARED, APPROVED), Status.SIGNED_OFF),
         (with_entries(PREPARED, APPROVED, checks=(BREAKS,)), Status.SIGNED_OFF),
+        (with_entries(PREPARED, APPROVED, is_frozen=False), Status.SIGNING),
+        (with_entries(PREPARED, APPROVED, is_frozen=False, content_hash="c2"), Status.REOPENED),
         (with_entries(PREPARED, APPROVED, news="1 batches landed"), Status.SIGNED_OFF),
         (with_entries(PREPARED, APPROVED, stale="raw.sites: batches changed"), Status.STALE),
         (with_entries(PREPARED, APPROVED, explanation_updated=True), Status.SIGNED_OFF),

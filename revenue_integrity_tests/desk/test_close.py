@@ -16,10 +16,9 @@ from revenue_integrity import clock
 from revenue_integrity.close import freeze
 from revenue_integrity.close.calendar import cutoff
 from revenue_integrity.close.ledger import Ledger
-from revenue_integrity.desk import close
 from revenue_integrity.errors import IntegrityError, Refusal
 from revenue_integrity.settings import Settings
-from revenue_integrity.streams.registry import deployment_of
+from revenue_integrity_tests import deeds
 from revenue_integrity_tests.scenarios import story
 from revenue_integrity_tests.scenarios.story import ANA, ARI, FEBRUARY, JANUARY, NOW, PAT, approve, prepare, statuses
 from revenue_integrity_tests.support import command, environment_of, python
@@ -42,9 +41,8 @@ def start(settings: Settings, deed: str) -> subprocess.Popen[str]:
     code = (
         "import os, signal\n"
         "from revenue_integrity.close import freeze\n"
-        "from revenue_integrity.desk import close\n"
         "from revenue_integrity.streams.registry import load_settings\n"
-        "from revenue_integrity.streams.registry import deployment_of\n"
+        "from revenue_integrity_tests import deeds\n"
         "from datetime import date\n"
         "settings = load_settings()\n" + deed
     )
@@ -60,13 +58,13 @@ def test_every_state_of_a_month(ready_home: Settings) -> None:
     assert statuses(wide, last_instant) == ["ready", "open"]
     assert statuses(wide, last_instant + timedelta(microseconds=1)) == ["ready", "ready"]
     with clock.held_at(last_instant), pytest.raises(Refusal, match=r"in time until its cutoff 2025-03-07T23:59:59\.999999Z"):
-        close.prepare(deployment_of(wide), FEBRUARY, PAT)
+        deeds.prepare(wide, FEBRUARY, PAT)
 
     prepare(wide, JANUARY)
     assert statuses(wide) == ["prepared", "ready"]
     approve(wide, JANUARY)
     assert statuses(wide) == ["signed_off", "ready"]
-    close.reopen(deployment_of(wide), JANUARY, ANA, "a second look")
+    deeds.reopen(wide, JANUARY, ANA, "a second look")
     assert statuses(wide) == ["reopened", "ready"]
     story.put(wide, "erp_invoices", "20250311T000000Z", story.invoices(FEBRUARY))
     assert statuses(wide) == ["reopened", "stale"]
@@ -82,7 +80,7 @@ def test_months_are_closed_in_order_by_two_people(ready_home: Settings) -> None:
     with pytest.raises(Refusal, match="2025-01 is not prepared"):
         approve(ready_home, JANUARY)
     with pytest.raises(Refusal, match="2025-01 was never signed off"):
-        close.reopen(deployment_of(ready_home), JANUARY, ANA, "why not")
+        deeds.reopen(ready_home, JANUARY, ANA, "why not")
     prepare(ready_home, JANUARY, ARI)
     with pytest.raises(Refusal, match="ari prepared 2025-01"):
         approve(ready_home, JANUARY, ARI)
@@ -99,20 +97,20 @@ def test_months_are_closed_in_order_by_two_people(ready_home: Settings) -> None:
 
     # A month that was signed once does not block the next one when it is reopened.
     with pytest.raises(Refusal, match="reopening needs a reason"):
-        close.reopen(deployment_of(ready_home), JANUARY, ANA, "")
+        deeds.reopen(ready_home, JANUARY, ANA, "")
     with pytest.raises(Refusal, match="pat is no approver"):
-        close.reopen(deployment_of(ready_home), JANUARY, PAT, "a second look")
-    close.reopen(deployment_of(ready_home), JANUARY, ANA, "a second look")
+        deeds.reopen(ready_home, JANUARY, PAT, "a second look")
+    deeds.reopen(ready_home, JANUARY, ANA, "a second look")
     with pytest.raises(Refusal, match="2025-01 is reopened already, by ana"):
-        close.reopen(deployment_of(ready_home), JANUARY, ARI, "a third look")
+        deeds.reopen(ready_home, JANUARY, ARI, "a third look")
     assert story.row_of(ready_home, JANUARY)["reopened_because"] == "reopened by ana: a second look"
     story.sign(ready_home, FEBRUARY)
 
     (second,) = story.sign(ready_home, JANUARY)
     assert second.version == 2
-    assert freeze.frozen_versions(ready_home, JANUARY) == [1, 2]
+    assert story.frozen(ready_home, JANUARY) == [1, 2]
     assert story.restated(ready_home, JANUARY, 1, 2).empty
-    assert close.verify(deployment_of(ready_home)) == []
+    assert deeds.verify(ready_home) == []
 
 
 def test_a_batch_that_is_landed_and_not_computed_is_refused(ready_home: Settings) -> None:
@@ -140,7 +138,7 @@ def test_one_byte_of_the_ledger_is_noticed(signed_home: Settings) -> None:
 def test_a_ledger_that_was_cut_short_is_noticed(signed_home: Settings) -> None:
     file = Ledger(signed_home).file
     file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:2]))
-    first, *_ = close.verify(deployment_of(signed_home))
+    first, *_ = deeds.verify(signed_home)
     assert (first.subject, first.problem) == ("ledger entry 3", "it is gone: the ledger ends at 2, its head was at 4")
 
 
@@ -148,37 +146,39 @@ def test_a_published_file_and_a_signed_file_that_were_changed_are_named(signed_h
     january = signed_home.published_path / "close_bridge" / "month=2025-01" / "data.parquet"
     february = signed_home.published_path / "close_bridge" / "month=2025-02" / "data.parquet"
     january.write_bytes(february.read_bytes())
-    signed = freeze.frozen_path(signed_home, JANUARY, 1) / "close_bridge.parquet"
+    signed = freeze.place_of(signed_home, story.approvals(signed_home, JANUARY)[0]) / "close_bridge.parquet"
     signed.chmod(0o644)
     signed.write_bytes(february.read_bytes())
-    assert {finding.subject for finding in close.verify(deployment_of(signed_home))} == {str(january), str(signed)}
+    assert {finding.subject for finding in deeds.verify(signed_home)} == {str(january), str(signed)}
 
 
 def test_of_two_approvers_at_once_exactly_one_wins(ready_home: Settings) -> None:
     prepare(ready_home, JANUARY)
-    processes = [start(ready_home, f"close.approve(deployment_of(settings), date(2025, 1, 1), {who!r})\n") for who in (ANA, ARI)]
+    processes = [start(ready_home, f"deeds.approve(settings, date(2025, 1, 1), {who!r})\n") for who in (ANA, ARI)]
     ends = [process.communicate(timeout=120) for process in processes]
     assert sorted(process.returncode for process in processes) == [0, 1]
     (loser,) = [err for process, (_, err) in zip(processes, ends, strict=True) if process.returncode]
     assert "Refusal: 2025-01 is not prepared" in loser
     assert [action for _, action, _, _ in actions(ready_home)] == ["prepare", "approve"]
-    assert close.verify(deployment_of(ready_home)) == []
+    assert deeds.verify(ready_home) == []
 
 
 def test_a_crash_between_ledger_and_copy_is_recovered_by_the_next_command(ready_home: Settings) -> None:
     prepare(ready_home, JANUARY)
-    dies = "freeze.freeze = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)\n"
-    process = start(ready_home, dies + f"close.approve(deployment_of(settings), date(2025, 1, 1), {ANA!r})\n")
+    dies = "freeze.finish = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)\n"
+    process = start(ready_home, dies + f"deeds.approve(settings, date(2025, 1, 1), {ANA!r})\n")
     process.communicate(timeout=120)
     assert process.returncode == -signal.SIGKILL
     assert actions(ready_home)[-1] == ("2025-01", "approve", ANA, 1)
-    assert freeze.frozen_versions(ready_home, JANUARY) == []
-    (finding,) = close.verify(deployment_of(ready_home))
+    assert story.frozen(ready_home, JANUARY) == []
+    (finding,) = deeds.verify(ready_home)
     assert (finding.subject, finding.problem) == ("2025-01 v1", "it was approved and is not frozen")
+    assert statuses(ready_home) == ["signing", "ready"]
 
     prepare(ready_home, FEBRUARY)
-    assert freeze.frozen_versions(ready_home, JANUARY) == [1]
-    assert close.verify(deployment_of(ready_home)) == []
+    assert statuses(ready_home) == ["signed_off", "prepared"]
+    assert story.frozen(ready_home, JANUARY) == [1]
+    assert deeds.verify(ready_home) == []
 
 
 def test_neither_clock_nor_time_zone_of_the_machine_moves_a_cutoff(ready_home: Settings) -> None:
@@ -187,10 +187,10 @@ def test_neither_clock_nor_time_zone_of_the_machine_moves_a_cutoff(ready_home: S
         "from revenue_integrity.streams.registry import deployment_of\n"
         "from revenue_integrity.close.calendar import cutoff\n"
         "from revenue_integrity.computing.versions import settings_hash\n"
-        "from revenue_integrity.desk import close\n"
+        "from revenue_integrity_tests import deeds\n"
         "settings = load_settings(); deployment = deployment_of(settings)\n"
         "print(cutoff(date(2025, 2, 1), settings).isoformat(), settings_hash(deployment.streams, settings),"
-        " *close.close_status(deployment, settings.months)['status'])"
+        " *deeds.close_status(settings, settings.months)['status'])"
     )
     told = set()
     for zone in ("UTC", "Pacific/Kiritimati", "America/New_York"):

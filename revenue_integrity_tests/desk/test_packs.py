@@ -5,27 +5,25 @@ How a pack looks is tested in ``reports``.
 
 import json
 import shutil
-from collections.abc import Callable
-from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
-import dagster as dg
 import pandas as pd
 import pytest
 
 from revenue_integrity import clock
 from revenue_integrity.close import freeze
-from revenue_integrity.desk import close, packs
-from revenue_integrity.desk.status import status_frame
+from revenue_integrity.desk import packs
 from revenue_integrity.errors import PublishError, UsageError
 from revenue_integrity.orchestration import runner
+from revenue_integrity.orchestration.evidence import pack_key
 from revenue_integrity.orchestration.instance import open_instance
-from revenue_integrity.serving import export as exports
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.registry import deployment_of
 from revenue_integrity.warehouse import publish
+from revenue_integrity_tests import deeds
 from revenue_integrity_tests.conftest import golden_settings, made_once
+from revenue_integrity_tests.deeds import quiet, renew
 from revenue_integrity_tests.scenarios import story
 from revenue_integrity_tests.streams.cloud.world import deliver
 from revenue_integrity_tests.support import APRIL, command, home_settings
@@ -34,19 +32,9 @@ BLOCKED_BY = {"erp_extract_covers_cutoff", "power_bills_are_final_or_booked"}
 """Checks that fail in the golden case: no mapping extract reaches the cutoff, and a site has no final bill."""
 
 
-def quiet(_: str) -> None:
-    """Say nothing."""
-
-
 def files_of(folder: Path) -> dict[str, bytes]:
     """Return the bytes of every file below a folder."""
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def renew(settings: Settings, say: Callable[[str], None] = quiet) -> list[date]:
-    """Write the packs that have something new to say; return their months."""
-    with open_instance(settings) as instance:
-        return packs.renew(deployment_of(settings), instance, say=say)
 
 
 def manifest_of(folder: Path) -> dict[str, object]:
@@ -82,9 +70,9 @@ def desk_home(packed_home: Settings) -> Settings:
 def sign(settings: Settings) -> str:
     """Waive what fails, prepare and approve April; return the hash of the approval."""
     for check in sorted(BLOCKED_BY):
-        close.waive(deployment_of(settings), APRIL, check, "bob", "golden case")
-    close.prepare(deployment_of(settings), APRIL, "pia")
-    return close.approve(deployment_of(settings), APRIL, "ann").hash
+        deeds.waive(settings, APRIL, check, "bob", "golden case")
+    deeds.prepare(settings, APRIL, "pia")
+    return deeds.approve(settings, APRIL, "ann").hash
 
 
 def test_a_run_writes_the_pack_and_the_index(packed_home: Settings) -> None:
@@ -100,7 +88,7 @@ def test_the_pack_of_a_blocked_month_is_preliminary_and_lists_what_blocks(packed
     folder = packs.folder_of(packed_home, APRIL)
     manifest = manifest_of(folder)
     assert (manifest["preliminary"], manifest["status"], manifest["version"]) == (True, "blocked", None)
-    data = packs.pack_of(deployment_of(packed_home), APRIL)
+    data = deeds.pack_of(packed_home, APRIL)
     assert {each["check"] for each in data.blocking} == BLOCKED_BY
     page = (folder / "close-pack-2025-04.html").read_text()
     assert "PRELIMINARY" in page
@@ -109,7 +97,7 @@ def test_the_pack_of_a_blocked_month_is_preliminary_and_lists_what_blocks(packed
 
 
 def test_every_dataset_is_the_published_one(packed_home: Settings) -> None:
-    data = packs.pack_of(deployment_of(packed_home), APRIL)
+    data = deeds.pack_of(packed_home, APRIL)
     (part,) = data.parts
     recons = part.stream.reconciliations
     assert recons is not None
@@ -120,23 +108,20 @@ def test_every_dataset_is_the_published_one(packed_home: Settings) -> None:
 
 
 def test_the_same_content_and_ledger_give_the_same_bytes(packed_home: Settings, packed_run: Path) -> None:
-    page = packs.write_month(deployment_of(packed_home), APRIL)
+    page = deeds.write_pack(packed_home, APRIL)
     assert files_of(page.parent) == files_of(packed_run / "packs" / "2025-04")
 
 
 def test_a_pack_is_written_again_only_when_it_has_something_new_to_say(desk_home: Settings) -> None:
+    assert renew(desk_home) == []
+    deeds.waive(desk_home, APRIL, "erp_extract_covers_cutoff", "bob", "mapping is a month old")
+    assert renew(desk_home) == [APRIL]
+    assert renew(desk_home) == []
     with open_instance(desk_home) as instance:
-        assert packs.renew(deployment_of(desk_home), instance, say=quiet) == []
-        close.waive(deployment_of(desk_home), APRIL, "erp_extract_covers_cutoff", "bob", "mapping is a month old", instance)
-        assert packs.renew(deployment_of(desk_home), instance, say=quiet) == [APRIL]
-        assert packs.renew(deployment_of(desk_home), instance, say=quiet) == []
-        key = dg.AssetKey(["colocation", "close", packs.PACK])
-        assert instance.get_materialized_partitions(key) == {"2025-04"}
+        assert instance.get_materialized_partitions(pack_key("colocation")) == {"2025-04"}
     page = (packs.folder_of(desk_home, APRIL) / "close-pack-2025-04.html").read_text()
     assert "mapping is a month old" in page
-    assert {each["check"] for each in packs.pack_of(deployment_of(desk_home), APRIL).blocking} == BLOCKED_BY - {
-        "erp_extract_covers_cutoff"
-    }
+    assert {each["check"] for each in deeds.pack_of(desk_home, APRIL).blocking} == BLOCKED_BY - {"erp_extract_covers_cutoff"}
 
 
 def test_the_asset_writes_the_pack_and_does_not_call_the_month_stale_for_its_own_run(packed_home: Settings) -> None:
@@ -151,7 +136,7 @@ def test_the_asset_writes_the_pack_and_does_not_call_the_month_stale_for_its_own
     assert (summary.runs, summary.failures) == (1, [])
     assert manifest_of(folder)["status"] == "blocked"
     with open_instance(packed_home) as instance:
-        event = instance.get_latest_materialization_event(dg.AssetKey(["colocation", "close", packs.PACK]))
+        event = instance.get_latest_materialization_event(pack_key("colocation"))
         assert event is not None
         assert event.asset_materialization is not None
         shown = {name: value.value for name, value in event.asset_materialization.metadata.items()}
@@ -161,33 +146,33 @@ def test_the_asset_writes_the_pack_and_does_not_call_the_month_stale_for_its_own
 
 def test_an_approval_keeps_its_pack_for_ever(desk_home: Settings) -> None:
     head = sign(desk_home)
-    frozen = freeze.frozen_path(desk_home, APRIL, 1) / "pack"
+    frozen = freeze.place_of(desk_home, story.approvals(desk_home, APRIL)[0]) / "pack"
     kept = files_of(frozen)
     manifest = manifest_of(frozen)
     assert (manifest["preliminary"], manifest["version"], manifest["ledger_head"]) == (False, 1, head)
     assert b"Signed off, version 1" in kept["close-pack-2025-04.html"]
     assert head.encode() in kept["close-pack-2025-04.html"]
     assert files_of(packs.folder_of(desk_home, APRIL)) == kept
-    assert close.verify(deployment_of(desk_home)) == []
-    packs.write_month(deployment_of(desk_home), APRIL)
+    assert deeds.verify(desk_home) == []
+    deeds.write_pack(desk_home, APRIL)
     assert files_of(packs.folder_of(desk_home, APRIL)) == kept
 
-    close.reopen(deployment_of(desk_home), APRIL, "ann", "a bill is wrong")
-    packs.write_month(deployment_of(desk_home), APRIL)
+    deeds.reopen(desk_home, APRIL, "ann", "a bill is wrong")
+    deeds.write_pack(desk_home, APRIL)
     assert manifest_of(packs.folder_of(desk_home, APRIL))["preliminary"] is True
     assert files_of(frozen) == kept
 
     page = frozen / "close-pack-2025-04.html"
     page.chmod(0o644)
     page.write_bytes(kept[page.name] + b" ")
-    (finding,) = close.verify(deployment_of(desk_home))
+    (finding,) = deeds.verify(desk_home)
     assert finding.subject == str(page)
 
 
 def test_a_month_without_data_has_no_pack(packed_home: Settings) -> None:
     longer = packed_home.model_copy(update={"last_month": pd.Timestamp("2025-05-01").date()})
     with pytest.raises(PublishError, match=r"2025-05 is not published, so it has no close pack\. Run it"):
-        packs.write_month(deployment_of(longer), longer.months[-1])
+        deeds.write_pack(longer, longer.months[-1])
     assert not packs.folder_of(longer, longer.months[-1]).exists()
 
 
@@ -201,7 +186,7 @@ def test_a_folder_that_holds_something_else_is_left_alone(packed_home: Settings)
     folder = packs.folder_of(packed_home, APRIL)
     (folder / "manifest.json").unlink()
     with pytest.raises(PublishError, match="holds no close pack"):
-        packs.write_month(deployment_of(packed_home), APRIL)
+        deeds.write_pack(packed_home, APRIL)
     said: list[str] = []
     assert renew(packed_home, said.append) == []
     assert len(said) == 1
@@ -210,7 +195,7 @@ def test_a_folder_that_holds_something_else_is_left_alone(packed_home: Settings)
 
 def checks_of(settings: Settings) -> pd.DataFrame:
     """Return the published results of April's checks by their names."""
-    frame = exports.read(deployment_of(settings), "checks", [APRIL], tenant=None, live=False, as_of=None, say=quiet)
+    frame = deeds.export(settings, "checks", [APRIL])
     return frame.set_index(["table_name", "check_name"]).sort_index()
 
 
@@ -240,7 +225,7 @@ def test_results_of_checks_are_published_also_of_a_month_that_is_not(packed_home
 
 def test_checks_stand_in_no_warehouse(packed_home: Settings) -> None:
     with pytest.raises(UsageError, match="'checks' stands in no warehouse"):
-        exports.read(deployment_of(packed_home), "checks", None, tenant=None, live=True, as_of=None, say=quiet)
+        deeds.export(packed_home, "checks", None, live=True)
 
 
 def test_a_pack_shows_both_streams_and_what_was_restated(signed_home: Settings) -> None:
@@ -254,7 +239,7 @@ def test_a_pack_shows_both_streams_and_what_was_restated(signed_home: Settings) 
         # January has no cloud row: its signed pack stays. February is reopened by its cloud costs, and shows them.
         assert story.FEBRUARY in renewed
         assert files_of(packs.folder_of(signed_home, story.JANUARY)) == january
-        data = packs.pack_of(deployment_of(signed_home), story.FEBRUARY)
+        data = deeds.pack_of(signed_home, story.FEBRUARY)
         assert [part.stream.name for part in data.parts] == ["colocation", "cloud"]
         daily = publish.read_published(signed_home, "daily_account_cost", [story.FEBRUARY])
         pd.testing.assert_frame_equal(data.tables["daily_account_cost"], daily.drop(columns="published_at"))
@@ -266,8 +251,8 @@ def test_a_pack_shows_both_streams_and_what_was_restated(signed_home: Settings) 
         assert "No published day of this month has changed" in page
         with open_instance(signed_home) as instance:
             for stream in ("colocation", "cloud"):
-                assert "2025-02" in instance.get_materialized_partitions(dg.AssetKey([stream, "close", packs.PACK]))
-            assert packs.renew(deployment_of(signed_home), instance, say=quiet) == []
+                assert "2025-02" in instance.get_materialized_partitions(pack_key(stream))
+        assert renew(signed_home) == []
 
         deliver(signed_home, "20250311T000000Z", ("E-1", "2025-02-03", "12.25"))
         assert story.run(signed_home).failures == []
@@ -282,8 +267,8 @@ def test_a_home_with_cloud_costs_alone_has_packs_of_them_alone(tmp_path: Path) -
         deliver(settings, "20250203T000000Z", ("E-1", "2025-01-03", "7"), ("E-2", "2025-02-01", "1.5"))
         assert runner.run(deployment_of(settings), settings.months, say=quiet).failures == []
         assert renew(settings) == [story.JANUARY, story.FEBRUARY]
-        data = packs.pack_of(deployment_of(settings), story.FEBRUARY)
-        assert status_frame(deployment_of(settings), settings.months)["cloud_cost"].tolist() == [Decimal(7), Decimal("1.5")]
+        data = deeds.pack_of(settings, story.FEBRUARY)
+        assert deeds.status_frame(settings, settings.months)["cloud_cost"].tolist() == [Decimal(7), Decimal("1.5")]
     (part,) = data.parts
     assert part.stream.name == "cloud"
     assert set(data.tables) == {*part.report.datasets, "cloud_recon_results", "cloud_recon_summary"}

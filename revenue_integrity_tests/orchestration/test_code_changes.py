@@ -21,14 +21,16 @@ CHARGES = "streams/colocation/sql/mart/expected_charges.sql"
 RUN_AND_TELL = f"""
 from datetime import datetime
 from revenue_integrity import clock
-from revenue_integrity.desk.close import close_status
+from revenue_integrity.desk.close_status import close_status
+from revenue_integrity.orchestration.evidence import open_evidence
 from revenue_integrity.orchestration import runner
 from revenue_integrity.streams.registry import deployment_of, load_settings
 
 home = deployment_of(load_settings())
 with clock.held_at(datetime.fromisoformat({NOW.isoformat()!r})):
     told = [runner.run(home, None, say=print).sentence for _ in range(2)]
-    status = close_status(home, home.settings.months)[["status", "reopened_because"]]
+    with open_evidence(home) as evidence:
+        status = close_status(home, evidence, home.settings.months)[["status", "reopened_because"]]
 import json
 print(json.dumps([*told, *status.agg(" ".join, axis=1)]))
 """

@@ -17,6 +17,7 @@ from revenue_integrity.model.query import Query
 from revenue_integrity.model.stream import Streams
 from revenue_integrity.orchestration import runner
 from revenue_integrity.orchestration.assembly import build_definitions
+from revenue_integrity.orchestration.evidence import open_evidence
 from revenue_integrity.orchestration.instance import open_instance
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.registry import deployment_of
@@ -37,7 +38,8 @@ def digest(file: Path) -> str:
 def line_of(home: Settings | Deployment, month: str) -> dict[str, Any]:
     """Return a month's line of the status."""
     deployment = home if isinstance(home, Deployment) else deployment_of(home)
-    (line,) = status_frame(deployment, [months.parse(month)]).to_dict(orient="records")
+    with open_evidence(deployment) as evidence:
+        (line,) = status_frame(deployment, evidence, [months.parse(month)]).to_dict(orient="records")
     return {str(name): value for name, value in line.items()}
 
 

@@ -16,13 +16,14 @@ from typing import Any
 import pandas as pd
 
 from revenue_integrity import clock, months
-from revenue_integrity.close.ledger import Entry
-from revenue_integrity.desk import close
+from revenue_integrity.close import freeze
+from revenue_integrity.close.ledger import Action, Entry, Ledger
 from revenue_integrity.orchestration import runner
 from revenue_integrity.orchestration.runner import RunSummary
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.registry import deployment_of
 from revenue_integrity.warehouse.catalog import read_catalog
+from revenue_integrity_tests import deeds
 from revenue_integrity_tests.support import home_settings
 
 JANUARY, FEBRUARY = date(2025, 1, 1), date(2025, 2, 1)
@@ -244,13 +245,13 @@ def run(settings: Settings, *wanted: date, **more: Any) -> RunSummary:
 def prepare(settings: Settings, month: date, actor: str = PAT) -> Entry:
     """Prepare a month, in the present of the stories."""
     with clock.held_at(NOW):
-        return close.prepare(deployment_of(settings), month, actor)
+        return deeds.prepare(settings, month, actor)
 
 
 def approve(settings: Settings, month: date, actor: str = ANA) -> Entry:
     """Approve a month, in the present of the stories."""
     with clock.held_at(NOW):
-        return close.approve(deployment_of(settings), month, actor)
+        return deeds.approve(settings, month, actor)
 
 
 def sign(settings: Settings, *wanted: date) -> list[Entry]:
@@ -265,20 +266,30 @@ def sign(settings: Settings, *wanted: date) -> list[Entry]:
 def statuses(settings: Settings, now: datetime = NOW) -> list[str]:
     """Return the status of each month in order."""
     with clock.held_at(now):
-        return list(close.close_status(deployment_of(settings), settings.months)["status"])
+        return list(deeds.close_status(settings, settings.months)["status"])
 
 
 def row_of(settings: Settings, month: date) -> dict[str, Any]:
     """Return a month's row of ``close_status``."""
     with clock.held_at(NOW):
-        (row,) = close.close_status(deployment_of(settings), [month]).to_dict("records")
+        (row,) = deeds.close_status(settings, [month]).to_dict("records")
     return {str(name): value for name, value in row.items()}
+
+
+def approvals(settings: Settings, month: date) -> list[Entry]:
+    """Return the approvals of a month."""
+    return [entry for entry in Ledger(settings).recorded(month) if entry.action == Action.APPROVE]
+
+
+def frozen(settings: Settings, month: date) -> list[int]:
+    """Return the versions of a month that stand frozen."""
+    return [entry.version for entry in approvals(settings, month) if freeze.is_frozen(settings, entry)]
 
 
 def restated(settings: Settings, month: date, first: int | None = None, last: int | None = None) -> pd.DataFrame:
     """Return what changed between two versions of a month."""
     with clock.held_at(NOW):
-        return close.restatement(deployment_of(settings), month, first, last)
+        return deeds.restatement(settings, month, first, last)
 
 
 def hashes(settings: Settings) -> dict[str, str]:

@@ -13,7 +13,6 @@ import pytest
 
 from revenue_integrity import clock
 from revenue_integrity.close.ledger import Ledger
-from revenue_integrity.desk import close
 from revenue_integrity.errors import Refusal
 from revenue_integrity.orchestration import runner
 from revenue_integrity.orchestration.assembly import build_definitions
@@ -21,6 +20,7 @@ from revenue_integrity.orchestration.instance import open_instance
 from revenue_integrity.orchestration.sign_off_job import SIGN_OFF_JOB
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.registry import deployment_of
+from revenue_integrity_tests import deeds
 from revenue_integrity_tests.scenarios import story
 from revenue_integrity_tests.scenarios.story import ANA, ARI, FEBRUARY, JANUARY, NOW, PAT, approve, prepare, run, statuses
 
@@ -103,7 +103,7 @@ def test_a_late_posting_after_the_sign_off_is_carried_through_to_a_restated_vers
         ("recon_results", "current", "variance_cents", 0, -5000, -5000),
     }
     assert story.restated(signed_home, FEBRUARY).empty, "nothing has changed since version 2"
-    assert close.verify(deployment_of(signed_home)) == []
+    assert deeds.verify(signed_home) == []
 
     # Only words and limits change now: 50.00 of 600.00 is within a tolerance of 10 %, and no signed cent moves.
     lenient = story.story_settings(signed_home.home, tolerance_share="0.1")
@@ -138,16 +138,16 @@ def test_a_failed_check_refuses_the_sign_off_until_its_source_is_corrected_or_an
     (blocking,) = json.loads(story.row_of(ready_home, FEBRUARY)["blocking"])
     assert (blocking["check"], blocking["figures"]["gross_cents"], blocking["state"]) == (check, 15_000, "failed")
     with pytest.raises(Refusal, match="pat is no approver"):
-        close.waive(deployment_of(ready_home), FEBRUARY, check, PAT, "known")
+        deeds.waive(ready_home, FEBRUARY, check, PAT, "known")
     with pytest.raises(Refusal, match="a waiver needs a reason"):
-        close.waive(deployment_of(ready_home), FEBRUARY, check, ARI, " ")
+        deeds.waive(ready_home, FEBRUARY, check, ARI, " ")
     with pytest.raises(Refusal, match="every_variance_is_explained passes"):
-        close.waive(deployment_of(ready_home), FEBRUARY, "every_variance_is_explained", ARI, "known")
+        deeds.waive(ready_home, FEBRUARY, "every_variance_is_explained", ARI, "known")
     with pytest.raises(Refusal, match="closes the gate publish, which nobody can waive"):
-        close.waive(deployment_of(ready_home), FEBRUARY, "causes_add_up", ARI, "known")
+        deeds.waive(ready_home, FEBRUARY, "causes_add_up", ARI, "known")
     with pytest.raises(Refusal, match="there is no check 'weather'"):
-        close.waive(deployment_of(ready_home), FEBRUARY, "weather", ARI, "known")
-    waiver = close.waive(deployment_of(ready_home), FEBRUARY, check, ARI, "a test order, credited in March")
+        deeds.waive(ready_home, FEBRUARY, "weather", ARI, "known")
+    waiver = deeds.waive(ready_home, FEBRUARY, check, ARI, "a test order, credited in March")
     assert (waiver.waived["name"], waiver.checks[0]["figures"]["gross_cents"]) == (check, 15_000)
     assert statuses(ready_home) == ["signed_off", "ready"]
     assert json.loads(story.row_of(ready_home, FEBRUARY)["waivers"])[0]["reason"] == "a test order, credited in March"
@@ -181,7 +181,7 @@ def test_a_failed_check_refuses_the_sign_off_until_its_source_is_corrected_or_an
 
 
 def test_a_table_materialized_again_without_its_checks_is_refused(signed_home: Settings) -> None:
-    close.reopen(deployment_of(signed_home), FEBRUARY, ANA, "a second look")
+    deeds.reopen(signed_home, FEBRUARY, ANA, "a second look")
     # Assets and their checks are one step, so nobody can leave them out; a materialization can be reported by hand, though.
     key = dg.AssetKey(["colocation", "recon", "recon_summary"])
     with open_instance(signed_home) as instance:

@@ -136,7 +136,7 @@ def test_killed_while_raising_nothing_acknowledged_is_lost(tmp_path: Path, after
     code = """
 from revenue_integrity.desk.alerts.outbox import raise_alert
 from revenue_integrity.streams.registry import load_settings
-from revenue_integrity_tests.alerts.support import event
+from revenue_integrity_tests.desk.alerts.support import event
 settings = load_settings()
 for number in range(10_000):
     raise_alert(settings, event(str(number)))

@@ -15,6 +15,7 @@ import typer
 from revenue_integrity.cli import program as cli
 from revenue_integrity.errors import PublishError, Refusal, UsageError
 from revenue_integrity.orchestration.assembly import build_definitions
+from revenue_integrity.orchestration.evidence import open_evidence
 from revenue_integrity.serving import export as exports
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud.focus import COLUMNS
@@ -41,7 +42,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 def read(settings: Settings, dataset: str = DAYS, tenant: str | None = None, **more: object) -> list[dict[str, object]]:
     """Return the rows of an export."""
-    options: dict[str, object] = {"live": False, "as_of": None, "say": lambda _: None} | more
+    options: dict[str, object] = {"live": False, "as_of": None, "say": lambda _: None, "open_evidence": open_evidence} | more
     rows = exports.read(deployment_of(settings), dataset, [MARCH], tenant=tenant, **options)  # type: ignore[arg-type]  # options of one call
     return list(rows.to_dict("records"))  # type: ignore[arg-type]  # column names are text
 

@@ -17,14 +17,13 @@ import pytest
 from revenue_integrity import clock
 from revenue_integrity.close import freeze
 from revenue_integrity.close.ledger import signed_path
-from revenue_integrity.desk import close
 from revenue_integrity.errors import Refusal
 from revenue_integrity.operating import doctor
-from revenue_integrity.serving import export as exports
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud.schemas import DAILY_ACCOUNT_COST
 from revenue_integrity.streams.registry import deployment_of, load_settings
 from revenue_integrity.warehouse import publish
+from revenue_integrity_tests import deeds
 from revenue_integrity_tests.conftest import made_once
 from revenue_integrity_tests.scenarios import story
 from revenue_integrity_tests.scenarios.story import FEBRUARY, JANUARY, NOW, restated, row_of, statuses
@@ -41,9 +40,7 @@ def _present() -> Iterator[None]:
 
 def test_a_second_stream_is_signed_with_the_first(signed_home: Settings) -> None:
     before = {name: row_of(signed_home, month)["content_hash"] for name, month in (("jan", JANUARY), ("feb", FEBRUARY))}
-    alone = exports.read(
-        deployment_of(signed_home), "recon_results", None, tenant=None, live=False, as_of=None, say=lambda _: None
-    )
+    alone = deeds.export(signed_home, "recon_results", None)
 
     deliver(signed_home, "20250310T000000Z", ("E-1", "2025-02-03", "10.25"), ("E-2", "2025-02-27", "0.000000000001"))
     assert story.run(signed_home).failures == []
@@ -55,9 +52,7 @@ def test_a_second_stream_is_signed_with_the_first(signed_home: Settings) -> None
     assert restated(signed_home, JANUARY).empty
 
     # What the checks of one stream say does not take the place of what those of the other say.
-    judged = exports.read(
-        deployment_of(signed_home), "checks", [FEBRUARY], tenant=None, live=False, as_of=None, say=lambda _: None
-    )
+    judged = deeds.export(signed_home, "checks", [FEBRUARY])
     assert {"daily_account_cost", "contract_month"} <= set(judged["table_name"])
 
     changed = restated(signed_home, FEBRUARY)
@@ -70,19 +65,17 @@ def test_a_second_stream_is_signed_with_the_first(signed_home: Settings) -> None
 
     story.sign(signed_home, FEBRUARY)
     assert statuses(signed_home) == ["signed_off", "signed_off"]
-    frozen = freeze.read_frozen(signed_home, FEBRUARY, 2, "daily_account_cost")
+    frozen = freeze.read_frozen(signed_home, story.approvals(signed_home, FEBRUARY)[1], "daily_account_cost")
     assert frozen["total_cost"].tolist() == [Decimal("10.250000000000"), Decimal("0.000000000001")]
     assert list(frozen) == DAILY_ACCOUNT_COST.columns
     assert frozen["published_at"].notna().all()
-    whole = freeze.frozen_path(signed_home, FEBRUARY, 2) / "account_service_day.parquet"
+    whole = freeze.place_of(signed_home, story.approvals(signed_home, FEBRUARY)[1]) / "account_service_day.parquet"
     assert pq.read_metadata(whole).num_rows == 2
     assert not (signed_path(signed_home) / ".whole").exists()
-    assert close.verify(deployment_of(signed_home)) == []
+    assert deeds.verify(signed_home) == []
     assert restated(signed_home, FEBRUARY, 1, 2)["delta"].sum() == changed["delta"].sum()
 
-    united = exports.read(
-        deployment_of(signed_home), "recon_results", None, tenant=None, live=False, as_of=None, say=lambda _: None
-    )
+    united = deeds.export(signed_home, "recon_results", None)
     assert list(united)[: len(alone.columns)] == list(alone.columns)
     assert set(alone["recon"]) <= set(united["recon"])
 
@@ -135,7 +128,7 @@ def test_a_lost_event_store_is_found_and_made_again(united_home: Settings, monke
 
 
 def test_events_are_exported_and_a_published_part_that_was_changed_is_found(united_home: Settings) -> None:
-    assert close.verify(deployment_of(united_home)) == []
+    assert deeds.verify(united_home) == []
 
     # The events behind it, read from the store: of all, of the tenant, of another.
     folder = united_home.home
@@ -149,9 +142,7 @@ def test_events_are_exported_and_a_published_part_that_was_changed_is_found(unit
     assert json.loads((folder / "events.json").read_text(encoding="utf-8"))[0]["event_id"] == "E-1"
     assert pq.read_table(folder / "events.parquet")["cost"].to_pylist() == [Decimal("10.25")]
     for tenant, rows in (("t-1", 1), ("other", 0), (None, 1)):
-        found = exports.read(
-            deployment_of(united_home), "cloud_events", None, tenant=tenant, live=False, as_of=None, say=lambda _: None
-        )
+        found = deeds.export(united_home, "cloud_events", None, tenant=tenant)
         assert len(found) == rows
     nowhere = command(united_home, "export", "cloud_events", "-o", str(folder / "no" / "events.parquet"))
     assert (nowhere.returncode, nowhere.stderr.count("Traceback")) == (2, 0), nowhere.stderr
@@ -160,7 +151,7 @@ def test_events_are_exported_and_a_published_part_that_was_changed_is_found(unit
     rows = pq.read_table(file, partitioning=None)
     position = rows.schema.get_field_index("event_count")
     pq.write_table(rows.set_column(position, rows.schema.field(position), [[2]]), file)
-    (finding,) = close.verify(deployment_of(united_home))
+    (finding,) = deeds.verify(united_home)
     assert finding.subject == str(file)
     assert "close.json names" in finding.problem
 

@@ -1,0 +1,99 @@
+"""What the desk asks of the runs of a home (``desk.evidence``), answered by Dagster's event log.
+
+Belongs here: these answers. Does not belong here: reading check results (``check_results``), what follows from them (``desk``).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from revenue_integrity import months
+from revenue_integrity.model.check import CheckRecord
+from revenue_integrity.model.deployment import Deployment
+from revenue_integrity.orchestration.check_results import Materialized, newest_materializations, results_of_month
+from revenue_integrity.orchestration.instance import open_instance
+from revenue_integrity.orchestration.runs_under_way import PARTITION_TAG, streams_of, unfinished_runs
+from revenue_integrity.orchestration.stream_assets import check_specs
+from revenue_integrity.warehouse.catalog import sha256_of
+
+PACK = "pack"
+"""Last part of the key of the asset that writes packs."""
+
+
+def pack_key(stream: str) -> dg.AssetKey:
+    """Return the key of the asset that writes the packs of a stream."""
+    return dg.AssetKey([stream, "close", PACK])
+
+
+class DagsterEvidence:
+    """The record of the runs of a home in its Dagster instance."""
+
+    def __init__(self, deployment: Deployment, instance: dg.DagsterInstance) -> None:
+        self._deployment = deployment
+        self._instance = instance
+
+    def now(self) -> "SeenInDagster":
+        """Return what is on record at this moment."""
+        return SeenInDagster(self._deployment, self._instance)
+
+    def packs_written(self, month: date, streams: Sequence[str], facts: Mapping[str, Any]) -> None:
+        """Put on record that the close pack of a month was written, as a materialization of its assets."""
+        for stream in streams:
+            self._instance.report_runless_asset_event(
+                dg.AssetMaterialization(pack_key(stream), partition=months.label(month), metadata=metadata_of(facts))
+            )
+
+
+class SeenInDagster:
+    """What is on record at one moment; it is read when it is asked for."""
+
+    def __init__(self, deployment: Deployment, instance: dg.DagsterInstance) -> None:
+        self._deployment = deployment
+        self._instance = instance
+        self._specs = _check_specs(deployment)
+        self._unfinished = unfinished_runs(instance)
+
+    def checks(self, month: date) -> list[CheckRecord]:
+        """Return what each check of a month says. Whatever is unclear does not pass."""
+        newest = self._newest if month in self._deployment.settings.months else None
+        return results_of_month(self._instance, self._specs, months.label(month), newest)
+
+    def under_way(self, month: date, *, but_for_run: str = "") -> frozenset[str]:
+        """Return the streams of which a queued or running run computes the month, one run left out."""
+        label = months.label(month)
+        runs = [run for run in self._unfinished if run.tags[PARTITION_TAG] == label and run.run_id != but_for_run]
+        all_streams = frozenset(self._deployment.streams.names)
+        return frozenset().union(*(all_streams if (of_run := streams_of(run)) is None else of_run for run in runs))
+
+    @cached_property
+    def _newest(self) -> Materialized:
+        keys = {spec.asset_key for spec in self._specs}
+        return newest_materializations(self._instance, keys, [months.label(month) for month in self._deployment.settings.months])
+
+
+_SPECS: dict[str, list[dg.AssetCheckSpec]] = {}
+"""Check specs of this process, by the streams and settings on which they rest; making them takes longer than a decision."""
+
+
+def _check_specs(deployment: Deployment) -> list[dg.AssetCheckSpec]:
+    key = sha256_of([deployment.streams.names, deployment.settings.model_dump(mode="json")])
+    if key not in _SPECS:
+        _SPECS[key] = check_specs(deployment)
+    return _SPECS[key]
+
+
+def metadata_of(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return facts as metadata of an asset: files become links."""
+    return {name: dg.MetadataValue.path(str(value)) if isinstance(value, Path) else value for name, value in facts.items()}
+
+
+@contextmanager
+def open_evidence(deployment: Deployment) -> Iterator[DagsterEvidence]:
+    """Open the home's instance, for as long as the block lasts."""
+    with open_instance(deployment.settings) as instance:
+        yield DagsterEvidence(deployment, instance)

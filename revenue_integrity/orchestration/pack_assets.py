@@ -1,0 +1,42 @@
+"""The asset that writes a close pack.
+
+Belongs here: its declaration, and turning what cannot be written into one clear failure. Does not belong here: what a pack shows
+and when it is written anew (``desk.packs``).
+"""
+
+import dagster as dg
+
+from revenue_integrity.computing.publication_tables import publication_table
+from revenue_integrity.desk import packs
+from revenue_integrity.errors import RevenueIntegrityError
+from revenue_integrity.model.deployment import Deployment
+from revenue_integrity.model.stream import Stream
+from revenue_integrity.orchestration.evidence import DagsterEvidence, metadata_of, pack_key
+from revenue_integrity.orchestration.partitions import month_of
+from revenue_integrity.orchestration.table_assets import asset_key
+
+
+def pack_asset(
+    stream: Stream, deployment: Deployment, partitions: dg.PartitionsDefinition, pool: str | None
+) -> dg.AssetsDefinition:
+    """Return the asset that writes the close pack of a month of a stream."""
+
+    @dg.asset(
+        key=pack_key(stream.name),
+        partitions_def=partitions,
+        group_name=stream.name,
+        kinds={"html", "xlsx"},
+        owners=[publication_table(stream.name).owner],
+        description="The month's close pack: workbook, page, CSVs and the manifest of their hashes; PRELIMINARY until signed.",
+        pool=pool,
+        deps=[asset_key(publication_table(stream.name))],
+    )
+    def close_pack(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        month = month_of(context.partition_key)
+        try:
+            packs.write_month(deployment, DagsterEvidence(deployment, context.instance), month, for_run=context.run.run_id)
+        except RevenueIntegrityError as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
+        return dg.MaterializeResult(metadata=metadata_of(packs.facts_of(deployment.settings, month)))
+
+    return close_pack
