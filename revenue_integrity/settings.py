@@ -133,16 +133,7 @@ class Settings(BaseSettings):
     pull_overlap_rows: int = Field(1000, ge=0, description="The same for a cursor of whole numbers (cursor values).")
 
     # Events
-    cloud_lookback_days: int = Field(
-        90,
-        ge=1,
-        le=3660,
-        description="Days before its arrival that a batch recomputes by itself; what lies beyond is kept aside.",
-    )
-    tenant_of_billing_account: dict[str, str] = Field(
-        {}, description="Tenant of a FOCUS BillingAccountId; one not named belongs to the default tenant."
-    )
-    engine: Literal["duckdb", "spark"] = Field("duckdb", description="What runs the stages of the cloud stream.")
+    engine: Literal["duckdb", "spark"] = Field("duckdb", description="What runs the stages over event logs.")
     spark_config: dict[str, str] = Field(
         {}, description="Configuration of Spark, for example spark.master; by default a local one on all processors."
     )

@@ -19,7 +19,7 @@ from revenue_integrity.computing.manifests import publish_manifest
 from revenue_integrity.computing.reached import reached
 from revenue_integrity.files import write_if_changed
 from revenue_integrity.landing import ingest as landing
-from revenue_integrity.landing.eventstore import store as events
+from revenue_integrity.landing.eventstore import tables as events
 from revenue_integrity.landing.report import IngestReport
 from revenue_integrity.landing.slices import touching_batches
 from revenue_integrity.landing.tables import built_by

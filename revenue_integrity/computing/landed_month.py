@@ -14,6 +14,7 @@ import pandas as pd
 from revenue_integrity import months
 from revenue_integrity.computing.ingestion import Manifest
 from revenue_integrity.computing.staleness import raw_record
+from revenue_integrity.landing.eventstore import tables as event_tables
 from revenue_integrity.model.check import Judgement
 from revenue_integrity.model.source import Source, raw_table
 from revenue_integrity.model.stream import Stream
@@ -90,12 +91,7 @@ def _refused_rows(connection: "duckdb.DuckDBPyConnection", stream: Stream, month
 
 def _rows_of_source(connection: "duckdb.DuckDBPyConnection", source: Source, month: date) -> int:
     if source.is_kept_in_files:
-        counting = (
-            "select coalesce(sum(row_count), 0) from meta.event_days"
-            " where source = $source and date_trunc('month', usage_date) = $month"
-        )
-        ((kept,),) = connection.execute(counting, {"source": source.name, "month": month}).fetchall()
-        return int(kept)
+        return event_tables.rows_of_month(connection, source, month)
     of_month = "where month = $month" if source.has_month else ""
     given = {"month": month} if source.has_month else {}
     ((rows,),) = connection.execute(f"select count(*) from raw.{source.dataset} {of_month}", given).fetchall()

@@ -25,7 +25,9 @@ import duckdb
 
 from revenue_integrity.landing import batches, slices, tables
 from revenue_integrity.landing.batches import Known, New
-from revenue_integrity.landing.eventstore import store as events
+from revenue_integrity.landing.eventstore import tables as event_tables
+from revenue_integrity.landing.eventstore.incoming import Incoming
+from revenue_integrity.landing.eventstore.store import EventStore
 from revenue_integrity.landing.merge import DELTA, Merge, create_delta, remake_lookup
 from revenue_integrity.landing.reading.staging import Stager
 from revenue_integrity.landing.report import IngestReport
@@ -56,7 +58,7 @@ def ingest(
     """
     sources = under(sources, settings)
     _check_order(sources)
-    _prepare(connection)
+    _prepare(connection, sources)
     found = scan(landing, sources)
     known = batches.known_batches(connection, sources)
     rebuild = tables.must_rebuild(connection, sources, settings)
@@ -90,13 +92,13 @@ def _check_order(sources: Sequence[Source]) -> None:
         settled.add(source.name)
 
 
-def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
+def _prepare(connection: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
     connection.execute("set TimeZone = 'UTC'; set preserve_insertion_order = true")
     connection.execute("create schema if not exists raw; create schema if not exists meta")
     batches.prepare(connection)
     tables.prepare(connection)
     slices.prepare(connection)
-    events.prepare(connection)
+    event_tables.prepare(connection, sources)
 
 
 class _Work:
@@ -120,8 +122,7 @@ class _Work:
         self._known = known
         self._found = found
         self._staged: set[str] = set()
-        stream = "".join(sorted({source.stream for source in sources}))
-        self.events = events.EventStore(connection, stream, sources, settings, tables.built_by(sources, settings))
+        self.events = EventStore(connection, sources, settings, tables.built_by(sources, settings))
 
     # Before the transaction
 
@@ -151,7 +152,7 @@ class _Work:
             self._staged.add(source.name)
 
     def _keep_files(self, source: Source, news: Sequence[New]) -> None:
-        incoming = [events.Incoming(new.batch.batch_id, new.batch.arrival, new.facts, new.error) for new in news]
+        incoming = [Incoming(new.batch.batch_id, new.batch.arrival, new.facts, new.error) for new in news]
         self.events.stage(source, incoming)
         for new, kept in zip(news, incoming, strict=True):
             new.error, new.unknown = kept.error, kept.unknown
@@ -219,8 +220,7 @@ class _Work:
                 complete = source.name in lookup.made_from and settled.issuperset(lookup.made_from)
                 if complete and changed & set(lookup.made_from) and remake_lookup(self._connection, kept, lookup):
                     remade.add(lookup.name)
-        if any(source.is_kept_in_files for source in self._sources):
-            self._report.touched |= self.events.apply()
+        self._report.touched |= self.events.apply()
         restore_raw(self._connection, self._sources, self._settings.currency, self._found)
         self._count()
         slices.refresh(
@@ -235,6 +235,7 @@ class _Work:
             batches.forget(self._connection, source)
             slices.forget(self._connection, source)
         tables.create(self._connection, self._sources, self._settings)
+        self.events.create()
 
     def _count(self) -> None:
         """Add what the sources noted to the counts of batches and of their months."""
@@ -285,10 +286,9 @@ class _Work:
 
 def admit(connection: duckdb.DuckDBPyConnection, sources: Sequence[Source], settings: Settings, month: date) -> bool:
     """Let rows that were set aside for a month count from now on; return whether there were any."""
-    kept = [source for source in sources if source.is_kept_in_files]
-    if not kept:
+    if not any(source.is_kept_in_files for source in sources):
         return False
-    _prepare(connection)
-    store = events.EventStore(connection, kept[0].stream, kept, settings, tables.built_by(sources, settings))
+    _prepare(connection, sources)
+    store = EventStore(connection, sources, settings, tables.built_by(sources, settings))
     with transaction(connection):
         return store.admit(month)

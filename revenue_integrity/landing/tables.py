@@ -8,24 +8,25 @@ from collections.abc import Sequence
 
 import duckdb
 
-from revenue_integrity.landing.eventstore import store as events
+from revenue_integrity.landing.eventstore import projection
+from revenue_integrity.landing.eventstore import tables as events
 from revenue_integrity.landing.values import name
 from revenue_integrity.model.source import Lookup, Source, fingerprint, raw_table, under
 from revenue_integrity.settings import Settings
 
-RULES_VERSION = "6"
+RULES_VERSION = "7"
 """Raise it when reading, judging or resolving changes its results: the store is then built again from the landing zone."""
 
 
 def built_by(sources: Sequence[Source], settings: Settings) -> str:
     """Return what a store is built by: another value means that it must be built again."""
-    # Which tenant a FOCUS account belongs to is settled when a file is kept.
-    tenants = [str(sorted(settings.tenant_of_billing_account.items()))]
+    # What rows of files rest on beside their columns is settled when a file is kept.
+    used = settings.values(*projection.settings_used(sources))
     return fingerprint(
         under(sources, settings),
         settings.currency,
         RULES_VERSION,
-        *(tenants if any(source.is_kept_in_files for source in sources) else []),
+        *(f"{name}={value}" for name, value in sorted(used.items())),
     )
 
 

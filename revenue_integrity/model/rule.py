@@ -104,4 +104,4 @@ class Rule:
     @property
     def is_query(self) -> bool:
         """Whether the rule is a query that the engine runs, so that no rows enter Python."""
-        return bool(self.sql) and self.queries is None
+        return (bool(self.sql) or self.stage is not None) and self.queries is None

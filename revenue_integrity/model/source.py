@@ -4,16 +4,16 @@ Belongs here: the vocabulary in which a stream declares its sources, and what fo
 the names under which values are stored). Does not belong here: the sources themselves (each stream's ``sources``), reading
 files, running SQL.
 
-How a source delivers decides how its rows are kept: records with versions go into raw tables (``merge``); events, exports and
-what is added to them, which come by the million, stay in Parquet files (``events``).
+Records with versions go into raw tables (``landing.merge``); what comes by the million stays in Parquet files, as a source that
+fills an event log says (``model.events``).
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import pandera.pandas as pa
 
@@ -21,9 +21,8 @@ from revenue_integrity.model import table as columns_of
 from revenue_integrity.model.table import Table, table
 from revenue_integrity.settings import Settings
 
-Delivery = Literal["versions", "append_events", "overwrite_scope", "append_rows"]
-"""How deliveries of a source relate: records with versions; events of which the latest version by key counts; exports that each
-replace everything earlier of their scope; rows that are added to what stands of a scope."""
+if TYPE_CHECKING:
+    from revenue_integrity.model.events import Events
 
 Kind = Literal["text", "id", "enum", "currency", "int", "dec", "money", "date", "ts", "month", "bool", "timezone"]
 
@@ -260,9 +259,7 @@ class Source:
         optional: whether a deployment may do without it.
         nulls: texts that stand for an empty field, beside the empty one.
         bare: whether the raw table has the name alone, as those have that were there before other streams.
-        delivery: how its deliveries relate.
-        facts: for a source whose rows are costs of a day: SQL over the stored columns for each column of a cost (``events``);
-            ``{tenant}`` and ``{currency}`` stand for what the settings say.
+        events: for a source whose rows come by the million: the event log that they fill, and how its deliveries relate.
     """
 
     stream: str
@@ -285,9 +282,7 @@ class Source:
     nulls: tuple[str, ...] = ()
     # What is built from a source does not depend on what it is called.
     bare: bool = field(default=False, repr=False)
-    delivery: Delivery = "versions"
-    # Mappings have no hash; sources that differ in it alone are told apart all the same.
-    facts: Mapping[str, str] = field(default_factory=dict, hash=False)
+    events: "Events | None" = None
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]
@@ -297,11 +292,24 @@ class Source:
             raise ValueError(f"source {self.name}: a column stands twice, or one of {sorted(used - stored)} is not modelled")
         if self.has_month == bool(self.matters):
             raise ValueError(f"source {self.name}: a source either has a service month or says which months its rows matter to")
+        if self.events:
+            self._refuse_other_log(self.events)
+
+    def _refuse_other_log(self, events: "Events") -> None:
+        log = events.log
+        if log.stream != self.stream or not self.month_of:
+            raise ValueError(f"source {self.name}: an event log is of the same stream, and its rows have a day")
+        if events.appends and (self.key, self.versions) != (log.key, log.versions):
+            raise ValueError(f"source {self.name}: key and versions of events are those of their log")
+        if missing := [column for column in log.hashed if events.appends and column in events.columns]:
+            raise ValueError(f"source {self.name}: {', '.join(missing)} names its events and must be a column as it stands")
+        if self.references or self.anchor or self.day_facts or self.reaches or self.starts:
+            raise ValueError(f"source {self.name}: rows that stay in files are judged on their own")
 
     @property
     def is_kept_in_files(self) -> bool:
         """Whether its rows stay in Parquet files instead of a raw table."""
-        return self.delivery != "versions"
+        return self.events is not None
 
     @property
     def has_month(self) -> bool:

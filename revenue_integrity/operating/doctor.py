@@ -218,7 +218,7 @@ def _warehouse(settings: Settings) -> Finding:
 
 def _event_store(settings: Settings, streams: Streams) -> Finding:
     from revenue_integrity.computing.ingestion import read_manifest
-    from revenue_integrity.landing.eventstore.store import lost_files
+    from revenue_integrity.landing.eventstore.tables import lost_files
 
     try:
         kept = [file for stream in streams for file in read_manifest(settings, stream).kept]

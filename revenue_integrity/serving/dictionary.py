@@ -14,6 +14,7 @@ import pandera.pandas as pa
 from revenue_integrity.computing.publication_tables import checks_table, publication_table
 from revenue_integrity.landing.datasets import batches_table, quarantine_table
 from revenue_integrity.model.dataset import Streamed
+from revenue_integrity.model.events import EventLog, Events
 from revenue_integrity.model.source import Source, SourceColumn, raw_table
 from revenue_integrity.model.stream import Stream, Streams
 from revenue_integrity.model.table import Table, table
@@ -236,18 +237,26 @@ def _section(described: Described) -> Iterator[str]:
 
 def _of_source(source: Source) -> Iterator[str]:
     yield f"- Lands with: `revenue-integrity land {source.stream} {source.name} FILE`"
-    if source.delivery in ("overwrite_scope", "append_rows"):
-        yield f"- Replaced: {_DELIVERED[source.delivery]}"
+    if source.events and not source.events.appends:
+        yield f"- Replaced: {_replaced(source.events)}"
     else:
-        yield f"- A record is named by: {_listed(source.key)}; {_DELIVERED.get(source.delivery) or _which_stands(source)}"
+        which = _which_counts(source.events.log) if source.events else _which_stands(source)
+        yield f"- A record is named by: {_listed(source.key)}; {which}"
     yield f"- Must be delivered: {'no' if source.optional else 'yes'}"
 
 
-_DELIVERED = {
-    "append_events": "the version with the latest `ingested_at` counts, then by arrival, file and row; `is_deleted` withdraws it",
-    "overwrite_scope": "everything earlier of its provider, billing account and period; its own rows are never deduplicated",
-    "append_rows": "nothing; rows are added to what stands, and never deduplicated",
-}
+def _replaced(events: Events) -> str:
+    if events.delivery == "append_rows":
+        return "nothing; rows are added to what stands, and never deduplicated"
+    scope = next(column.description for column in events.log.columns if column.stored == events.log.scope)
+    return f"everything earlier of its {scope[0].lower()}{scope[1:].partition(':')[0]}; its own rows are never deduplicated"
+
+
+def _which_counts(log: EventLog) -> str:
+    order = ", then ".join([*(f"`{column}`" for column in log.versions.order), "arrival, file and row"])
+    preferred = f"of those with the greatest `{log.versions.prefer}` " if log.versions.prefer else ""
+    withdrawn = f"; `{log.ends}` withdraws it" if log.ends else ""
+    return f"{preferred}the latest version by {order} counts{withdrawn}"
 
 
 def _which_stands(source: Source) -> str:

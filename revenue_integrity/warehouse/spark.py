@@ -255,7 +255,7 @@ def _types(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[str, str]:
 
 def _register_inputs(session: "SparkSession", connection: duckdb.DuckDBPyConnection, inputs: StageInputs, exchange: Path) -> None:
     for name, files in inputs.scans.items():
-        _scan(session, connection, name, files, inputs.empty[name]).createOrReplaceTempView(name)
+        _scan(session, connection, name, files, inputs.empty[name], exchange).createOrReplaceTempView(name)
     for name, select in inputs.tables.items():
         for column, sql_type in _types(connection, select).items():
             if sql_type not in _EXCHANGED and not sql_type.startswith("DECIMAL("):
@@ -281,6 +281,7 @@ def _scan(
     name: str,
     files: Sequence[ScannedFile],
     empty: Mapping[str, str],
+    exchange: Path,
 ) -> "DataFrame":
     """Return the rows of the files: one read for all that are alike."""
     if not files:
@@ -289,7 +290,8 @@ def _scan(
     alike: dict[tuple[str, str], list[ScannedFile]] = {}
     for file in files:
         alike.setdefault((file.projection, shapes[str(file.path)]), []).append(file)
-    first, *others = [_scan_alike(session, name, group) for group in alike.values()]
+    groups = enumerate(alike.values())
+    first, *others = [_scan_alike(session, name, group, exchange / f"{name}-{number}.parquet") for number, group in groups]
     for other in others:
         first = first.unionAll(other)
     return first
@@ -305,7 +307,10 @@ def _shapes(connection: duckdb.DuckDBPyConnection, files: Sequence[ScannedFile])
     return dict(rows)
 
 
-def _scan_alike(session: "SparkSession", name: str, files: Sequence[ScannedFile]) -> "DataFrame":
+def _scan_alike(session: "SparkSession", name: str, files: Sequence[ScannedFile], numbering: Path) -> "DataFrame":
+    """Return the rows of files that are alike; ``numbering`` is where their numbers are handed over."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
     from pyspark.sql.functions import broadcast
 
     columns = projection_to_spark(files[0].projection, name=name)
@@ -322,7 +327,10 @@ def _scan_alike(session: "SparkSession", name: str, files: Sequence[ScannedFile]
         # Spark writes a path as file:/… or file:///…, percent-encoded; the files that it listed tell how it encodes.
         encoded = {urlsplit(uri).path: numbers[unquote(urlsplit(uri).path)] for uri in frame.inputFiles()}
         spelled = [(f"{scheme}{path}", number) for path, number in encoded.items() for scheme in ("file:", "file://")]
-        known = session.createDataFrame(spelled, "_known_path string, _known_no bigint")
+        columns_of_known = {"_known_path": [path for path, _ in spelled], "_known_no": [number for _, number in spelled]}
+        # In a file like all else: rows handed over from Python would need Python on every node.
+        pq.write_table(pa.table(columns_of_known), numbering)
+        known = _parquet(session, [numbering])
         rows = rows.join(broadcast(known), rows["_file_path"] == known["_known_path"], "left")
         number = "coalesce(_known_no, raise_error(concat('a row of an unknown file: ', _file_path)))"
     names = [column for column in rows.columns if column not in ("_file_path", "_known_path", "_known_no")]

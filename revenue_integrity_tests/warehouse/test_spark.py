@@ -16,11 +16,12 @@ import duckdb
 import pytest
 
 from revenue_integrity.errors import SettingsError, WarehouseError
+from revenue_integrity.landing.eventstore.outcomes import outcomes_sql
 from revenue_integrity.model.query import read_sql
 from revenue_integrity.model.stage import ScannedFile, StageInputs
 from revenue_integrity.settings import Settings
-from revenue_integrity.streams.cloud.curated import PORTABLE
 from revenue_integrity.streams.cloud.schemas import ACCOUNT_SERVICE_DAY, CLOUD_EVENT_OUTCOMES, DAILY_ACCOUNT_COST
+from revenue_integrity.streams.cloud.sources import EVENTS
 from revenue_integrity.warehouse import database
 from revenue_integrity.warehouse.engine import DuckDBEngine, Engine, engine_of
 from revenue_integrity.warehouse.storage import Written, read_partitions, write_partition
@@ -36,7 +37,13 @@ SPARK_CONFIG = {
     # Most of the time goes into making code for queries that run once.
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
 }
-TABLES = dict(zip(PORTABLE, (CLOUD_EVENT_OUTCOMES, ACCOUNT_SERVICE_DAY, DAILY_ACCOUNT_COST), strict=True))
+CLOUD = "revenue_integrity.streams.cloud"
+STAGES = {
+    CLOUD_EVENT_OUTCOMES: outcomes_sql(EVENTS, CLOUD_EVENT_OUTCOMES),
+    ACCOUNT_SERVICE_DAY: read_sql(CLOUD, "mart/account_service_day"),
+    DAILY_ACCOUNT_COST: read_sql(CLOUD, "mart/daily_account_cost"),
+}
+NAMES = [table.name for table in STAGES]
 
 COLUMNS = {
     "tenant_id": "varchar",
@@ -81,7 +88,7 @@ LAST: Rows = [
     ("E9", "B", "2025-03-02", "7", 5, False),
 ]
 
-CLAIMS = f"""
+VERSIONS = f"""
     select
         *, concat_ws('|', account_id, usage_date, cost, is_deleted) as content, 'b-' || file_no as batch_id, 'f' as file_name,
         timestamptz '2025-03-04 00:00:00+00' + to_days(case file_no when {FIRST_NO} then 1 when 7 then 2 else 3 end) as arrival
@@ -169,7 +176,7 @@ def run_stages(settings: Settings) -> Results:
         )
         connection.execute(f"create temp table store as {everything}")
         inputs = [
-            StageInputs(tables={"claims": CLAIMS, "days": "select distinct usage_date from store"}),
+            StageInputs(tables={"versions": VERSIONS, "days": "select distinct usage_date from store"}),
             StageInputs(
                 scans={"event_rows": files},
                 empty={"event_rows": COLUMNS},
@@ -186,10 +193,10 @@ def run_stages(settings: Settings) -> Results:
             ),
         ]
         written, rows = {}, {}
-        for (name, table), given in zip(TABLES.items(), inputs, strict=True):
-            query = engine.run(connection, read_sql("revenue_integrity.streams.cloud", name), given)
-            written[name] = write_partition(connection, table, MARCH, query)
-            rows[name] = read_partitions(connection, table, [MARCH]).astype(object).to_dict("records")
+        for (table, sql), given in zip(STAGES.items(), inputs, strict=True):
+            query = engine.run(connection, sql, given)
+            written[table.name] = write_partition(connection, table, MARCH, query)
+            rows[table.name] = read_partitions(connection, table, [MARCH]).astype(object).to_dict("records")
         return Results(written, rows)
 
 
@@ -208,7 +215,7 @@ def picked(rows: list[dict[str, Any]], *columns: str) -> Rows:
     return [tuple(row[column] for column in columns) for row in rows]
 
 
-@pytest.mark.parametrize("name", PORTABLE)
+@pytest.mark.parametrize("name", NAMES)
 def test_both_engines_give_the_same_rows_and_the_same_content_hashes(results: dict[str, Results], name: str) -> None:
     assert results["spark"].written[name] == results["duckdb"].written[name]
     assert str(results["spark"].rows[name]) == str(results["duckdb"].rows[name])
@@ -217,7 +224,7 @@ def test_both_engines_give_the_same_rows_and_the_same_content_hashes(results: di
 @pytest.mark.parametrize("engine", ENGINES)
 def test_versions_that_do_not_count_are_told(results: dict[str, Results], engine: str) -> None:
     outcomes = picked(
-        results[engine].rows["curated/cloud_event_outcomes"],
+        results[engine].rows["cloud_event_outcomes"],
         *("event_id", "file_no", "row_number", "outcome", "versions", "by_batch_id"),
     )
     assert sorted(outcomes) == [
@@ -232,7 +239,7 @@ def test_versions_that_do_not_count_are_told(results: dict[str, Results], engine
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_costs_of_days_are_exact(results: dict[str, Results], engine: str) -> None:
-    days = results[engine].rows["mart/daily_account_cost"]
+    days = results[engine].rows["daily_account_cost"]
     assert picked(days, "tenant_id", "account_id", "total_cost", "event_count", "data_complete") == [
         ("DEFAULT", "BIG", Decimal(BIG_TOTAL), BIG_ROWS, False),
         ("T", "A", Decimal("4.250000000001"), 2, True),
@@ -245,7 +252,7 @@ def test_costs_of_days_are_exact(results: dict[str, Results], engine: str) -> No
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_amortised_costs_are_null_where_no_row_says_one(results: dict[str, Results], engine: str) -> None:
-    services = picked(results[engine].rows["mart/account_service_day"], "account_id", "service_name", "effective_cost")
+    services = picked(results[engine].rows["account_service_day"], "account_id", "service_name", "effective_cost")
     assert services == [
         ("BIG", "compute", None),
         ("BIG", "disk", None),

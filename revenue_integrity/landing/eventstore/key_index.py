@@ -1,7 +1,7 @@
 """Which rows share their key with another row, found without grouping all of them: a sorted index per file, in a file beside it.
 
 Belongs here: hashing keys; making, keeping and comparing indexes. Does not belong here: what is done with rows whose key stands
-more than once (``events``): rows that are found here are candidates, the keys themselves decide.
+more than once (``versions``): rows that are found here are candidates, the keys themselves decide.
 
 An index has an entry of 64 bits per row, in order: the upper bits are those of the hash of the row's key, the lower ones, as many
 as the file's rows need, the number of the row. So what shares a key lies side by side, and an entry says where its row stands:
@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from revenue_integrity.errors import WarehouseError
 from revenue_integrity.files import sync
@@ -100,6 +101,41 @@ def _hashes(texts: npt.NDArray[np.uint8]) -> Entries:
         hashes *= _FACTOR
     hashes ^= hashes >> _HALF
     return hashes * _FACTOR
+
+
+def hashes_of_keys(columns: Sequence[pa.Array]) -> Entries:
+    """Return a hash of 64 bits of each of some keys, given their columns: texts, days, instants, whole numbers or flags."""
+    first, *others = map(_hashes_of_column, columns)
+    for each in others:
+        # Turned before it is added: the columns of a key must not be exchangeable.
+        first = (first ^ first >> _HALF) * _FACTOR + each
+    return first
+
+
+def _hashes_of_column(column: pa.Array) -> Entries:
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return hashes_of(column)
+    # Bad rows alone have no value: they are candidates and no more.
+    numbers = pc.fill_null(column.cast(pa.int32()) if pa.types.is_date32(column.type) else column, 0).cast(pa.int64())
+    hashes: Entries = numbers.to_numpy(zero_copy_only=False).view(np.uint64) * _FACTOR
+    hashes ^= hashes >> _HALF
+    return hashes * _FACTOR
+
+
+def beside(path: Path) -> Path:
+    """Return where the index of a kept file stands."""
+    return path.with_name(f"{path.name}.keys")
+
+
+def save_parts(hashes: Sequence[Entries], rows: int, file: Path) -> None:
+    """Keep the index of a file of some rows, given the hashes of their keys in the order of the file, part by part."""
+    entries = np.empty(rows, np.uint64)
+    done = 0
+    for part in hashes:
+        end = done + len(part)
+        entries[done:end] = entries_of(part, np.arange(done, end), rows)
+        done = end
+    save(entries, file)
 
 
 def save(entries: Entries, file: Path) -> None:

@@ -15,21 +15,21 @@ from revenue_integrity.streams.cloud.settings import CloudSettings
 if TYPE_CHECKING:
     import duckdb
 
-COMPLETENESS = "completeness"
+COMPLETENESS = "cloud_completeness"
 """The slice of a day's complete tenants."""
 
 SETTINGS = ("publishing_cutoff_hour", "expected_source_days", "expected_sources")
 
-_TABLE = "create table if not exists meta.event_completeness (tenant_id VARCHAR not null, usage_date DATE not null)"
+_TABLE = "create table if not exists meta.cloud_complete_days (tenant_id VARCHAR not null, usage_date DATE not null)"
 
 _COMPLETE = """
     create or replace temp table complete_now as
     with deliveries as (
-        select distinct tenant_id, source, arrival from meta.event_days
+        select distinct tenant_id, source, arrival from cloud_events.days
     ),
 
     tenant_days as (
-        select distinct tenant_id, usage_date, (usage_date + 1)::timestamp at time zone 'UTC' as day_end from meta.event_days
+        select distinct tenant_id, usage_date, (usage_date + 1)::timestamp at time zone 'UTC' as day_end from cloud_events.days
     ),
 
     named as (
@@ -71,9 +71,9 @@ _COMPLETE = """
 
 
 def refresh(connection: "duckdb.DuckDBPyConnection", settings: CloudSettings) -> None:
-    """Work out ``meta.event_completeness`` anew, and the slices of the days."""
+    """Work out ``meta.cloud_complete_days`` anew, and the slices of the days."""
     connection.execute(
-        "create table if not exists meta.event_completeness (tenant_id VARCHAR not null, usage_date DATE not null)"
+        "create table if not exists meta.cloud_complete_days (tenant_id VARCHAR not null, usage_date DATE not null)"
     )
     expected = {tenant.upper(): list(sources) for tenant, sources in sorted(settings.expected_sources.items())}
     connection.begin()
@@ -85,14 +85,14 @@ def refresh(connection: "duckdb.DuckDBPyConnection", settings: CloudSettings) ->
             "hour": settings.publishing_cutoff_hour,
         },
     )
-    connection.execute("delete from meta.event_completeness")
-    connection.execute("insert into meta.event_completeness select * from complete_now")
+    connection.execute("delete from meta.cloud_complete_days")
+    connection.execute("insert into meta.cloud_complete_days select * from complete_now")
     connection.execute(f"delete from meta.slices where stream = 'cloud' and starts_with(source, '{COMPLETENESS}/')")
     connection.execute(f"""
         insert into meta.slices
         select 'cloud', '{COMPLETENESS}/' || usage_date, date_trunc('month', usage_date)::date,
             sha256(string_agg(tenant_id, chr(10) order by tenant_id))
-        from meta.event_completeness group by usage_date
+        from meta.cloud_complete_days group by usage_date
     """)
     connection.execute("drop table complete_now")
     connection.commit()

@@ -13,13 +13,15 @@ from revenue_integrity.model.stage import StageInputs
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud import schemas
 from revenue_integrity.streams.cloud.completeness import COMPLETENESS
-from revenue_integrity.streams.cloud.curated import EVENTS, event_inputs
-from revenue_integrity.streams.cloud.sources import EVENT_SOURCES
+from revenue_integrity.streams.cloud.curated import events_that_count
+from revenue_integrity.streams.cloud.sources import EVENT_SOURCES, EVENTS
 
 if TYPE_CHECKING:
     import duckdb
 
 _PACKAGE = "revenue_integrity.streams.cloud"
+
+_SOURCES = tuple(source.dataset for source in EVENT_SOURCES)
 
 
 def account_service_day(month: date, settings: Settings) -> Query:
@@ -38,7 +40,7 @@ def daily_inputs(connection: "duckdb.DuckDBPyConnection", settings: Settings, da
         tables={
             "services_of_days": f"select * from mart.account_service_day where usage_date in ({listed_days(days)})",
             "complete_days": f"""
-                select tenant_id, usage_date from meta.event_completeness where usage_date in ({listed_days(days)})
+                select tenant_id, usage_date from meta.cloud_complete_days where usage_date in ({listed_days(days)})
             """,
         }
     )
@@ -48,14 +50,14 @@ RULES = (
     Rule(
         schemas.ACCOUNT_SERVICE_DAY,
         account_service_day,
-        (days_of("raw", EVENTS, *(source.name for source in EVENT_SOURCES)), days_of("curated", "cloud_event_outcomes")),
+        (days_of("raw", EVENTS.rows_slice, *_SOURCES), days_of("curated", "cloud_event_outcomes")),
         sql=("mart/account_service_day",),
-        stage=event_inputs,
+        stage=events_that_count,
     ),
     Rule(
         schemas.DAILY_ACCOUNT_COST,
         daily_account_cost,
-        (days_of("mart", "account_service_day"), days_of("raw", COMPLETENESS, *(source.name for source in EVENT_SOURCES))),
+        (days_of("mart", "account_service_day"), days_of("raw", COMPLETENESS, *_SOURCES)),
         sql=("mart/daily_account_cost",),
         stage=daily_inputs,
     ),

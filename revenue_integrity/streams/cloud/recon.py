@@ -19,7 +19,7 @@ from revenue_integrity.model.rule import Rule, raw, same_month
 from revenue_integrity.model.signed import signed_table
 from revenue_integrity.streams.cloud import schemas
 from revenue_integrity.streams.cloud.settings import CloudSettings
-from revenue_integrity.streams.cloud.sources import CLOUD_INVOICES, STREAM
+from revenue_integrity.streams.cloud.sources import CLOUD_INVOICES, EVENTS, STREAM
 
 _PACKAGE = "revenue_integrity.streams.cloud"
 
@@ -82,7 +82,10 @@ def cloud_recon_summary(month: date, settings: CloudSettings) -> Query:
     return load_query(_PACKAGE, "recon/cloud_recon_summary", month=month, currency=settings.currency)
 
 
-_CHARGES_AND_INVOICES = (raw("invoices"), raw(CLOUD_INVOICES.name), *delivered(RECONCILIATIONS))
+_CHARGES = EVENTS.breakdown_slice(EVENTS.breakdowns[0])
+"""The slice of charges by provider, billing period and invoice."""
+
+_CHARGES_AND_INVOICES = (raw(_CHARGES), raw(CLOUD_INVOICES.name), *delivered(RECONCILIATIONS))
 
 RULES = (
     Rule(

@@ -7,7 +7,7 @@ The causes rest on the difference of two sets of rows: those that counted when a
 now. Neither set is copied. Of each publication only its account-days, the parts of files that counted
 (``meta.cloud_published_live``) and the versions among them that did not (``meta.cloud_published_excluded``) are kept; files are
 named by batch and file name, which a rebuilt store keeps. So a restatement reads the files that came or went, and for days with
-withdrawn events the day, to see whether an identical event still counts. Versions of events stand in ``meta.event_claims``.
+withdrawn events the day, to see whether an identical event still counts. Versions of events stand in ``cloud_events.versions``.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from revenue_integrity import months
 from revenue_integrity.errors import WarehouseError
+from revenue_integrity.landing.eventstore.reading import show_rows
 from revenue_integrity.model.query import load_query
 from revenue_integrity.settings import Settings
-from revenue_integrity.streams.cloud import curated, schemas
-from revenue_integrity.streams.cloud.sources import BILLING_EVENTS, FOCUS, FOCUS_DELTA
+from revenue_integrity.streams.cloud import schemas
+from revenue_integrity.streams.cloud.sources import BILLING_EVENTS, EVENTS, FOCUS, FOCUS_DELTA
 from revenue_integrity.warehouse.database import transaction
 from revenue_integrity.warehouse.storage import ensure_table
 from revenue_integrity.warehouse.validation import validate_rows
@@ -65,7 +66,7 @@ def before_publish(connection: "duckdb.DuckDBPyConnection", settings: Settings, 
             change; nothing was written.
     """
     _refuse_outdated(connection, month)
-    record_changes(connection, month, lambda days, files: curated.event_rows(connection, settings, days, files))
+    record_changes(connection, month, lambda days, files: show_rows(connection, settings, EVENTS, days, files))
 
 
 def after_publish(connection: "duckdb.DuckDBPyConnection", settings: Settings, month: date) -> None:
@@ -126,7 +127,7 @@ def remember_published(connection: "duckdb.DuckDBPyConnection", month: date) -> 
             delete from meta.cloud_departures
             where (tenant_id, event_id) in (
                 select (c.tenant_id, c.event_id)
-                from meta.event_claims as c
+                from cloud_events.versions as c
                 semi join meta.cloud_departures as d on c.tenant_id = d.tenant_id and c.event_id = d.event_id
                 semi join restatement_live as l
                     on c.usage_date = l.usage_date and l.source = 'billing_events' and c.batch_id = l.batch_id

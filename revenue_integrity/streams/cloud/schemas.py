@@ -8,18 +8,16 @@ from functools import partial
 
 import pandera.pandas as pa
 
+from revenue_integrity.landing.eventstore.outcomes import outcomes_table
 from revenue_integrity.model import table as column
 from revenue_integrity.model.table import table
-from revenue_integrity.streams.cloud.sources import EVENT_SOURCES, PRICING_MODELS
+from revenue_integrity.streams.cloud.sources import EVENT_SOURCES, EVENTS
 
 _SOURCE_NAMES = tuple(source.name for source in EVENT_SOURCES)
 
-_DAY = "usage_date"
+_DAY = EVENTS.day
 _curated = partial(table, "cloud", "curated", slice_column=_DAY)
 _mart = partial(table, "cloud", "mart")
-
-OUTCOMES = ("superseded", "duplicate", "deleted")
-"""What becomes of a row that does not count: a later version replaced it, it repeats another, its event was withdrawn."""
 
 RESTATEMENT_CAUSES = ("late", "correction", "duplicate_removed", "deletion", "moved", "omission")
 """Why a published account-day changed (30-cloud, *Restatement ledger*)."""
@@ -45,29 +43,11 @@ def _usage_date() -> pa.Column:
     return column.day("usage_date", "Day of the usage (UTC).")
 
 
-CLOUD_EVENT_OUTCOMES = _curated(
+CLOUD_EVENT_OUTCOMES = outcomes_table(
+    EVENTS,
     "cloud_event_outcomes",
     "Stage 1: rows that do not count, one row per version of an event that is superseded, an exact duplicate or deleted.",
-    ("month", "batch_id", "file_name", "row_number"),
-    [
-        column.month(),
-        _usage_date(),
-        column.text("batch_id", "The batch that brought it."),
-        column.text("file_name", "File of the batch."),
-        column.integer("row_number", "Data row in the file; 1 is the first.", unit="rows", ge=1),
-        column.integer("file_no", "Number of the file in the store.", ge=0),
-        _tenant(),
-        column.text("event_id", "The event."),
-        _account(),
-        cost("cost", "What the version said that the event costs."),
-        column.text("outcome", "What became of it.", isin=OUTCOMES),
-        column.text("by_batch_id", "The batch of the version that counts now, or of the tombstone."),
-        column.day("by_usage_date", "Day of the version that counts now, or of the tombstone."),
-        column.integer("versions", "Versions that the event has, exact duplicates left out.", unit="versions", ge=1),
-    ],
-    # Numbers of files follow the order in which they were read; batch and file name say the same for ever.
-    content_excludes=("file_no",),
-    published_slices=True,
+    ("account_id", "cost"),
 )
 
 CLOUD_EVENTS = _curated(
@@ -78,23 +58,8 @@ CLOUD_EVENTS = _curated(
         column.month(),
         _usage_date(),
         column.text("source", "The source of the row.", isin=_SOURCE_NAMES),
-        _tenant(),
-        column.text("event_id", "The event; empty for FOCUS rows, which have no id.", null=True),
-        _account(),
-        column.text("service_name", "The service; UNKNOWN for what names none."),
-        column.text("region", "The region.", null=True),
-        column.text("pricing_model", "How it is priced.", isin=PRICING_MODELS),
-        cost("cost", "What it costs (FOCUS: BilledCost)."),
-        cost("effective_cost", "Amortised cost (FOCUS); empty for billing events.", null=True),
-        column.text("currency", "Its currency."),
-        column.text("provider", "The provider (FOCUS).", null=True),
-        column.text("billing_account_id", "The account that the provider bills (FOCUS).", null=True),
-        column.day("billing_period", "First day of the billing period (FOCUS).", null=True),
-        column.text("charge_category", "Usage, purchase, tax, credit, adjustment (FOCUS).", null=True),
-        column.text("charge_class", "Whether it corrects an earlier period (FOCUS).", null=True),
-        column.text("invoice_id", "The invoice that carries it (FOCUS).", null=True),
-        column.text("resource_id", "The resource that was used (FOCUS).", null=True),
-        column.instant("ingested_at", "When the sending system took the event in.", null=True),
+        # What is deleted is not among them, and the scope is of the store.
+        *(each.table_column() for each in EVENTS.columns if each.stored not in (EVENTS.day, EVENTS.ends, EVENTS.scope)),
         column.integer("versions", "Versions that the event has, exact duplicates left out.", unit="versions", ge=1),
         column.text("batch_id", "The batch that brought it."),
         column.instant("arrival", "When the batch became visible."),

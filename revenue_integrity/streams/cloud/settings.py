@@ -19,6 +19,15 @@ class CloudSettings(Settings):
 
     stream: ClassVar[str] = "cloud"
 
+    cloud_lookback_days: int = Field(
+        90,
+        ge=1,
+        le=3660,
+        description="Days before its arrival that a batch recomputes by itself; what lies beyond is kept aside.",
+    )
+    tenant_of_billing_account: dict[str, str] = Field(
+        {}, description="Tenant of a FOCUS BillingAccountId; one not named belongs to the default tenant."
+    )
     billing_events_cost_sign: Literal["signed", "non_negative"] = Field(
         "non_negative", description="Whether billing events may have negative costs; FOCUS rows always may."
     )

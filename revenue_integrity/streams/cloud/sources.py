@@ -4,9 +4,11 @@ Belongs here: the declarations of 30-cloud, *Sources*. Does not belong here: how
 reading files (``landing``).
 """
 
+from dataclasses import replace
 from functools import partial
 
-from revenue_integrity.model.source import Source, SourceColumn
+from revenue_integrity.model.events import Breakdown, BySetting, EventLog, Events
+from revenue_integrity.model.source import Source, SourceColumn, Versions
 
 STREAM = "cloud"
 
@@ -21,39 +23,79 @@ PRICING_MODELS = ("on_demand", "reserved", "spot", "other")
 _column = SourceColumn
 _cost = partial(SourceColumn, kind="dec", places=12, digits=38, unit="currency units")
 
+_EVENT_ID = _column("event_id", "id", "The event; unique within its tenant.")
+_TENANT = _column("tenant_id", "id", "The tenant.", default=DEFAULT_TENANT)
+_ACCOUNT = _column("account_id", "id", "The account that is charged.")
+_SERVICE = _column("service_name", "text", "The service that was used.")
+_REGION = _column("region", "text", "Where it was used.", required=False)
+_PRICING_MODEL = _column("pricing_model", "enum", "How it is priced.", values=PRICING_MODELS)
+_USAGE_DATE = _column("usage_date", "date", "Day of the usage (UTC).")
+_COST = _cost("cost", description="What it costs.", ge=0, sign_setting="billing_events_cost_sign")
+_CURRENCY = _column("currency", "currency", "Its currency.")
+_INGESTED_AT = _column("ingested_at", "ts", "When the sending system took it in; the latest version by it wins.")
+_IS_DELETED = _column("is_deleted", "bool", "Whether the event is withdrawn.", required=False)
+
+_of_focus = partial(SourceColumn, kind="text", required=False)
+
+EVENTS = EventLog(
+    STREAM,
+    "events",
+    (
+        _TENANT,
+        replace(_EVENT_ID, description="The event; empty for FOCUS rows, which have no id.", required=False),
+        replace(_ACCOUNT, description="The account; UNKNOWN for what names none."),
+        replace(_SERVICE, description="The service; UNKNOWN for what names none."),
+        replace(_REGION, description="The region."),
+        _PRICING_MODEL,
+        _USAGE_DATE,
+        replace(_COST, description="What it costs (FOCUS: BilledCost).", ge=None, sign_setting=""),
+        _cost("effective_cost", description="Amortised cost (FOCUS); empty for billing events.", required=False),
+        _CURRENCY,
+        _of_focus("provider", description="The provider (FOCUS)."),
+        _of_focus("billing_account_id", description="The account that the provider bills (FOCUS)."),
+        _column("billing_period", "date", "First day of the billing period (FOCUS).", required=False),
+        _of_focus("charge_category", description="Usage, purchase, tax, credit, adjustment (FOCUS)."),
+        _of_focus("charge_class", description="Whether it corrects an earlier period (FOCUS)."),
+        _of_focus("invoice_id", description="The invoice that carries it (FOCUS)."),
+        _of_focus("resource_id", description="The resource that was used (FOCUS)."),
+        replace(_INGESTED_AT, description="When the sending system took the event in.", required=False),
+        _IS_DELETED,
+        _of_focus("scope", description="Provider, billing account and period (FOCUS): what a delivery replaces."),
+    ),
+    day="usage_date",
+    measures=("cost", "effective_cost"),
+    key=("tenant_id", "event_id"),
+    apart=("tenant_id",),
+    versions=Versions(order=("ingested_at",)),
+    ends="is_deleted",
+    attributes=("account_id", "service_name", "region", "pricing_model"),
+    scope="scope",
+    breakdowns=(Breakdown("invoices", ("provider", "billing_period", "invoice_id"), month="billing_period"),),
+    lookback="cloud_lookback_days",
+)
+"""Events and charges of all three sources: costs of a usage day."""
+
 BILLING_EVENTS = Source(
     STREAM,
     "billing_events",
     "Billing events as the providers' meters send them, one row per version of an event; the latest ingestion wins.",
     (
-        _column("event_id", "id", "The event; unique within its tenant."),
-        _column("tenant_id", "id", "The tenant.", default=DEFAULT_TENANT),
-        _column("account_id", "id", "The account that is charged."),
-        _column("service_name", "text", "The service that was used."),
-        _column("region", "text", "Where it was used.", required=False),
-        _column("pricing_model", "enum", "How it is priced.", values=PRICING_MODELS),
-        _column("usage_date", "date", "Day of the usage (UTC)."),
-        _cost("cost", description="What it costs.", ge=0, sign_setting="billing_events_cost_sign"),
-        _column("currency", "currency", "Its currency."),
-        _column("ingested_at", "ts", "When the sending system took it in; the latest version by it wins."),
-        _column("is_deleted", "bool", "Whether the event is withdrawn.", required=False),
+        _EVENT_ID,
+        _TENANT,
+        _ACCOUNT,
+        _SERVICE,
+        _REGION,
+        _PRICING_MODEL,
+        _USAGE_DATE,
+        _COST,
+        _CURRENCY,
+        _INGESTED_AT,
+        _IS_DELETED,
     ),
-    ("tenant_id", "event_id"),
-    month_of="usage_date",
-    delivery="append_events",
-    facts={
-        "tenant_id": "tenant_id",
-        "event_id": "event_id",
-        "account_id": "account_id",
-        "service_name": "service_name",
-        "region": "region",
-        "pricing_model": "pricing_model",
-        "usage_date": "usage_date",
-        "cost": "cost",
-        "currency": "currency",
-        "ingested_at": "ingested_at",
-        "is_deleted": "coalesce(is_deleted, false)",
-    },
+    EVENTS.key,
+    versions=EVENTS.versions,
+    month_of=EVENTS.day,
+    events=Events(EVENTS, columns={"is_deleted": "coalesce(is_deleted, false)"}),
     optional=True,
     bare=True,
 )
@@ -102,42 +144,38 @@ _focus = partial(
     key=("charge_period_start",),
     month_of="charge_period_start",
     nulls=("NULL", "(null)", "null"),
-    facts={
-        "tenant_id": "{tenant}",
+    optional=True,
+    bare=True,
+)
+
+_fills = partial(
+    Events,
+    EVENTS,
+    columns={
+        "tenant_id": BySetting("tenant_of_billing_account", "billing_account_id", DEFAULT_TENANT),
         "account_id": f"coalesce(sub_account_id, billing_account_id, '{UNKNOWN}')",
         "service_name": f"coalesce(service_name, '{UNKNOWN}')",
-        "region": "region",
-        "pricing_model": "pricing_model",
         "usage_date": "cast(charge_period_start as date)",
-        "cost": "cost",
-        "effective_cost": "effective_cost",
         "currency": "coalesce(currency, '{currency}')",
         "is_deleted": "false",
         "provider": _PROVIDER,
-        "billing_account_id": "billing_account_id",
         "billing_period": "cast(date_trunc('month', billing_period_start) as date)",
-        "charge_category": "charge_category",
-        "charge_class": "charge_class",
-        "invoice_id": "invoice_id",
-        "resource_id": "resource_id",
         "scope": (
             f"cast(to_json([{_PROVIDER}, coalesce(billing_account_id, ''), cast(billing_period_start as varchar)]) as varchar)"
         ),
     },
-    optional=True,
-    bare=True,
 )
 
 FOCUS = _focus(
     name="focus",
     description="FOCUS 1.0 to 1.3 exports, one row per charge; a delivery replaces all that came before of its scope.",
-    delivery="overwrite_scope",
+    events=_fills(delivery="overwrite_scope"),
 )
 
 FOCUS_DELTA = _focus(
     name="focus_delta",
     description="FOCUS rows that are added to what stands: corrections, late charges; one row per charge.",
-    delivery="append_rows",
+    events=_fills(delivery="append_rows"),
 )
 
 CLOUD_INVOICES = Source(

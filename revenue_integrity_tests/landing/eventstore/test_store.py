@@ -8,14 +8,12 @@ from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 import pytest
 
 from revenue_integrity.errors import LandingError
 from revenue_integrity.landing import tables
-from revenue_integrity.landing.eventstore import key_index
-from revenue_integrity.landing.eventstore import store as events
+from revenue_integrity.landing.eventstore import day_slices, keeping, key_index, recording, settling, versions
 from revenue_integrity.landing.reading import regular
 from revenue_integrity.warehouse import database
 from revenue_integrity_tests.streams.cloud.support import (
@@ -192,8 +190,8 @@ def test_large_csv_is_read_as_a_small_one_is(
     # Some rows at a time, by the engine and by Arrow.
     monkeypatch.setattr(regular, "_ROWS_AT_ONCE", 2)
     monkeypatch.setattr(regular, "_BLOCK", 200)
-    for name, worth_typing in (("small", events._WORTH_TYPING), ("large", 0)):
-        monkeypatch.setattr(events, "_WORTH_TYPING", worth_typing)
+    for name, worth_typing in (("small", keeping.WORTH_TYPING), ("large", 0)):
+        monkeypatch.setattr(keeping, "WORTH_TYPING", worth_typing)
         cloud = Cloud(tmp_path / name)
         cloud.put("billing_events", FIRST, form(csv_bytes(rows)), "data.csv")
         cloud.run()
@@ -206,12 +204,12 @@ def test_large_csv_is_read_as_a_small_one_is(
 
 
 def test_large_csv_that_is_plain_is_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "_WORTH_TYPING", 0)
+    monkeypatch.setattr(keeping, "WORTH_TYPING", 0)
     cloud = Cloud(tmp_path)
     cloud.put("billing_events", FIRST, csv_bytes(ROWS), "data.csv")
     with monkeypatch.context() as patch:
         # The way of text that has to be read with all its forms.
-        patch.delattr(events.EventStore, "_convert")
+        patch.delattr(keeping.Keeping, "_convert")
         cloud.run()
     assert (cloud.days("T-1"), cloud.days("T-2")) == (COSTS, {("A-1", "2025-03-05"): 8})
 
@@ -231,8 +229,8 @@ def test_large_csv_that_is_not_what_it_looks_like_is_told_as_a_small_one_is(
 ) -> None:
     found = []
     content = csv_bytes(ROWS) + irregular + csv_bytes([event("E-8", 1)]).split(b"\n", 1)[1]
-    for name, worth_typing in (("small", events._WORTH_TYPING), ("large", 0)):
-        monkeypatch.setattr(events, "_WORTH_TYPING", worth_typing)
+    for name, worth_typing in (("small", keeping.WORTH_TYPING), ("large", 0)):
+        monkeypatch.setattr(keeping, "WORTH_TYPING", worth_typing)
         cloud = Cloud(tmp_path / name)
         cloud.put("billing_events", FIRST, content, "data.csv")
         cloud.run()
@@ -412,7 +410,15 @@ class StoppedError(Exception):
     """What ends an ingestion here."""
 
 
-STEPS = ("stage", "_store_bad", "_number", "_note_days", "_note_claims", "_settle", "_refresh_slices")
+STEPS = (
+    (keeping.Keeping, "stage"),
+    (recording, "store_bad"),
+    (recording, "number"),
+    (recording, "note_days"),
+    (versions, "note_versions"),
+    (settling, "settle"),
+    (day_slices, "refresh"),
+)
 
 
 def test_ingestion_that_ends_anywhere_leaves_the_state_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -425,15 +431,15 @@ def test_ingestion_that_ends_anywhere_leaves_the_state_before(tmp_path: Path, mo
     cloud.put("billing_events", SECOND, parquet_bytes([event("E-1", 32, ingested_at=later), *BAD]), "a.parquet")
     moved = event("E-2", 64, "2025-03-07", account_id="A-2", ingested_at=later)
     cloud.put("billing_events", SECOND, csv_bytes([moved]), "b.csv")
-    for step in STEPS:
-        original = getattr(events.EventStore, step)
+    for place, step in STEPS:
+        original = getattr(place, step)
 
-        def interrupted(self: events.EventStore, *arguments: object, _original: Callable[..., object] = original) -> None:
-            _original(self, *arguments)
+        def interrupted(*arguments: object, _original: Callable[..., object] = original) -> None:
+            _original(*arguments)
             raise StoppedError
 
         with monkeypatch.context() as patch:
-            patch.setattr(events.EventStore, step, interrupted)
+            patch.setattr(place, step, interrupted)
             with pytest.raises(StoppedError):
                 cloud.ingest()
         assert cloud.compute() == {}, step
@@ -452,7 +458,7 @@ def test_interrupted_rebuild_leaves_the_state_before(tmp_path: Path, monkeypatch
     before, rows = cloud.hashes(), cloud.survivors()
     monkeypatch.setattr(tables, "RULES_VERSION", "another")
     with monkeypatch.context() as patch:
-        patch.setattr(events.EventStore, "_settle", lambda self: (_ for _ in ()).throw(StoppedError()))
+        patch.setattr(settling, "settle", lambda work: (_ for _ in ()).throw(StoppedError()))
         with pytest.raises(StoppedError):
             cloud.ingest()
     assert (cloud.hashes(), cloud.survivors()) == (before, rows)
@@ -464,15 +470,15 @@ def test_interrupted_rebuild_leaves_the_state_before(tmp_path: Path, monkeypatch
 KILLED = """
 import os, signal
 from revenue_integrity.landing import ingest
-from revenue_integrity.landing.eventstore import store as events
+from revenue_integrity.landing.eventstore import day_slices
 from revenue_integrity.streams.registry import load_settings
 from revenue_integrity.streams.cloud.sources import EVENT_SOURCES
 from revenue_integrity.warehouse import database
-original = events.EventStore._refresh_slices
-def killed(self):
-    original(self)
+original = day_slices.refresh
+def killed(work):
+    original(work)
     os.kill(os.getpid(), signal.SIGKILL)
-events.EventStore._refresh_slices = killed
+day_slices.refresh = killed
 settings = load_settings()
 with database.connect(settings) as connection:
     ingest.ingest(connection, settings.landing_path, EVENT_SOURCES, settings)
@@ -514,8 +520,8 @@ def test_full_disk_leaves_the_state_before(tmp_path: Path, monkeypatch: pytest.M
 
     with monkeypatch.context() as patch:
         # No link, and no room for a copy.
-        patch.setattr(events.os, "link", full)
-        patch.setattr(events.shutil, "copyfile", full)
+        patch.setattr(keeping.os, "link", full)
+        patch.setattr(keeping.shutil, "copyfile", full)
         with pytest.raises(OSError, match="No space left"):
             cloud.ingest()
     assert cloud.hashes() == before
@@ -527,7 +533,7 @@ def test_other_file_system_costs_a_copy_and_changes_nothing(tmp_path: Path, monk
     def refused(*_: object) -> None:
         raise OSError(18, "Invalid cross-device link")
 
-    monkeypatch.setattr(events.os, "link", refused)
+    monkeypatch.setattr(keeping.os, "link", refused)
     cloud = Cloud(tmp_path)
     landed = cloud.put("billing_events", FIRST, parquet_bytes(ROWS), "a.parquet")
     cloud.run()
@@ -601,18 +607,3 @@ def test_bad_version_leaves_no_trace_in_what_the_stages_read(tmp_path: Path) -> 
         found.append((cloud.raw_slices(), cloud.hashes()))
     assert found[0] == found[1] == found[2]
     assert not any(slice_name.startswith("claims/") for slice_name in found[0][0])
-
-
-def test_a_store_of_an_earlier_release_gets_the_columns_of_this_one() -> None:
-    def columns(connection: duckdb.DuckDBPyConnection) -> set[str]:
-        return {name for name, *_ in connection.execute("describe meta.event_claims").fetchall()}
-
-    with duckdb.connect() as new, duckdb.connect() as old:
-        for connection in (new, old):
-            connection.execute("create schema meta")
-            events.prepare(connection)
-        old.execute("alter table meta.event_claims drop column is_conflict")
-        old.execute("alter table meta.event_claims add column content varchar")
-        events.prepare(old)
-        assert columns(old) == columns(new)
-        assert "is_conflict" in columns(old)

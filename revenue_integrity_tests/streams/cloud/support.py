@@ -24,7 +24,7 @@ from revenue_integrity.computing.table_month import Computed, replace_month
 from revenue_integrity.landing import ingest as landing
 from revenue_integrity.landing.report import IngestReport
 from revenue_integrity.streams.cloud import completeness, curated, mart
-from revenue_integrity.streams.cloud.sources import EVENT_SOURCES, STREAM
+from revenue_integrity.streams.cloud.sources import EVENT_SOURCES, EVENTS, STREAM
 from revenue_integrity.streams.registry import load_settings
 from revenue_integrity.warehouse import catalog
 from revenue_integrity.warehouse.storage import Sliced
@@ -37,7 +37,7 @@ STAGES = (*curated.RULES, *mart.RULES)
 
 OUTCOMES, SERVICES, DAILY = "curated.cloud_event_outcomes", "mart.account_service_day", "mart.daily_account_cost"
 
-DAY_SLICES = (curated.EVENTS, curated.CLAIMS, completeness.COMPLETENESS)
+DAY_SLICES = (EVENTS.rows_slice, EVENTS.versions_slice, completeness.COMPLETENESS)
 """What the stages read of the store, by day."""
 
 EVENT_TYPES = pa.schema(
@@ -232,9 +232,9 @@ class Cloud:
     def set_aside(self) -> tuple[int, Decimal]:
         """Return rows and cost of what lies beyond the window."""
         rows, cost = 0, Decimal(0)
-        for count, amount in self.rows("select row_count, cost from meta.event_days where set_aside") + self.rows("""
-            select 1, c.cost from meta.event_claims as c
-            inner join meta.event_days as d
+        for count, amount in self.rows("select row_count, cost from cloud_events.days where set_aside") + self.rows("""
+            select 1, c.cost from cloud_events.versions as c
+            inner join cloud_events.days as d
                 on c.file_no = d.file_no and c.usage_date = d.usage_date and c.tenant_id = d.tenant_id
             where c.set_aside and not d.set_aside
         """):
@@ -243,7 +243,7 @@ class Cloud:
 
     def kept_files(self) -> list[Path]:
         """Return the files of the store that hold rows."""
-        return [self.settings.home / path for (path,) in self.rows("select path from meta.event_files order by path")]
+        return [self.settings.home / path for (path,) in self.rows("select path from cloud_events.files order by path")]
 
 
 def at(arrival: str) -> datetime:

@@ -79,7 +79,7 @@ def test_sample_delivered_again_changes_nothing_but_its_batch(sample: Cloud, tmp
     land(land(twice, "focus_sample", OCTOBER), "focus_sample", "20241006T000000Z").run()
     # The day is complete in both worlds, so the contract's hashes are equal, too.
     assert twice.hashes() == sample.hashes()
-    assert twice.rows("select count(*), sum(row_count) from meta.event_days where not is_live")[0][1] == 1000
+    assert twice.rows("select count(*), sum(row_count) from cloud_events.days where not is_live")[0][1] == 1000
 
 
 def by_resource(cloud: Cloud) -> dict[str, Decimal]:

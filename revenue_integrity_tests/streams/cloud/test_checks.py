@@ -105,7 +105,7 @@ def test_every_row_and_cost_is_accounted_for(world: Computed) -> None:
         "update mart.daily_account_cost set event_count = event_count - 1 where usage_date = '2025-03-09'",
         "delete from curated.cloud_event_outcomes where outcome = 'duplicate'",
         "delete from meta.held_billing_events where cost is null",
-        "delete from meta.event_days where set_aside",
+        "delete from cloud_events.days where set_aside",
     ],
 )
 def test_a_row_or_a_fraction_that_is_lost_is_noticed(world: Computed, change: str) -> None:
@@ -196,7 +196,9 @@ def test_what_is_set_aside_is_listed_with_its_cost(world: Computed) -> None:
     assert [(row["usage_date"].day, row["rows"], row["cost"]) for row in rows_of(judged)] == [(5, 1, 44), (1, 2, 10)]
     assert "--all" in judged.next_step
     with altered(
-        world, "update meta.event_days set set_aside = false, is_live = true", "update meta.event_claims set set_aside = false"
+        world,
+        "update cloud_events.days set set_aside = false, is_live = true",
+        "update cloud_events.versions set set_aside = false",
     ) as admitted:
         assert admitted.judge("nothing_is_set_aside").passed
 
@@ -204,8 +206,8 @@ def test_what_is_set_aside_is_listed_with_its_cost(world: Computed) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        "update meta.event_days set cost = -1 where source = 'billing_events' and usage_date = '2025-03-09'",
-        "update meta.event_claims set cost = -0.000000000001 where event_id = 'MOVED' and usage_date = '2025-03-09'",
+        "update cloud_events.days set cost = -1 where source = 'billing_events' and usage_date = '2025-03-09'",
+        "update cloud_events.versions set cost = -0.000000000001 where event_id = 'MOVED' and usage_date = '2025-03-09'",
         "update mart.daily_account_cost set total_cost = -1 where usage_date = '2025-03-09'",
     ],
 )

@@ -25,8 +25,8 @@ BOTH: dict[str, Any] = {"tenant_of_billing_account": {"B-1": "T-1"}}
 
 def complete(cloud: Cloud, tenant: str = "T-1") -> dict[str, bool]:
     """Return whether each day of a tenant that anything was delivered for is complete."""
-    found = "usage_date in (select usage_date from meta.event_completeness where tenant_id = d.tenant_id)"
-    rows = cloud.rows(f"select distinct usage_date, {found} from meta.event_days as d where tenant_id = '{tenant}'")
+    found = "usage_date in (select usage_date from meta.cloud_complete_days where tenant_id = d.tenant_id)"
+    rows = cloud.rows(f"select distinct usage_date, {found} from cloud_events.days as d where tenant_id = '{tenant}'")
     return {f"{day:%d}": is_complete for day, is_complete in rows}
 
 

@@ -36,7 +36,7 @@ def cloud(tmp_path: Path) -> Cloud:
 
 def read_rows(cloud: Cloud) -> int:
     """Return the rows of all files."""
-    ((rows,),) = cloud.rows("select sum(row_count) from meta.event_files")
+    ((rows,),) = cloud.rows("select sum(row_count) from cloud_events.files")
     return int(rows)
 
 

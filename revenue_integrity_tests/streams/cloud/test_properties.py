@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from revenue_integrity.landing.eventstore import store as events
+from revenue_integrity.landing.eventstore import versions
 from revenue_integrity.streams.cloud import schemas
 from revenue_integrity.warehouse.storage import has_table
 from revenue_integrity_tests.streams.cloud.support import DAILY, OUTCOMES, Cloud, at, charge, csv_bytes, event, parquet_bytes
@@ -202,12 +202,12 @@ def by_batch(rows: list[Row]) -> dict[tuple[str, str], tuple[int, Decimal]]:
 
 PARTS = {
     "not_counting": f"select batch_id, 1, cost from {OUTCOMES}",
-    "replaced": "select batch_id, row_count, cost from meta.event_days where not is_live and not set_aside",
+    "replaced": "select batch_id, row_count, cost from cloud_events.days where not is_live and not set_aside",
     "set_aside": """
-        select batch_id, row_count, cost from meta.event_days where set_aside
+        select batch_id, row_count, cost from cloud_events.days where set_aside
         union all
-        select c.batch_id, 1, c.cost from meta.event_claims as c
-        inner join meta.event_days as d
+        select c.batch_id, 1, c.cost from cloud_events.versions as c
+        inner join cloud_events.days as d
             on c.file_no = d.file_no and c.usage_date = d.usage_date and c.tenant_id = d.tenant_id
         where c.set_aside and not d.set_aside
     """,
@@ -259,7 +259,7 @@ def test_any_order_of_reading_gives_what_the_other_method_says(found: list[Deliv
         put(at_once, found)
         with pytest.MonkeyPatch.context() as patch:
             # Part by part, as what comes by the million is.
-            patch.setattr(events, "_COMPARED", 2)
+            patch.setattr(versions, "COMPARED", 2)
             at_once.run()
         assert costs_of(at_once) == oracle.costs()
         assert_conserved(at_once, oracle)

@@ -20,12 +20,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from revenue_integrity.errors import WarehouseError
-from revenue_integrity.landing.eventstore import store as events
+from revenue_integrity.landing.eventstore import tables as event_tables
+from revenue_integrity.landing.eventstore.reading import show_rows
 from revenue_integrity.landing.ingest import ingest
-from revenue_integrity.model.query import load_query
 from revenue_integrity.orchestration import runner
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud import completeness, curated, restatement, schemas, sources
+from revenue_integrity.streams.cloud.sources import EVENT_SOURCES, EVENTS
 from revenue_integrity.streams.registry import deployment_of
 from revenue_integrity.warehouse import catalog, database
 from revenue_integrity.warehouse.storage import ensure_table
@@ -85,22 +86,22 @@ class World:
     def __init__(self) -> None:
         self.connection = duckdb.connect(config={"python_enable_replacements": False, "threads": 1})
         self.connection.execute("set timezone = 'UTC'; create schema meta")
-        events.prepare(self.connection)
+        event_tables.prepare(self.connection, EVENT_SOURCES)
         # Columns that no restatement reads stay empty here.
-        for table in ("event_files", "event_days", "event_claims"):
-            self.connection.execute(f"create or replace table meta.{table} as select * from meta.{table} limit 0")
+        for table in ("files", "days", "versions"):
+            self.connection.execute(f"create or replace table cloud_events.{table} as from cloud_events.{table} limit 0")
         ensure_table(self.connection, schemas.CLOUD_EVENT_OUTCOMES)
         ensure_table(self.connection, schemas.DAILY_ACCOUNT_COST)
         ensure_table(self.connection, schemas.CLOUD_RESTATEMENT)
         # What is on record of the rows that do not count.
         self.connection.execute("create table meta.partitions (table_name varchar, month date, slices json)")
         self.connection.execute("create table meta.slices (stream varchar, source varchar, month date, hash varchar)")
-        of_event = ", ".join(f"{column} {sql_type}" for column, sql_type in events.EVENT_COLUMNS.items())
+        of_event = ", ".join(f"{column} {sql_type}" for column, sql_type in EVENTS.types.items())
         self.connection.execute(
             "create table hand_rows (source varchar, file_no bigint, row_number bigint, batch_id varchar, arrival timestamptz,"
             f" file_name varchar, {of_event})"
         )
-        described = self.connection.execute("describe meta.event_claims").fetchall()
+        described = self.connection.execute("describe cloud_events.versions").fetchall()
         self.version_columns = {name for name, *_ in described}
         self.files: list[File] = []
         self.read_files: list[int] = []
@@ -153,7 +154,7 @@ class World:
 
     def load(self) -> None:
         """Put what arrived into the store's tables, and compute the stages."""
-        for table in ("meta.event_files", "meta.event_days", "meta.event_claims", "hand_rows", "mart.daily_account_cost"):
+        for table in ("cloud_events.files", "cloud_events.days", "cloud_events.versions", "hand_rows", "mart.daily_account_cost"):
             self.connection.execute(f"delete from {table}")
         versions: dict[tuple[str, str], int] = defaultdict(int)
         days_of: dict[tuple[str, str], set[date]] = defaultdict(set)
@@ -224,9 +225,9 @@ class World:
         for claim in claims:
             is_moved = len(days_of[claim["tenant_id"], claim["event_id"]]) > 1
             claim.update(is_duplicate=False, is_correction=False, is_conflict=False, is_moved=is_moved)
-        self._insert("meta.event_files", files)
-        self._insert("meta.event_days", days)
-        self._insert("meta.event_claims", claims)
+        self._insert("cloud_events.files", files)
+        self._insert("cloud_events.days", days)
+        self._insert("cloud_events.versions", claims)
         self._insert("hand_rows", all_rows)
         self._compute_outcomes()
         self._record()
@@ -250,9 +251,13 @@ class World:
         self.connection.unregister("hand_made")
 
     def _compute_outcomes(self) -> None:
-        self.connection.execute("create or replace temp view claims as select * from meta.event_versions where not set_aside")
-        self.connection.execute("create or replace temp view days as select distinct usage_date from meta.event_claims")
-        query = load_query("revenue_integrity.streams.cloud", "curated/cloud_event_outcomes")
+        fields = "account_id, service_name, coalesce(region, '-'), pricing_model, usage_date, cost, ingested_at, is_deleted"
+        self.connection.execute(f"""
+            create or replace temp view versions as
+            select *, concat_ws('|', {fields}) as content from cloud_events.versions where not set_aside
+        """)
+        self.connection.execute("create or replace temp view days as select distinct usage_date from cloud_events.versions")
+        query = curated.RULES[0].function(JANUARY, None)
         self.connection.execute("delete from curated.cloud_event_outcomes")
         self.connection.execute(f"insert into curated.cloud_event_outcomes by name {query.sql}")
 
@@ -272,9 +277,9 @@ class World:
             delete from meta.slices;
             insert into meta.slices
             select
-                'cloud', 'claims/' || usage_date, date_trunc('month', usage_date),
+                'cloud', 'cloud_events_versions/' || usage_date, date_trunc('month', usage_date),
                 md5(string_agg(batch_id || row_number || set_aside, ' ' order by batch_id, row_number))
-            from meta.event_claims group by usage_date
+            from cloud_events.versions group by usage_date
         """)
 
     # Publications
@@ -652,7 +657,7 @@ def test_a_file_that_is_read_otherwise_is_one_correction(world: World) -> None:
     ]
 
 
-EVENTS = st.builds(
+BILLED = st.builds(
     event,
     st.sampled_from(["e1", "e2", "e3", "e4"]),
     st.sampled_from(["A", "B"]),
@@ -672,7 +677,7 @@ CHARGES = st.builds(
     effective=st.none() | st.integers(0, 1),
 )
 STEPS = st.one_of(
-    st.tuples(st.just("deliver"), st.lists(EVENTS, min_size=1, max_size=5)),
+    st.tuples(st.just("deliver"), st.lists(BILLED, min_size=1, max_size=5)),
     st.tuples(st.just("focus"), st.lists(CHARGES, min_size=1, max_size=6)),
     st.tuples(st.just("delta"), st.lists(CHARGES, min_size=1, max_size=3)),
     st.tuples(st.just("publish"), st.sampled_from([[JANUARY], [FEBRUARY], [JANUARY, FEBRUARY]])),
@@ -714,7 +719,7 @@ def test_whatever_arrives_the_ledger_explains_every_change_exactly(steps: list[t
 
 
 @settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(st.lists(EVENTS, min_size=1, max_size=4), min_size=2, max_size=6))
+@given(st.lists(st.lists(BILLED, min_size=1, max_size=4), min_size=2, max_size=6))
 def test_a_cause_says_what_befell_the_event(deliveries: list[list[Row]]) -> None:
     """One publication after each delivery: the causes, counted by a comparison of the surviving events themselves."""
     world = World()
@@ -811,7 +816,7 @@ class Landed:
             settings=nothing,
             inputs=nothing,
         )
-        restatement.record_changes(connection, MARCH, lambda days, files: curated.event_rows(connection, settings, days, files))
+        restatement.record_changes(connection, MARCH, lambda days, files: show_rows(connection, settings, EVENTS, days, files))
         restatement.remember_published(connection, MARCH)
 
     def ledger(self, columns: str) -> list[tuple[Any, ...]]:

@@ -2,7 +2,7 @@
 -- Reads `events` and `outcomes` of the months in hand; with a tenant, only its rows.
 with versions as (
     select tenant_id, event_id, count(*) filter (not is_duplicate) as versions
-    from meta.event_claims
+    from cloud_events.versions
     where not set_aside
     group by all
 )
@@ -34,7 +34,7 @@ select
     f.file_name,
     e.row_number
 from events as e
-inner join meta.event_files as f on e.file_no = f.file_no
+inner join cloud_events.files as f on e.file_no = f.file_no
 left join versions as v on e.tenant_id = v.tenant_id and e.event_id = v.event_id
 anti join outcomes as o on e.file_no = o.file_no and e.row_number = o.row_number
 where $tenant::varchar is null or e.tenant_id = $tenant

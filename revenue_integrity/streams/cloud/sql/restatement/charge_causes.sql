@@ -85,7 +85,7 @@ overwriting as (
         r.usage_date,
         arg_max(d.batch_id, (d.is_live and d.usage_date = r.usage_date, d.arrival, d.batch_id)) as batch_id
     from (select distinct scope, usage_date from replaced) as r
-    inner join meta.event_days as d on r.scope = coalesce(d.scope, '') and d.source = 'focus'
+    inner join cloud_events.days as d on r.scope = coalesce(d.scope, '') and d.source = 'focus'
     group by all
 )
 

@@ -26,7 +26,7 @@ leaving as (
 
 arrived as (
     select c.tenant_id, c.event_id
-    from meta.event_claims as c
+    from cloud_events.versions as c
     inner join leaving as v
         on c.tenant_id = v.tenant_id and c.event_id = v.event_id and c.usage_date <> v.usage_date
     semi join meta.cloud_published_live as p

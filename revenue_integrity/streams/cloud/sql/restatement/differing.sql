@@ -7,16 +7,16 @@ with outcomes as (
     where p.month = $first and p.table_name = 'curated.cloud_event_outcomes'
 ),
 
-claims as (
-    select substr(source, length('claims/') + 1)::date as usage_date, hash
+versions as (
+    select substr(source, length('cloud_events_versions/') + 1)::date as usage_date, hash
     from meta.slices
-    where month = $first and stream = 'cloud' and starts_with(source, 'claims/')
+    where month = $first and stream = 'cloud' and starts_with(source, 'cloud_events_versions/')
 ),
 
 present as (
-    select usage_date, concat(o.hash, ' ', c.hash) as rows_hash
+    select usage_date, concat(o.hash, ' ', v.hash) as rows_hash
     from outcomes as o
-    full join claims as c using (usage_date)
+    full join versions as v using (usage_date)
 ),
 
 published as (

@@ -7,7 +7,7 @@ with added as (
 published as (
     select distinct a.tenant_id, a.event_id, a.usage_date
     from added as a
-    inner join meta.event_claims as c
+    inner join cloud_events.versions as c
         on a.tenant_id = c.tenant_id and a.event_id = c.event_id and a.usage_date <> c.usage_date
         -- Only of events on several days is there another day; looking for it among all would read every version that ever came.
         and c.is_moved and not coalesce(c.is_deleted, false)

@@ -12,7 +12,7 @@ from event_rows as r
 inner join restatement_parts as p
     on r.file_no = p.file_no and r.usage_date = p.usage_date and r.tenant_id = p.tenant_id
 anti join (
-    select file_no, row_number from meta.event_claims where file_no in (select file_no from restatement_parts)
+    select file_no, row_number from cloud_events.versions where file_no in (select file_no from restatement_parts)
 ) as c on r.file_no = c.file_no and r.row_number = c.row_number
 where r.source = 'billing_events' and p.state <> 'reread'
 group by all

@@ -10,7 +10,7 @@ select * from outcomes
 union all
 -- Few: looking for them among the outcomes costs much less than making all rows distinct.
 select c.usage_date, c.batch_id, c.file_name, c.row_number
-from meta.event_claims as c
+from cloud_events.versions as c
 anti join outcomes as o
     on c.usage_date = o.usage_date and c.batch_id = o.batch_id and c.file_name = o.file_name and c.row_number = o.row_number
 where c.set_aside and c.usage_date in (select usage_date from restatement_differing)

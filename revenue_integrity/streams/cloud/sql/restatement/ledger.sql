@@ -1,6 +1,6 @@
 -- The ledger's rows of this publication: the changes of an account-day one after the other, by arrival and cause.
 with batches as (
-    select batch_id, min(arrival) as arrival from meta.event_files group by batch_id
+    select batch_id, min(arrival) as arrival from cloud_events.files group by batch_id
 ),
 
 causes as (

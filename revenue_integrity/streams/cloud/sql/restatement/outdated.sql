@@ -6,15 +6,15 @@ with made_from as (
     where
         p.month = $first
         and (
-            (p.table_name = 'curated.cloud_event_outcomes' and starts_with(e.key, 'raw.claims/'))
-            or (p.table_name = 'mart.account_service_day' and starts_with(e.key, 'raw.events/'))
+            (p.table_name = 'curated.cloud_event_outcomes' and starts_with(e.key, 'raw.cloud_events_versions/'))
+            or (p.table_name = 'mart.account_service_day' and starts_with(e.key, 'raw.cloud_events/'))
         )
 ),
 
 present as (
     select 'raw.' || source as input, hash
     from meta.slices
-    where month = $first and stream = 'cloud' and (starts_with(source, 'claims/') or starts_with(source, 'events/'))
+    where month = $first and stream = 'cloud' and (starts_with(source, 'cloud_events_versions/') or starts_with(source, 'cloud_events/'))
 )
 
 select distinct split_part(input, '/', 2) as usage_date

@@ -41,6 +41,6 @@ select
     f.file_no,
     f.arrival
 from compared as c
-left join meta.event_files as f
+left join cloud_events.files as f
     on c.source = f.source and c.batch_id = f.batch_id and c.file_name = f.file_name
 where c.differs

@@ -9,11 +9,11 @@ standing as (
     from event_rows as r
     semi join withdrawn as w
         on r.usage_date = w.usage_date and r.tenant_id = w.tenant_id and r.account_id = w.account_id and r.cost = w.cost
-    semi join (select * from meta.event_days where is_live) as l
+    semi join (select * from cloud_events.days where is_live) as l
         on r.usage_date = l.usage_date and r.file_no = l.file_no and r.tenant_id = l.tenant_id
     anti join curated.cloud_event_outcomes as o
         on o.month = $first and r.batch_id = o.batch_id and r.file_name = o.file_name and r.row_number = o.row_number
-    anti join (select file_no, row_number from meta.event_claims where set_aside) as c
+    anti join (select file_no, row_number from cloud_events.versions where set_aside) as c
         on r.file_no = c.file_no and r.row_number = c.row_number
     where r.source = 'billing_events'
 )

@@ -20,7 +20,7 @@ judged as (
         c.*,
         l.row_count is not null and not c.set_aside and not coalesce(c.is_deleted, false) and o.row_number is null as counts,
         p.row_count is not null and not coalesce(c.is_deleted, false) and x.row_number is null as counted
-    from meta.event_claims as c
+    from cloud_events.versions as c
     semi join days as d on c.usage_date = d.usage_date
     left join restatement_live as l
         on c.usage_date = l.usage_date and l.source = 'billing_events' and c.batch_id = l.batch_id
