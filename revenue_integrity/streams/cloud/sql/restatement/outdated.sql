@@ -14,7 +14,10 @@ with made_from as (
 present as (
     select 'raw.' || source as input, hash
     from meta.slices
-    where month = $first and stream = 'cloud' and (starts_with(source, 'cloud_events_versions/') or starts_with(source, 'cloud_events/'))
+    where
+        month = $first
+        and stream = 'cloud'
+        and (starts_with(source, 'cloud_events_versions/') or starts_with(source, 'cloud_events/'))
 )
 
 select distinct split_part(input, '/', 2) as usage_date

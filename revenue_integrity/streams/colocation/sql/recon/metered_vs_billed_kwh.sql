@@ -1,4 +1,5 @@
--- Energy billed, and metered energy times billed over metered kWh of the latest earlier months with a final bill, in whole Wh, per site.
+-- Energy billed, and metered energy times billed over metered kWh of the latest earlier months with a final bill, in whole Wh,
+-- per site.
 {% set first_day = "(select min(month) from basis)" -%}
 {% set last_day = "($month::date - 1)" -%}
 with
