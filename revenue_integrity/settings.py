@@ -119,8 +119,14 @@ class Settings(BaseSettings):
     published: Path | None = Field(None, description="Published data; by default `published` in the home.")
 
     # Months
-    first_month: Month = Field(date(2024, 1, 1), description="First service month of the deployment; partitions start here.")
-    last_month: Month | None = Field(None, description="Last service month; by default the month after the present one.")
+    first_month: Month = Field(
+        date(2024, 1, 1),
+        description="First service month of the deployment; by default the first that data name from 2024-01 on.",
+    )
+    last_month: Month | None = Field(
+        None,
+        description="Last service month; by default the month after the last that data name, at most the one after the present.",
+    )
 
     # Sources
     currency: str = Field("USD", pattern="^[A-Z]{3}$", description="The deployment's currency (ISO 4217).")
@@ -290,9 +296,18 @@ class Settings(BaseSettings):
         home = self.home / "as_of" / f"{as_of:%Y%m%dT%H%M%SZ}"
         return self.model_copy(update={"home": home, "landing": self.landing_path, "published": home / "published"})
 
+    @property
+    def demo_path(self) -> Path:
+        """The mark of a demo home."""
+        return self.home / "demo"
+
+    def names(self, setting: str) -> bool:
+        """Return whether somebody set a setting; otherwise it has its default."""
+        return setting in self.model_fields_set
+
     @cached_property
     def months(self) -> list[date]:
-        """The service months of the deployment, in order."""
+        """The service months that the deployment may have, in order; which it has, its data say (``computing.horizon``)."""
         return months.between(self.first_month, self.last_month or months.add(clock.now().date(), 1))
 
     def values(self, *names: str) -> dict[str, str]:

@@ -30,11 +30,13 @@ app = Commands("Read")
 @app.command()
 def status(month: MonthOption = None, chosen: FormatOption = None) -> None:
     """Show a line a month: what stands, what is stale, which checks fail."""
+    from revenue_integrity.computing.horizon import delivered_months
     from revenue_integrity.desk.status import status_frame
 
     home = open_home()
+    wanted = delivered_months(home.settings) if month is None else months_of(month, home.settings)
     with open_evidence(home) as evidence:
-        shown = status_frame(home, evidence, months_of(month, home.settings))
+        shown = status_frame(home, evidence, wanted)
     output.show(shown, chosen, title=amounts_in(home), sparse=True)
 
 

@@ -45,6 +45,7 @@ class Manifest:
         rejected: for each batch that was rejected as a whole, why.
         kept: the files that the event store rests on, relative to the home.
         aside: for each batch all of whose rows of some month are set aside, these months.
+        named: the first and the last service month that rows name; empty if none does.
     """
 
     built_by: str = ""
@@ -54,6 +55,7 @@ class Manifest:
     rejected: Mapping[str, str] = field(default_factory=dict)
     kept: Sequence[str] = ()
     aside: Mapping[str, list[str]] = field(default_factory=dict)
+    named: Sequence[str] = ()
 
     def fingerprint(self, source: str, month: date) -> str:
         """Return the fingerprint of a raw partition: a hash of the (batch, digest) set that touches it."""
@@ -75,7 +77,15 @@ def _file(settings: Settings, stream: Stream) -> Any:
 
 def read_manifest(settings: Settings, stream: Stream) -> Manifest:
     """Return what was ingested, without opening the warehouse."""
-    file = _file(settings, stream)
+    return _read(_file(settings, stream))
+
+
+def manifests(settings: Settings) -> list[Manifest]:
+    """Return what was ingested of each stream that has a manifest, without loading any."""
+    return [_read(file) for file in sorted(settings.catalog_path.glob("batches-*.json"))]
+
+
+def _read(file: Path) -> Manifest:
     try:
         stat = file.stat()
     except FileNotFoundError:
@@ -211,5 +221,14 @@ def _write_manifest(connection: "duckdb.DuckDBPyConnection", settings: Settings,
             batch_id: [months.label(month) for month in of_batch]
             for batch_id, of_batch in events.batches_set_aside(connection, stream.sources).items()
         },
+        "named": _named(connection, stream),
     }
     write_if_changed(_file(settings, stream), json.dumps(manifest, sort_keys=True) + "\n")
+
+
+def _named(connection: "duckdb.DuckDBPyConnection", stream: Stream) -> list[str]:
+    """Return the first and the last month that rows of a stream name; nothing if none does."""
+    sources = [source.dataset for source in stream.sources if source.has_month]
+    asked = "select min(month), max(month) from meta.slices where stream = $stream and list_contains($sources, source)"
+    ((first, last),) = connection.execute(asked, {"stream": stream.name, "sources": sources}).fetchall()
+    return [] if first is None else [months.label(first), months.label(last)]

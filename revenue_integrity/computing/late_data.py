@@ -14,6 +14,7 @@ from datetime import date, datetime, timedelta
 
 from revenue_integrity import months
 from revenue_integrity.computing import ingestion
+from revenue_integrity.computing.horizon import service_months
 from revenue_integrity.computing.plan import stale_months
 from revenue_integrity.computing.staleness import due_months, new_batches, present_states
 from revenue_integrity.computing.versions import judged_tables
@@ -108,13 +109,17 @@ class GivenUp:
     why: str
 
 
-def plan(deployment: Deployment, memory: Memory, busy: Collection[str], now: datetime) -> tuple[list[Request], list[GivenUp]]:
+def plan(
+    deployment: Deployment, memory: Memory, busy: Collection[str], now: datetime, possible: Collection[date] | None = None
+) -> tuple[list[Request], list[GivenUp]]:
     """Return the runs to ask for now and what is given up; the memory is brought up to date.
 
-    ``busy`` holds the months (as labels) that a queued or running run covers: they are left for a later look.
+    ``busy`` holds the months (as labels) that a queued or running run covers: they are left for a later look, and so are those
+    that nobody can be asked for yet (``possible``: the months that somebody can be asked for; by default all).
     """
     settings = deployment.settings
     asking = _Asking(memory, now)
+    askable = service_months(settings) if possible is None else possible
     in_use = {stream.name for stream in ingestion.in_use(settings, deployment.streams)}
     for stream in deployment.streams:
         news = ingestion.pending(settings, stream)
@@ -122,7 +127,7 @@ def plan(deployment: Deployment, memory: Memory, busy: Collection[str], now: dat
         if news:
             # What new batches touch is known when they are read; until then no month is asked for.
             if not busy:
-                newest = max((month for month in settings.months if month <= now.date()), default=settings.months[0])
+                newest = max((month for month in askable if month <= now.date()), default=min(askable))
                 told = f"{news[0]} and {len(news) - 1} more batches cannot be read"
                 asking.ask(
                     name, sha256_of(news), Request("", stream.name, newest, f"{len(news)} new batches", tuple(news), True), told
@@ -136,7 +141,7 @@ def plan(deployment: Deployment, memory: Memory, busy: Collection[str], now: dat
             del memory.asked[label]
         for request, state in stale:
             label = months.label(request.month)
-            if label not in busy:
+            if label not in busy and request.month in askable:
                 asking.ask(f"{stream.name}@{label}", state, request, request.why)
     return asking.requests, asking.given_up
 

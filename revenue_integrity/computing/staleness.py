@@ -112,15 +112,17 @@ def new_batches(stream: Stream, month: date, catalog: Catalog, manifest: Manifes
 
 
 def due_months(stream: Stream, catalog: Catalog, settings: Settings) -> list[date]:
-    """Return the months that are computed unless somebody asks for others: up to the latest of which anything was delivered.
+    """Return the months that are computed unless somebody asks for others: from the first to the last that rows name.
 
-    Contracts alone would fill every month to come with charges that nobody could have billed yet. Where no source with
-    service months has delivered, all months are due.
+    Contracts alone would fill every month before and to come with charges that nobody could have billed. Whoever sets
+    ``first_month`` says where the deployment begins, whatever was delivered of it. Where no source with service months has
+    delivered, all months are due.
     """
-    latest = max(
-        (month for source in stream.sources if source.has_month for month in catalog.slice_months(source.dataset)), default=None
-    )
-    return [month for month in settings.months if latest is None or month <= latest]
+    named = [month for source in stream.sources if source.has_month for month in catalog.slice_months(source.dataset)]
+    if not named:
+        return settings.months
+    first = settings.months[0] if settings.names("first_month") else min(named)
+    return [month for month in settings.months if first <= month <= max(named)]
 
 
 def stale_sources(stream: Stream, wanted: Sequence[date], catalog: Catalog, manifest: Manifest) -> list[StalePartition]:

@@ -11,6 +11,7 @@ from textwrap import shorten
 
 from revenue_integrity import months
 from revenue_integrity.close.calendar import cutoff
+from revenue_integrity.computing.horizon import delivered_months
 from revenue_integrity.errors import Refusal, RevenueIntegrityError, UsageError
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.simulator import Simulation, Simulator, usual_options
@@ -28,7 +29,7 @@ DEMO_APPROVER = "demo.approver"
 
 def _mark(settings: Settings) -> Path:
     """Return the file that marks a home as a demo, and says what was told in it."""
-    return settings.home / "demo"
+    return settings.demo_path
 
 
 def is_empty(deployment: Deployment) -> bool:
@@ -164,7 +165,7 @@ def _sign(deployment: Deployment, *, say: Say) -> list[date]:
     settings = deployment.settings
     signed: list[date] = []
     with open_evidence(deployment) as evidence:
-        for row in close_rows(deployment, evidence, settings.months):
+        for row in close_rows(deployment, evidence, delivered_months(settings)):
             month = row.facts.month
             if row.facts.content_hash is None:
                 break
@@ -189,7 +190,7 @@ def conclude(deployment: Deployment, *, say: Say) -> None:
     settings = deployment.settings
     say("")
     with open_evidence(deployment) as evidence:
-        show(summary(deployment, status_frame(deployment, evidence, settings.months)), Format.TABLE)
+        show(summary(deployment, status_frame(deployment, evidence, delivered_months(settings))), Format.TABLE)
     say(f"\nHome: {settings.home}{' (demo)' if _mark(settings).exists() else ''}")
     say(f"Open the UI with `make ui` on http://127.0.0.1:{settings.ui_port}.")
     say("Read a table with `revenue-integrity export recon_summary`, a month's variances with `revenue-integrity recon MONTH`.")

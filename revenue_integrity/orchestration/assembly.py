@@ -29,12 +29,14 @@ def build_definitions(
     *,
     only: str | None = None,
     pool: str | None = POOL,
+    partitions: dg.PartitionsDefinition | None = None,
     resource_overrides: Mapping[str, Any] | None = None,
 ) -> dg.Definitions:
     """Return all definitions over a home, or those of one stream.
 
     Steps that open the warehouse take their turn in ``pool``. A process that keeps the warehouse open over many steps passes
-    ``None``: waiting for the pool, it would keep out the very step that holds the pool and waits for the warehouse.
+    ``None``: waiting for the pool, it would keep out the very step that holds the pool and waits for the warehouse. Months are
+    by default those that the home has now.
 
     Raises:
         Refusal: the settings are those of a process that reads for one tenant.
@@ -45,7 +47,7 @@ def build_definitions(
             "the assets of this home are not shown to a process that reads for one tenant",
             "Read its published data with `revenue-integrity export`, or unset the setting tenant",
         )
-    partitions = month_partitions(settings)
+    partitions = month_partitions(settings) if partitions is None else partitions
     chosen = deployment if only is None else deployment.only(only)
     tables = chosen.tables
     assets: list[dg.AssetsDefinition] = []
@@ -59,7 +61,7 @@ def build_definitions(
         assets=[*assets, *pulls],
         jobs=[job, sign_off_job(deployment)],
         schedules=schedules,
-        sensors=[late_data_sensor(deployment, job), alerts_sensor(deployment)],
+        sensors=[late_data_sensor(deployment, job, partitions), alerts_sensor(deployment)],
         resources={IO_MANAGER: warehouse, **(resource_overrides or {})},
         executor=dg.in_process_executor,
     )

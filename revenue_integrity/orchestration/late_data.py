@@ -6,18 +6,22 @@ Belongs here: asking Dagster every minute for what is to be asked for. Does not 
 
 import logging
 from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Any
 
 import dagster as dg
 
 from revenue_integrity import clock, logs, months
+from revenue_integrity.computing.horizon import service_months
 from revenue_integrity.computing.late_data import Memory, Request, plan
 from revenue_integrity.desk.alerts import events, outbox
 from revenue_integrity.landing.datasets import batches_table
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.orchestration.jobs import MONTH_JOB
+from revenue_integrity.orchestration.reloading import reload_code
 from revenue_integrity.orchestration.runs_under_way import busy_months
 from revenue_integrity.orchestration.table_assets import WHY_TAG, asset_key
+from revenue_integrity.settings import Settings
 
 BATCHES_TAG = "revenue_integrity/batches"
 """Tag that names the batches behind it."""
@@ -36,7 +40,23 @@ def _shown(batches: Sequence[str]) -> str:
     return (", ".join(batches[:5]) + (f" and {len(batches) - 5} more" if len(batches) > 5 else ""))[:250]
 
 
-def late_data_sensor(deployment: Deployment, job: Any) -> dg.SensorDefinition:
+def _unknown_months(settings: Settings, partitions: dg.PartitionsDefinition, now: datetime) -> list[date]:
+    """Return the months that the home has and its assets do not, for the code was loaded before data named them."""
+    known = set(partitions.get_partition_keys(current_time=now))
+    return [month for month in service_months(settings) if months.label(month) not in known]
+
+
+def _load_again(context: dg.SensorEvaluationContext, settings: Settings, unknown: Sequence[date]) -> None:
+    """Have the code loaded again, so that its assets have all months; what cannot be asked for yet waits until they do."""
+    origin = context.code_location_origin
+    refused = reload_code(settings, origin.location_name) if origin else "the code location has no name"
+    if refused:
+        refused = f"{refused}. Choose Reload in the UI under Deployment, or start the UI and its daemon again"
+    level = logging.WARNING if refused else logging.INFO
+    logs.event("months_added", level=level, month=unknown[-1], months=len(unknown), refused=refused)
+
+
+def late_data_sensor(deployment: Deployment, job: Any, partitions: dg.PartitionsDefinition) -> dg.SensorDefinition:
     """Return the sensor that asks for the months that late data touch, every minute."""
     settings = deployment.settings
 
@@ -51,9 +71,13 @@ def late_data_sensor(deployment: Deployment, job: Any) -> dg.SensorDefinition:
         ),
     )
     def late_data(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        memory = Memory.read(context.cursor)
+        memory, now = Memory.read(context.cursor), clock.now()
         with logs.writing(settings, "sensor late_data"):
-            requests, given_up = plan(deployment, memory, busy_months(context.instance), clock.now())
+            unknown = _unknown_months(settings, partitions, now)
+            possible = [month for month in service_months(settings) if month not in unknown]
+            requests, given_up = plan(deployment, memory, busy_months(context.instance), now, possible)
+            if unknown:
+                _load_again(context, settings, unknown)
             for request in requests:
                 logs.event("run_requested", month=request.month, why=request.why)
             for each in given_up:

@@ -1,6 +1,7 @@
 """Service months as Dagster partitions.
 
-Belongs here: the partitions definition, and going between its keys and dates. Does not belong here: what a month holds.
+Belongs here: the partitions definitions, and going between their keys and dates. Does not belong here: what a month holds, which
+months there are (``computing.horizon``).
 """
 
 import warnings
@@ -8,20 +9,45 @@ from datetime import date
 
 import dagster as dg
 
-from revenue_integrity import months
+from revenue_integrity import clock, months
+from revenue_integrity.computing.horizon import service_months
 from revenue_integrity.settings import Settings
 
 MONTH_FORMAT = "%Y-%m"
 
 
 def month_partitions(settings: Settings) -> dg.MonthlyPartitionsDefinition:
-    """Return the months from ``first_month`` to ``last_month``, by default to the month after the present one."""
-    if settings.last_month:
-        # Dagster's end is exclusive: the last partition ends where the month after it begins.
-        end = months.label(months.add(settings.last_month, 1))
-        return dg.MonthlyPartitionsDefinition(months.label(settings.first_month), end, fmt=MONTH_FORMAT)
-    # Without an end the definition moves with the calendar in a process that runs for months: present month and next.
-    return dg.MonthlyPartitionsDefinition(months.label(settings.first_month), fmt=MONTH_FORMAT, end_offset=2)
+    """Return the months that the home has now.
+
+    Where nothing says that they end, the end moves with the calendar: a process that has been up for months knows the next month
+    when its data come. Months that come otherwise are known when the code is loaded again (``late_data``).
+    """
+    first, last = (each(service_months(settings)) for each in (min, max))
+    if settings.last_month or settings.demo_path.exists():
+        return _to(first, last)
+    return _moving(first, last)
+
+
+def possible_partitions(settings: Settings) -> dg.MonthlyPartitionsDefinition:
+    """Return all months that the home may have, for a process that reads data and computes what they name."""
+    return _to(settings.months[0], settings.months[-1])
+
+
+def _to(first: date, last: date) -> dg.MonthlyPartitionsDefinition:
+    # Dagster's end is exclusive: the last partition ends where the month after it begins. Without an offset, a month that is not
+    # over yet would be no partition, whatever the end.
+    end, offset = months.label(months.add(last, 1)), max(0, _offset(last))
+    return dg.MonthlyPartitionsDefinition(months.label(first), end, fmt=MONTH_FORMAT, end_offset=offset)
+
+
+def _moving(first: date, last: date) -> dg.MonthlyPartitionsDefinition:
+    return dg.MonthlyPartitionsDefinition(months.label(first), fmt=MONTH_FORMAT, end_offset=_offset(last))
+
+
+def _offset(last: date) -> int:
+    """Return Dagster's offset of the last month from the calendar; with 0 it is the last month that is over."""
+    today = clock.now().date()
+    return (last.year - today.year) * 12 + last.month - today.month + 1
 
 
 def window(first_offset: int, last_offset: int) -> dg.TimeWindowPartitionMapping:

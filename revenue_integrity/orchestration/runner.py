@@ -16,6 +16,7 @@ import dagster as dg
 
 from revenue_integrity import logs, months, process
 from revenue_integrity.computing import ingestion
+from revenue_integrity.computing.horizon import service_months
 from revenue_integrity.computing.plan import StaleMonth, Step, stale_months, steps
 from revenue_integrity.computing.publication_tables import publication_table
 from revenue_integrity.computing.staleness import due_months
@@ -27,6 +28,7 @@ from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.check_results import is_interrupted, results_of_month
 from revenue_integrity.orchestration.instance import PROCESS_TAG, open_instance, process_tag
 from revenue_integrity.orchestration.jobs import MONTH_JOB
+from revenue_integrity.orchestration.partitions import possible_partitions
 from revenue_integrity.orchestration.publication import PUBLISHED_CHECK
 from revenue_integrity.orchestration.pulls import PULL_GROUP
 from revenue_integrity.orchestration.runs_under_way import busy_months
@@ -90,10 +92,12 @@ def run(
     settings = deployment.settings
     streams = deployment.streams if stream is None else deployment.streams.only(stream)
     with open_instance(settings) as instance:
-        runner = _Runner(build_definitions(deployment, only=stream, pool=None), instance, settings, say)
+        # New batches may name months that the home has not had yet.
+        definitions = build_definitions(deployment, only=stream, pool=None, partitions=possible_partitions(settings))
+        runner = _Runner(definitions, instance, settings, say)
         process.begun()
         if select is not None:
-            runner.run_selection(select, settings.months if wanted is None else wanted)
+            runner.run_selection(select, service_months(settings) if wanted is None else wanted)
             return runner.summary
         unread = {each.name for each in streams if not runner.ingest(each)}
         for each in ingestion.in_use(settings, streams):

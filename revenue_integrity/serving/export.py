@@ -12,6 +12,7 @@ from datetime import date, datetime
 import duckdb
 import pandas as pd
 
+from revenue_integrity.computing.horizon import delivered_months
 from revenue_integrity.desk.evidence import OpenEvidence
 from revenue_integrity.errors import PublishError, Refusal, UsageError
 from revenue_integrity.landing.datasets import read_batches, read_quarantine
@@ -166,7 +167,8 @@ def rows_of(dataset: Dataset, asked: Asked) -> pd.DataFrame:
     """
     match dataset:
         case Derived():
-            return dataset.read(asked.deployment, asked.open_evidence, asked.months)
+            wanted = delivered_months(asked.deployment.settings) if asked.wanted is None else asked.wanted
+            return dataset.read(asked.deployment, asked.open_evidence, wanted)
         case Streamed():
             with opened(dataset, asked) as rows:
                 return exact_frame(rows.to_arrow_table())

@@ -8,7 +8,6 @@ import pytest
 from revenue_integrity.model.check import Gate
 from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.check_factory import GATE_KEY, SCHEMA_CHECK
-from revenue_integrity.orchestration.partitions import month_partitions
 from revenue_integrity.streams.registry import deployment_of
 from revenue_integrity_tests.support import SHIPPED, environment_of, home_settings, python
 
@@ -73,13 +72,3 @@ def test_every_table_comes_after_those_that_it_reads(definitions: dg.Definitions
             parents = graph.get(dg.AssetKey(rule.table.asset_key)).parent_keys
             read = {dg.AssetKey(tables[each.qualified].asset_key) for each in rule.reads if each.qualified in tables}
             assert read <= parents | {dg.AssetKey(rule.table.asset_key)}, rule.table.name
-
-
-def test_partitions_end_where_the_deployment_does_or_move_with_the_calendar() -> None:
-    from datetime import UTC, datetime
-
-    fixed = month_partitions(home_settings(Path("/nowhere"), first_month="2024-11", last_month="2025-02"))
-    assert fixed.get_partition_keys() == ["2024-11", "2024-12", "2025-01", "2025-02"]
-    moving = month_partitions(home_settings(Path("/nowhere"), first_month="2024-11", last_month=None))
-    keys = moving.get_partition_keys(current_time=datetime(2024, 12, 31, 23, 59, tzinfo=UTC))
-    assert keys == ["2024-11", "2024-12", "2025-01"], "to the month after the present one"
