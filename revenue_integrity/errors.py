@@ -26,10 +26,6 @@ class LandingError(RevenueIntegrityError):
     """A batch cannot be landed or read."""
 
 
-class BatchChangedError(LandingError):
-    """A batch no longer has the bytes that were recorded when it was first read."""
-
-
 class WarehouseError(RevenueIntegrityError):
     """The warehouse cannot be opened or written."""
 

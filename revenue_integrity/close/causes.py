@@ -42,9 +42,6 @@ FAMILY_OF: Mapping[str, str | None] = {
 }
 """The family of each label; none for what is unexplained."""
 
-RESIDUAL_LABELS = ("price_mismatch", "quantity_mismatch")
-"""Labels that say how a variance is made up rather than why."""
-
 
 @dataclass
 class Variance:

@@ -40,8 +40,7 @@ _NEGATIVE = {
     "trailing": r"{number}[+-]?",
     "parentheses": r"({number}|\({number}\))",
 }
-NEGATIVE_STYLES = tuple(_NEGATIVE)
-"""Where the sign of a negative number may stand."""
+"""Where the sign of a negative number may stand, each with what it looks like."""
 
 
 def directives_of(date_format: str) -> str:
