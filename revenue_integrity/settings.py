@@ -301,6 +301,14 @@ class Settings(BaseSettings):
         """The mark of a demo home."""
         return self.home / "demo"
 
+    @property
+    def simulated_from(self) -> date | None:
+        """The first month that was simulated, in a demo home whose mark names it."""
+        if not self.demo_path.exists():
+            return None
+        named = re.search(r"simulated from (\d{4}-\d{2})", self.demo_path.read_text(encoding="utf-8"))
+        return months.parse(named[1]) if named else None
+
     def names(self, setting: str) -> bool:
         """Return whether somebody set a setting; otherwise it has its default."""
         return setting in self.model_fields_set

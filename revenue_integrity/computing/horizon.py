@@ -27,7 +27,8 @@ def service_months(settings: Settings) -> list[date]:
     allowed, named = settings.months, _named(settings)
     if not named:
         return allowed
-    first = allowed[0] if settings.names("first_month") else min(named)
+    # What is simulated reaches back a little, as real deliveries do; a demo begins with the months that it is about.
+    first = allowed[0] if settings.names("first_month") else settings.simulated_from or min(named)
     last = allowed[-1] if settings.last_month else months.add(max(named), 0 if settings.demo_path.exists() else 1)
     return [month for month in allowed if first <= month <= last] or allowed[:1]
 

@@ -16,6 +16,7 @@ from revenue_integrity.close.ledger import Action, Entry, Ledger
 from revenue_integrity.close.sign_off import CheckFact, MonthFacts
 from revenue_integrity.close.signed_content import content_hash
 from revenue_integrity.computing import ingestion
+from revenue_integrity.computing.horizon import service_months
 from revenue_integrity.computing.publication import is_published
 from revenue_integrity.computing.staleness import due_months, stale_partitions, stale_sources, unjudged_tables
 from revenue_integrity.computing.versions import code_version, settings_hash
@@ -48,7 +49,7 @@ class Desk:
     def facts(self, month: date, *, but_for_run: str = "") -> MonthFacts:
         """Return the facts of a month; a run that asks for them itself does not make it a running one."""
         before = months.add(month, -1)
-        is_first = month <= self.settings.first_month.replace(day=1)
+        is_first = month <= service_months(self.settings)[0]
         mine = self.entries(month)
         return MonthFacts(
             month=month,

@@ -111,7 +111,8 @@ def simulate_sources(
         found.append(simulator.simulate(asked_of(simulator)))
     if not _mark(settings).exists():
         settings.home.mkdir(parents=True, exist_ok=True)
-        _mark(settings).write_text("Source systems of this home are simulated.\n", encoding="utf-8")
+        said = f"Source systems of this home are simulated from {months.label(wanted[0])} on.\n"
+        _mark(settings).write_text(said, encoding="utf-8")
     batches, rows, planted = (sum(getattr(each, name) for each in found) for name in ("batches", "rows", "faults"))
     say(f"{batches} batches with {rows} rows and {planted} faults landed in {settings.landing_path}")
 

@@ -233,7 +233,7 @@ def _manifest(asked: Asked, name: str) -> pd.DataFrame:
 def _published_manifest(settings: Settings, streams: Streams, name: str, wanted: Sequence[date] | None) -> pd.DataFrame:
     """Return a manifest as published; it is published whole, so months are chosen here."""
     rows = _of_months(publish.read_published(settings, name, None), wanted)
-    return rows[rows["batch_id"].str.partition("/")[0].isin(streams.names)].reset_index(drop=True)
+    return rows[rows["batch_id"].str.split("/").str[0].isin(streams.names)].reset_index(drop=True)
 
 
 def _manifest_in(world: Settings, streams: Streams, name: str, wanted: Sequence[date] | None) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pytest
 from revenue_integrity.computing import past_world
 from revenue_integrity.errors import UsageError
 from revenue_integrity.model.deployment import Deployment
+from revenue_integrity.orchestration.evidence import open_evidence
 from revenue_integrity.serving import export
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import database
@@ -82,5 +83,7 @@ def test_a_past_world_of_a_stream_that_there_is_not_is_refused(home: Deployment)
 
 def test_an_export_reads_a_past_world(home: Deployment) -> None:
     compute(home)
-    found = export.read(home, "toy_boats", None, tenant=None, live=False, as_of=BETWEEN, say=lambda _: None)
+    found = export.read(
+        home, "toy_boats", None, tenant=None, live=False, as_of=BETWEEN, say=lambda _: None, open_evidence=open_evidence
+    )
     assert found["due_cents"].tolist() == [15_000, 7_000]

@@ -7,15 +7,16 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from revenue_integrity.model.check import Gate, Judgement
+from revenue_integrity.model.check import Control, Gate, Judgement, Standing
 from revenue_integrity.orchestration import check_factory
 from revenue_integrity.orchestration.check_results import CheckRecord, results_of_month
 from revenue_integrity_tests.support import SAMPLE
 
 PARTITIONS = dg.StaticPartitionsDefinition(["2025-03", "2025-04"])
 KEY = dg.AssetKey(SAMPLE.asset_key)
-PUBLISH = check_factory.spec(SAMPLE, "adds_up", Gate.PUBLISH, "It adds up.", PARTITIONS)
-WRITE = check_factory.spec(SAMPLE, "holds", Gate.WRITE, "It holds.", PARTITIONS)
+CONTROL = Control("Nothing is at risk.", "`sample`", "controller")
+PUBLISH = check_factory.spec(SAMPLE, Standing("adds_up", Gate.PUBLISH, "It adds up.", CONTROL), PARTITIONS)
+WRITE = check_factory.spec(SAMPLE, Standing("holds", Gate.WRITE, "It holds.", CONTROL), PARTITIONS)
 
 
 @pytest.fixture

@@ -223,7 +223,7 @@ def test_settings_alone_reopen_a_month_with_that_reason(signed_home: Settings) -
     # All charges by metered kWh instead of reserved kW: what is stranded gets a new owner.
     other = story.story_settings(signed_home.home, allocation_method="metered_share")
     assert statuses(other) == ["stale", "stale"]
-    assert "power_allocation: code or settings changed" in refusal(prepare, other, FEBRUARY)
+    assert "power_allocation: settings changed" in refusal(prepare, other, FEBRUARY)
     assert run(other).failures == []
     assert statuses(other) == ["reopened", "reopened"]
     assert story.row_of(other, FEBRUARY)["reopened_because"] == "settings"

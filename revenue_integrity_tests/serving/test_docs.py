@@ -28,6 +28,7 @@ from revenue_integrity.model.check import OWNERS, Gate
 from revenue_integrity.orchestration import runner
 from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.check_factory import GATE_KEY
+from revenue_integrity.orchestration.evidence import open_evidence
 from revenue_integrity.serving import controls
 from revenue_integrity.serving import dictionary as data_dictionary
 from revenue_integrity.serving.derived import DERIVED
@@ -233,7 +234,7 @@ def test_what_is_published_is_in_the_dictionary_with_its_columns(golden_home: Se
 def test_derived_datasets_have_the_declared_columns(signed_home: Settings) -> None:
     months = signed_home.months
     for each in DERIVED:
-        assert list(each.read(deployment_of(signed_home), months).columns) == each.table.columns, each.table.name
+        assert list(each.read(deployment_of(signed_home), open_evidence, months).columns) == each.table.columns, each.table.name
 
 
 def test_composed_datasets_have_the_declared_columns(in_cloud_home: Settings) -> None:
