@@ -31,6 +31,11 @@ class Format(StrEnum):
     JSON = "json"
 
 
+def is_month(column: str) -> bool:
+    """Return whether a date column holds months: ``month`` itself, and whatever is called so (``recognized_month``)."""
+    return column == "month" or column.endswith("_month")
+
+
 def decimal_text(value: Decimal) -> str:
     """Return a decimal without trailing zeros and without an exponent; zero has no sign."""
     shown = f"{value:f}"
@@ -56,7 +61,7 @@ def plain(value: Any, column: str = "") -> Any:
             return plain(value.date(), column)
         return f"{value.astimezone(datetime.UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
     if isinstance(value, datetime.date):
-        return months.label(value) if column == "month" else value.isoformat()
+        return months.label(value) if is_month(column) else value.isoformat()
     return str(value)
 
 

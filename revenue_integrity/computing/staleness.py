@@ -74,6 +74,10 @@ def stale_days(
 
 def _months_read(reads: Reads, month: date, catalog: Catalog, settings: Settings) -> Iterable[date]:
     last = months.add(month, reads.last_offset)
+    if reads.before_deployment:
+        return [other for other in catalog.slice_months(reads.table) if other < settings.months[0]]
+    if reads.first_offset is None and reads.layer != "raw":
+        return [other for other in settings.months if other <= last]
     if reads.first_offset is None:
         # All earlier months: only those that hold something, or the list would have no beginning.
         return [other for other in catalog.slice_months(reads.table) if other <= last]

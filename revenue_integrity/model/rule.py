@@ -26,6 +26,7 @@ class Reads:
         by_day: whether the days of the month are read one by one, so that a day that changed is all that is computed again.
         sources: for a slice that has no table of its name, the sources that it is made from.
         columns: for a rule over frames, the columns that its frame holds; empty for all.
+        before_deployment: whether the months before the deployment's first are read instead.
     """
 
     layer: str
@@ -35,6 +36,7 @@ class Reads:
     by_day: bool = False
     sources: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    before_deployment: bool = False
 
     @property
     def qualified(self) -> str:
@@ -75,6 +77,11 @@ def raw(source: str) -> Reads:
 def raw_before(source: str, months_before: int | None = 1) -> Reads:
     """Read a source's rows of some months before the rule's month (``None``: of all of them)."""
     return Reads("raw", source, None if months_before is None else -months_before, -1)
+
+
+def history(source: str) -> Reads:
+    """Read a source's rows of the months before the deployment, from which balances are carried into its first month."""
+    return Reads("raw", source, before_deployment=True)
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,17 @@ def month(description: str = "Service month, as the date of its first day; expor
     return day("month", description)
 
 
+def month_named(name: str, description: str, *, null: bool = False) -> pa.Column:
+    """Return a column of another month than the partition's, as the date of its first day; exported as YYYY-MM.
+
+    Raises:
+        ValueError: the name does not say so; what is exported goes by the name.
+    """
+    if not name.endswith("_month"):
+        raise ValueError(f"{name}: the name of a month ends with _month")
+    return day(name, description, null=null)
+
+
 def instant(name: str, description: str, *, null: bool = False) -> pa.Column:
     """Return a column of instants in UTC, to the microsecond."""
     return _column(name, "datetime64[us, UTC]", "TIMESTAMP WITH TIME ZONE", description, "UTC", null, [])

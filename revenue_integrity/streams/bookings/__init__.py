@@ -1,0 +1,1 @@
+"""Bookings: what deals promise against what accounting recognized."""

@@ -1,0 +1,1 @@
+"""Bookings: schedules, terms, tables, reconciliations."""
