@@ -4,7 +4,7 @@ Belongs here: keeping engines and their connections. Does not belong here: what 
 
 A month's run makes some thousand statements. Dagster builds an engine and opens a file for each, so that each statement is
 compiled again and each commit makes and removes a write-ahead log. The only part of Dagster that is replaced, for without it
-`make run` takes half as much again (docs/decisions/0012). Dagster's version is pinned, and a test compares what is stored with
+`make run` takes half as much again (docs/decisions/0013). Dagster's version is pinned, and a test compares what is stored with
 what Dagster's own class reads.
 """
 
