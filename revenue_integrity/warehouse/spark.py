@@ -153,12 +153,19 @@ def _session_for(config: Mapping[str, str], directory: Path) -> "SparkSession":
     """Return the session of this process; it is started anew only where its configuration changed."""
     global _session
     if _session is not None and (_session[1] != config or _session[0].sparkContext._jsc is None):
-        _session[0].stop()
-        _session = None
+        stop()
     if _session is None:
         _session = _started(config, directory), config
-        atexit.register(_session[0].stop)
     return _session[0]
+
+
+@atexit.register
+def stop() -> None:
+    """End the session of this process, if there is one; executors of a cluster leave with it."""
+    global _session
+    if _session is not None:
+        _session[0].stop()
+        _session = None
 
 
 def _started(config: Mapping[str, str], directory: Path) -> "SparkSession":
