@@ -31,12 +31,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from revenue_integrity import months
+from revenue_integrity.canonical import canonical_json
 from revenue_integrity.close.ledger import Action, Entry, Finding, Ledger, exclusive, signed_path
 from revenue_integrity.errors import IntegrityError, LedgerError, PublishError
 from revenue_integrity.files import sync
 from revenue_integrity.model.table import Table
 from revenue_integrity.settings import Settings
-from revenue_integrity.warehouse.catalog import canonical_json
 from revenue_integrity.warehouse.former_names import with_present_names
 from revenue_integrity.warehouse.storage import exact_frame
 

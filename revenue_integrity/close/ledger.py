@@ -30,10 +30,10 @@ from typing import Any
 import pandas as pd
 
 from revenue_integrity import clock, months, output
+from revenue_integrity.canonical import canonical_json, sha256_of
 from revenue_integrity.errors import IntegrityError, LedgerError, Refusal, UsageError
 from revenue_integrity.files import sync, write_if_changed
 from revenue_integrity.settings import Settings
-from revenue_integrity.warehouse.catalog import canonical_json, sha256_of
 
 GENESIS = "0" * 64
 """What the first entry names as the hash before it."""

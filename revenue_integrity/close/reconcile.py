@@ -13,7 +13,7 @@ from typing import Any
 
 import pandera.pandas as pa
 
-from revenue_integrity.close.causes import UNEXPLAINED
+from revenue_integrity.close.causes.labels import UNEXPLAINED
 from revenue_integrity.close.evidence import delivered_slice
 from revenue_integrity.model import table as column
 from revenue_integrity.model.query import Query, Template, load_query

@@ -5,7 +5,7 @@ Does not belong here: which columns are signed (``model.signed``).
 
 from collections.abc import Mapping
 
-from revenue_integrity.warehouse.catalog import sha256_of
+from revenue_integrity.canonical import sha256_of
 
 
 def content_hash(digests: Mapping[str, str]) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from revenue_integrity import months
+from revenue_integrity.canonical import sha256_of
 from revenue_integrity.close.calendar import CALENDAR_SETTINGS, cutoff
 from revenue_integrity.close.evidence import DELIVERIES, Delivery, delivered_slice, evidence, evidence_slice
 from revenue_integrity.computing.manifests import publish_manifest
@@ -59,7 +60,7 @@ class Manifest:
 
     def fingerprint(self, source: str, month: date) -> str:
         """Return the fingerprint of a raw partition: a hash of the (batch, digest) set that touches it."""
-        return catalog.sha256_of(self.batches(source, month))
+        return sha256_of(self.batches(source, month))
 
     def batches(self, source: str, month: date) -> list[list[str]]:
         """Return the (batch, digest) pairs that touch a source's month, in order."""
@@ -119,7 +120,7 @@ def _look(batch: FoundBatch) -> str:
 def _built_by(stream: Stream, settings: Settings) -> str:
     used = settings.values(*stream.refresh_settings, *CALENDAR_SETTINGS)
     labels = [months.label(month) for month in settings.months]
-    return catalog.sha256_of([built_by(stream.sources, settings), labels, used, version_of_refresh(stream)])
+    return sha256_of([built_by(stream.sources, settings), labels, used, version_of_refresh(stream)])
 
 
 def version_of_refresh(stream: Stream) -> str:
@@ -183,7 +184,7 @@ def _refresh_evidence(connection: "duckdb.DuckDBPyConnection", settings: Setting
     slices = []
     for month in settings.months:
         slices += [(stream.name, each, month, "delivered") for each in came]
-        seen = catalog.sha256_of(evidence(deliveries, stream.extracts, month, cutoff(month, settings)))
+        seen = sha256_of(evidence(deliveries, stream.extracts, month, cutoff(month, settings)))
         slices.append((stream.name, evidence_slice(stream.name), month, seen))
     connection.begin()
     connection.execute(

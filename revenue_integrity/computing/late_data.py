@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from revenue_integrity import months
+from revenue_integrity.canonical import sha256_of
 from revenue_integrity.computing import ingestion
 from revenue_integrity.computing.horizon import service_months
 from revenue_integrity.computing.plan import stale_months
@@ -21,7 +22,7 @@ from revenue_integrity.computing.versions import judged_tables
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.settings import Settings
-from revenue_integrity.warehouse.catalog import read_catalog, sha256_of
+from revenue_integrity.warehouse.catalog import read_catalog
 
 MAX_ATTEMPTS = 3
 """Requests for the same state before giving up."""

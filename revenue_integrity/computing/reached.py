@@ -24,10 +24,10 @@ from importlib.util import find_spec
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+from revenue_integrity.canonical import canonical_json, sha256_of
 from revenue_integrity.computing.source_code import Imported, Module, Used, definition_at, module_named, names_used, normal_form
 from revenue_integrity.model.query import Sql, Template
 from revenue_integrity.model.table import Table
-from revenue_integrity.warehouse.catalog import canonical_json, sha256_of
 
 _PROGRAM = __name__.partition(".")[0]
 

@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 from revenue_integrity import months
+from revenue_integrity.canonical import sha256_of
 from revenue_integrity.computing.ingestion import Manifest
 from revenue_integrity.computing.versions import judged_tables, version_of_rule
 from revenue_integrity.model.rule import Reads, Rule
@@ -17,7 +18,7 @@ from revenue_integrity.model.source import Source
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import publish
-from revenue_integrity.warehouse.catalog import ABSENT, Catalog, PartitionRecord, fingerprint, sha256_of
+from revenue_integrity.warehouse.catalog import ABSENT, Catalog, PartitionRecord, fingerprint
 
 
 @dataclass(frozen=True)

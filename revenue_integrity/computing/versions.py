@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from functools import cache, partial
 from typing import Any
 
+from revenue_integrity.canonical import sha256_of
 from revenue_integrity.computing.reached import Reached, reached
 from revenue_integrity.model.check import Check, Gate
 from revenue_integrity.model.query import Sql
 from revenue_integrity.model.rule import Rule
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.settings import Settings
-from revenue_integrity.warehouse.catalog import sha256_of
 
 
 @cache

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from revenue_integrity import months
+from revenue_integrity.canonical import sha256_of
 from revenue_integrity.close import freeze
 from revenue_integrity.close.ledger import Entry
 from revenue_integrity.model.stream import Stream, loaded
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import publish
-from revenue_integrity.warehouse.catalog import sha256_of
 from revenue_integrity.wording import Currency
 
 if TYPE_CHECKING:

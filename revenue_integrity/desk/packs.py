@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from revenue_integrity import months
+from revenue_integrity.canonical import sha256_of
 from revenue_integrity.close import freeze
 from revenue_integrity.close.ledger import Entry, as_frame
 from revenue_integrity.close.restatement import COLUMNS
@@ -33,7 +34,6 @@ from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import publish
-from revenue_integrity.warehouse.catalog import sha256_of
 from revenue_integrity.wording import Currency
 
 if TYPE_CHECKING:

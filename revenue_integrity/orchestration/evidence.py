@@ -13,13 +13,13 @@ from typing import Any
 import dagster as dg
 
 from revenue_integrity import months
+from revenue_integrity.canonical import sha256_of
 from revenue_integrity.model.check import CheckRecord
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.orchestration.check_results import Materialized, newest_materializations, results_of_month
 from revenue_integrity.orchestration.instance import open_instance
 from revenue_integrity.orchestration.runs_under_way import PARTITION_TAG, streams_of, unfinished_runs
 from revenue_integrity.orchestration.stream_assets import check_specs
-from revenue_integrity.warehouse.catalog import sha256_of
 
 PACK = "pack"
 """Last part of the key of the asset that writes packs."""

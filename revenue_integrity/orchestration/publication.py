@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from revenue_integrity import logs
+from revenue_integrity.canonical import sha256_of
 from revenue_integrity.computing.publication import attempt
 from revenue_integrity.computing.publication_tables import publication_table
 from revenue_integrity.landing.datasets import batches_table, quarantine_table
@@ -20,7 +21,6 @@ from revenue_integrity.orchestration.check_results import results_of_month
 from revenue_integrity.orchestration.partitions import month_of
 from revenue_integrity.orchestration.table_assets import asset_key
 from revenue_integrity.settings import Settings
-from revenue_integrity.warehouse import catalog
 
 PUBLISHED_CHECK = MONTH_MAY_BE_PUBLISHED.name
 
@@ -62,7 +62,7 @@ def publication_asset(
                 raise dg.Failure(found.refused, allow_retries=False)
             counted = {"datasets": len(found.hashes), "datasets_renewed": found.renewed}
             logs.event("published", level=logging.INFO, error=None, month=month, run_id=context.run.run_id, **counted)
-        yield dg.MaterializeResult(metadata=counted, data_version=dg.DataVersion(catalog.sha256_of(found.hashes)))
+        yield dg.MaterializeResult(metadata=counted, data_version=dg.DataVersion(sha256_of(found.hashes)))
         yield check_factory.result(declared, PUBLISHED_CHECK, Gate.PUBLISH, verdict)
 
     return publication

@@ -12,6 +12,7 @@ import dagster as dg
 import pandas as pd
 
 from revenue_integrity import months
+from revenue_integrity.canonical import sha256_of
 from revenue_integrity.computing import ingestion, landed_month, table_month
 from revenue_integrity.computing.lineage import column_lineage
 from revenue_integrity.computing.versions import version_of_rule
@@ -24,7 +25,6 @@ from revenue_integrity.model.table import Table
 from revenue_integrity.orchestration import check_factory
 from revenue_integrity.orchestration.partitions import month_of, window
 from revenue_integrity.settings import Settings
-from revenue_integrity.warehouse import catalog
 from revenue_integrity.warehouse.validation import SchemaViolation
 
 IO_MANAGER = "warehouse"
@@ -135,7 +135,7 @@ def landing_asset(
 def _manifest_result(manifest: Table, known: ingestion.Manifest, label: str, read_now: int) -> dg.MaterializeResult[Any]:
     touching = {name: found for name, found in known.touching.items() if name.endswith(f"@{label}")}
     metadata = {"batches_of_month": sum(len(found) for found in touching.values()), "batches_read_now": read_now}
-    version = dg.DataVersion(catalog.sha256_of(touching))
+    version = dg.DataVersion(sha256_of(touching))
     return dg.MaterializeResult(asset_key(manifest), metadata=metadata, data_version=version)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from revenue_integrity import wording
-from revenue_integrity.close.causes import UNEXPLAINED
+from revenue_integrity.close.causes.labels import UNEXPLAINED
 from revenue_integrity.exact import added, divide
 from revenue_integrity.model.reconciliation import AS_OF_CLOSE, CENTS, CURRENT, Reconciliation, Reconciliations
 from revenue_integrity.model.report import Format, Published

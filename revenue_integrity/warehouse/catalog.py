@@ -6,7 +6,6 @@ readable without opening it. Does not belong here: deciding what is stale (``orc
 The warehouse is the truth; ``<home>/catalog/*.json`` is a copy, written after commit and healed from the warehouse.
 """
 
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ from typing import Any
 import duckdb
 
 from revenue_integrity import clock, months
+from revenue_integrity.canonical import canonical_json, sha256_of
 from revenue_integrity.files import write_if_changed
 from revenue_integrity.model.table import Table
 from revenue_integrity.settings import Settings
@@ -86,16 +86,6 @@ class Catalog:
     def slice_months(self, source: str) -> list[date]:
         """Return the months for which a source has rows, in order."""
         return sorted(months.parse(name.split("@")[1]) for name in self.slices if name.startswith(f"{source}@"))
-
-
-def canonical_json(value: Any) -> str:
-    """Return the one JSON text of a value: sorted keys, no blanks, UTF-8."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def sha256_of(value: Any) -> str:
-    """Return the SHA-256 of a value's canonical JSON."""
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
 def fingerprint(code_version: str, settings: Mapping[str, str], inputs: Mapping[str, str]) -> str:

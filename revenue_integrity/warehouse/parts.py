@@ -20,13 +20,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from revenue_integrity import clock, months
+from revenue_integrity.canonical import sha256_of
 from revenue_integrity.errors import PublishError
 from revenue_integrity.files import sync
 from revenue_integrity.model.query import listed_days
 from revenue_integrity.model.table import Table
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import catalog
-from revenue_integrity.warehouse.catalog import sha256_of
 from revenue_integrity.warehouse.former_names import with_former_names
 from revenue_integrity.warehouse.hashing import Part, canonical_digests, content_columns
 from revenue_integrity.warehouse.publish import (

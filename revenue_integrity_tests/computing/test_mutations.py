@@ -48,16 +48,16 @@ class Change(NamedTuple):
 
 CHANGES = {
     "a rule of cause is left out": Change(
-        f"{COLOCATION}/**/causes.py", r'^    Cause\("unbilled", unbilled\),\n', "", {"recon.recon_causes"}
+        f"{COLOCATION}/causes/charges.py", r'^    Cause\("unbilled", terms\.unbilled\),\n', "", {"recon.recon_causes"}
     ),
     "a rule of cause claims something else": Change(
-        f"{COLOCATION}/**/causes.py", r"if row\.dues and not row\.lines:", "if row.dues:", {"recon.recon_causes"}
+        "close/causes/sides.py", r"& ~rows\.index\.isin\(case\.right\[\"row\"\]\)", "", {"recon.recon_causes"}
     ),
     "a method of a data class": Change(
-        f"{COLOCATION}/**/causes.py", r"max\(len\(self\.open_lines\), len\(self\.dues\), 1\)", "1", {"recon.recon_causes"}
+        "close/causes/explaining.py", r'self\.rows\["rest"\] != 0', 'self.rows["rest"] > 0', {"recon.recon_causes"}
     ),
     "the engine of causes": Change(
-        "close/causes.py", r"claim\.row\.rest -= claim\.cents", "claim.row.rest -= 1 * claim.cents", {"recon.recon_causes"}
+        "close/causes/explaining.py", r'\["rest"\] - claimed', '["rest"] - 1 * claimed', {"recon.recon_causes"}
     ),
     "the cutoff lies a day earlier": Change(
         "close/calendar.py",

@@ -1,6 +1,5 @@
 """What is on record of partitions: fingerprints, and the copies beside the warehouse."""
 
-import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,11 +22,6 @@ def record(connection: duckdb.DuckDBPyConnection, **changes: object) -> None:
         "inputs": {"raw.sites@2025-03": "x"},
     } | changes
     catalog.record(connection, SAMPLE, **given)  # type: ignore[arg-type]  # one dictionary of different types
-
-
-def test_the_text_that_is_hashed_is_canonical() -> None:
-    assert catalog.canonical_json({"b": [1, None], "a": "é\n"}) == '{"a":"é\\n","b":[1,null]}'
-    assert catalog.sha256_of({"a": 1}) == hashlib.sha256(b'{"a":1}').hexdigest()
 
 
 def test_a_fingerprint_sees_code_settings_and_each_input() -> None:

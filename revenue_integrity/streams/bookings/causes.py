@@ -17,7 +17,8 @@ from itertools import pairwise
 from typing import Any
 
 from revenue_integrity import months
-from revenue_integrity.close.causes import Cause, Claim, Variance, money
+from revenue_integrity.close.causes.wording import money
+from revenue_integrity.streams.bookings.explaining import Cause, Claim, Variance
 
 NEAR = 1
 """Cents within which the two ends of a move are equal: each was rounded by itself."""

@@ -15,7 +15,8 @@ import pandas as pd
 
 from revenue_integrity import months
 from revenue_integrity.close.calendar import cutoff
-from revenue_integrity.close.causes import LATE_POSTING, UNEXPLAINED, Claim, Explained, Variance, evidence_json, explain, money
+from revenue_integrity.close.causes.labels import LATE_POSTING, UNEXPLAINED
+from revenue_integrity.close.causes.wording import money
 from revenue_integrity.close.evidence import evidence_slice
 from revenue_integrity.close.reconcile import (
     bridge_table,
@@ -34,6 +35,7 @@ from revenue_integrity.model.reconciliation import AS_OF_CLOSE, CURRENT, Causes,
 from revenue_integrity.model.rule import Reads, Rule, raw, same_month, window
 from revenue_integrity.streams.bookings import schemas, sources, terms
 from revenue_integrity.streams.bookings.causes import CAUSES, FAMILIES, Entry, EntryRow
+from revenue_integrity.streams.bookings.explaining import Claim, Explained, Variance, evidence_json, explain
 from revenue_integrity.streams.bookings.mart import (
     CALENDAR_SETTINGS,
     TERM_SETTINGS,

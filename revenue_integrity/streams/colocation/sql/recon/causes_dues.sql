@@ -1,7 +1,6 @@
 -- Expected charges of the rows with a variance, each with its full month's quantity. Quantities and prices in millionths.
 select
-    e.contract_id,
-    e.charge_type,
+    r.row_key,
     e.version,
     e.segment_from,
     e.segment_to,
@@ -25,4 +24,4 @@ inner join recon.recon_results as r
 left join curated.contract_terms as t
     on t.month = $month and e.contract_id = t.contract_id and e.segment_from = t.segment_from
 where e.month = $month
-order by e.contract_id, e.charge_type, e.segment_from
+order by r.row_key, e.segment_from

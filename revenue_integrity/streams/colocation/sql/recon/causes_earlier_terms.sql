@@ -2,7 +2,10 @@
 -- Quantities and prices in millionths; amounts in cents, rounded once like the charge itself.
 with
     varied as (
-        select contract_id, charge_type
+        select
+            row_key,
+            contract_id,
+            charge_type
         from recon.recon_results
         where
             month = $month and recon = 'erp_vs_mart' and view = 'current' and variance_cents <> 0 and contract_id is not null
@@ -102,13 +105,12 @@ with
     )
 
 select
-    c.contract_id,
-    c.charge_type,
+    v.row_key,
     c.segment_from,
     c.earlier_version,
     ((c.quantity_numerator * 2 + c.quantity_denominator) // (c.quantity_denominator * 2))::bigint as micro_quantity,
     c.micro_price::bigint as micro_price,
     ((c.numerator * 2 + c.denominator) // (c.denominator * 2))::bigint as amount_cents
 from charges as c
-semi join varied as v on c.contract_id = v.contract_id and c.charge_type = v.charge_type
-order by c.contract_id, c.charge_type, c.earlier_version, c.segment_from
+inner join varied as v on c.contract_id = v.contract_id and c.charge_type = v.charge_type
+order by v.row_key, c.earlier_version, c.segment_from

@@ -6,19 +6,24 @@
 with
     billed as (
         select
+            r.row_key,
             r.contract_id,
             r.charge_type,
             max(l.invoice_date) as known_on
         from recon.recon_results as r
         inner join curated.invoice_lines as l
-            on r.contract_id = l.contract_id and r.charge_type = l.charge_type and l.month = $month
+            on
+                r.contract_id = l.contract_id
+                and r.charge_type = l.charge_type
+                and r.customer_id = l.owner_id
+                and l.month = $month
         where
             r.month = $month
             and r.recon = 'erp_vs_mart'
             and r.view = 'current'
             and r.variance_cents <> 0
             and r.charge_type in ('energy', 'overage')
-        group by r.contract_id, r.charge_type
+        group by r.row_key, r.contract_id, r.charge_type
     ),
 
     worlds as (
@@ -189,8 +194,7 @@ with
     )
 
 select
-    b.contract_id,
-    b.charge_type,
+    b.row_key,
     b.known_on,
     coalesce(c.amount_cents, 0) as amount_cents,
     coalesce(d.changed_days, 0) as changed_days,
@@ -200,4 +204,4 @@ from billed as b
 inner join worlds as w on b.contract_id = w.contract_id and b.known_on = w.known_on
 left join charges as c on w.world = c.world and b.charge_type = c.charge_type
 left join changes as d on w.world = d.world
-order by b.contract_id, b.charge_type
+order by b.row_key

@@ -1,13 +1,18 @@
--- ERP lines of the rows with a variance of this month and its neighbours, and this month's late lines.
+-- ERP lines of the rows with a variance of this month and its neighbours, and this month's late lines, each with its row.
 -- Quantities and prices are in millionths.
 with
-    varied as (
-        select distinct month, customer_id, contract_id, charge_type
+    rows as (
+        select
+            month,
+            row_key,
+            customer_id,
+            contract_id,
+            charge_type,
+            variance_cents
         from recon.recon_results
         where
             recon = 'erp_vs_mart'
             and view = 'current'
-            and variance_cents <> 0
             and month between $month::date - interval 1 month and $month::date + interval 1 month
     ),
 
@@ -64,32 +69,26 @@ with
 
 select
     l.month,
+    r.row_key,
     l.document_id,
     l.line_no,
-    l.document_type,
+    l.document_type = 'credit_memo' or l.amount_cents < 0 as is_credit,
     l.erp_customer_code,
     l.erp_contract_ref,
-    l.owner_id as customer_id,
-    l.contract_id,
-    l.charge_type,
     (l.quantity::decimal(38, 6) * 1000000)::bigint as micro_quantity,
     (l.unit_price::decimal(38, 6) * 1000000)::bigint as micro_price,
     l.amount_cents,
-    l.invoice_date,
     l.posted_at,
     l.corrects_document_id,
     n.document_id is not null as names_own_document,
     l.late
 from lines as l
+inner join rows as r
+    on
+        l.month = r.month
+        and l.charge_type = r.charge_type
+        and l.owner_id is not distinct from r.customer_id
+        and l.contract_id is not distinct from r.contract_id
 left join named as n on l.document_id = n.document_id and l.line_no = n.line_no
-where
-    (l.month = $month and l.late)
-    or exists (
-        select 1 from varied as v
-        where
-            v.month = l.month
-            and v.charge_type = l.charge_type
-            and v.customer_id is not distinct from l.owner_id
-            and v.contract_id is not distinct from l.contract_id
-    )
+where r.variance_cents <> 0 or (l.month = $month and l.late)
 order by l.month, l.posted_at, l.amount_cents, l.document_id, l.line_no

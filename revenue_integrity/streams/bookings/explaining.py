@@ -1,46 +1,15 @@
-"""Root causes: the vocabulary, and the engine that explains every variance to zero.
+"""Taking causes of rows in order of precedence, row by row.
 
-Belongs here: labels and families, what a rule of cause sees and claims, taking claims in order of precedence. Does not
-belong here: the rules themselves (each stream's ``causes``), reading or writing tables.
-
-A rule is small: it looks at what upper rules have left of each row's variance and claims cents with evidence. What none
-claims is ``unexplained``, so for every row the causes add up to its variance, whatever the rules do.
+Belongs here: what a rule of cause sees and claims. Does not belong here: the rules (``causes``).
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-UNEXPLAINED = "unexplained"
-"""The label of what no rule claims."""
-
-LATE_POSTING = "late_posting"
-"""The label of lines posted after the cutoff, in the view as of close."""
-
-ROUNDING = "rounding"
-"""The label of rests of at most a cent per line or segment."""
-
-FAMILIES: Mapping[str, tuple[str, ...]] = {
-    "timing": (LATE_POSTING, "period_shift"),
-    "mapping": ("unmapped_line", "wrong_contract"),
-    "duplicate": ("duplicate_billing", "accrual_not_reversed"),
-    "credit": ("credit_memo", "credit_unreferenced"),
-    "data": ("estimated_meter", "late_meter", "estimated_bill"),
-    "missing": ("uncontracted", "unbilled", "unbooked"),
-    "configuration": ("stale_version", "proration", "price_mismatch", "quantity_mismatch"),
-    "rounding": (ROUNDING,),
-}
-"""Kinds of causes, each with its labels (20-close, *Root causes*)."""
-
-LABELS = (*(label for labels in FAMILIES.values() for label in labels), UNEXPLAINED)
-"""All labels."""
-
-FAMILY_OF: Mapping[str, str | None] = {
-    **{label: family for family, labels in FAMILIES.items() for label in labels},
-    UNEXPLAINED: None,
-}
-"""The family of each label; none for what is unexplained."""
+from revenue_integrity.canonical import canonical_json
+from revenue_integrity.close.causes.labels import UNEXPLAINED
+from revenue_integrity.close.causes.wording import money
 
 
 @dataclass
@@ -119,12 +88,6 @@ def explain(rows: Sequence[RowT], causes: Sequence[Cause[RowT]]) -> Iterator[Exp
             row.rest = 0
 
 
-def money(cents: int) -> str:
-    """Return cents as an amount for a sentence: ``-1,234.56``."""
-    whole, part = divmod(abs(cents), 100)
-    return f"{'-' if cents < 0 else ''}{whole:,}.{part:02d}"
-
-
 def evidence_json(evidence: Mapping[str, Any]) -> str:
     """Return evidence as canonical JSON."""
-    return json.dumps(evidence, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return canonical_json(evidence)
