@@ -8,7 +8,7 @@ for ever, so a number that only grows is part of each; content that returns to a
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 
@@ -16,11 +16,13 @@ from revenue_integrity import months
 from revenue_integrity.canonical import sha256_of
 from revenue_integrity.computing import ingestion
 from revenue_integrity.computing.horizon import service_months
-from revenue_integrity.computing.plan import stale_months
+from revenue_integrity.computing.plan import StaleMonth, stale_months, steps
 from revenue_integrity.computing.staleness import due_months, new_batches, present_states
 from revenue_integrity.computing.versions import judged_tables
+from revenue_integrity.landing.datasets import batches_table
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Stream
+from revenue_integrity.model.table import Table
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse.catalog import read_catalog
 
@@ -82,6 +84,7 @@ class Request:
         month: the month, which for reading new batches is any that there is.
         why: why, in few words.
         batches: the batches behind it.
+        tables: what is stale and what stands behind it, landing and publication included where they are touched.
         reads_only: whether new batches are read and nothing else is done.
     """
 
@@ -90,6 +93,7 @@ class Request:
     month: date
     why: str
     batches: tuple[str, ...]
+    tables: tuple[Table, ...]
     reads_only: bool = False
 
 
@@ -110,52 +114,70 @@ class GivenUp:
     why: str
 
 
-def plan(
-    deployment: Deployment, memory: Memory, busy: Collection[str], now: datetime, possible: Collection[date] | None = None
-) -> tuple[list[Request], list[GivenUp]]:
-    """Return the runs to ask for now and what is given up; the memory is brought up to date.
+@dataclass(frozen=True)
+class Home:
+    """What a look at a home finds that only the record of its runs knows.
 
-    ``busy`` holds the months (as labels) that a queued or running run covers: they are left for a later look, and so are those
-    that nobody can be asked for yet (``possible``: the months that somebody can be asked for; by default all).
+    Attributes:
+        busy: streams with the months (as labels) that a queued or running run of them covers; they are left for a later look.
+        reading: streams of which a queued or running run reads what was landed.
+        possible: the months that somebody can be asked for; ``None`` for all.
+        undone: months, by stream, of which the last run came to no good end though nothing is stale, with the reason.
     """
+
+    busy: Collection[tuple[str, str]] = ()
+    reading: Collection[str] = ()
+    possible: Collection[date] | None = None
+    undone: Mapping[str, Mapping[date, str]] = field(default_factory=dict)
+
+
+def plan(deployment: Deployment, memory: Memory, now: datetime, found: Home | None = None) -> tuple[list[Request], list[GivenUp]]:
+    """Return the runs to ask for now, the oldest month first, and what is given up; the memory is brought up to date.
+
+    New batches are read while what is read already is computed: files that keep arriving hold up no month.
+    """
+    found = found or Home()
     settings = deployment.settings
     asking = _Asking(memory, now)
-    askable = service_months(settings) if possible is None else possible
-    in_use = {stream.name for stream in ingestion.in_use(settings, deployment.streams)}
+    askable = service_months(settings) if found.possible is None else found.possible
     for stream in deployment.streams:
         news = ingestion.pending(settings, stream)
         name = f"{stream.name}/{_LANDING}"
-        if news:
-            # What new batches touch is known when they are read; until then no month is asked for.
-            if not busy:
-                newest = max((month for month in askable if month <= now.date()), default=min(askable))
-                told = f"{news[0]} and {len(news) - 1} more batches cannot be read"
-                asking.ask(
-                    name, sha256_of(news), Request("", stream.name, newest, f"{len(news)} new batches", tuple(news), True), told
-                )
-            continue
-        memory.asked.pop(name, None)
-        due = due_months(stream, read_catalog(settings), settings) if stream.name in in_use else []
-        stale = _requests(stream, due, settings)
+        if not news:
+            memory.asked.pop(name, None)
+        elif stream.name not in found.reading:
+            newest = max((month for month in askable if month <= now.date()), default=min(askable))
+            told = f"{news[0]} and {len(news) - 1} more batches cannot be read"
+            why, read = f"{len(news)} new batches", (batches_table(stream.name),)
+            asking.ask(name, sha256_of(news), Request("", stream.name, newest, why, tuple(news), read, True), told)
+        # Before anything was read, all there is to compute is nothing.
+        was_read = bool(ingestion.read_manifest(settings, stream).seen)
+        due = due_months(stream, read_catalog(settings), settings) if was_read else []
+        stale = _requests(stream, due, settings, found.undone.get(stream.name, {}))
         labels = {months.label(each.month) for each, _ in stale}
         for label in [label for label in memory.asked if label.startswith(f"{stream.name}@") and label[-7:] not in labels]:
             del memory.asked[label]
         for request, state in stale:
             label = months.label(request.month)
-            if label not in busy and request.month in askable:
+            if (stream.name, label) not in found.busy and request.month in askable:
                 asking.ask(f"{stream.name}@{label}", state, request, request.why)
-    return asking.requests, asking.given_up
+    return sorted(asking.requests, key=lambda each: (not each.reads_only, each.month)), asking.given_up
 
 
-def _requests(stream: Stream, wanted: Sequence[date], settings: Settings) -> list[tuple[Request, str]]:
-    """Return a request for each stale month of a stream, with the state that it is stale against."""
+def _requests(
+    stream: Stream, wanted: Sequence[date], settings: Settings, undone: Mapping[date, str]
+) -> list[tuple[Request, str]]:
+    """Return a request for each stale or unfinished month of a stream, with the state that it is stale against."""
     known, manifest, judged = read_catalog(settings), ingestion.read_manifest(settings, stream), judged_tables(stream, settings)
     found = []
-    for month, each in stale_months(stream, wanted, settings).items():
+    stale = stale_months(stream, wanted, settings)
+    stale |= {month: StaleMonth((why,)) for month, why in undone.items() if month in wanted and month not in stale}
+    for month, each in sorted(stale.items()):
+        tables = tuple(table for step in steps(stream, {month: each}, manifest) for table in step.tables)
         touching = [manifest.batches(source.name, month) for source in stream.sources]
         state = sha256_of([each.reasons, present_states(stream, month, known, settings), touching, judged])
         batches = tuple(new_batches(stream, month, known, manifest))
-        found.append((Request("", stream.name, month, each.reason, batches), state))
+        found.append((Request("", stream.name, month, each.reason, batches, tables), state))
     return found
 
 

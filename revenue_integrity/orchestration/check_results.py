@@ -15,6 +15,11 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 from revenue_integrity.model.check import CheckRecord, Gate
 from revenue_integrity.orchestration.check_factory import EXACT, GATE_KEY, JUDGED_BY, LARGEST
 
+_LOOKED_BACK = 20
+"""Evaluations of a check's month that are looked at where the latest is not the one that counts: more runs never wait at once."""
+
+_FINISHED = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
+
 Materialized = Mapping[dg.AssetKey, Mapping[str, int]]
 """By asset and month, the event id of the latest materialization."""
 
@@ -22,7 +27,10 @@ Materialized = Mapping[dg.AssetKey, Mapping[str, int]]
 def results_of_month(
     instance: dg.DagsterInstance, specs: Sequence[dg.AssetCheckSpec], partition: str, newest: Materialized | None = None
 ) -> list[CheckRecord]:
-    """Return the latest result of each check for a month, in the order of the specs. Whatever is unclear does not hold.
+    """Return the newest finished result of each check for a month, in the order of the specs. Whatever is unclear does not hold.
+
+    Dagster puts a check on record as planned when its run is queued, which says nothing about what stands now: it is judged by
+    the newest evaluation that came to an end, if that was of the newest write.
 
     Who asks for many months gives ``newest``, which is as cheap to get for all of them as for one.
     """
@@ -31,7 +39,26 @@ def results_of_month(
     found = instance.event_log_storage.get_latest_asset_check_execution_by_key(
         [spec.key for spec in specs], partition_filter=PartitionKeyFilter(key=partition)
     )
-    return [_record(spec, found.get(spec.key), newest.get(spec.asset_key, {}).get(partition)) for spec in specs]
+    records = []
+    for spec in specs:
+        written = newest.get(spec.asset_key, {}).get(partition)
+        latest = _record(spec, found.get(spec.key), written)
+        finished = None if latest.state in ("passed", "missing") else _newest_finished(instance, spec, partition)
+        if finished is not None:
+            judged = _record(spec, finished, written)
+            # What is planned says why an evaluation is older than the write: the run behind both has not come to its checks.
+            latest = latest if latest.state == "planned" and judged.state == "outdated" else judged
+        records.append(latest)
+    return records
+
+
+def _newest_finished(instance: dg.DagsterInstance, spec: dg.AssetCheckSpec, partition: str) -> AssetCheckExecutionRecord | None:
+    """Return the evaluation of a check that ended last: records are in the order in which their runs were planned."""
+    history = instance.event_log_storage.get_asset_check_execution_history(
+        spec.key, limit=_LOOKED_BACK, status=_FINISHED, partition_filter=PartitionKeyFilter(key=partition)
+    )
+    ended = [(each.event.timestamp, each.id, each) for each in history if each.event is not None]
+    return max(ended, key=lambda each: each[:2])[2] if ended else None
 
 
 def is_interrupted(instance: dg.DagsterInstance, specs: Sequence[dg.AssetCheckSpec], partition: str) -> bool:

@@ -1,35 +1,44 @@
 """The sensor that requests exactly the months whose inputs differ from what was computed.
 
-Belongs here: asking Dagster every minute for what is to be asked for. Does not belong here: what that is
+Belongs here: asking Dagster every half minute for what is to be asked for. Does not belong here: what that is
 (``computing.late_data``), sign-off, which no sensor ever does.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any
 
 import dagster as dg
 
 from revenue_integrity import clock, logs, months
+from revenue_integrity.computing import ingestion
 from revenue_integrity.computing.horizon import service_months
-from revenue_integrity.computing.late_data import Memory, Request, plan
+from revenue_integrity.computing.late_data import Home, Memory, Request, plan
+from revenue_integrity.computing.publication_tables import publication_table
 from revenue_integrity.desk.alerts import events, outbox
-from revenue_integrity.landing.datasets import batches_table
 from revenue_integrity.model.deployment import Deployment
+from revenue_integrity.orchestration.evidence import pack_key
 from revenue_integrity.orchestration.jobs import MONTH_JOB
 from revenue_integrity.orchestration.reloading import reload_code
-from revenue_integrity.orchestration.runs_under_way import busy_months
+from revenue_integrity.orchestration.runs_under_way import busy_months, reading_streams
+from revenue_integrity.orchestration.stream_assets import check_specs
 from revenue_integrity.orchestration.table_assets import WHY_TAG, asset_key
+from revenue_integrity.orchestration.undone import undone_months
 from revenue_integrity.settings import Settings
+
+INTERVAL_SECONDS = 30
+"""Time between two looks: a file is read after the first and its months are computed after the next."""
 
 BATCHES_TAG = "revenue_integrity/batches"
 """Tag that names the batches behind it."""
 
 
 def run_request(request: Request) -> dg.RunRequest:
-    """Return the run that is asked for, with tags that say why."""
-    keys = [asset_key(batches_table(request.stream))] if request.reads_only else None
+    """Return the run that is asked for, with tags that say why: of what is stale and what stands behind it."""
+    keys = [asset_key(table) for table in request.tables]
+    if asset_key(publication_table(request.stream)) in keys:
+        keys.append(pack_key(request.stream))
     tags = {WHY_TAG: request.why[:250], **({BATCHES_TAG: _shown(request.batches)} if request.batches else {})}
     return dg.RunRequest(
         request.key, partition_key=months.label(request.month), tags=tags, asset_selection=keys, job_name=MONTH_JOB
@@ -56,14 +65,26 @@ def _load_again(context: dg.SensorEvaluationContext, settings: Settings, unknown
     logs.event("months_added", level=level, month=unknown[-1], months=len(unknown), refused=refused)
 
 
+def _look(instance: dg.DagsterInstance, deployment: Deployment, possible: Collection[date]) -> Home:
+    """Return what the record of runs says of the months that can be asked for."""
+    names = [stream.name for stream in ingestion.in_use(deployment.settings, deployment.streams)]
+    busy = busy_months(instance, names)
+    specs = check_specs(deployment)
+    undone = {
+        name: undone_months(instance, [each for each in specs if each.asset_key.path[0] == name], name, possible, busy)
+        for name in names
+    }
+    return Home(busy, reading_streams(instance, deployment.streams.names), possible, undone)
+
+
 def late_data_sensor(deployment: Deployment, job: Any, partitions: dg.PartitionsDefinition) -> dg.SensorDefinition:
-    """Return the sensor that asks for the months that late data touch, every minute."""
+    """Return the sensor that asks for the months that late data touch, again and again."""
     settings = deployment.settings
 
     @dg.sensor(
         name="late_data",
         job=job,
-        minimum_interval_seconds=60,
+        minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
             "Requests exactly the months whose inputs differ from what was computed, and everything behind them; never a"
@@ -75,7 +96,7 @@ def late_data_sensor(deployment: Deployment, job: Any, partitions: dg.Partitions
         with logs.writing(settings, "sensor late_data"):
             unknown = _unknown_months(settings, partitions, now)
             possible = [month for month in service_months(settings) if month not in unknown]
-            requests, given_up = plan(deployment, memory, busy_months(context.instance), now, possible)
+            requests, given_up = plan(deployment, memory, now, _look(context.instance, deployment, possible))
             if unknown:
                 _load_again(context, settings, unknown)
             for request in requests:

@@ -4,7 +4,6 @@ Belongs here: the partitions definitions, and going between their keys and dates
 months there are (``computing.horizon``).
 """
 
-import warnings
 from datetime import date
 
 import dagster as dg
@@ -48,16 +47,6 @@ def _offset(last: date) -> int:
     """Return Dagster's offset of the last month from the calendar; with 0 it is the last month that is over."""
     today = clock.now().date()
     return (last.year - today.year) * 12 + last.month - today.month + 1
-
-
-def window(first_offset: int, last_offset: int) -> dg.TimeWindowPartitionMapping:
-    """Return the mapping to the months from ``first_offset`` to ``last_offset`` beside a month, as far as they exist."""
-    with warnings.catch_warnings():
-        # Windows that reach before the first month are a beta of the pinned Dagster; without them the first month cannot run.
-        warnings.simplefilter("ignore", dg.BetaWarning)
-        return dg.TimeWindowPartitionMapping(
-            start_offset=first_offset, end_offset=last_offset, allow_nonexistent_upstream_partitions=True
-        )
 
 
 def month_of(partition_key: str) -> date:

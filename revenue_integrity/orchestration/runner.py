@@ -18,26 +18,27 @@ from revenue_integrity import logs, months, process
 from revenue_integrity.computing import ingestion
 from revenue_integrity.computing.horizon import service_months
 from revenue_integrity.computing.plan import StaleMonth, Step, stale_months, steps
-from revenue_integrity.computing.publication_tables import publication_table
 from revenue_integrity.computing.staleness import due_months
 from revenue_integrity.errors import UsageError
 from revenue_integrity.landing.datasets import batches_table
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.orchestration.assembly import build_definitions
-from revenue_integrity.orchestration.check_results import is_interrupted, results_of_month
 from revenue_integrity.orchestration.instance import PROCESS_TAG, open_instance, process_tag
 from revenue_integrity.orchestration.jobs import MONTH_JOB
 from revenue_integrity.orchestration.partitions import possible_partitions
-from revenue_integrity.orchestration.publication import PUBLISHED_CHECK
 from revenue_integrity.orchestration.pulls import PULL_GROUP
-from revenue_integrity.orchestration.runs_under_way import busy_months
+from revenue_integrity.orchestration.runs_under_way import at_work
 from revenue_integrity.orchestration.table_assets import ALL, SELECTED, WHY_TAG, asset_key
+from revenue_integrity.orchestration.undone import undone_months
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import database
 from revenue_integrity.warehouse.catalog import read_catalog
 
 Say = Callable[[str], None]
+
+LONGEST_TURN_SECONDS = 120
+"""How long a run of another process is waited for that computes the same month."""
 
 MAX_ROUNDS = 8
 """Rounds of recomputing before a run gives up: a window reaches months ahead, but every round settles at least one more."""
@@ -169,6 +170,7 @@ class _Runner:
             with self._progress(len(planned)) as advance:
                 for step in planned:
                     advance(f"{stream.name} {months.label(step.month)}")
+                    self._take_turns(stream, step.month)
                     self._start(step)
 
     def _stale(self, stream: Stream, wanted: Sequence[date]) -> Mapping[date, StaleMonth]:
@@ -181,21 +183,32 @@ class _Runner:
         found |= {month: StaleMonth(("a batch has changed",)) for month in wanted if manifest.changed_in(month)}
         keys = [key for key in sorted(self._graph.asset_check_keys) if key.asset_key.path[0] == stream.name]
         specs = [self._graph.get_check_spec(key) for key in keys]
-        busy = busy_months(self._instance)
-        for month in wanted:
-            if month in found or month in self._stopped:
-                continue
-            if self._was_refused(stream, month):
-                found[month] = StaleMonth(("its last publication was refused",))
-            elif months.label(month) not in busy and is_interrupted(self._instance, specs, months.label(month)):
-                found[month] = StaleMonth(("its last run was interrupted",))
+        rest = [month for month in wanted if month not in found and month not in self._stopped]
+        # What a daemon that is stopped left queued hinders nobody: only runs with a process have their months to themselves.
+        undone = undone_months(self._instance, specs, stream.name, rest, self._at_work(stream, rest))
+        found |= {month: StaleMonth((why,)) for month, why in undone.items()}
         return dict(sorted(found.items()))
 
-    def _was_refused(self, stream: Stream, month: date) -> bool:
-        """Return whether the latest attempt to publish a month failed: what stood in its way may be mended by now."""
-        key = dg.AssetCheckKey(asset_key(publication_table(stream.name)), PUBLISHED_CHECK)
-        (latest,) = results_of_month(self._instance, [self._graph.get_check_spec(key)], months.label(month))
-        return latest.state in ("failed", "planned")
+    def _at_work(self, stream: Stream, wanted: Sequence[date]) -> dict[tuple[str, str], str]:
+        """Return which months of a stream a run of another process computes, with the ids of the runs."""
+        labels = [months.label(month) for month in wanted]
+        runs = {label: at_work(self._instance, stream.name, label, but_for=process_tag()) for label in labels}
+        return {(stream.name, label): found[0].run_id for label, found in runs.items() if found}
+
+    def _take_turns(self, stream: Stream, month: date) -> None:
+        """Wait until no other process computes a month; not for ever, for a run whose machine died stays on record for a while.
+
+        Going on beside such a run is no fault: each step takes its turn at the warehouse, and what it read is on record.
+        """
+        label = months.label(month)
+        until, told = time.monotonic() + LONGEST_TURN_SECONDS, False
+        while (others := self._at_work(stream, [month])) and time.monotonic() < until:
+            if not told:
+                self._say(
+                    f"{stream.name} {label} is being computed by run {others[stream.name, label][:8]}: waiting for its turn"
+                )
+                told = True
+            time.sleep(0.5)
 
     def _start(self, step: Step) -> bool:
         """Run a step; return whether it succeeded."""

@@ -9,7 +9,6 @@ from datetime import date
 from typing import Any
 
 import dagster as dg
-import pandas as pd
 
 from revenue_integrity import months
 from revenue_integrity.canonical import sha256_of
@@ -18,13 +17,14 @@ from revenue_integrity.computing.lineage import column_lineage
 from revenue_integrity.computing.versions import version_of_rule
 from revenue_integrity.landing.datasets import batches_table, quarantine_table
 from revenue_integrity.model.check import BATCHES_UNCHANGED, Check, Gate, Judgement
-from revenue_integrity.model.rule import Reads, Rule
+from revenue_integrity.model.rule import Rule
 from revenue_integrity.model.source import raw_table
 from revenue_integrity.model.stream import Stream, checks_of
 from revenue_integrity.model.table import Table
 from revenue_integrity.orchestration import check_factory
-from revenue_integrity.orchestration.partitions import month_of, window
+from revenue_integrity.orchestration.partitions import month_of
 from revenue_integrity.settings import Settings
+from revenue_integrity.warehouse import database
 from revenue_integrity.warehouse.validation import SchemaViolation
 
 IO_MANAGER = "warehouse"
@@ -162,29 +162,23 @@ def _table_asset(
 ) -> dg.AssetsDefinition:
     table = rule.table
     checks = checks_of(stream.checks, table)
-    # Frames of whole months come through the IO manager; a rule that runs queries reads through them.
-    takes_frames = table_month.reads_whole_tables(rule)
-    ins = {reads.table: _input(reads, tables) for reads in rule.reads if takes_frames and reads.layer != "raw"}
-    deps = [
-        _dependency(reads, tables)
-        for reads in _one_per_table(rule.reads)
-        if reads.qualified in tables and (not takes_frames or reads.layer == "raw")
-    ]
-    behind_slices = sorted({source for reads in rule.reads for source in reads.sources})
-    deps += [dg.AssetDep(asset_key(tables[f"raw.{source}"])) for source in behind_slices]
+    read = {reads.qualified for reads in rule.reads if reads.covers_own_month and reads.qualified in tables}
+    behind_slices = {f"raw.{source}" for reads in rule.reads for source in reads.sources}
 
     @dg.asset(
         **_described(table, {"duckdb", "sql" if rule.is_query else "pandas"}),
         partitions_def=partitions,
         pool=pool,
-        ins=ins,
-        deps=deps,
+        # Months beside its own are told by staleness alone: a backfill follows what Dagster knows, and would leave its range.
+        deps=[asset_key(tables[name]) for name in sorted(read | behind_slices) if name != table.qualified],
         code_version=version_of_rule(rule),
         io_manager_key=IO_MANAGER,
         check_specs=check_factory.check_specs(table, checks, partitions, settings),
     )
-    def made(context: dg.AssetExecutionContext, **frames: pd.DataFrame) -> Iterator[Any]:
+    def made(context: dg.AssetExecutionContext) -> Iterator[Any]:
         month = month_of(context.partition_key)
+        with database.connect(settings) as connection:
+            frames = table_month.frames_of(connection, rule, month, settings, tables)
         value = table_month.made(rule, month, settings, frames)
         yield dg.MaterializeResult(value=value, metadata=_lineage(rule, tables, settings))
         # The IO manager has written and validated by now: it raises before this line is reached if it did not.
@@ -201,31 +195,6 @@ def _lineage(rule: Rule, tables: Mapping[str, Table], settings: Settings) -> dic
         for column, sources in column_lineage(rule, tables, settings).items()
     }
     return {"dagster/column_lineage": dg.TableColumnLineage(deps)} if deps else {}
-
-
-def _one_per_table(reads: Sequence[Reads]) -> list[Reads]:
-    """Return one dependency per table: raw slices of other months are reads of a store that knows no months."""
-    return list({each.qualified: each for each in reads}.values())
-
-
-def _mapping(reads: Reads) -> dg.PartitionMapping | None:
-    if reads.is_same_month or reads.layer == "raw" or reads.first_offset is None:
-        return None
-    return window(reads.first_offset, reads.last_offset)
-
-
-def _input(reads: Reads, tables: Mapping[str, Table]) -> dg.AssetIn:
-    return dg.AssetIn(
-        key=asset_key(tables[reads.qualified]),
-        # Dagster hands these columns to the IO manager with the slice of the table.
-        metadata={"columns": list(reads.columns)} if reads.columns else None,
-        partition_mapping=_mapping(reads),
-        input_manager_key=IO_MANAGER,
-    )
-
-
-def _dependency(reads: Reads, tables: Mapping[str, Table]) -> dg.AssetDep:
-    return dg.AssetDep(asset_key(tables[reads.qualified]), partition_mapping=_mapping(reads))
 
 
 def report_violation(context: dg.OutputContext, violation: SchemaViolation) -> dg.Failure:

@@ -9,7 +9,7 @@ import pytest
 
 from revenue_integrity.model.check import Control, Gate, Judgement, Standing
 from revenue_integrity.orchestration import check_factory
-from revenue_integrity.orchestration.check_results import CheckRecord, results_of_month
+from revenue_integrity.orchestration.check_results import CheckRecord, is_interrupted, results_of_month
 from revenue_integrity_tests.support import SAMPLE
 
 PARTITIONS = dg.StaticPartitionsDefinition(["2025-03", "2025-04"])
@@ -95,6 +95,40 @@ def test_a_pass_on_an_older_table_is_outdated(instance: dg.DagsterInstance) -> N
     record = adds_up(instance, "2025-03")
     assert (record.state, record.holds) == ("outdated", False)
     assert record.next_step
+
+
+def queue(instance: dg.DagsterInstance, month: str) -> dg.DagsterRun:
+    """Queue a run of the month, as a backfill or the sensor does; Dagster puts its checks on record as planned at once."""
+
+    @dg.asset(key=KEY, partitions_def=PARTITIONS, check_specs=[WRITE, PUBLISH])
+    def sample() -> Iterator[object]:
+        yield dg.MaterializeResult()
+
+    job = dg.Definitions(assets=[sample], jobs=[dg.define_asset_job("all", "*")]).resolve_job_def("all")
+    return instance.create_run_for_job(job, tags={"dagster/partition": month}, asset_selection=frozenset({KEY}))
+
+
+def test_a_run_that_waits_in_the_queue_says_nothing_about_what_stands(instance: dg.DagsterInstance) -> None:
+    materialize(instance, "2025-03")
+    queue(instance, "2025-03")
+    assert is_interrupted(instance, [PUBLISH], "2025-03"), "it is on record as planned"
+    assert adds_up(instance, "2025-03").state == "passed"
+    assert materialize(instance, "2025-03", passed=False).success
+    queue(instance, "2025-03")
+    assert adds_up(instance, "2025-03").state == "failed"
+
+
+def test_what_was_evaluated_last_counts_and_not_what_was_planned_last(instance: dg.DagsterInstance) -> None:
+    @dg.asset(key=KEY, partitions_def=PARTITIONS, check_specs=[WRITE, PUBLISH])
+    def sample(context: dg.AssetExecutionContext) -> Iterator[object]:
+        # Planned before the run inside it, and ended after it, as two runs do that take turns.
+        materialize(instance, "2025-03", passed=False)
+        yield dg.MaterializeResult()
+        yield dg.AssetCheckResult(passed=True, check_name="holds")
+        yield dg.AssetCheckResult(passed=True, check_name="adds_up")
+
+    assert dg.materialize([sample], instance=instance, partition_key="2025-03").success
+    assert adds_up(instance, "2025-03").state == "passed"
 
 
 def test_results_come_in_the_order_of_the_specs(instance: dg.DagsterInstance) -> None:

@@ -9,31 +9,66 @@ from dagster._core.test_utils import create_run_for_test
 
 from revenue_integrity import clock
 from revenue_integrity.computing.late_data import Memory, Request
+from revenue_integrity.computing.publication_tables import publication_table
 from revenue_integrity.desk.alerts import events, outbox
+from revenue_integrity.landing.datasets import batches_table
 from revenue_integrity.orchestration.assembly import build_definitions
-from revenue_integrity.orchestration.instance import open_instance
+from revenue_integrity.orchestration.instance import PROCESS_TAG, open_instance
 from revenue_integrity.orchestration.late_data import BATCHES_TAG, WHY_TAG, run_request
-from revenue_integrity.orchestration.runs_under_way import PARTITION_TAG, busy_months
-from revenue_integrity_tests.computing.test_late_data import NOON, post, read
+from revenue_integrity.orchestration.runs_under_way import PARTITION_TAG, at_work, busy_months, reading_streams
+from revenue_integrity_tests.computing.test_late_data import NOON, post
 from revenue_integrity_tests.support import home_settings
+from revenue_integrity_tests.toy.schemas import TOY_BOATS
 from revenue_integrity_tests.toy_home import land_all, toy_deployment
+from revenue_integrity_tests.without_dagster import bring_up_to_date
 
 
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.SUCCESS])
 def test_busy_are_the_months_of_runs_that_are_to_come_or_going_on(tmp_path: Path, status: dg.DagsterRunStatus) -> None:
     with open_instance(home_settings(tmp_path)) as instance:
         create_run_for_test(instance, status=status, tags={PARTITION_TAG: "2025-04"})
-        assert busy_months(instance) == (set() if status is dg.DagsterRunStatus.SUCCESS else {"2025-04"})
+        over = status is dg.DagsterRunStatus.SUCCESS
+        assert busy_months(instance, ["a", "b"]) == (set() if over else {("a", "2025-04"), ("b", "2025-04")})
+        assert reading_streams(instance, ["a"]) == (set() if over else {"a"}), "a run of everything reads what was landed, too"
 
 
-def test_reading_asks_for_the_batches_alone_and_a_month_for_all_of_it() -> None:
+def test_a_run_of_some_tables_keeps_its_stream_busy_alone_and_reads_where_it_says_so(tmp_path: Path) -> None:
+    with open_instance(home_settings(tmp_path)) as instance:
+        for stream, table, month in (("a", "batches", "2025-04"), ("b", "rows", "2025-05")):
+            chosen = frozenset({dg.AssetKey([stream, "raw", table])})
+            create_run_for_test(instance, tags={PARTITION_TAG: month}, asset_selection=chosen)
+        assert busy_months(instance, ["a", "b"]) == {("a", "2025-04"), ("b", "2025-05")}
+        assert reading_streams(instance, ["a", "b"]) == {"a"}
+
+
+def test_at_work_are_runs_with_a_process_that_is_not_ours(tmp_path: Path) -> None:
+    with open_instance(home_settings(tmp_path)) as instance:
+        create_run_for_test(instance, status=dg.DagsterRunStatus.NOT_STARTED, tags={PARTITION_TAG: "2025-04"})
+        assert at_work(instance, "a", "2025-04", but_for="me") == [], "a queue of a daemon that was stopped hinders nobody"
+        tags = {PARTITION_TAG: "2025-04", PROCESS_TAG: "other:1:1"}
+        run = create_run_for_test(instance, status=dg.DagsterRunStatus.STARTED, tags=tags)
+        assert [each.run_id for each in at_work(instance, "a", "2025-04", but_for="me")] == [run.run_id]
+        assert at_work(instance, "a", "2025-04", but_for="other:1:1") == []
+        assert at_work(instance, "a", "2025-05", but_for="me") == []
+
+
+def test_reading_asks_for_the_batches_alone_and_a_month_for_what_is_stale_and_its_pack() -> None:
     batches = tuple(f"toy/rentals/2025060{day}T000000Z" for day in range(1, 8))
-    reading = run_request(Request("toy/landing:1", "toy", date(2025, 2, 1), "7 new batches", batches, reads_only=True))
+    reading = run_request(
+        Request("toy/landing:1", "toy", date(2025, 2, 1), "7 new batches", batches, (batches_table("toy"),), reads_only=True)
+    )
     assert (reading.run_key, reading.partition_key, reading.job_name) == ("toy/landing:1", "2025-02", "month")
     assert reading.asset_selection == [dg.AssetKey(["toy", "raw", "batches"])]
     assert reading.tags == {WHY_TAG: "7 new batches", BATCHES_TAG: f"{', '.join(batches[:5])} and 2 more"}
-    month = run_request(Request("toy@2025-01:2", "toy", date(2025, 1, 1), "code changed", ()))
-    assert (month.partition_key, month.asset_selection, month.tags) == ("2025-01", None, {WHY_TAG: "code changed"})
+    tables = (TOY_BOATS, publication_table("toy"))
+    month = run_request(Request("toy@2025-01:2", "toy", date(2025, 1, 1), "code changed", (), tables))
+    assert (month.partition_key, month.tags) == ("2025-01", {WHY_TAG: "code changed"})
+    assert month.asset_selection is not None
+    assert [each.to_user_string() for each in month.asset_selection] == [
+        "toy/mart/toy_boats",
+        "toy/close/published",
+        "toy/close/pack",
+    ]
 
 
 def test_the_sensor_asks_through_dagster_and_keeps_what_it_asked(tmp_path: Path) -> None:
@@ -58,7 +93,7 @@ def test_the_sensor_asks_through_dagster_and_keeps_what_it_asked(tmp_path: Path)
 def test_what_is_given_up_becomes_an_alert(tmp_path: Path) -> None:
     home = toy_deployment(tmp_path / "home")
     land_all(home.settings)
-    read(home)
+    bring_up_to_date(home)
     post(home, "10.00", "20250602T000000Z")
     definitions, cursor = build_definitions(home), ""
     sensor = definitions.resolve_sensor_def("late_data")

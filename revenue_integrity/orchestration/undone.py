@@ -1,0 +1,44 @@
+"""Months of which nothing is stale and whose last run came to no good end all the same: refused or interrupted.
+
+Belongs here: what only the record of runs knows of a month that must be run again. Does not belong here: what is stale
+(``computing.plan``), running it (``runner``), asking for it (``late_data``).
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import date
+
+import dagster as dg
+
+from revenue_integrity import months
+from revenue_integrity.computing.publication_tables import publication_table
+from revenue_integrity.model.check import MONTH_MAY_BE_PUBLISHED
+from revenue_integrity.orchestration.check_results import is_interrupted, results_of_month
+
+
+def undone_months(
+    instance: dg.DagsterInstance,
+    specs: Sequence[dg.AssetCheckSpec],
+    stream: str,
+    wanted: Collection[date],
+    busy: Collection[tuple[str, str]],
+) -> dict[date, str]:
+    """Return the months of a stream to run again, with the reason; those that a run covers (``busy``) are left to it.
+
+    ``specs`` are those of every check of the stream.
+    """
+    found = {}
+    published = [each for each in specs if each.name == MONTH_MAY_BE_PUBLISHED.name and each.asset_key == _publication(stream)]
+    for month in sorted(wanted):
+        label = months.label(month)
+        if (stream, label) in busy:
+            continue
+        # What stood in the way may be mended by now.
+        if any(each.state in ("failed", "planned") for each in results_of_month(instance, published, label)):
+            found[month] = "its last publication was refused"
+        elif is_interrupted(instance, specs, label):
+            found[month] = "its last run was interrupted"
+    return found
+
+
+def _publication(stream: str) -> dg.AssetKey:
+    return dg.AssetKey(publication_table(stream).asset_key)
