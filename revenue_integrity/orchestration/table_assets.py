@@ -162,7 +162,9 @@ def _table_asset(
 ) -> dg.AssetsDefinition:
     table = rule.table
     checks = checks_of(stream.checks, table)
-    read = {reads.qualified for reads in rule.reads if reads.covers_own_month and reads.qualified in tables}
+    # What was landed is one store that knows no months; of tables, only their own month comes before.
+    before = (reads.qualified for reads in rule.reads if reads.covers_own_month or reads.layer == "raw")
+    read = {name for name in before if name in tables}
     behind_slices = {f"raw.{source}" for reads in rule.reads for source in reads.sources}
 
     @dg.asset(
