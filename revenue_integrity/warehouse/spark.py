@@ -28,8 +28,8 @@ from revenue_integrity.errors import RevenueIntegrityError, SettingsError, Wareh
 from revenue_integrity.model.query import Query
 from revenue_integrity.model.stage import ScannedFile, StageInputs
 from revenue_integrity.settings import Settings
-from revenue_integrity.warehouse.engine import scan_sql
 from revenue_integrity.warehouse.portable import projection_to_spark, to_spark
+from revenue_integrity.warehouse.scanning import scan_sql
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -17,7 +17,7 @@ from revenue_integrity.model.query import listed_days
 from revenue_integrity.model.stage import ScannedFile, Stage, StageInputs
 from revenue_integrity.model.table import Table
 from revenue_integrity.settings import Settings
-from revenue_integrity.warehouse.engine import scan_sql
+from revenue_integrity.warehouse.scanning import scan_sql
 
 
 def version_inputs(log: EventLog) -> Stage:

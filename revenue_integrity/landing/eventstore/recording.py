@@ -13,7 +13,7 @@ from revenue_integrity.landing.eventstore.work import LogWork, columns
 from revenue_integrity.landing.values import name, quote
 from revenue_integrity.model.events import Breakdown
 from revenue_integrity.model.source import LINEAGE
-from revenue_integrity.warehouse.engine import scan_sql
+from revenue_integrity.warehouse.scanning import scan_sql
 
 
 def store_bad(work: LogWork) -> None:

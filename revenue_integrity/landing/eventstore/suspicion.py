@@ -11,7 +11,7 @@ from revenue_integrity.landing.eventstore.work import LogWork
 from revenue_integrity.landing.values import SPACE, name, quote
 from revenue_integrity.model.source import RESERVED_IDS, Source
 from revenue_integrity.model.stage import ScannedFile
-from revenue_integrity.warehouse.engine import scan_sql
+from revenue_integrity.warehouse.scanning import scan_sql
 
 DOUBTFUL = "is_doubtful"
 """Column of a file that was typed at once: whether a text of the row is not plainly the value that it was taken for."""

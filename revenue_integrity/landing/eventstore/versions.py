@@ -17,7 +17,7 @@ from revenue_integrity.landing.eventstore.work import LogWork, columns, events_o
 from revenue_integrity.landing.values import name, quote
 from revenue_integrity.model.events import MARKS, PREFERENCE
 from revenue_integrity.model.stage import ScannedFile
-from revenue_integrity.warehouse.engine import scan_sql
+from revenue_integrity.warehouse.scanning import scan_sql
 
 _LONG = 1_000_000
 """Rows from which a Parquet file is read on its own for some of them."""
