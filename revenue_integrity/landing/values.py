@@ -20,7 +20,7 @@ SPACE = (
 
 _TIDY = "[!-~]|[!-~].*[!-~]"
 _NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)"
-_EXPONENT = rf"{_NUMBER}[eE][+-]?[0-9]{{1,2}}"
+_EXPONENT = rf"{_NUMBER}[eE][+-]?[0-9]{{1,3}}"
 _CLOCK = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?"
 _OFFSET = r"([Zz]|[+-](0[0-9]|1[0-8])(:?[0-5][0-9])?)"
 CANONICAL_INSTANT = (
@@ -69,24 +69,40 @@ def _identifier(text: str) -> str:
     )
 
 
+def _plain(text: str) -> str:
+    """Return SQL for a number without an exponent, given one that may have one; any other text is left as it is.
+
+    The point is moved in the text, so that no digit is lost: a cast would round what its type does not hold.
+    """
+    sign = _extracted(text, "^([+-])")
+    whole, fraction = _extracted(text, "^[+-]?([0-9]*)"), _extracted(text, r"\.([0-9]*)")
+    # Lambdas name the parts, which would be repeated many times over else.
+    moved = (
+        "case when number.digits = '' then '0'"
+        " when number.shift >= 0 then number.digits || repeat('0', number.shift)"
+        " when len(number.digits) > -number.shift"
+        " then left(number.digits, len(number.digits) + number.shift) || '.' || right(number.digits, -number.shift)"
+        " else '0.' || repeat('0', -number.shift - len(number.digits)) || number.digits end"
+    )
+    shift = f"try_cast({_extracted(text, '[eE]([+-]?[0-9]+)$')} as INTEGER) - len({fraction})"
+    packed = f"struct_pack(digits := ltrim({whole} || {fraction}, '0'), shift := {shift})"
+    return (
+        f"case when {_matches(text, _EXPONENT)}"
+        f" then {sign} || list_transform([{packed}], lambda number: {moved})[1] else {text} end"
+    )
+
+
 def _decimal(text: str, places: int, digits: int) -> str:
     whole = digits - places
     sql_type = f"DECIMAL({digits},{places})"
     usual = _matches(text, rf"-?[0-9]{{1,{whole}}}([.][0-9]{{1,{places}}})?")
-    trimmed = stripped(text)
+    trimmed = _plain(stripped(text))
     # Zeros behind the last place that the type holds change nothing; any other digit there would be rounded away.
     tidy = _replaced(trimmed, r"(\.[0-9]*?)0+$", r"\1")
     fits = _matches(tidy, rf"[+-]?0*[0-9]{{0,{whole}}}([.][0-9]{{0,{places}}})?")
-    # An exponent (floating point in Parquet is printed with one) is read where the result is exact.
-    scaled = f"try_cast({trimmed} as DECIMAL(38,19))"
-    exponent = f"try_cast({_extracted(trimmed, '[eE](.*)$')} as INTEGER)"
-    fraction = _extracted(trimmed, r"\.([0-9]*)")
-    exact = f"{_matches(trimmed, _EXPONENT)} and {exponent} >= -9 and length({fraction}) <= 10"
     return (
         f"case when {usual} then try_cast({text} as {sql_type})"
-        f" when {_matches(trimmed, _NUMBER)} then case when {fits} then try_cast({tidy} as {sql_type}) end"
-        f" when {exact} then case when try_cast({scaled} as {sql_type}) = {scaled}"
-        f" then try_cast({scaled} as {sql_type}) end end"
+        f" when {_matches(trimmed, _NUMBER)} then case when {fits} then try_cast({tidy} as {sql_type}) end end"
     )
 
 
@@ -96,7 +112,7 @@ def _money(text: str) -> str:
 
 
 def _integer(text: str) -> str:
-    trimmed = stripped(text)
+    trimmed = _plain(stripped(text))
     return (
         f"case when {_matches(text, '-?[0-9]{1,18}')} then try_cast({text} as BIGINT)"
         f" when {_matches(trimmed, '[+-]?[0-9]+([.]0*)?')} then try_cast(split_part({trimmed}, '.', 1) as BIGINT) end"

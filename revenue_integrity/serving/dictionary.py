@@ -163,7 +163,7 @@ def markdown(streams: Streams) -> str:
         "",
         "Generated from the declarations of the tables by `make dictionary`; do not edit it by hand.",
         "",
-        "Money is whole **cents** (`BIGINT`); exact costs are currency units with 12 places (`DECIMAL(38,12)`); neither is ever",
+        "Money is whole **cents** (`BIGINT`); exact costs are currency units with 18 places (`DECIMAL(38,18)`); neither is ever",
         "a float. Quantities are exact decimals. `month` is the service month, stored as the date of its first",
         "day. Instants are UTC. *Null* says whether a value may be missing. `<published>` is `published/` below the home, `T` a",
         "tenant (percent-encoded), `STREAM` is " + " or ".join(f"`{name}`" for name in streams.names) + "; how to read it:",

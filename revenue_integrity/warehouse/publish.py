@@ -503,24 +503,37 @@ def verifying() -> Iterator[duckdb.DuckDBPyConnection]:
 def verify_files(connection: duckdb.DuckDBPyConnection, table: Table, files: Sequence[Path]) -> dict[Path, str | Exception]:
     """Return the content hash of each published file, computed from its rows with one query, or why it cannot be read."""
     found: dict[Path, str | Exception] = {}
-    read: dict[Table, list[pa.Table]] = defaultdict(list)
+    read: dict[tuple[Table, pa.Schema], list[pa.Table]] = defaultdict(list)
     former = as_formerly_named(table)
     for number, file in enumerate(files):
         try:
             rows = pq.read_table(file, partitioning=None)
             declared = table if set(table.columns) <= set(rows.schema.names) else former
-            rows = _without_copies(table, rows).cast(arrow_schema(declared))
+            rows = _without_copies(table, rows)
+            rows = rows.cast(_as_hashed(declared, rows.schema))
         except (OSError, PublishError, KeyError, ValueError) as error:
             found[file] = error
             continue
         found[file] = empty_digest(declared)
-        read[declared].append(rows.append_column("file_place", pa.repeat(pa.scalar(number, pa.int64()), len(rows))))
-    for declared, tables in read.items():
+        read[declared, rows.schema.remove_metadata()].append(
+            rows.append_column("file_place", pa.repeat(pa.scalar(number, pa.int64()), len(rows)))
+        )
+    for (declared, _), tables in read.items():
         connection.register("published_rows", pa.concat_tables(tables))
         for (number,), _, digest in canonical_digests(connection, declared, "published_rows", ["file_place"]):
             found[files[number]] = digest
         connection.unregister("published_rows")
     return found
+
+
+def _as_hashed(table: Table, found: pa.Schema) -> pa.Schema:
+    """Return the types by which a file's rows were hashed: those declared, but decimals with the places they had then."""
+    return pa.schema(
+        found.field(wanted.name)
+        if pa.types.is_decimal(wanted.type) and pa.types.is_decimal(found.field(wanted.name).type)
+        else wanted
+        for wanted in arrow_schema(table)
+    )
 
 
 def _without_copies(table: Table, rows: pa.Table) -> pa.Table:

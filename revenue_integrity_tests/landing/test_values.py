@@ -39,7 +39,8 @@ DEC = SourceColumn("kwh", "dec", "")
     [
         ("1", "1"), ("1.5", "1.5"), ("-3", "-3"), (" 2 ", "2"), ("\u00a05", "5"), (".5", "0.5"), ("5.", "5"), ("+7", "7"),
         ("0001.500000", "1.5"), ("1.1234560000", "1.123456"), ("999999999999.999999", "999999999999.999999"),
-        ("1e3", "1000"), ("1.5e-05", "0.000015"), ("-2E+02", "-200"),
+        ("1e3", "1000"), ("1.5e-05", "0.000015"), ("-2E+02", "-200"), ("+.5E1", "5"), ("0E-300", "0"), ("1.50e-5", "0.000015"),
+        ("1000000e-12", "0.000001"), ("123456.7E-1", "12345.67"), ("5.e0", "5"), ("-0e0", "0"), ("000.1e+001", "1"),
     ],
 )  # fmt: skip
 def test_a_decimal_is_read_exactly(text: str, value: str) -> None:
@@ -103,12 +104,14 @@ def test_money_has_two_places(text: str) -> None:
     assert (value, reason) == (None, f"amount '{text}' is not a decimal number with at most 2 places")
 
 
-@pytest.mark.parametrize(("text", "value"), [("5", 5), ("-3", -3), ("+2", 2), (" 7", 7), ("5.0", 5), ("007", 7)])
+@pytest.mark.parametrize(
+    ("text", "value"), [("5", 5), ("-3", -3), ("+2", 2), (" 7", 7), ("5.0", 5), ("007", 7), ("1e3", 1000), ("1.20E+01", 12)]
+)
 def test_a_whole_number_is_read(text: str, value: int) -> None:
     assert read(SourceColumn("racks", "int", ""), text) == (value, None)
 
 
-@pytest.mark.parametrize("text", ["x", "1.5", "1e3", "1_000", "99999999999999999999", "٣"])
+@pytest.mark.parametrize("text", ["x", "1.5", "1e-1", "15e-1", "1_000", "99999999999999999999", "٣"])
 def test_what_is_no_whole_number_is_refused_and_never_rounded(text: str) -> None:
     assert read(SourceColumn("racks", "int", ""), text) == (None, f"racks '{text}' is not a whole number")
 
@@ -230,10 +233,30 @@ def test_a_default_stands_for_an_empty_field() -> None:
     assert read(column, " t 1") == ("T-1", None)
 
 
+COST = SourceColumn("cost", "dec", "", places=18, digits=38)
+
+
 def test_more_places_can_be_declared() -> None:
-    column = SourceColumn("cost", "dec", "", places=12, digits=38)
-    assert read(column, "0.00000080000") == (Decimal("0.0000008"), None)
-    assert read(column, "0.0000000000001")[0] is None
+    assert read(COST, "0.00000080000") == (Decimal("0.0000008"), None)
+    assert read(COST, "0.000000000000000001") == (Decimal("1e-18"), None)
+    assert read(COST, "0.0000000000000000001") == (
+        None,
+        "cost '0.0000000000000000001' is not a decimal number with at most 18 places",
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["7E-10", "4.64752000000E-7", "1.23456789012E-1", "1.123456789012E+1", "25E-11", "1E-18", "12345678901234567890e0", "1.2e19",
+     "-99999999999999999999.999999999999999999", "1234567890123456789.0123456789e-8"],
+)  # fmt: skip
+def test_a_number_in_exponent_form_that_fits_is_that_number(text: str) -> None:
+    assert read(COST, text) == (Decimal(text), None)
+
+
+@pytest.mark.parametrize("text", ["1E-19", "2.7755575615628914e-17", "1e20", "1.5e-300", "1e1000", "1e", "e5", "1e5e5"])
+def test_a_number_in_exponent_form_that_does_not_fit_is_refused(text: str) -> None:
+    assert read(COST, text)[0] is None
 
 
 def test_a_time_zone_is_one_that_exists() -> None:

@@ -47,7 +47,7 @@ class _Total:
     def of(cls, files: str) -> "_Total":
         with duckdb.connect() as engine:
             (found,) = engine.execute(
-                "select count(*), sum(event_count), sum(total_cost)::decimal(38, 12)::varchar"
+                "select count(*), sum(event_count), sum(total_cost)::decimal(38, 18)::varchar"
                 f" from read_parquet('{files}', hive_partitioning = false)"
             ).fetchall()
         return cls(int(found[0]), int(found[1] or 0), str(found[2]))

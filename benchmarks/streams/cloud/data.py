@@ -56,8 +56,8 @@ _EVENTS = """
         (['on_demand', 'reserved', 'spot', 'other'])[1 + (hash(event + 3) % 4)::int] as pricing_model,
         date '{day}' as usage_date,
         -- Twelve decimals are filled: nine of a hash, three of the number of the row.
-        ((hash(row_of_values + 4) % 1000000000)::decimal(38, 12) * 0.000000001
-            + (row_of_values % 1000)::decimal(38, 12) * 0.000000000001)::decimal(38, 12) as cost,
+        ((hash(row_of_values + 4) % 1000000000)::decimal(38, 18) * 0.000000001
+            + (row_of_values % 1000)::decimal(38, 18) * 0.000000000001)::decimal(38, 18) as cost,
         'USD' as currency,
         timestamptz '{ingested}' + to_seconds(row_of_values % 3600)
             + to_hours(case when kind in ('version', 'tombstone') then 1 else 0 end) as ingested_at,
@@ -138,7 +138,7 @@ def write_correction(landing: Path, arrival: datetime, days: Iterable[date], row
     folder = batch_folder(landing, arrival)
     folder.mkdir(parents=True)
     file = folder / "correction.parquet"
-    _write(file, f"select * replace ((cost + {arrival.hour + 1} * 0.01)::decimal(38, 12) as cost, {instant}) from ({corrected})")
+    _write(file, f"select * replace ((cost + {arrival.hour + 1} * 0.01)::decimal(38, 18) as cost, {instant}) from ({corrected})")
     with duckdb.connect() as engine:
         ((written,),) = engine.execute(f"select count(*) from '{file}'").fetchall()
     return int(written)

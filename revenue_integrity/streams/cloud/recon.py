@@ -50,7 +50,7 @@ RECONCILIATIONS = declare(
         column.text("invoice_id", "The invoice; empty where the provider's charges name none and it sent several.", null=True),
     ),
     prefix=_PREFIX,
-    places=12,
+    places=18,
     extra=Extra(
         # They stood in the table when all streams had the same columns, and readers may name them.
         never=(

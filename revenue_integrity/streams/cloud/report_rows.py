@@ -38,7 +38,7 @@ NOTHING = Decimal(0)
 """No cost."""
 
 _LINE = (*ACCOUNT, "service_name")
-_COST = pa.decimal128(38, 12)
+_COST = pa.decimal128(38, 18)
 
 
 def sums_by(frame: pd.DataFrame, keys: Sequence[str], column: str) -> dict[tuple[Any, ...], Any]:

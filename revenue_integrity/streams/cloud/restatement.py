@@ -40,11 +40,11 @@ create schema if not exists meta;
 create table if not exists meta.cloud_published_days (usage_date date not null, publication bigint not null);
 alter table meta.cloud_published_days add column if not exists rows_hash varchar;
 create table if not exists meta.cloud_published_costs (
-    usage_date date not null, tenant_id varchar not null, account_id varchar not null, cost decimal(38, 12) not null
+    usage_date date not null, tenant_id varchar not null, account_id varchar not null, cost decimal(38, 18) not null
 );
 create table if not exists meta.cloud_published_live (
     usage_date date not null, source varchar not null, batch_id varchar not null, file_name varchar not null,
-    tenant_id varchar not null, scope varchar not null, row_count bigint not null, cost decimal(38, 12) not null
+    tenant_id varchar not null, scope varchar not null, row_count bigint not null, cost decimal(38, 18) not null
 );
 create table if not exists meta.cloud_published_excluded (
     usage_date date not null, batch_id varchar not null, file_name varchar not null, row_number bigint not null

@@ -27,8 +27,8 @@ FORMERLY = {"total_cost": "total_cost_usd", "effective_cost": "effective_cost_us
 
 
 def cost(name: str, description: str, *, null: bool = False) -> pa.Column:
-    """Return a column of an exact cost: 12 places, never rounded."""
-    return column.decimal(name, description, unit="currency units", places=12, digits=38, null=null)
+    """Return a column of an exact cost: 18 places, never rounded."""
+    return column.decimal(name, description, unit="currency units", places=18, digits=38, null=null)
 
 
 def _tenant() -> pa.Column:

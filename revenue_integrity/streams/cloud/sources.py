@@ -21,7 +21,7 @@ UNKNOWN = "UNKNOWN"
 PRICING_MODELS = ("on_demand", "reserved", "spot", "other")
 
 _column = SourceColumn
-_cost = partial(SourceColumn, kind="dec", places=12, digits=38, unit="currency units")
+_cost = partial(SourceColumn, kind="dec", places=18, digits=38, unit="currency units")
 
 _EVENT_ID = _column("event_id", "id", "The event; unique within its tenant.")
 _TENANT = _column("tenant_id", "id", "The tenant.", default=DEFAULT_TENANT)

@@ -49,7 +49,7 @@ EVENT_TYPES = pa.schema(
         ("region", pa.string()),
         ("pricing_model", pa.string()),
         ("usage_date", pa.date32()),
-        ("cost", pa.decimal128(38, 12)),
+        ("cost", pa.decimal128(38, 18)),
         ("currency", pa.string()),
         ("ingested_at", pa.timestamp("us", tz="UTC")),
         ("is_deleted", pa.bool_()),

@@ -188,7 +188,7 @@ def test_signed_content_is_keys_and_amounts() -> None:
         ("daily_account_cost", ("total_cost",)),
         ("cloud_recon_results", ("left_value", "right_value", "variance_value")),
     ]
-    assert RESULTS.sql_type("left_value") == "DECIMAL(38,12)"
+    assert RESULTS.sql_type("left_value") == "DECIMAL(38,18)"
     # The names under which months were signed before costs were in any currency.
     (services, *_) = SIGNED
     assert services.signed_as == {"total_cost": "total_cost_usd", "effective_cost": "effective_cost_usd"}

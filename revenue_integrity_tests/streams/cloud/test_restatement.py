@@ -244,7 +244,7 @@ class World:
             return
         types = {name: kind for name, kind, *_ in self.connection.execute(f"describe {table}").fetchall()}
         arrow = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "BOOLEAN": pa.bool_(), "DATE": pa.date32()}
-        arrow |= {"DECIMAL(38,12)": pa.decimal128(38, 12), "TIMESTAMP WITH TIME ZONE": pa.timestamp("us", tz="UTC")}
+        arrow |= {"DECIMAL(38,18)": pa.decimal128(38, 18), "TIMESTAMP WITH TIME ZONE": pa.timestamp("us", tz="UTC")}
         schema = pa.schema([(name, arrow[types[name]]) for name in rows[0]])
         self.connection.register("hand_made", pa.Table.from_pylist(list(rows), schema=schema))
         self.connection.execute(f"insert into {table} by name select * from hand_made")

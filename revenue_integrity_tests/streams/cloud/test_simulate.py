@@ -31,12 +31,12 @@ EVENTS = """
 create table sent as
 with
     files as (
-        select event_id, tenant_id, account_id, usage_date::varchar as usage_date, cost::decimal(38, 12) as cost, currency,
+        select event_id, tenant_id, account_id, usage_date::varchar as usage_date, cost::decimal(38, 18) as cost, currency,
             strftime(epoch_ms(epoch_ms(ingested_at)), '%Y-%m-%dT%H:%M:%S.%gZ') as ingested_at, is_deleted::boolean as is_deleted,
             region, filename, file_row_number + 1 as row_number
         from read_parquet('{events}/*/*.parquet', filename = true, file_row_number = true)
         union all
-        select event_id, tenant_id, account_id, usage_date, cost::decimal(38, 12), currency,
+        select event_id, tenant_id, account_id, usage_date, cost::decimal(38, 18), currency,
             ingested_at, is_deleted::boolean, region, filename, row_number() over (partition by filename) as row_number
         from read_csv('{events}/*/*.csv', filename = true, all_varchar = true, parallel = false)
     )
@@ -91,7 +91,7 @@ where source = 'focus_delta'
 FOCUS_FILE = """
 select nullif(BillingAccountId, 'NULL') as billed_to, coalesce(nullif(SubAccountId, 'NULL'), BillingAccountId) as account,
     strftime({start}, '%Y-%m-%d') as day, strftime({period}, '%Y-%m') as period, nullif(InvoiceId, 'NULL') as invoice,
-    BilledCost::decimal(38, 12) as cost, InvoiceIssuerName as provider, '{source}' as source, '{arrival}' as arrival
+    BilledCost::decimal(38, 18) as cost, InvoiceIssuerName as provider, '{source}' as source, '{arrival}' as arrival
 from {reader}
 """
 

@@ -5,5 +5,5 @@ with
 select
     $billing_events_cost_sign = 'signed' or count(*) = 0 as passed,
     count(*) as negative_costs,
-    coalesce(sum(cost), 0)::decimal(38, 12) as negative_cost
+    coalesce(sum(cost), 0)::decimal(38, 18) as negative_cost
 from negative

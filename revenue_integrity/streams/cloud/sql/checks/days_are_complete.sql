@@ -4,7 +4,7 @@ with tenant_days as (
         tenant_id,
         usage_date,
         bool_and(data_complete) as is_complete,
-        sum(total_cost)::decimal(38, 12) as cost
+        sum(total_cost)::decimal(38, 18) as cost
     from mart.daily_account_cost
     where month = $month
     group by tenant_id, usage_date
@@ -14,7 +14,7 @@ select
     count(*) filter (where not is_complete) = 0 as passed,
     count(*) as tenant_days,
     count(*) filter (where not is_complete) as incomplete_days,
-    coalesce(sum(cost) filter (where not is_complete), 0)::decimal(38, 12) as incomplete_cost,
+    coalesce(sum(cost) filter (where not is_complete), 0)::decimal(38, 18) as incomplete_cost,
     case when count(*) > 0
         -- Rounded down: only what is whole says 1.
         then (

@@ -2,7 +2,7 @@
 select
     tenant_id,
     usage_date,
-    sum(total_cost)::decimal(38, 12) as cost,
+    sum(total_cost)::decimal(38, 18) as cost,
     sum(event_count)::bigint as events
 from mart.daily_account_cost
 where month = $month

@@ -11,19 +11,19 @@ with
             coalesce(sum(rows) filter (where part = 'deleted'), 0)::bigint as rows_deleted,
             coalesce(sum(rows) filter (where part = 'quarantined'), 0)::bigint as rows_quarantined,
             coalesce(sum(rows) filter (where part = 'set_aside'), 0)::bigint as rows_set_aside,
-            coalesce(sum(cost) filter (where part = 'read'), 0)::decimal(38, 12) as cost_read,
-            coalesce(sum(cost) filter (where part = 'superseded'), 0)::decimal(38, 12) as cost_superseded,
-            coalesce(sum(cost) filter (where part = 'duplicate'), 0)::decimal(38, 12) as cost_duplicate,
-            coalesce(sum(cost) filter (where part = 'deleted'), 0)::decimal(38, 12) as cost_deleted,
-            coalesce(sum(cost) filter (where part = 'quarantined'), 0)::decimal(38, 12) as cost_quarantined,
-            coalesce(sum(cost) filter (where part = 'set_aside'), 0)::decimal(38, 12) as cost_set_aside
+            coalesce(sum(cost) filter (where part = 'read'), 0)::decimal(38, 18) as cost_read,
+            coalesce(sum(cost) filter (where part = 'superseded'), 0)::decimal(38, 18) as cost_superseded,
+            coalesce(sum(cost) filter (where part = 'duplicate'), 0)::decimal(38, 18) as cost_duplicate,
+            coalesce(sum(cost) filter (where part = 'deleted'), 0)::decimal(38, 18) as cost_deleted,
+            coalesce(sum(cost) filter (where part = 'quarantined'), 0)::decimal(38, 18) as cost_quarantined,
+            coalesce(sum(cost) filter (where part = 'set_aside'), 0)::decimal(38, 18) as cost_set_aside
         from parts
     ),
 
     surviving as (
         select
             coalesce(sum(event_count), 0)::bigint as rows_surviving,
-            coalesce(sum(total_cost), 0)::decimal(38, 12) as cost_surviving
+            coalesce(sum(total_cost), 0)::decimal(38, 18) as cost_surviving
         from mart.daily_account_cost
         where month = $month
     ),

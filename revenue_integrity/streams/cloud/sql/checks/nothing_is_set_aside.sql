@@ -5,7 +5,7 @@ with
 select
     count(*) = 0 as passed,
     coalesce(sum(rows), 0)::bigint as rows_set_aside,
-    coalesce(sum(cost), 0)::decimal(38, 12) as cost_set_aside,
+    coalesce(sum(cost), 0)::decimal(38, 18) as cost_set_aside,
     count(distinct batch_id) as batches,
     count(distinct usage_date) as days
 from parts

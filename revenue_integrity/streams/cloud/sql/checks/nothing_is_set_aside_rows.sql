@@ -6,7 +6,7 @@ select
     batch_id,
     usage_date,
     sum(rows)::bigint as rows,
-    sum(cost)::decimal(38, 12) as cost
+    sum(cost)::decimal(38, 18) as cost
 from parts
 where part = 'set_aside'
 group by batch_id, usage_date

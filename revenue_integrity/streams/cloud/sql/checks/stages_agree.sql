@@ -11,8 +11,8 @@ select
     coalesce(sum(rows_1), 0)::bigint as rows_stage_1,
     coalesce(sum(rows_2), 0)::bigint as rows_stage_2,
     coalesce(sum(rows_3), 0)::bigint as rows_stage_3,
-    coalesce(sum(cost_1), 0)::decimal(38, 12) as cost_stage_1,
-    coalesce(sum(cost_2), 0)::decimal(38, 12) as cost_stage_2,
-    coalesce(sum(cost_3), 0)::decimal(38, 12) as cost_stage_3,
-    coalesce(sum(effective_2), 0)::decimal(38, 12) as effective_cost
+    coalesce(sum(cost_1), 0)::decimal(38, 18) as cost_stage_1,
+    coalesce(sum(cost_2), 0)::decimal(38, 18) as cost_stage_2,
+    coalesce(sum(cost_3), 0)::decimal(38, 18) as cost_stage_3,
+    coalesce(sum(effective_2), 0)::decimal(38, 18) as effective_cost
 from stages

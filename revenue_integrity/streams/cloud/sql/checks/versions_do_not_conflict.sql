@@ -5,5 +5,5 @@ with
 select
     count(*) = 0 as passed,
     count(*) as conflicts,
-    coalesce(sum(highest_cost - lowest_cost), 0)::decimal(38, 12) as cost_in_question
+    coalesce(sum(highest_cost - lowest_cost), 0)::decimal(38, 18) as cost_in_question
 from conflicts

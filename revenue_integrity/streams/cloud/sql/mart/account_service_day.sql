@@ -22,8 +22,8 @@ select
     account_id,
     service_name,
     usage_date,
-    cast(sum(cost) as decimal(38, 12)) as total_cost,
-    cast(sum(effective_cost) as decimal(38, 12)) as effective_cost,
+    cast(sum(cost) as decimal(38, 18)) as total_cost,
+    cast(sum(effective_cost) as decimal(38, 18)) as effective_cost,
     cast(sum(event_count) as bigint) as event_count
 from parts
 group by tenant_id, account_id, service_name, usage_date

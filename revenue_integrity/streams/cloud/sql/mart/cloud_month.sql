@@ -5,8 +5,8 @@ with costs as (
         tenant_id,
         account_id,
         service_name,
-        sum(total_cost)::decimal(38, 12) as total_cost,
-        sum(effective_cost)::decimal(38, 12) as effective_cost,
+        sum(total_cost)::decimal(38, 18) as total_cost,
+        sum(effective_cost)::decimal(38, 18) as effective_cost,
         sum(event_count)::bigint as event_count,
         count(*) as days
     from mart.account_service_day

@@ -7,7 +7,7 @@ with costs as (
         tenant_id,
         account_id,
         usage_date,
-        cast(sum(total_cost) as decimal(38, 12)) as total_cost,
+        cast(sum(total_cost) as decimal(38, 18)) as total_cost,
         cast(sum(event_count) as bigint) as event_count
     from services_of_days
     group by month, tenant_id, account_id, usage_date

@@ -8,7 +8,7 @@ with
 
     waiting as (
         select
-            coalesce(sum(cost), 0)::decimal(38, 12) as cost,
+            coalesce(sum(cost), 0)::decimal(38, 18) as cost,
             coalesce(sum(row_count), 0)::bigint as row_count
         from charges
         where invoice_id is null and provider not in (select provider from compared_in_total)
@@ -20,10 +20,10 @@ with
             count(*) filter (where status = 'matched') as matched,
             count(*) filter (where status = 'within_tolerance') as within_tolerance,
             count(*) filter (where status = 'breach') as breaches,
-            coalesce(sum(left_value), 0)::decimal(38, 12) as left_total,
-            coalesce(sum(right_value), 0)::decimal(38, 12) as right_total,
-            coalesce(sum(variance_value), 0)::decimal(38, 12) as variance_signed,
-            coalesce(sum(abs(variance_value)), 0)::decimal(38, 12) as variance_gross
+            coalesce(sum(left_value), 0)::decimal(38, 18) as left_total,
+            coalesce(sum(right_value), 0)::decimal(38, 18) as right_total,
+            coalesce(sum(variance_value), 0)::decimal(38, 18) as variance_signed,
+            coalesce(sum(abs(variance_value)), 0)::decimal(38, 18) as variance_gross
         from recon.cloud_recon_results
         where month = $month
     )

@@ -15,8 +15,8 @@ select
     usage_date,
     tenant_id,
     account_id,
-    coalesce(p.cost, 0)::decimal(38, 12) as old_cost,
-    coalesce(n.cost, 0)::decimal(38, 12) as new_cost
+    coalesce(p.cost, 0)::decimal(38, 18) as old_cost,
+    coalesce(n.cost, 0)::decimal(38, 18) as new_cost
 from published as p
 full join present as n using (usage_date, tenant_id, account_id)
 where p.cost is distinct from n.cost

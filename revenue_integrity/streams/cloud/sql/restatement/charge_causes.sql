@@ -69,7 +69,7 @@ replaced as (
             when sum(greatest(new_rows - old_rows, 0)) = 0 then 'omission'
             else 'correction'
         end as cause,
-        sum(cost * (new_rows - old_rows)::decimal(18, 0))::decimal(38, 12) as delta,
+        sum(cost * (new_rows - old_rows)::decimal(18, 0))::decimal(38, 18) as delta,
         greatest(sum(greatest(old_rows - new_rows, 0)), sum(greatest(new_rows - old_rows, 0)))::bigint as rows,
         max(own_batch_id) as own_batch_id
     from repeated
@@ -96,7 +96,7 @@ select
     r.cause,
     -- Without a delivery that overwrites, the rows went with their own.
     coalesce(o.batch_id, r.own_batch_id) as batch_id,
-    sum(r.delta)::decimal(38, 12) as delta,
+    sum(r.delta)::decimal(38, 18) as delta,
     sum(r.rows)::bigint as rows
 from replaced as r
 left join overwriting as o on r.scope = o.scope and r.usage_date = o.usage_date
@@ -108,7 +108,7 @@ select
     account_id,
     case lower(charge_class) when 'correction' then 'correction' else 'late' end as cause,
     batch_id,
-    sum(cost * rows::decimal(18, 0))::decimal(38, 12) as delta,
+    sum(cost * rows::decimal(18, 0))::decimal(38, 18) as delta,
     sum(rows)::bigint as rows
 from additions
 group by all

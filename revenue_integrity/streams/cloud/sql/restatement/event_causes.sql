@@ -6,7 +6,7 @@ select
     r.account_id,
     case p.state when 'came' then 'late' else 'omission' end as cause,
     r.batch_id,
-    sum(case p.state when 'came' then r.cost else -r.cost end)::decimal(38, 12) as delta,
+    sum(case p.state when 'came' then r.cost else -r.cost end)::decimal(38, 18) as delta,
     count(*)::bigint as rows
 from event_rows as r
 inner join restatement_parts as p

@@ -10,7 +10,7 @@ causes as (
         account_id,
         cause,
         batch_id,
-        sum(delta)::decimal(38, 12) as delta,
+        sum(delta)::decimal(38, 18) as delta,
         sum(rows)::bigint as rows
     from restatement_causes
     group by all
@@ -42,8 +42,8 @@ select
     tenant_id,
     account_id,
     step,
-    (published_cost + changed_so_far - delta)::decimal(38, 12) as old_cost,
-    (published_cost + changed_so_far)::decimal(38, 12) as new_cost,
+    (published_cost + changed_so_far - delta)::decimal(38, 18) as old_cost,
+    (published_cost + changed_so_far)::decimal(38, 18) as new_cost,
     delta,
     cause,
     batch_id,

@@ -8,7 +8,7 @@ with reread as (
 ),
 
 explained as (
-    select usage_date, tenant_id, account_id, sum(delta)::decimal(38, 12) as delta
+    select usage_date, tenant_id, account_id, sum(delta)::decimal(38, 18) as delta
     from restatement_causes
     group by all
 ),
@@ -18,7 +18,7 @@ remaining as (
         usage_date,
         tenant_id,
         account_id,
-        (coalesce(c.new_cost - c.old_cost, 0) - coalesce(e.delta, 0))::decimal(38, 12) as delta
+        (coalesce(c.new_cost - c.old_cost, 0) - coalesce(e.delta, 0))::decimal(38, 18) as delta
     from restatement_changes as c
     full join explained as e using (usage_date, tenant_id, account_id)
 )

@@ -1,6 +1,6 @@
 -- Account-days whose causes do not add up to the change of what is published: none, or nothing may be published.
 with explained as (
-    select usage_date, tenant_id, account_id, sum(delta)::decimal(38, 12) as delta
+    select usage_date, tenant_id, account_id, sum(delta)::decimal(38, 18) as delta
     from restatement_causes
     group by all
 )

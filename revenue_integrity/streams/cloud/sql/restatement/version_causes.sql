@@ -35,7 +35,7 @@ select
     account_id,
     cause,
     batch_id,
-    (cost - case when account_id = old_account_id then old_cost else 0 end)::decimal(38, 12) as delta,
+    (cost - case when account_id = old_account_id then old_cost else 0 end)::decimal(38, 18) as delta,
     1::bigint as rows
 from pairs
 union all
