@@ -145,7 +145,7 @@ def test_text_that_is_no_value_is_quarantined(tmp_path: Path) -> None:
         FIRST,
         event("DATE", 1, "2025-02-30"),
         event("INSTANT", 2, ingested_at="2025-03-05T25:00:00Z"),
-        event("PLACES", "0.0000000000001"),
+        event("PLACES", "0.0000000000000000001"),
         event("DIGITS", "1" + "0" * 26),
         event("WORD", "free"),
         event("FLAG", 4, is_deleted="perhaps"),

@@ -4,9 +4,13 @@ Belongs here: the files of the folder `focus` beside the checkout. Does not belo
 (``test_stages``).
 """
 
+import io
 from decimal import Decimal
 from pathlib import Path
 
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from revenue_integrity_tests.streams.cloud.support import DAILY, SERVICES, Cloud, total
@@ -47,6 +51,21 @@ def test_sample_has_its_totals_at_every_stage(sample: Cloud) -> None:
     ]
     assert sample.rows(f"select sum(total_cost), sum(event_count) from {DAILY}") == [(billed, 1000)]
     assert sample.quarantine() == []
+
+
+def test_sample_with_floating_point_has_its_totals_too(tmp_path: Path) -> None:
+    # As a notebook saves it: numbers as doubles, whole numbers with gaps among them, everything else as text.
+    frame = pd.read_csv(FOCUS / "focus_sample.csv", na_values=["NULL"], keep_default_na=False)
+    assert frame["BilledCost"].dtype == frame["EffectiveCost"].dtype == "float64"
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pandas(frame), sink)
+    cloud = Cloud(tmp_path, first_month="2024-08", last_month="2024-11")
+    cloud.put("focus", OCTOBER, sink.getvalue(), "data.parquet")
+    cloud.run()
+    survivors = cloud.survivors()
+    assert cloud.quarantine() == []
+    assert total(row["cost"] for row in survivors) == Decimal("20.52022672899")
+    assert total(row["effective_cost"] for row in survivors) == Decimal("14.97651418586")
 
 
 def test_sample_has_its_account_days(sample: Cloud) -> None:
