@@ -1,6 +1,7 @@
 """Who bought what: customers, their deals one after another, lines with versions and milestones, and how accounting names them.
 
-Belongs here: master data and its history. Does not belong here: what is due of it (``due``), money that moves (``booking``), files.
+Belongs here: master data and its history. Does not belong here: what is due of it (``due``), money that
+moves (``booking``), files.
 """
 
 from collections.abc import Sequence
@@ -33,7 +34,7 @@ COUNTRIES = (("US", 0.6), ("GB", 0.12), ("DE", 0.12), ("CA", 0.1), ("JP", 0.06))
 KINDS = (("plain", 0.42), ("by_days", 0.10), ("prorated", 0.06), ("bundle", 0.16), ("project", 0.10), ("amended", 0.16))
 """Kinds of deals with their shares."""
 
-_BACKDATED = 0.12
+_BACKDATED = 0.14
 _RENEWS = 0.85
 
 
@@ -149,7 +150,7 @@ def build_world(months: Sequence[date], deals: int, seed: int) -> World:
     stop = number_of(months[-1])
     for seat in range(deals):
         customer = customers[seat % count]
-        start = first - relativedelta(months=int(rng.integers(0, 24))) + timedelta(days=0)
+        start = first - relativedelta(months=int(rng.integers(0, 24)))
         renews = False
         while number_of(start) <= stop + 2:
             deal, ends = _sign(found, customer, start, rng, renews)
@@ -178,7 +179,7 @@ def _sign(world: World, customer: Customer, start: date, rng: Random, renews: bo
     # The id is given once all deals are known, in order of their signing.
     deal = Deal(f"{len(world.deals):09d}{customer.customer_id}", customer, kind, int(rng.choice([0, 0, 1, 3])), renews)
     begin = start if kind not in ("by_days", "prorated") else start.replace(day=int(rng.integers(2, 28)))
-    if kind in ("plain", "amended") and not renews and rng.random() < _BACKDATED:
+    if kind in ("plain", "amended") and rng.random() < _BACKDATED:
         booked = (begin + relativedelta(months=int(rng.integers(1, 3)))).replace(day=int(rng.integers(3, 26)))
     else:
         booked = begin - timedelta(days=int(rng.integers(4, 50)))
@@ -253,7 +254,9 @@ def _amend(line: Line, rng: Random) -> None:
     if kind == "correction":
         # Before anything of it was booked.
         month_end = first.start + relativedelta(day=31)
-        fixed = replace(first, number=2, amount=first.amount + step, booked_on=month_end - timedelta(days=int(rng.integers(0, 9))))
+        fixed = replace(
+            first, number=2, amount=first.amount + step, booked_on=month_end - timedelta(days=int(rng.integers(0, 9)))
+        )
         line.versions.append(replace(fixed, treatment="retrospective", change="correction"))
         return
     changed = replace(first, number=2, booked_on=booked, effective=at, treatment="prospective", change=kind)

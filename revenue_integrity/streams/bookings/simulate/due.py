@@ -1,7 +1,7 @@
 """What a deal line must recognize month by month, worked out line by line in plain integers.
 
-Belongs here: the arithmetic of 40-bookings, *The recognition schedule*, as an accountant would do it on paper. Does not belong here:
-who signed what (``deals``), what was booked (``booking``).
+Belongs here: the arithmetic of 40-bookings, *The recognition schedule*, as an accountant would do it on paper. Does not
+belong here: who signed what (``deals``), what was booked (``booking``).
 
 A month is its number, ``year * 12 + month - 1``.
 """
@@ -99,7 +99,9 @@ def _weight(start: date, end: date) -> int:
     return total
 
 
-def _spread(policy: str, amount: int, start: date, end: date, months: int, milestones: Sequence[Milestone] = ()) -> dict[int, int]:
+def _spread(
+    policy: str, amount: int, start: date, end: date, months: int, milestones: Sequence[Milestone] = ()
+) -> dict[int, int]:
     """Return an amount spread over a term: cumulative amounts are rounded, months are their differences."""
     first = number_of(start)
     if policy == "point_in_time":

@@ -197,7 +197,9 @@ class Planter:
 
     # --- telling --------------------------------------------------------------------------------------------------------------
 
-    def _tell(self, kind: str, line: Line, month: int, cause: str, cents: int, *, cured: bool = False, view: str = "current") -> None:
+    def _tell(
+        self, kind: str, line: Line, month: int, cause: str, cents: int, *, cured: bool = False, view: str = "current"
+    ) -> None:
         sent = self._books.closes[month].closing
         cured_at = self._books.closes[month].later if cured else None
         self.told.append(Told(kind, line, month, line.revenue_type, cause, cents, sent, view, cured_at))
@@ -458,7 +460,11 @@ class Planter:
             if months in (version.months, 10 * version.months) or months < at or version.amount < 20 * months**2:
                 continue
             cents = rounded(version.amount, at, int(months)) - rounded(version.amount, at - 1, int(months))
-            others = (line.reread(policy="daily").get(month, Due(0)).cents, self._bills.get((line.key, month), 0), line.cents(month))
+            others = (
+                line.reread(policy="daily").get(month, Due(0)).cents,
+                self._bills.get((line.key, month), 0),
+                line.cents(month),
+            )
             if all(abs(cents - each) > 2 for each in others):
                 return self._wrong_cents("wrong_duration", line, month, cents, cured)
         return False
@@ -598,5 +604,7 @@ class Planter:
         """Bill the whole term at its beginning, and recognize it month by month."""
         return self._first(
             month,
-            lambda line: self._is_plain(line) and line.deal.billed_every == 0 and self._bills.get((line.key, month), 0) > line.cents(month),
+            lambda line: (
+                self._is_plain(line) and line.deal.billed_every == 0 and self._bills.get((line.key, month), 0) > line.cents(month)
+            ),
         )

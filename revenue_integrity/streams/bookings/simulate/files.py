@@ -130,7 +130,12 @@ class Files:
         self._write_as_known("milestones", 10, CSV, milestones)
 
     def _write_as_known(
-        self, source: str, minutes: int, form: str, known: Iterable[tuple[date, Row]], bad: Mapping[datetime, list[tuple[str, Row]]] | None = None
+        self,
+        source: str,
+        minutes: int,
+        form: str,
+        known: Iterable[tuple[date, Row]],
+        bad: Mapping[datetime, list[tuple[str, Row]]] | None = None,
     ) -> None:
         """Write each row with the first delivery after it became known."""
         rows = sorted(known, key=lambda each: each[0])

@@ -5,6 +5,7 @@ Belongs here: a single late entry on top of a landing zone that ``simulate`` fil
 
 import csv
 import gzip
+import io
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -32,15 +33,17 @@ def late_entry(landing: Path, *, month: date, cutoff: Cutoff, arrival: datetime 
         UsageError: the zone holds no entry of the month, or the arrival is not after its cutoff.
     """
     label = months.label(month)
-    booked = [row for row in _rows(landing, "recognition_entries") if row["period"] == label and row["entry_type"] == "recognition"]
-    booked = [row for row in booked if "-X" not in row["entry_id"] and not row["amount"].startswith("-")]
+    of_month = [row for row in _rows(landing, "recognition_entries") if row["period"] == label]
+    booked = [row for row in of_month if row["entry_type"] == "recognition" and "-X" not in row["entry_id"]]
+    booked = [row for row in booked if not row["amount"].startswith("-")]
     if not booked:
         raise UsageError(f"no entry of {label} has arrived in {landing}", "Simulate the month first")
     at = arrival or _latest(landing) + timedelta(days=1)
     posted_at = at - timedelta(hours=1)
     if posted_at <= cutoff(month):
         raise UsageError(
-            f"what arrives on {instant_text(at)} is not late for {label}", f"Choose an arrival after {instant_text(cutoff(month))}"
+            f"what arrives on {instant_text(at)} is not late for {label}",
+            f"Choose an arrival after {instant_text(cutoff(month))}",
         )
     again = min(booked, key=lambda row: (_cents(row["amount"]), row["entry_id"]))
     entry = {**again, "entry_id": f"{again['entry_id']}-AGAIN", "posted_at": instant_text(posted_at)}
@@ -67,9 +70,8 @@ def _cents(amount: str) -> int:
 
 def _rows(landing: Path, source: str) -> Iterator[dict[str, str]]:
     for file in sorted((landing / STREAM / source).glob("[!._]*/*.csv*")):
-        opened = gzip.open(file, "rt", encoding="utf-8", newline="") if file.suffix == ".gz" else file.open(encoding="utf-8", newline="")
-        with opened as stream:
-            yield from csv.DictReader(stream)
+        content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+        yield from csv.DictReader(io.StringIO(content.decode(), newline=""))
 
 
 def _latest(landing: Path) -> datetime:
