@@ -13,9 +13,15 @@ from revenue_integrity.settings import Settings
 
 
 def delivered_months(settings: Settings) -> list[date]:
-    """Return the months of the deployment from the first to the last that rows of any stream name; none before any was read."""
+    """Return the months of the deployment from the first to the last that rows of any stream name; none before any was read.
+
+    What a demo carries from before the months that it is about makes none.
+    """
     named = _named(settings)
-    return [month for month in settings.months if named and min(named) <= month <= max(named)]
+    if not named:
+        return []
+    first = settings.simulated_from or min(named)
+    return [month for month in settings.months if first <= month <= max(named)]
 
 
 def service_months(settings: Settings) -> list[date]:

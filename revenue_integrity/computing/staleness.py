@@ -120,13 +120,13 @@ def due_months(stream: Stream, catalog: Catalog, settings: Settings) -> list[dat
     """Return the months that are computed unless somebody asks for others: from the first to the last that rows name.
 
     Contracts alone would fill every month before and to come with charges that nobody could have billed. Whoever sets
-    ``first_month`` says where the deployment begins, whatever was delivered of it. Where no source with service months has
-    delivered, all months are due.
+    ``first_month`` says where the deployment begins, whatever was delivered of it; a demo begins with the months that it is
+    about. Where no source with service months has delivered, all months are due.
     """
     named = [month for source in stream.sources if source.has_month for month in catalog.slice_months(source.dataset)]
     if not named:
         return settings.months
-    first = settings.months[0] if settings.names("first_month") else min(named)
+    first = settings.months[0] if settings.names("first_month") else settings.simulated_from or min(named)
     return [month for month in settings.months if first <= month <= max(named)]
 
 

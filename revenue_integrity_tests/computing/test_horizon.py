@@ -64,6 +64,14 @@ def test_a_demo_home_ends_with_its_demo(tmp_path: Path) -> None:
     assert told(service_months(settings)) == "2024-10 2025-03"
 
 
+def test_what_a_demo_carries_from_before_its_months_makes_none(tmp_path: Path) -> None:
+    settings = landed(tmp_path / "home", "2024-09", "2024-11", "2025-03")
+    settings.demo_path.write_text("Source systems of this home are simulated from 2024-10 on.\n", encoding="utf-8")
+    assert told(service_months(settings)) == "2024-10 2025-03"
+    assert told(delivered_months(settings)) == "2024-10 2025-03"
+    assert told(due_months(TOY, read_catalog(settings), settings)) == "2024-10 2025-03"
+
+
 def test_months_that_somebody_set_stand_whatever_rows_name(tmp_path: Path) -> None:
     settings = landed(tmp_path / "home", "2025-02", "2025-03", first_month="2024-12", last_month="2025-09")
     assert told(service_months(settings)) == "2024-12 2025-09"

@@ -88,7 +88,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_others(tmp_path: Pat
 
 
 def test_without_faults_everything_ties_to_zero(tmp_path: Path) -> None:
-    settings, summary = run(tmp_path, deals=60, faults="none", seed=4, last=date(2025, 1, 1))
+    settings, summary = run(tmp_path, deals=120, faults="none", seed=4, last=date(2025, 1, 1))
     assert summary.faults == 0
     assert read(tmp_path / "truth" / "bookings_faults.csv") == []
     assert read(tmp_path / "truth" / "bookings_bad_rows.csv") == []

@@ -166,8 +166,8 @@ def _billing_months(line: Line, every: int, books: Books) -> list[int]:
     first = line.versions[0]
     begins = max(number_of(first.start), number_of(first.booked_on))
     ends = min(max(line.due, default=begins), books.last)
-    agreed = {max(number_of(each.booked_on), number_of(each.effective or each.start)) for each in line.versions[1:]}
-    if line.milestones or every == 1:
+    agreed = {max(number_of(each.booked_on), begins) for each in line.versions[1:]}
+    if line.milestones:
         return list(range(begins, ends + 1))
     beat = set(range(begins, ends + 1, every)) if every else {begins}
     return sorted(month for month in beat | agreed if month <= books.last)
