@@ -70,6 +70,25 @@ ChannelUrl = Annotated[SecretStr, AfterValidator(_channel_url)]
 """Where alerts go. The whole URL is a secret: services put their tokens into it."""
 
 
+def _known_zone(name: str) -> str:
+    if name not in zoneinfo.available_timezones():
+        raise ValueError("must be an IANA time zone such as UTC or America/New_York")
+    return name
+
+
+TimeZone = Annotated[str, AfterValidator(_known_zone)]
+
+
+def _known_calendar(name: str) -> str:
+    days_off(name, clock.now().year)
+    return name
+
+
+HolidayCalendar = Annotated[str, AfterValidator(_known_calendar)]
+BookName = Annotated[str, Field(pattern="^[A-Za-z][A-Za-z0-9_-]*$")]
+"""A book's name: folders are called like it, so that it holds no dot, no slash, and never looks like a month."""
+
+
 def _checkout_data() -> Path:
     return Path(__file__).resolve().parent.parent / "data"
 
@@ -101,6 +120,36 @@ class PullSource(BaseModel):
         if (self.table is None) == (self.query is None):
             raise ValueError("name exactly one of table and query")
         return self
+
+
+class BookSettings(BaseModel):
+    """A book: streams that are signed together, and what they have set otherwise than the home.
+
+    Attributes:
+        streams: its streams.
+        first_month: its first month; by default the first that rows of its streams name.
+        cutoff_business_day, close_timezone, holidays, holiday_calendar, close_due_business_day, sequential_close, preparers,
+            approvers: as the settings of these names, which stand where the book sets nothing.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    streams: tuple[str, ...]
+    first_month: Month | None = None
+    cutoff_business_day: Annotated[int, Field(ge=1, le=20)] | None = None
+    close_timezone: TimeZone | None = None
+    holidays: tuple[date, ...] | None = None
+    holiday_calendar: HolidayCalendar | None = None
+    close_due_business_day: Annotated[int, Field(ge=1, le=23)] | None = None
+    sequential_close: bool | None = None
+    preparers: tuple[str, ...] | None = None
+    approvers: tuple[str, ...] | None = None
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """What it sets otherwise than the home, by the setting's name."""
+        given = self.model_fields_set - {"streams", "first_month"}
+        return {name: value for name in sorted(given) if (value := getattr(self, name)) is not None}
 
 
 class Settings(BaseSettings):
@@ -149,9 +198,9 @@ class Settings(BaseSettings):
 
     # Close
     cutoff_business_day: int = Field(5, ge=1, le=20, description="Business day of the next month whose end is the cutoff.")
-    close_timezone: str = Field("UTC", description="IANA time zone of the cutoff.")
+    close_timezone: TimeZone = Field("UTC", description="IANA time zone of the cutoff.")
     holidays: tuple[date, ...] = Field((), description="Days that are no business days, beside weekends.")
-    holiday_calendar: str | None = Field(
+    holiday_calendar: HolidayCalendar | None = Field(
         None,
         description="Calendar whose days off are no business days either: a country (US), a region (US-CA), a market (NYSE).",
     )
@@ -160,9 +209,13 @@ class Settings(BaseSettings):
     tolerance_share: Share = Field(Decimal("0.01"), description="Or this share of the row's right side.")
     materiality_cents: int = Field(100_000, ge=0, description="Gross cents of causes that a month may carry (cents) ...")
     materiality_share: Share = Field(Decimal("0.005"), description="... or this share of its expected revenue or power cost.")
-    preparers: tuple[str, ...] = Field((), description="Who may prepare a month.")
-    approvers: tuple[str, ...] = Field((), description="Who may approve, waive and reopen.")
+    preparers: tuple[str, ...] = Field((), description="Who may prepare a month; BOOK:NAME in that book alone.")
+    approvers: tuple[str, ...] = Field((), description="Who may approve, waive and reopen; BOOK:NAME in that book alone.")
     sequential_close: bool = Field(True, description="A month can only be signed after the month before it.")
+    books: dict[BookName, BookSettings] = Field(
+        {},
+        description="Streams that are signed together, by the book's name; a stream that no book names is one of its own name.",
+    )
 
     # Data quality
     quarantine_warn_share: Share = Field(Decimal("0.01"), description="Quarantined share of a month's rows that warns.")
@@ -215,20 +268,6 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return path.expanduser().absolute() if path else path
-
-    @field_validator("close_timezone")
-    @classmethod
-    def _known_zone(cls, name: str) -> str:
-        if name not in zoneinfo.available_timezones():
-            raise ValueError("must be an IANA time zone such as UTC or America/New_York")
-        return name
-
-    @field_validator("holiday_calendar")
-    @classmethod
-    def _known_calendar(cls, name: str | None) -> str | None:
-        if name is not None:
-            days_off(name, clock.now().year)
-        return name
 
     @field_validator("pull_sources")
     @classmethod
@@ -295,6 +334,21 @@ class Settings(BaseSettings):
         """Return the settings of a past world: the same landing zone, a home of its own below the home."""
         home = self.home / "as_of" / f"{as_of:%Y%m%dT%H%M%SZ}"
         return self.model_copy(update={"home": home, "landing": self.landing_path, "published": home / "published"})
+
+    def of_book(self, name: str) -> "Settings":
+        """Return the settings as a book has them: its own first, and roles that are given in it without its name."""
+        own = self.books[name].own if name in self.books else {}
+        for setting in ("preparers", "approvers"):
+            roles = own.get(setting, getattr(self, setting))
+            if any(":" in role for role in roles):
+                own[setting] = tuple(
+                    role.removeprefix(f"{name}:") for role in roles if ":" not in role or role.startswith(f"{name}:")
+                )
+        return self.model_copy(update=own) if own else self
+
+    def of_stream(self, name: str) -> "Settings":
+        """Return the settings as the book of a stream has them: what its rules and checks rest on."""
+        return self.of_book(next((book for book, declared in self.books.items() if name in declared.streams), name))
 
     @property
     def demo_path(self) -> Path:
@@ -471,7 +525,10 @@ def _explain(problem: Any, model: type[Settings]) -> str:
 
 def _what_there_is(name: str, model: type[Settings]) -> str:
     """Return the names that somebody who wrote a wrong one may have meant; all where none is like it."""
-    names = [*model.model_fields, *sections_of(model)]
+    names = (
+        [*(f"books.{part[1]}.{each}" for each in BookSettings.model_fields)] if (part := name.split("."))[0] == "books" else []
+    )
+    names = names or [*model.model_fields, *sections_of(model)]
     return f"there are {', '.join(sorted(get_close_matches(name.lower(), names)) or sorted(names))}"
 
 

@@ -7,55 +7,69 @@ from typing import Annotated, Any
 
 import typer
 
-from revenue_integrity.cli.shared import Commands, ReasonOption, WhoOption, month_of, open_evidence, open_home, say, send_alerts
+from revenue_integrity.cli.shared import (
+    BookOption,
+    Commands,
+    ReasonOption,
+    WhoOption,
+    month_of,
+    open_evidence,
+    open_home,
+    say,
+    send_alerts,
+)
 
 app = Commands("Close")
 
 
 @app.command()
-def prepare(month: str, who: WhoOption, comment: Annotated[str, typer.Option(help="For the record.")] = "") -> None:
+def prepare(
+    month: str, who: WhoOption, comment: Annotated[str, typer.Option(help="For the record.")] = "", book: BookOption = ""
+) -> None:
     """Put a month before the approvers."""
     from revenue_integrity.desk import decisions
 
     home = open_home()
     with open_evidence(home) as evidence:
-        entry = decisions.prepare(home, evidence, month_of(month, home.settings), who, comment)
+        entry = decisions.prepare(home, evidence, month_of(month, home.settings), who, comment, book=book)
     _tell_entry(entry, "prepared")
     send_alerts(home)
 
 
 @app.command()
-def approve(month: str, who: WhoOption, comment: Annotated[str, typer.Option(help="For the record.")] = "") -> None:
+def approve(
+    month: str, who: WhoOption, comment: Annotated[str, typer.Option(help="For the record.")] = "", book: BookOption = ""
+) -> None:
     """Sign a month off and freeze it; prints the head of the ledger: keep it elsewhere."""
     from revenue_integrity.desk import decisions
 
     home = open_home()
     with open_evidence(home) as evidence:
-        entry = decisions.approve(home, evidence, month_of(month, home.settings), who, comment)
+        entry = decisions.approve(home, evidence, month_of(month, home.settings), who, comment, book=book)
     _tell_entry(entry, "signed off")
     send_alerts(home)
 
 
 @app.command()
-def waive(month: str, check: str, who: WhoOption, reason: ReasonOption) -> None:
+def waive(month: str, check: str, who: WhoOption, reason: ReasonOption, book: BookOption = "") -> None:
     """Let one failing sign-off check through, for this content and figure only."""
     from revenue_integrity.desk import decisions
 
     home = open_home()
     with open_evidence(home) as evidence:
-        entry = decisions.waive(home, evidence, month_of(month, home.settings), check, who, reason)
+        entry = decisions.waive(home, evidence, month_of(month, home.settings), check, who, reason, book=book)
     _tell_entry(entry, f"{check} waived")
     send_alerts(home)
 
 
 @app.command()
-def reopen(month: str, who: WhoOption, reason: ReasonOption) -> None:
+def reopen(month: str, who: WhoOption, reason: ReasonOption, book: BookOption = "") -> None:
     """Open a signed month again."""
     from revenue_integrity.desk import decisions
 
     home = open_home()
     with open_evidence(home) as evidence:
-        entry = decisions.reopen(home, evidence, month_of(month, home.settings), who, reason)
+        entry = decisions.reopen(home, evidence, month_of(month, home.settings), who, reason, book=book)
     _tell_entry(entry, "reopened")
     send_alerts(home)
 
@@ -77,14 +91,14 @@ def verify() -> None:
 
 
 @app.command()
-def pack(month: str) -> None:
+def pack(month: str, book: BookOption = "") -> None:
     """Write the close pack of a month: workbook, page, CSVs and the manifest of their hashes."""
     from revenue_integrity.desk import packs
 
     home = open_home()
     with open_evidence(home) as evidence:
-        print(packs.write_month(home, evidence, month_of(month, home.settings)))
+        print(packs.write_month(home, evidence, month_of(month, home.settings), book=book))
 
 
 def _tell_entry(entry: Any, what: str) -> None:
-    print(f"{entry.month} {what} by {entry.actor}: version {entry.version}, ledger {entry.seq}:{entry.hash}")
+    print(f"{entry.book} {entry.month} {what} by {entry.actor}: version {entry.version}, ledger {entry.seq}:{entry.hash}")

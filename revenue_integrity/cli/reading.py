@@ -11,6 +11,7 @@ import typer
 
 from revenue_integrity import output
 from revenue_integrity.cli.shared import (
+    BookOption,
     Commands,
     FormatOption,
     MonthOption,
@@ -28,8 +29,8 @@ app = Commands("Read")
 
 
 @app.command()
-def status(month: MonthOption = None, chosen: FormatOption = None) -> None:
-    """Show a line a month: what stands, what is stale, which checks fail."""
+def status(month: MonthOption = None, book: BookOption = "", chosen: FormatOption = None) -> None:
+    """Show a line a month and book: what stands, what is stale, which checks fail."""
     from revenue_integrity.computing.horizon import delivered_months
     from revenue_integrity.desk.status import status_frame
 
@@ -37,6 +38,8 @@ def status(month: MonthOption = None, chosen: FormatOption = None) -> None:
     wanted = delivered_months(home.settings) if month is None else months_of(month, home.settings)
     with open_evidence(home) as evidence:
         shown = status_frame(home, evidence, wanted)
+    if book:
+        shown = shown[shown["book"] == home.book(book).name]
     output.show(shown, chosen, title=amounts_in(home), sparse=True)
 
 
@@ -98,6 +101,7 @@ def restatement(
     month: str,
     from_version: Annotated[str | None, typer.Option("--from", help="Signed version, v1; by default the latest.")] = None,
     to_version: Annotated[str, typer.Option("--to", help="Signed version, or current.")] = "current",
+    book: BookOption = "",
     chosen: FormatOption = None,
 ) -> None:
     """Show what changed since a signed version, row by row."""
@@ -107,7 +111,7 @@ def restatement(
     first = None if from_version is None else _version(from_version)
     last = None if to_version == "current" else _version(to_version)
     with open_evidence(home) as evidence:
-        found = restating.restatement(home, evidence, month_of(month, home.settings), first, last)
+        found = restating.restatement(home, evidence, month_of(month, home.settings), first, last, book=book)
     output.show(found, chosen)
 
 

@@ -58,6 +58,7 @@ FormatOption = Annotated[
     Format | None, typer.Option("--format", help="How data are printed; by default a table on a terminal, else CSV.")
 ]
 MonthOption = Annotated[str | None, typer.Option("--month", help="Month 2025-03 or range 2025-01:2025-06.")]
+BookOption = Annotated[str, typer.Option("--book", help="What is signed together; by default the one book in use.")]
 WhoOption = Annotated[str, typer.Option("--as", help="Who decides; must stand in the setting preparers or approvers.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it stands in the ledger for ever.")]
 

@@ -13,7 +13,7 @@ import pandas as pd
 from revenue_integrity.model.signed import SignedTable
 from revenue_integrity.output import plain, text
 
-COLUMNS = ("month", "from_version", "dataset", "key", "measure", "old", "new", "delta", "cause", "batches")
+COLUMNS = ("book", "month", "from_version", "dataset", "key", "measure", "old", "new", "delta", "cause", "batches")
 """Columns of the dataset ``restatement``: one row per row and measure that changed; amounts in the unit of the measure."""
 
 

@@ -1,4 +1,4 @@
-"""Sign-off: the status of a month and who may do what to it, derived from facts and never stored.
+"""Sign-off: the status of a month of a book and who may do what to it, derived from facts and never stored.
 
 Belongs here: the states of a month, and every refusal with its reason and the next step. Does not belong here: gathering the
 facts (``desk``), the ledger itself (``ledger``).
@@ -19,7 +19,7 @@ from revenue_integrity.settings import Settings
 
 
 class Status(StrEnum):
-    """States of a month (20-close, *Sign-off*)."""
+    """States of a month of a book (20-close, *Sign-off*)."""
 
     OPEN = "open"
     STALE = "stale"
@@ -99,7 +99,7 @@ def _texts(figures: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class MonthFacts:
-    """Everything that a decision about a month rests on.
+    """Everything that a decision about a month of a book rests on.
 
     Attributes:
         month: the month.
@@ -111,8 +111,8 @@ class MonthFacts:
         running: whether a run of the month is queued or going on.
         is_published_as_computed: whether what is published is what the warehouse holds.
         checks: what each check says.
-        entries: the month's entries in the ledger.
-        month_before_was_signed: whether the month before was ever signed; ``None`` for the first month.
+        entries: the month's entries in the ledger that count for the book; of one from before there were books, the book's part.
+        month_before_was_signed: whether the month before was ever signed; ``None`` for the book's first month.
         batches: ids and digests of the batches behind the month.
         settings_hash: of the settings that the content rests on.
         code_version: of the rules that made it.
@@ -120,6 +120,8 @@ class MonthFacts:
         as_of: arrival of the latest batch that was read.
         is_frozen: whether the version of the latest approval stands; it does not after a crash, until the next command.
         of_several: tables and names that checks of several streams share: what names no stream there names no check.
+        book: the book; empty for what was signed before there were books.
+        begins: the first month of the book; ``None`` where the month is not compared with it.
     """
 
     month: date
@@ -140,11 +142,28 @@ class MonthFacts:
     as_of: str
     is_frozen: bool = True
     of_several: frozenset[tuple[str, str]] = frozenset()
+    book: str = ""
+    begins: date | None = None
 
     @property
     def label(self) -> str:
         """The month as people write it."""
         return months.label(self.month)
+
+    @property
+    def named(self) -> str:
+        """The month of the book as people write it."""
+        return f"{self.book} {self.label}".strip()
+
+    @property
+    def asked_for(self) -> str:
+        """The month of the book as commands name it."""
+        return f"{self.label} --book {self.book}" if self.book else self.label
+
+    @property
+    def is_before_book(self) -> bool:
+        """Whether the month comes before the book's first and was never signed in it."""
+        return self.begins is not None and self.month < self.begins and self.signed is None
 
     @property
     def approvals(self) -> list[Entry]:
@@ -232,7 +251,7 @@ def _figures_text(figures: Mapping[str, Any]) -> str:
 
 def status_of(facts: MonthFacts) -> Status:
     """Return the status of a month."""
-    if facts.content_hash is None or facts.now <= facts.cutoff:
+    if facts.content_hash is None or facts.now <= facts.cutoff or facts.is_before_book:
         return Status.OPEN
     if facts.stale or facts.running or (facts.news and facts.signed is None):
         return Status.STALE
@@ -274,13 +293,13 @@ def _refuse_others(actor: str, allowed: Sequence[str], role: str, setting: str) 
 def _refuse_unsettled(facts: MonthFacts) -> None:
     """Refuse while the month's figures may still move."""
     if facts.content_hash is None:
-        raise Refusal(f"{facts.label} was never published", f"Run it: revenue-integrity run --months {facts.label}")
+        raise Refusal(f"{facts.named} was never published", f"Run it: revenue-integrity run --months {facts.label}")
     if facts.news:
-        raise Refusal(f"{facts.label} is stale: {facts.news}", "Run the months that they touch: revenue-integrity run")
+        raise Refusal(f"{facts.named} is stale: {facts.news}", "Run the months that they touch: revenue-integrity run")
     if facts.stale:
-        raise Refusal(f"{facts.label} is stale: {facts.stale}", f"Run it: revenue-integrity run --months {facts.label}")
+        raise Refusal(f"{facts.named} is stale: {facts.stale}", f"Run it: revenue-integrity run --months {facts.label}")
     if facts.running:
-        raise Refusal(f"a run of {facts.label} is queued or going on", "Wait until it has ended, or cancel it in the UI")
+        raise Refusal(f"a run of {facts.named} is queued or going on", "Wait until it has ended, or cancel it in the UI")
 
 
 def _refuse_failing(facts: MonthFacts) -> None:
@@ -291,11 +310,11 @@ def _refuse_failing(facts: MonthFacts) -> None:
             for check in facts.in_the_way
         )
         raise Refusal(
-            f"{facts.label} is blocked by {len(facts.in_the_way)} checks: {listed}",
+            f"{facts.named} is blocked by {len(facts.in_the_way)} checks: {listed}",
             "Correct the source, run the month and try again; an approver may waive a sign_off check with a reason",
         )
     if not facts.is_published_as_computed:
-        raise Refusal(f"what is published of {facts.label} is not what was computed", f"Run {facts.label} again to publish it")
+        raise Refusal(f"what is published of {facts.named} is not what was computed", f"Run {facts.label} again to publish it")
 
 
 def _short(figures: Mapping[str, Any]) -> str:
@@ -306,17 +325,22 @@ def _short(figures: Mapping[str, Any]) -> str:
 def refuse_prepare(facts: MonthFacts, actor: str, settings: Settings) -> None:
     """Raise ``Refusal`` if the actor may not prepare the month now."""
     _refuse_others(actor, settings.preparers, "preparer", "preparers")
+    if facts.is_before_book:
+        raise Refusal(
+            f"{facts.named} comes before the first month of its book, {months.label(facts.begins or facts.month)}",
+            "Set the book's first_month if it is to be signed",
+        )
     if facts.now <= facts.cutoff:
         raise Refusal(
-            f"postings of {facts.label} are in time until its cutoff {facts.cutoff:%Y-%m-%dT%H:%M:%S.%fZ}",
+            f"postings of {facts.named} are in time until its cutoff {facts.cutoff:%Y-%m-%dT%H:%M:%S.%fZ}",
             "Prepare it after the cutoff",
         )
     _refuse_unsettled(facts)
     if facts.is_signed_as_it_stands:
-        raise Refusal(f"{facts.label} is signed off as it stands", "Reopen it with a reason if it must be signed anew")
+        raise Refusal(f"{facts.named} is signed off as it stands", "Reopen it with a reason if it must be signed anew")
     _refuse_failing(facts)
     if settings.sequential_close and facts.month_before_was_signed is False:
-        before = months.label(months.add(facts.month, -1))
+        before = f"{facts.book} {months.label(months.add(facts.month, -1))}".strip()
         raise Refusal(f"{before} has never been signed off", f"Close {before} first (setting sequential_close)")
     if any(entry.actor == actor for entry in facts.waivers):
         raise Refusal(f"{actor} waived a check of this content", "Let another preparer prepare it: one person must not do both")
@@ -326,13 +350,13 @@ def refuse_approve(facts: MonthFacts, actor: str, settings: Settings) -> None:
     """Raise ``Refusal`` if the actor may not approve the month now."""
     _refuse_others(actor, settings.approvers, "approver", "approvers")
     if facts.prepared is None:
-        raise Refusal(f"{facts.label} is not prepared", f"Prepare it: revenue-integrity prepare {facts.label} --as NAME")
+        raise Refusal(f"{facts.named} is not prepared", f"Prepare it: revenue-integrity prepare {facts.asked_for} --as NAME")
     if facts.prepared.actor == actor:
-        raise Refusal(f"{actor} prepared {facts.label}", "Let another approver approve it: one person must not do both")
+        raise Refusal(f"{actor} prepared {facts.named}", "Let another approver approve it: one person must not do both")
     _refuse_unsettled(facts)
     if not facts.is_prepared:
         raise Refusal(
-            f"{facts.label} has changed since {facts.prepared.actor} prepared it",
+            f"{facts.named} has changed since {facts.prepared.actor} prepared it",
             f"See what changed (revenue-integrity recon {facts.label}), and prepare it again",
         )
     _refuse_failing(facts)
@@ -351,7 +375,7 @@ def check_named(facts: MonthFacts, name: str) -> CheckFact:
         raise Refusal(f"there is no check '{name}'", f"Checks that can be waived: {waivable}")
     if len(found) > 1:
         raise UsageError(
-            f"{facts.label} has {len(found)} checks '{name}'", f"Name one: {', '.join(sorted(each.path for each in found))}"
+            f"{facts.named} has {len(found)} checks '{name}'", f"Name one: {', '.join(sorted(each.path for each in found))}"
         )
     return found[0]
 
@@ -370,11 +394,11 @@ def refuse_waive(facts: MonthFacts, check: str, actor: str, reason: str, setting
     if found.gate is not Gate.SIGN_OFF:
         raise Refusal(f"{check} closes the gate {found.gate.value}, which nobody can waive", "Correct what it names")
     if found.state == "passed":
-        raise Refusal(f"{check} passes for {facts.label}", "There is nothing to waive")
+        raise Refusal(f"{check} passes for {facts.named}", "There is nothing to waive")
     if facts.prepared is not None and facts.prepared.actor == actor:
-        raise Refusal(f"{actor} prepared {facts.label}", "Let another approver waive it: one person must not do both")
+        raise Refusal(f"{actor} prepared {facts.named}", "Let another approver waive it: one person must not do both")
     if found.state != "failed":
-        raise Refusal(f"{check} is {found.state} for {facts.label}", "Run the month with its checks, then waive what fails")
+        raise Refusal(f"{check} is {found.state} for {facts.named}", "Run the month with its checks, then waive what fails")
     return found
 
 
@@ -384,6 +408,6 @@ def refuse_reopen(facts: MonthFacts, actor: str, reason: str, settings: Settings
     if not reason.strip():
         raise Refusal("reopening needs a reason", "Give it with --reason")
     if facts.signed is None:
-        raise Refusal(f"{facts.label} was never signed off", "There is nothing to reopen")
+        raise Refusal(f"{facts.named} was never signed off", "There is nothing to reopen")
     if facts.reopened_by is not None:
-        raise Refusal(f"{facts.label} is reopened already, by {facts.reopened_by.actor}", "Prepare and approve it anew")
+        raise Refusal(f"{facts.named} is reopened already, by {facts.reopened_by.actor}", "Prepare and approve it anew")

@@ -118,7 +118,7 @@ def _look(batch: FoundBatch) -> str:
 
 
 def _built_by(stream: Stream, settings: Settings) -> str:
-    used = settings.values(*stream.refresh_settings, *CALENDAR_SETTINGS)
+    used = settings.of_stream(stream.name).values(*stream.refresh_settings, *CALENDAR_SETTINGS)
     labels = [months.label(month) for month in settings.months]
     return sha256_of([built_by(stream.sources, settings), labels, used, version_of_refresh(stream)])
 
@@ -151,7 +151,7 @@ def ingest(settings: Settings, stream: Stream, as_of: datetime | None = None) ->
         report = landing.ingest(connection, settings.landing_path, stream.sources, settings, as_of)
         _refresh_evidence(connection, settings, stream)
         if stream.refresh is not None:
-            stream.refresh(connection, settings)
+            stream.refresh(connection, settings.of_stream(stream.name))
         catalog.refresh(connection, settings)
         _write_manifest(connection, settings, stream)
     if as_of is None:
@@ -180,11 +180,12 @@ def _refresh_evidence(connection: "duckdb.DuckDBPyConnection", settings: Setting
     rows = connection.execute(DELIVERIES, {"stream": stream.name}).fetchall()
     deliveries = [Delivery(*row) for row in rows]
     delivered = {each.source for each in deliveries if each.status != "rejected"}
+    own = settings.of_stream(stream.name)
     came = [delivered_slice(source) for source in stream.sources if source.name in delivered]
     slices = []
     for month in settings.months:
         slices += [(stream.name, each, month, "delivered") for each in came]
-        seen = sha256_of(evidence(deliveries, stream.extracts, month, cutoff(month, settings)))
+        seen = sha256_of(evidence(deliveries, stream.extracts, month, cutoff(month, own)))
         slices.append((stream.name, evidence_slice(stream.name), month, seen))
     connection.begin()
     connection.execute(

@@ -207,6 +207,22 @@ def signed_digest(connection: "duckdb.DuckDBPyConnection", signed: SignedTable, 
     return canonical_digest(connection, signed.projection, rows, alike_in=(signed.table.partition,), **given)
 
 
+def digest_of_rows(signed: SignedTable, rows: pa.Table) -> str:
+    """Return the digest of what is signed of a table's month from its rows as they were published, under the names of today."""
+    named = [*signed.projection.columns, *([signed.only[0]] if signed.only else [])]
+    schema = arrow_schema(signed.table)
+    chosen = rows.select(dict.fromkeys(named)).cast(pa.schema([schema.field(name) for name in dict.fromkeys(named)]))
+    given: dict[str, object] = {} if signed.only is None else {"value": signed.only[1]}
+    held = "signed_rows" if signed.only is None else f'signed_rows where "{signed.only[0]}" = $value'
+    with publish.verifying() as connection:
+        connection.register("signed_rows", chosen)
+        if not signed.table.slice_column:
+            return canonical_digest(connection, signed.projection, held, alike_in=(signed.table.partition,), **given)
+        parts = canonical_digests(connection, signed.projection, held, [signed.table.slice_column], **given)
+    slices = {f"{day}": digest for (day,), _, digest in parts}
+    return _digest_of_slices(signed, slices | {_SIGNED_COLUMNS: empty_digest(signed.projection)})
+
+
 def _signed_rows(signed: SignedTable, month: date) -> tuple[str, dict[str, object]]:
     rows = f'{signed.table.qualified} where "{signed.table.partition}" = $month'
     given: dict[str, object] = {"month": month}

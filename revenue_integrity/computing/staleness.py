@@ -90,7 +90,8 @@ def _months_read(reads: Reads, month: date, catalog: Catalog, settings: Settings
 def present_fingerprint(rule: Rule, month: date, catalog: Catalog, settings: Settings) -> tuple[str, dict[str, str]]:
     """Return the fingerprint that a partition would be computed with now, and the inputs in it."""
     inputs = inputs_of(rule, month, catalog, settings)
-    return fingerprint(version_of_rule(rule), settings.values(*rule.settings), inputs), inputs
+    used = settings.of_stream(rule.table.stream).values(*rule.settings)
+    return fingerprint(version_of_rule(rule), used, inputs), inputs
 
 
 def raw_record(source: Source, month: date, catalog: Catalog, manifest: Manifest) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def made(rule: Rule, month: date, settings: Settings, frames: Mapping[str, pd.Da
 
     ``frames`` are those of a rule over frames of whole tables (``frames_of``); one that runs queries reads them itself.
     """
-    known = catalog.read_catalog(settings)
+    known, own = catalog.read_catalog(settings), settings.of_stream(rule.table.stream)
     fingerprint, inputs = present_fingerprint(rule, month, known, settings)
     recorded = known.partition(rule.table.qualified, month)
     if recorded is not None and recorded.fingerprint == fingerprint:
@@ -71,12 +71,12 @@ def made(rule: Rule, month: date, settings: Settings, frames: Mapping[str, pd.Da
     sql = reached_by_rule(rule).sql
     if rule.queries is not None:
         with only_known(sql):
-            queries = rule.queries(month, settings)
+            queries = rule.queries(month, own)
         with database.connect(settings) as connection:
             frames = {name: rows_of_query(connection, query) for name, query in queries.items()}
     with only_known(sql):
-        rows = rule.function(month, settings, **frames)
-    version, used = version_of_rule(rule), settings.values(*rule.settings)
+        rows = rule.function(month, own, **frames)
+    version, used = version_of_rule(rule), own.values(*rule.settings)
     sliced = None
     if rule.stage is not None:
         sliced = Sliced(stale_days(recorded, version, used, inputs), recorded.slices if recorded else {})
@@ -172,5 +172,5 @@ def judgements(checks: Sequence[Check], month: date, settings: Settings) -> Iter
             reader = WarehouseReader(connection)
             for check in checks:
                 with only_known(reached_by_check(check).sql):
-                    judgement = check.judge(reader, month, settings)
+                    judgement = check.judge(reader, month, settings.of_stream(check.table.stream))
                 yield check, judgement

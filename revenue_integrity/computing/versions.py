@@ -58,7 +58,7 @@ def version_of_check(check: Check) -> str:
 
 def judged_by(check: Check, settings: Settings) -> str:
     """Return the hash of everything but data that a check's verdict rests on: a verdict of another one is outdated."""
-    return sha256_of([version_of_check(check), settings.values(*check.settings)])
+    return sha256_of([version_of_check(check), settings.of_stream(check.table.stream).values(*check.settings)])
 
 
 def judged_tables(stream: Stream, settings: Settings) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""``close_status``: how the sign-off of each month stands.
+"""``close_status``: how the sign-off of each month of each book stands.
 
 Belongs here: the dataset and its rows, derived whenever somebody asks. Does not belong here: the rules by which a status follows
 (``close.sign_off``), figures of the business beside it (``status``).
@@ -19,13 +19,31 @@ from revenue_integrity.desk.evidence import Evidence
 from revenue_integrity.desk.facts import Desk
 from revenue_integrity.model.deployment import Deployment
 
+COLUMNS = (
+    "book",
+    "month",
+    "status",
+    "version",
+    "content_hash",
+    "signed_hash",
+    "prepared_by",
+    "approved_by",
+    "signed_at",
+    "blocking",
+    "waivers",
+    "explanation_updated",
+    "as_of",
+    "reopened_because",
+)
+
 
 @dataclass(frozen=True)
 class CloseRow:
-    """A month's row of ``close_status``."""
+    """The row of ``close_status`` of a month of a book; ``streams`` are those of the book."""
 
     facts: MonthFacts
     status: Status
+    streams: tuple[str, ...] = ()
 
     @property
     def record(self) -> dict[str, Any]:
@@ -34,6 +52,7 @@ class CloseRow:
         signed = facts.signed
         prepared = facts.prepared or (_last(facts.entries, Action.PREPARE) if signed else None)
         return {
+            "book": facts.book,
             "month": pd.Timestamp(facts.month).as_unit("us"),
             "status": str(self.status),
             "version": signed.version if signed else 0,
@@ -74,12 +93,12 @@ def _last(entries: Sequence[Entry], action: Action) -> Entry | None:
 
 
 def close_rows(deployment: Deployment, evidence: Evidence, wanted: Sequence[date]) -> list[CloseRow]:
-    """Return the close status of some months."""
+    """Return the close status of some months of each book that has them, month by month."""
     desk = Desk(deployment, evidence)
-    found = [desk.facts(month) for month in wanted]
-    return [CloseRow(facts, sign_off.status_of(facts)) for facts in found]
+    found = [(book, desk.facts(book, month)) for book, month in desk.pairs(wanted)]
+    return [CloseRow(facts, sign_off.status_of(facts), book.streams) for book, facts in found]
 
 
 def close_status(deployment: Deployment, evidence: Evidence, wanted: Sequence[date]) -> pd.DataFrame:
-    """Return the dataset ``close_status``: one row per month (20-close, *Sign-off*)."""
-    return pd.DataFrame([row.record for row in close_rows(deployment, evidence, wanted)])
+    """Return the dataset ``close_status``: one row per month and book (20-close, *Sign-off*)."""
+    return pd.DataFrame([row.record for row in close_rows(deployment, evidence, wanted)], columns=COLUMNS)

@@ -1,4 +1,4 @@
-"""What people decide about a month: prepare, approve, waive, reopen, each one step with its entry in the ledger.
+"""What people decide about a month of a book: prepare, approve, waive, reopen, each one step with its entry in the ledger.
 
 Belongs here: one set of functions behind the command line and the Dagster job. Does not belong here: who may do what
 (``close.sign_off``), gathering facts (``facts``), freezing what was approved (``freezing``).
@@ -16,9 +16,10 @@ from revenue_integrity.close.ledger import Action, Entry, Ledger
 from revenue_integrity.close.sign_off import MonthFacts
 from revenue_integrity.desk import freezing
 from revenue_integrity.desk.evidence import Evidence
-from revenue_integrity.desk.facts import Desk
+from revenue_integrity.desk.facts import Desk, the_book
 from revenue_integrity.errors import IntegrityError
 from revenue_integrity.model.deployment import Deployment
+from revenue_integrity.settings import Settings
 
 _log = logging.getLogger(__name__)
 
@@ -34,11 +35,19 @@ class _Decided:
     subject: Mapping[str, Any] = field(default_factory=dict)
 
 
-_Decide = Callable[[MonthFacts], _Decided]
+_Decide = Callable[[MonthFacts, Settings], _Decided]
+"""Decides on facts, under the settings of their book."""
 
 
 def _act(
-    deployment: Deployment, evidence: Evidence, month: date, action: Action, actor: str, comment: str, decide: _Decide
+    deployment: Deployment,
+    evidence: Evidence,
+    month: date,
+    action: Action,
+    actor: str,
+    comment: str,
+    book: str,
+    decide: _Decide,
 ) -> Entry:
     """Decide and write under one lock, so that of two attempts at once exactly one wins."""
     settings = deployment.settings
@@ -48,8 +57,8 @@ def _act(
             raise IntegrityError(f"{broken[0].subject}: {broken[0].problem}", broken[0].next_step)
         freezing.recover(deployment, evidence, ledger)
         desk = Desk(deployment, evidence)
-        facts = desk.facts(month)
-        decided = decide(facts)
+        facts = desk.facts(the_book(desk, book, month), month)
+        decided = decide(facts, settings.of_book(facts.book))
         if action is Action.APPROVE:
             freezing.stage(desk, facts, facts.next_version)
         entry = ledger.append(
@@ -64,12 +73,13 @@ def _act(
             code_version=facts.code_version,
             checks=decided.checks,
             comment=comment,
+            book=facts.book,
             subject=decided.subject,
         )
         if action is Action.APPROVE:
             freeze.finish(settings, entry)
             freezing.tell_approved(settings, entry)
-    logs.event(_DEEDS[action], month=month, actor=actor, version=entry.version, ledger_entry=entry.seq)
+    logs.event(_DEEDS[action], book=entry.book, month=month, actor=actor, version=entry.version, ledger_entry=entry.seq)
     for sentence in freezing.make_packs(deployment, evidence):
         _log.warning("%s", sentence)
     return entry
@@ -79,44 +89,49 @@ def _verdicts(facts: MonthFacts) -> _Decided:
     return _Decided([check.plain for check in facts.checks if check.gate is not sign_off.Gate.WARN])
 
 
-def prepare(deployment: Deployment, evidence: Evidence, month: date, actor: str, comment: str = "") -> Entry:
-    """Put the month before the approvers; raise ``Refusal`` with the reason and the next step if it may not be."""
+def prepare(deployment: Deployment, evidence: Evidence, month: date, actor: str, comment: str = "", *, book: str = "") -> Entry:
+    """Put the month before the approvers; raise ``Refusal`` with the reason and the next step if it may not be.
 
-    def decide(facts: MonthFacts) -> _Decided:
-        sign_off.refuse_prepare(facts, actor, deployment.settings)
+    Here as in what follows, a book that is not named is the one in use; ``UsageError`` names those that there are.
+    """
+
+    def decide(facts: MonthFacts, settings: Settings) -> _Decided:
+        sign_off.refuse_prepare(facts, actor, settings)
         return _verdicts(facts)
 
-    return _act(deployment, evidence, month, Action.PREPARE, actor, comment, decide)
+    return _act(deployment, evidence, month, Action.PREPARE, actor, comment, book, decide)
 
 
-def approve(deployment: Deployment, evidence: Evidence, month: date, actor: str, comment: str = "") -> Entry:
+def approve(deployment: Deployment, evidence: Evidence, month: date, actor: str, comment: str = "", *, book: str = "") -> Entry:
     """Sign the month off and freeze it; raise ``Refusal`` with the reason and the next step if it may not be.
 
     Once this returns, the version is on the disk. Its pack is made after that; one that cannot be made undoes nothing.
     """
 
-    def decide(facts: MonthFacts) -> _Decided:
-        sign_off.refuse_approve(facts, actor, deployment.settings)
+    def decide(facts: MonthFacts, settings: Settings) -> _Decided:
+        sign_off.refuse_approve(facts, actor, settings)
         return _verdicts(facts)
 
-    return _act(deployment, evidence, month, Action.APPROVE, actor, comment, decide)
+    return _act(deployment, evidence, month, Action.APPROVE, actor, comment, book, decide)
 
 
-def waive(deployment: Deployment, evidence: Evidence, month: date, check: str, actor: str, reason: str) -> Entry:
+def waive(
+    deployment: Deployment, evidence: Evidence, month: date, check: str, actor: str, reason: str, *, book: str = ""
+) -> Entry:
     """Let one failing sign-off check through, for this content and figure only; raise ``Refusal`` if it may not be."""
 
-    def decide(facts: MonthFacts) -> _Decided:
-        waived = sign_off.refuse_waive(facts, check, actor, reason, deployment.settings)
+    def decide(facts: MonthFacts, settings: Settings) -> _Decided:
+        waived = sign_off.refuse_waive(facts, check, actor, reason, settings)
         return _Decided([waived.plain], waived.identity)
 
-    return _act(deployment, evidence, month, Action.WAIVE, actor, reason, decide)
+    return _act(deployment, evidence, month, Action.WAIVE, actor, reason, book, decide)
 
 
-def reopen(deployment: Deployment, evidence: Evidence, month: date, actor: str, reason: str) -> Entry:
+def reopen(deployment: Deployment, evidence: Evidence, month: date, actor: str, reason: str, *, book: str = "") -> Entry:
     """Open a signed month again by hand; raise ``Refusal`` if it may not be."""
 
-    def decide(facts: MonthFacts) -> _Decided:
-        sign_off.refuse_reopen(facts, actor, reason, deployment.settings)
+    def decide(facts: MonthFacts, settings: Settings) -> _Decided:
+        sign_off.refuse_reopen(facts, actor, reason, settings)
         return _Decided()
 
-    return _act(deployment, evidence, month, Action.REOPEN, actor, reason, decide)
+    return _act(deployment, evidence, month, Action.REOPEN, actor, reason, book, decide)

@@ -3,7 +3,7 @@
 Belongs here: the questions. Does not belong here: the answers, which stand where runs are recorded (``orchestration.evidence``).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import date
 from typing import Any, Protocol
@@ -31,8 +31,8 @@ class Evidence(Protocol):
         """Return what is on record at this moment."""
         ...
 
-    def packs_written(self, month: date, streams: Sequence[str], facts: Mapping[str, Any]) -> None:
-        """Put on record that the close pack of a month was written, with what people want to see of it."""
+    def packs_written(self, month: date, book: str, facts: Mapping[str, Any]) -> None:
+        """Put on record that the close pack of a month of a book was written, with what people want to see of it."""
         ...
 
 

@@ -19,6 +19,7 @@ from revenue_integrity.desk.alerts import events, outbox
 from revenue_integrity.desk.evidence import Evidence
 from revenue_integrity.desk.facts import Desk
 from revenue_integrity.errors import LedgerError, PublishError, Refusal, RevenueIntegrityError
+from revenue_integrity.model.book import Book
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import publish
@@ -36,28 +37,35 @@ def stage(desk: Desk, facts: MonthFacts, version: int) -> None:
         PublishError: what is published of it does not belong together.
         LedgerError: the copy cannot be written.
     """
-    month = facts.month
+    month, book = facts.month, book_of(desk, facts)
     kept = {
         freeze.CONTENT: facts.content_hash,
         "as_of": facts.as_of,
-        "datasets": desk.published_hashes(month),
-        "shown": [stream.name for stream in desk.shown(month)],
+        "datasets": desk.published_hashes(book, month),
+        "streams": list(book.streams),
+        "shown": [stream.name for stream in desk.shown(book, month)],
         "checks": [each.kept for each in facts.checks],
     }
     with _whole_files(desk, facts) as files:
-        freeze.stage(desk.settings, files, "", month, version, kept)
+        freeze.stage(desk.settings, files, facts.book, month, version, kept)
         try:
             # A publication that began meanwhile replaces files one by one.
-            unchanged = desk.content_hash(month) == facts.content_hash and desk.published_hashes(month) == kept["datasets"]
-            for stream in desk.attested(month):
+            unchanged = desk.content_hash(book, month) == facts.content_hash
+            unchanged = unchanged and desk.published_hashes(book, month) == kept["datasets"]
+            for stream in desk.attested(book, month):
                 publish.files_together(
                     desk.settings, stream.name, month, publish.closed_hashes(desk.settings, stream.name, month)
                 )
         except PublishError:
             unchanged = False
     if not unchanged:
-        freeze.unstage(desk.settings, "", month, version)
-        raise Refusal(f"{facts.label} was published anew while it was being signed", "See what changed, and prepare it again")
+        freeze.unstage(desk.settings, facts.book, month, version)
+        raise Refusal(f"{facts.named} was published anew while it was being signed", "See what changed, and prepare it again")
+
+
+def book_of(desk: Desk, facts: MonthFacts) -> Book:
+    """Return the book that facts are about, as it has their month."""
+    return desk.book_named(facts.book, facts.month) if facts.book else desk.all_streams
 
 
 @contextmanager
@@ -69,7 +77,7 @@ def _whole_files(desk: Desk, facts: MonthFacts) -> Iterator[dict[str, Path]]:
     shutil.rmtree(made, ignore_errors=True)
     try:
         files = {}
-        for stream in desk.attested(month):
+        for stream in desk.attested(book_of(desk, facts), month):
             parts = publish.closed_parts(settings, stream.name, month)
             closed = publish.closed_hashes(settings, stream.name, month)
             for name, found in publish.files_together(settings, stream.name, month, closed).items():
@@ -80,7 +88,7 @@ def _whole_files(desk: Desk, facts: MonthFacts) -> Iterator[dict[str, Path]]:
         yield files
     except OSError as error:
         raise LedgerError(
-            f"{facts.label} cannot be frozen: {error.filename or made}: {error.strerror or error}",
+            f"{facts.named} cannot be frozen: {error.filename or made}: {error.strerror or error}",
             "Make room, and approve it again",
         ) from error
     finally:
@@ -103,15 +111,17 @@ def recover(deployment: Deployment, evidence: Evidence, ledger: Ledger) -> None:
 def _freeze_late(desk: Desk, entry: Entry) -> None:
     """Freeze an approval from what was staged for it; where that is gone, from what is published, if it is still the same."""
     month = months.parse(entry.month)
-    if not freeze.is_staged(desk.settings, entry) and desk.content_hash(month) == entry.content_hash:
-        stage(desk, desk.facts(month), entry.version)
+    if not freeze.is_staged(desk.settings, entry):
+        book = desk.book_named(entry.book, month) if entry.book else desk.all_streams
+        if desk.content_hash(book, month) == entry.content_hash:
+            stage(desk, desk.facts(book, month), entry.version)
     freeze.finish(desk.settings, entry)
 
 
 def tell_approved(settings: Settings, entry: Entry) -> None:
     """Alert that a version was approved, with the ledger's head; the same approval is told once."""
     month = months.parse(entry.month)
-    outbox.raise_alert(settings, events.approved(month, entry.version, f"{entry.seq}:{entry.hash}", entry.actor))
+    outbox.raise_alert(settings, events.approved(entry.book, month, entry.version, f"{entry.seq}:{entry.hash}", entry.actor))
 
 
 def make_packs(deployment: Deployment, evidence: Evidence) -> list[str]:
@@ -128,11 +138,19 @@ def make_packs(deployment: Deployment, evidence: Evidence) -> list[str]:
         try:
             files = packs.signed_files(desk, entry)
             freeze.keep_pack(settings, entry, files)
-            packs.keep(deployment, months.parse(entry.month), files)
+            if entry.book:
+                packs.keep(deployment, entry.book, months.parse(entry.month), files)
         except RevenueIntegrityError as error:
             untold.append(f"the close pack of {entry.named} is not made: {error}")
         except Exception as error:
-            logs.event("pack_failed", level=logging.ERROR, month=months.parse(entry.month), version=entry.version, error=error)
+            logs.event(
+                "pack_failed",
+                level=logging.ERROR,
+                book=entry.book,
+                month=months.parse(entry.month),
+                version=entry.version,
+                error=error,
+            )
             untold.append(
                 f"the close pack of {entry.named} cannot be made ({type(error).__name__}: {error}); "
                 "the version is signed and frozen, the log tells more"

@@ -1,15 +1,17 @@
-"""The close pack of a month: gathers what it shows from what is published and decided, and keeps the packs of a home current.
+"""The close pack of a month of a book: gathers what is published and decided, and keeps the packs of a home current.
 
 Belongs here: when a pack must be made anew, where it is written. Does not belong here: what it shows of each stream
 (``pack_parts``), how it looks (``reports``), the rules of sign-off (``close.sign_off``).
 
-``<home>/packs/YYYY-MM/`` holds the present pack of a month, ``<home>/packs/index.html`` all of them at a glance. The pack of a
-signed version is kept with it, in ``<published>/_signed/YYYY-MM/vN/pack/``; while a month stands as it was signed, that one
-is its present pack, byte for byte.
+``<home>/packs/BOOK/YYYY-MM/`` holds the present pack of a month, ``<home>/packs/index.html`` all of them at a glance. The pack of
+a signed version is kept with it, in ``<published>/_signed/BOOK/YYYY-MM/vN/pack/``; while a month stands as it was signed, that
+one is its present pack, byte for byte. A pack from before there were books shows all streams: it stays with its version, and
+each book has a present pack of its own part.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import cache
@@ -27,9 +29,10 @@ from revenue_integrity.close.sign_off import CheckFact, MonthFacts, Status, stat
 from revenue_integrity.desk import pack_parts
 from revenue_integrity.desk.close_status import CloseRow
 from revenue_integrity.desk.evidence import Evidence
-from revenue_integrity.desk.facts import Desk
+from revenue_integrity.desk.facts import Desk, the_book
 from revenue_integrity.desk.restating import restatement_of
 from revenue_integrity.errors import PublishError, RevenueIntegrityError
+from revenue_integrity.model.book import Book
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.settings import Settings
@@ -48,7 +51,6 @@ class Packs:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._settings = desk.settings
-        self.book = " and ".join(stream.name for stream in desk.streams)
 
     def data(self, row: CloseRow, shown: Sequence[pack_parts.Month] | None = None) -> "PackData":
         """Return what the pack of a month shows: by default of what is published.
@@ -59,19 +61,19 @@ class Packs:
         from revenue_integrity.reports.pack_data import PackData
 
         facts, settings = row.facts, self._settings
-        shown = shown or self.published(facts.month)
+        shown = shown or self.published(row)
         parts = [
             pack_parts.part_of(settings, each, self._months_before(each.stream, facts.month), _figures(facts, each.stream))
             for each in shown
         ]
         return PackData(
-            book=self.book,
+            book=self._title(row),
             month=facts.month,
             currency=Currency(settings.currency),
             parts=parts,
             checks=_checks(facts),
             waivers=_waivers(facts),
-            ledger=as_frame(list(facts.entries)),
+            ledger=as_frame(self._recorded(row)),
             restatement=self._restatement(row),
             status=_status(row, self._settings),
             ledger_head=self._desk.head(),
@@ -87,11 +89,11 @@ class Packs:
         return sha256_of(
             {
                 "code": _code_version(),
-                "book": self.book,
+                "book": self._title(row),
                 "currency": settings.currency,
                 "streams": {
                     each.stream.name: pack_parts.rests_on(settings, each, self._months_before(each.stream, facts.month))
-                    for each in shown or self.published(facts.month)
+                    for each in shown or self.published(row)
                 },
                 "status": _status(row, self._settings),
                 "checks": [[each.state, each.plain] for each in facts.checks],
@@ -114,23 +116,24 @@ class Packs:
         """Return whether the pack that is written says what there is to say."""
         from revenue_integrity.reports import manifest
 
-        written = manifest.read(folder_of(self._settings, row.facts.month))
+        written = manifest.read(folder_of(self._settings, row.facts.book, row.facts.month))
         signed = self._signed_pack(row)
         if signed is not None:
             return written == manifest.read(signed)
         return bool(written) and written.get("made_from") == self.made_from(row)
 
-    def row(self, month: date, *, but_for_run: str = "") -> CloseRow:
-        """Return where the close of a month stands."""
-        facts = self._desk.facts(month, but_for_run=but_for_run)
-        return CloseRow(facts, status_of(facts))
+    def row(self, book: Book, month: date, *, but_for_run: str = "") -> CloseRow:
+        """Return where the close of a month of a book stands."""
+        facts = self._desk.facts(book, month, but_for_run=but_for_run)
+        return CloseRow(facts, status_of(facts), book.streams)
 
-    def published(self, month: date) -> list[pack_parts.Month]:
-        """Return what is published of a month, by stream; raise ``PublishError`` if nothing is."""
-        streams = self._desk.shown(month)
+    def published(self, row: CloseRow) -> list[pack_parts.Month]:
+        """Return what is published of a month of a book, by stream; raise ``PublishError`` if nothing is."""
+        month = row.facts.month
+        streams = self._desk.shown(self._book(row), month)
         if not streams:
             raise PublishError(
-                f"{months.label(month)} is not published, so it has no close pack",
+                f"{row.facts.named} is not published, so it has no close pack",
                 f"Run it: revenue-integrity run --months {months.label(month)}",
             )
         return [pack_parts.Month.published(self._settings, stream, month) for stream in streams]
@@ -143,17 +146,18 @@ class Packs:
         Raises:
             PublishError, IntegrityError: the version is not there, or not as it was signed.
         """
-        month = months.parse(entry.month)
+        month, desk = months.parse(entry.month), self._desk
+        book = desk.book_named(entry.book, month) if entry.book else desk.all_streams
         kept = freeze.read_manifest(self._settings, entry)["facts"]
         facts = replace(
-            self._desk.facts(month),
+            desk.facts(book, month),
             content_hash=entry.content_hash,
             stale="",
             news="",
             running=False,
             is_published_as_computed=True,
             checks=[CheckFact.of_kept(each) for each in kept["checks"]],
-            entries=[each for each in self._desk.entries(month) if each.seq <= entry.seq],
+            entries=[each for each in desk.entries(book, month) if each.seq <= entry.seq],
             batches=entry.batches,
             settings_hash=entry.settings_hash,
             code_version=entry.code_version,
@@ -161,9 +165,20 @@ class Packs:
             is_frozen=True,
             as_of=entry.as_of,
         )
-        streams = [stream for stream in self._desk.streams if stream.name in kept["shown"]]
+        streams = [stream for stream in desk.streams if stream.name in kept["shown"]]
         frozen = [pack_parts.Month.frozen(self._settings, stream, entry, kept["datasets"]) for stream in streams]
-        return CloseRow(facts, Status.SIGNED_OFF), frozen
+        return CloseRow(facts, Status.SIGNED_OFF, book.streams), frozen
+
+    def _book(self, row: CloseRow) -> Book:
+        return Book(row.facts.book, row.streams)
+
+    def _title(self, row: CloseRow) -> str:
+        return self._book(row).title
+
+    def _recorded(self, row: CloseRow) -> list[Entry]:
+        """Return the entries that a pack shows, as the ledger holds them."""
+        shown = {entry.seq for entry in row.facts.entries}
+        return [entry for entry in self._desk.recorded(row.facts.month) if entry.seq in shown]
 
     def _months_before(self, stream: Stream, month: date) -> list[date]:
         """Return the published months of a stream before a month."""
@@ -181,11 +196,14 @@ class Packs:
         if not approvals or not freeze.is_frozen(self._settings, approvals[-1]):
             return pd.DataFrame(columns=list(COLUMNS))
         to = signed.version if as_signed and freeze.is_frozen(self._settings, signed) else None
-        return restatement_of(self._desk.deployment, row.facts, approvals[-1].version, to)
+        return restatement_of(self._desk, self._book(row), row.facts, approvals[-1].version, to)
 
     def _signed_pack(self, row: CloseRow) -> Path | None:
         signed = row.facts.signed
         if row.status is not Status.SIGNED_OFF or signed is None or row.facts.explanation_updated:
+            return None
+        if signed.book != row.facts.book:
+            # It was signed before there were books: its pack shows all streams.
             return None
         place = freeze.place_of(self._settings, signed) / freeze.PACK
         return place if place.is_dir() else None
@@ -230,7 +248,7 @@ def _status(row: CloseRow, settings: Settings) -> dict[str, Any]:
     The as-of is that of the month's own batches: a delivery for other months changes nothing in this pack.
     """
     record = row.record
-    del record["month"]
+    del record["month"], record["book"]
     arrivals = [batch["id"].rsplit("/", 1)[1] for batch in row.facts.batches]
     return record | {"as_of": max(arrivals, default=None), "blocking": _json([*row.blocking, *_obstacles(row, settings)])}
 
@@ -272,36 +290,40 @@ def _code_version() -> str:
     return sha256_of([[path.name, path.read_text(encoding="utf-8")] for path in files])
 
 
-def folder_of(settings: Settings, month: date) -> Path:
-    """Return where the present pack of a month stands."""
-    return settings.packs_path / months.label(month)
+def folder_of(settings: Settings, book: str, month: date) -> Path:
+    """Return where the present pack of a month of a book stands."""
+    return settings.packs_path / book / months.label(month)
 
 
-def pack_of(deployment: Deployment, evidence: Evidence, month: date) -> "PackData":
+def pack_of(deployment: Deployment, evidence: Evidence, month: date, *, book: str = "") -> "PackData":
     """Return what the pack of a month shows: published data, checks, and what was decided.
+
+    A book that is not named is the one in use.
 
     Raises:
         PublishError: the month is not published, or what is published of it does not belong together.
     """
-    packs = Packs(Desk(deployment, evidence))
-    return packs.data(packs.row(month))
+    desk = Desk(deployment, evidence)
+    packs = Packs(desk)
+    return packs.data(packs.row(the_book(desk, book, month), month))
 
 
-def write_month(deployment: Deployment, evidence: Evidence, month: date, *, for_run: str = "") -> Path:
+def write_month(deployment: Deployment, evidence: Evidence, month: date, *, book: str = "", for_run: str = "") -> Path:
     """Write the pack of a month and renew the index; return the pack's page. A run that asks for it does not make it stale.
 
     Raises:
         PublishError: the month is not published, or the pack cannot be written.
     """
-    packs = Packs(Desk(deployment, evidence))
-    return keep(deployment, month, packs.files(packs.row(month, but_for_run=for_run)))
+    desk = Desk(deployment, evidence)
+    packs, meant = Packs(desk), the_book(desk, book, month)
+    return keep(deployment, meant.name, month, packs.files(packs.row(meant, month, but_for_run=for_run)))
 
 
-def keep(deployment: Deployment, month: date, files: Mapping[str, bytes]) -> Path:
+def keep(deployment: Deployment, book: str, month: date, files: Mapping[str, bytes]) -> Path:
     """Write the files of a month's pack and renew the index; return the pack's page."""
     from revenue_integrity.reports import pack
 
-    folder = folder_of(deployment.settings, month)
+    folder = folder_of(deployment.settings, book, month)
     pack.write_files(files, folder)
     renew_index(deployment)
     return folder / f"close-pack-{months.label(month)}.html"
@@ -312,7 +334,10 @@ def renew_index(deployment: Deployment) -> None:
     from revenue_integrity.reports import index
 
     settings = deployment.settings
-    shown = {"": [index.Shown.of(stream, pack_parts.report_of(stream)) for stream in deployment.streams]}
+    shown = {
+        book.name: [index.Shown.of(stream, pack_parts.report_of(stream)) for stream in deployment.streams_of(book)]
+        for book in deployment.books
+    }
     rows = index.index_rows(settings.packs_path)
     index.write_index(index.index_page(rows, shown, Currency(settings.currency)), settings.packs_path)
 
@@ -330,8 +355,8 @@ def signed_files(desk: Desk, entry: Entry) -> dict[str, bytes]:
     return pack.pack_files(replace(data, ledger_head=entry.hash))
 
 
-def renew(deployment: Deployment, evidence: Evidence, *, say: Say) -> list[date]:
-    """Write the packs that no longer say what there is to say; return their months.
+def renew(deployment: Deployment, evidence: Evidence, *, say: Say) -> list[tuple[str, date]]:
+    """Write the packs that no longer say what there is to say; return their books and months.
 
     Each is put on record. What keeps one pack from being written is said, and stops no other.
     """
@@ -341,32 +366,46 @@ def renew(deployment: Deployment, evidence: Evidence, *, say: Say) -> list[date]
     desk = Desk(deployment, evidence)
     packs = Packs(desk)
     written = []
-    for month in settings.months:
-        streams = desk.shown(month)
-        if not streams:
+    for book, month in desk.pairs(settings.months):
+        if not desk.shown(book, month):
             continue
         try:
-            row = packs.row(month)
+            row = packs.row(book, month)
             if packs.is_current(row):
                 continue
             files = packs.files(row)
-            pack.write_files(files, folder_of(settings, month))
+            pack.write_files(files, folder_of(settings, book.name, month))
         except RevenueIntegrityError as error:
-            say(f"the close pack of {months.label(month)} is not written: {error}")
+            say(f"the close pack of {book.name} {months.label(month)} is not written: {error}")
             continue
-        evidence.packs_written(month, [stream.name for stream in streams], facts_of(settings, month))
-        written.append(month)
-    if written:
+        evidence.packs_written(month, book.name, facts_of(settings, book.name, month))
+        written.append((book.name, month))
+    written_before = _remove_former(settings, {month for _, month in desk.pairs(settings.months)})
+    if written or written_before:
         renew_index(deployment)
         say(f"{len(written)} close packs written; open {settings.packs_path / 'index.html'}")
     return written
 
 
-def facts_of(settings: Settings, month: date) -> dict[str, Any]:
+def _remove_former(settings: Settings, wanted: Collection[date]) -> int:
+    """Remove present packs of all streams together, from before there were books; those that were signed stay with their version.
+
+    Only where each book has written its own; return how many there were.
+    """
+    from revenue_integrity.reports import manifest
+
+    former = [settings.packs_path / months.label(month) for month in sorted(wanted)]
+    found = [folder for folder in former if manifest.read(folder) and any(settings.packs_path.glob(f"*/{folder.name}"))]
+    for folder in found:
+        shutil.rmtree(folder)
+    return len(found)
+
+
+def facts_of(settings: Settings, book: str, month: date) -> dict[str, Any]:
     """Return what people want to see of a written pack: where it is, and whether anybody has signed it."""
     from revenue_integrity.reports import manifest
 
-    folder = folder_of(settings, month)
+    folder = folder_of(settings, book, month)
     facts = manifest.read(folder)
     page = folder / f"close-pack-{months.label(month)}.html"
     return {

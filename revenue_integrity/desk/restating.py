@@ -1,4 +1,4 @@
-"""Restatement of a month: its signed tables as they were signed, compared with what stands now.
+"""Restatement of a month of a book: its signed tables as they were signed, compared with what stands now.
 
 Belongs here: reading both, and why they differ. Does not belong here: the comparison (``close.restatement``).
 """
@@ -15,10 +15,12 @@ from revenue_integrity.close.ledger import Entry
 from revenue_integrity.close.restatement import COLUMNS, changes
 from revenue_integrity.close.sign_off import MonthFacts
 from revenue_integrity.desk.evidence import Evidence
-from revenue_integrity.desk.facts import Desk
+from revenue_integrity.desk.facts import Desk, the_book
 from revenue_integrity.errors import Refusal
+from revenue_integrity.model.book import Book
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.signed import SignedTable
+from revenue_integrity.model.stream import Stream
 from revenue_integrity.model.table import Table
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import publish
@@ -26,7 +28,13 @@ from revenue_integrity.warehouse.storage import arrow_schema, exact_frame
 
 
 def restatement(
-    deployment: Deployment, evidence: Evidence, month: date, from_version: int | None = None, to_version: int | None = None
+    deployment: Deployment,
+    evidence: Evidence,
+    month: date,
+    from_version: int | None = None,
+    to_version: int | None = None,
+    *,
+    book: str = "",
 ) -> pd.DataFrame:
     """Return what changed since a signed version: rows and measures whose deltas add up to the change of each total.
 
@@ -34,39 +42,46 @@ def restatement(
 
     Raises:
         Refusal: the month was never signed, or the version does not exist.
+        UsageError: there is no such book, or several are in use and none is named.
     """
-    return restatement_of(deployment, Desk(deployment, evidence).facts(month), from_version, to_version)
+    desk = Desk(deployment, evidence)
+    meant = the_book(desk, book, month)
+    return restatement_of(desk, meant, desk.facts(meant, month), from_version, to_version)
 
 
 def restatements(deployment: Deployment, evidence: Evidence, wanted: Sequence[date]) -> pd.DataFrame:
-    """Return the dataset ``restatement``: of each month that was signed, what changed since its latest version."""
+    """Return the dataset ``restatement``: of each month of a book that was signed, what changed since its latest version."""
     desk = Desk(deployment, evidence)
-    every = [desk.facts(month) for month in wanted]
-    signed = [facts for facts in every if any(freeze.is_frozen(deployment.settings, entry) for entry in facts.approvals)]
-    frames = [restatement_of(deployment, facts) for facts in signed]
+    every = [(book, desk.facts(book, month)) for book, month in desk.pairs(wanted)]
+    frames = [
+        restatement_of(desk, book, facts)
+        for book, facts in every
+        if any(freeze.is_frozen(deployment.settings, entry) for entry in facts.approvals)
+    ]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(COLUMNS))
 
 
 def restatement_of(
-    deployment: Deployment, facts: MonthFacts, from_version: int | None = None, to_version: int | None = None
+    desk: Desk, book: Book, facts: MonthFacts, from_version: int | None = None, to_version: int | None = None
 ) -> pd.DataFrame:
-    """Return ``restatement`` for a month whose facts are known."""
-    settings, month = deployment.settings, facts.month
+    """Return ``restatement`` for a month of a book whose facts are known."""
+    settings, month, streams = desk.settings, facts.month, desk.streams_of(book)
     frozen = {entry.version: entry for entry in facts.approvals if freeze.is_frozen(settings, entry)}
     wanted = from_version if from_version is not None else max(frozen, default=None)
     for version in (wanted, to_version):
         if version is not None and version not in frozen:
             raise Refusal(
-                f"{facts.label} has no signed version {version}", f"Signed versions: {', '.join(map(str, frozen)) or 'none'}"
+                f"{facts.named} has no signed version {version}", f"Signed versions: {', '.join(map(str, frozen)) or 'none'}"
             )
     if wanted is None:
-        raise Refusal(f"{facts.label} was never signed off", "There is nothing to compare with")
-    signed = [each for stream in deployment.streams for each in stream.signed]
+        raise Refusal(f"{facts.named} was never signed off", "There is nothing to compare with")
+    signed = [each for stream in streams for each in stream.signed]
     old = _frozen(settings, frozen[wanted], signed)
-    new = _present(deployment, month, signed) if to_version is None else _frozen(settings, frozen[to_version], signed)
+    new = _present(settings, streams, month, signed) if to_version is None else _frozen(settings, frozen[to_version], signed)
     cause, batches = _why(facts, frozen[wanted], None if to_version is None else frozen[to_version])
     rows = [
         {
+            "book": book.name,
             "month": pd.Timestamp(month).as_unit("us"),
             "from_version": wanted,
             **change,
@@ -94,9 +109,10 @@ def _frozen(settings: Settings, entry: Entry, signed: Sequence[SignedTable]) -> 
     }
 
 
-def _present(deployment: Deployment, month: date, signed: Sequence[SignedTable]) -> Mapping[str, pd.DataFrame]:
+def _present(
+    settings: Settings, streams: Sequence[Stream], month: date, signed: Sequence[SignedTable]
+) -> Mapping[str, pd.DataFrame]:
     """Return the signed tables as they are published; those of a stream that has not published the month have no rows."""
-    settings, streams = deployment.settings, deployment.streams
     frames: dict[str, pd.DataFrame] = {each.table.name: _no_rows(each.table) for each in signed}
     published = [stream for stream in streams if publish.closed_hashes(settings, stream.name, month)]
     for stream in published or streams:

@@ -1,9 +1,9 @@
-"""A line a month: where its close stands, what it earned, whether it ties, what is in the way.
+"""A line a month and book: where its close stands, what it earned, whether it ties, what is in the way.
 
 Belongs here: putting together what close desk, publication and quarantine say. Does not belong here: changing anything.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -13,6 +13,7 @@ from revenue_integrity.close.sign_off import Status, reopened_because
 from revenue_integrity.desk.close_status import CloseRow, close_rows
 from revenue_integrity.desk.evidence import Evidence
 from revenue_integrity.errors import PublishError
+from revenue_integrity.exact import named_rows
 from revenue_integrity.model.check import Gate
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.report import amount_of
@@ -23,7 +24,10 @@ from revenue_integrity.warehouse import publish
 NOT_COMPUTED = "not computed"
 """Why a month is open for which nothing was computed yet."""
 
-_FIRST = ("month", "status", "version")
+BEFORE_BOOK = "before the first month of its book"
+"""Why a month is open that its book does not have."""
+
+_FIRST = ("month", "book", "status", "version")
 _LAST = ("quarantined", "checks_failed", "why")
 
 
@@ -43,24 +47,25 @@ def figures_of(deployment: Deployment) -> dict[str, MonthFigure]:
 def summary(deployment: Deployment, status: pd.DataFrame) -> pd.DataFrame:
     """Return of a status what a summary of many months shows: months with anything, and the figures that are made for it."""
     short = [name for name, figure in figures_of(deployment).items() if figure.in_summary]
-    return status[status["why"] != NOT_COMPUTED][["month", "status", "version", *short, "why"]]
+    return status[~status["why"].isin([NOT_COMPUTED, BEFORE_BOOK])][["month", "book", "status", "version", *short, "why"]]
 
 
 def status_frame(deployment: Deployment, evidence: Evidence, wanted: Sequence[date]) -> pd.DataFrame:
-    """Return a row per month: status, the figures of the streams, quarantined rows, failed checks, and why it stands as it does.
+    """Return a row per month and book: status, the figures of its streams, quarantined rows, failed checks, why it stands so.
 
     Figures are whole cents or exact currency units, as their streams declare them; empty where nothing is published.
     """
     settings = deployment.settings
-    figures = figures_by_month(deployment, wanted)
+    figures = figures_by_stream(deployment, wanted)
     refused = _quarantined(settings)
     rows = [
         {
             "month": pd.Timestamp(row.facts.month).as_unit("us"),
+            "book": row.facts.book,
             "status": str(row.status),
             "version": row.facts.signed.version if row.facts.signed else 0,
-            **figures.get(row.facts.month, {}),
-            "quarantined": refused.get(row.facts.month, 0),
+            **_added_up(figures.get((stream, row.facts.month), {}) for stream in row.streams),
+            "quarantined": sum(refused.get((stream, row.facts.month), 0) for stream in row.streams),
             "checks_failed": sum(check.state in ("failed", "outdated") for check in row.facts.checks),
             "why": _why(row),
         }
@@ -75,7 +80,9 @@ def status_frame(deployment: Deployment, evidence: Evidence, wanted: Sequence[da
 def _why(row: CloseRow) -> str:
     facts = row.facts
     if row.status is Status.OPEN:
-        return NOT_COMPUTED if facts.content_hash is None else f"cutoff {facts.cutoff:%Y-%m-%dT%H:%M:%SZ}"
+        if facts.content_hash is None:
+            return NOT_COMPUTED
+        return BEFORE_BOOK if facts.is_before_book else f"cutoff {facts.cutoff:%Y-%m-%dT%H:%M:%SZ}"
     if row.status is Status.STALE:
         return facts.stale or facts.news or "a run is going on"
     failing = "; ".join(f"{check.name} [{check.gate.value}] {check.state}" for check in facts.in_the_way)
@@ -87,9 +94,21 @@ def _why(row: CloseRow) -> str:
     return failing or warnings
 
 
-def figures_by_month(deployment: Deployment, wanted: Sequence[date]) -> dict[date, dict[str, int | Decimal]]:
-    """Return the figures of each month; what several streams call alike is added up."""
-    found: dict[date, dict[str, int | Decimal]] = {}
+Figures = Mapping[str, int | Decimal]
+
+
+def _added_up(figures: Iterable[Figures]) -> dict[str, int | Decimal]:
+    """Return figures of several streams together; what they call alike is added up."""
+    found: dict[str, int | Decimal] = {}
+    for each in figures:
+        for name, amount in each.items():
+            found[name] = found.get(name, 0) + amount
+    return found
+
+
+def figures_by_stream(deployment: Deployment, wanted: Sequence[date]) -> dict[tuple[str, date], Figures]:
+    """Return the figures of each month of each stream."""
+    found: dict[tuple[str, date], dict[str, int | Decimal]] = {}
     for stream in deployment.streams:
         tables = {table.name: table for table in stream.published_tables}
         for dataset in dict.fromkeys(figure.dataset for figure in stream.figures):
@@ -99,18 +118,18 @@ def figures_by_month(deployment: Deployment, wanted: Sequence[date]) -> dict[dat
                 # The stream is not in use, or not in these months.
                 continue
             for month, of_month in rows.groupby("month"):
-                figures = found.setdefault(pd.Timestamp(str(month)).date(), {})
+                figures = found.setdefault((stream.name, pd.Timestamp(str(month)).date()), {})
                 for figure in stream.figures:
                     amount = amount_of(figure, of_month) if figure.dataset == dataset else None
                     if amount is not None:
                         figures[figure.name] = figures.get(figure.name, 0) + amount
-    return found
+    return dict(found)
 
 
-def _quarantined(settings: Settings) -> dict[date, int]:
+def _quarantined(settings: Settings) -> dict[tuple[str, date], int]:
     try:
         rows = publish.read_published(settings, "quarantine", None)
     except PublishError:
         return {}
-    counted = rows.dropna(subset=["month"]).groupby("month").size()
-    return {pd.Timestamp(str(month)).date(): int(count) for month, count in counted.items()}
+    counted = rows.dropna(subset=["month"]).groupby(["stream", "month"]).size()
+    return {(str(row.stream), row.month.date()): int(row.rows) for row in named_rows(counted.reset_index(name="rows"))}

@@ -1,4 +1,4 @@
-"""A deployment: a home's settings with the streams in it.
+"""A deployment: a home's settings with the streams in it and the books that they make up.
 
 Belongs here: what is handed to everything that works for all streams. Does not belong here: which streams there are
 (``streams.registry``).
@@ -6,8 +6,10 @@ Belongs here: what is handed to everything that works for all streams. Does not 
 
 from dataclasses import dataclass, replace
 
+from revenue_integrity.errors import UsageError
+from revenue_integrity.model.book import Book, books_of
 from revenue_integrity.model.source import Source, raw_table
-from revenue_integrity.model.stream import Streams
+from revenue_integrity.model.stream import Stream, Streams
 from revenue_integrity.model.table import Table
 from revenue_integrity.settings import Settings
 
@@ -18,11 +20,36 @@ class Deployment:
 
     Attributes:
         settings: the home's settings.
-        streams: its streams, in the order in which people see them.
+        streams: its streams, in the order in which people see them; of a part of a deployment, some of them.
+        whole: the names of all streams of the home; empty where ``streams`` are all.
+
+    Raises:
+        SettingsError: the setting ``books`` does not fit the streams.
     """
 
     settings: Settings
     streams: Streams
+    whole: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse books that do not fit the streams."""
+        _ = self.books
+
+    @property
+    def books(self) -> tuple[Book, ...]:
+        """The books of the home, in the order of their streams."""
+        return books_of(self.settings, self.whole or self.streams.names)
+
+    def book(self, name: str) -> Book:
+        """Return a book; raise ``UsageError`` with the names that there are."""
+        for book in self.books:
+            if book.name == name:
+                return book
+        raise UsageError(f"there is no book '{name}'", f"Books: {', '.join(book.name for book in self.books)}")
+
+    def streams_of(self, book: Book) -> list[Stream]:
+        """Return the streams of a book, loaded."""
+        return [self.streams.named(name) for name in book.streams]
 
     def source(self, stream: str, name: str) -> Source:
         """Return a source of a stream; raise ``UsageError`` with the names that there are."""
@@ -34,7 +61,7 @@ class Deployment:
 
     def only(self, *names: str) -> "Deployment":
         """Return the deployment with some of its streams alone; raise ``UsageError`` with the names that there are."""
-        return replace(self, streams=self.streams.only(*names))
+        return replace(self, streams=self.streams.only(*names), whole=self.whole or self.streams.names)
 
     @property
     def tables(self) -> dict[str, Table]:

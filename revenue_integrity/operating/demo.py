@@ -5,7 +5,8 @@ themselves, which know nothing of us; they are handed in, as streams are.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from textwrap import shorten
 
@@ -96,7 +97,7 @@ def simulate_sources(
             seed,
             faults,
             {option.name: options[option.name] for option in simulator.options},
-            lambda month: cutoff(month, settings),
+            lambda month: cutoff(month, settings.of_stream(simulator.stream)),
             settings.currency,
             tuple(name for name in simulators if name != simulator.stream),
         )
@@ -134,22 +135,24 @@ def close_what_can_be(deployment: Deployment, simulators: Mapping[str, Simulator
         }
     )
     signed = _sign(deployment.under(actors), say=say)
-    if signed and tell_late(settings, simulators, signed, say=say):
+    by_stream = {stream: signed[book.name] for book in deployment.books for stream in book.streams if signed.get(book.name)}
+    if tell_late(settings, simulators, by_stream, say=say):
         runner.run(deployment, None, say=say)
         _sign(deployment.under(actors), say=say)
 
 
-def tell_late(settings: Settings, simulators: Mapping[str, Simulator], signed: Sequence[date], *, say: Say) -> bool:
-    """Land what comes late for signed months, each story once; return whether anything came."""
+def tell_late(settings: Settings, simulators: Mapping[str, Simulator], signed: Mapping[str, Sequence[date]], *, say: Say) -> bool:
+    """Land what comes late for months that are signed, which are given by stream, each story once; return whether any came."""
     told = _mark(settings).read_text(encoding="utf-8")
     came = False
     for name, simulator in simulators.items():
         late = simulator.late
         # The mark names the batch, which begins with the stream.
-        if late is None or f": {name}/" in told or not _has_batches(settings.landing_path / name):
+        of_stream = signed.get(name, ())
+        if late is None or f": {name}/" in told or not of_stream or not _has_batches(settings.landing_path / name):
             continue
-        month = signed[-min(len(signed), late.months_back)]
-        batch = late.tell(settings.landing_path, month, lambda each: cutoff(each, settings))
+        month, own = of_stream[-min(len(of_stream), late.months_back)], settings.of_stream(name)
+        batch = late.tell(settings.landing_path, month, partial(_cutoff, own))
         told += f"{late.title.capitalize()} landed: {batch}\n"
         _mark(settings).write_text(told, encoding="utf-8")
         say(f"A {late.title} for {months.label(month)} has arrived after its sign-off: {batch}")
@@ -157,29 +160,43 @@ def tell_late(settings: Settings, simulators: Mapping[str, Simulator], signed: S
     return came
 
 
-def _sign(deployment: Deployment, *, say: Say) -> list[date]:
-    """Prepare and approve month after month until one is refused; return the months that stand signed."""
+def _cutoff(settings: Settings, month: date) -> datetime:
+    return cutoff(month, settings)
+
+
+def _sign(deployment: Deployment, *, say: Say) -> dict[str, list[date]]:
+    """Prepare and approve month after month of each book until one is refused; return the months that stand signed by book."""
     from revenue_integrity.desk import decisions
     from revenue_integrity.desk.close_status import close_rows
     from revenue_integrity.orchestration.evidence import open_evidence
 
     settings = deployment.settings
-    signed: list[date] = []
+    signed: dict[str, list[date]] = {}
     with open_evidence(deployment) as evidence:
+        ended: set[str] = set()
         for row in close_rows(deployment, evidence, delivered_months(settings)):
-            month = row.facts.month
-            if row.facts.content_hash is None:
-                break
+            facts, book, month = row.facts, row.facts.book, row.facts.month
+            if book in ended or facts.is_before_book:
+                continue
+            if facts.content_hash is None:
+                ended.add(book)
+                continue
             if row.status != "signed_off":
+                own = settings.of_book(book)
                 try:
-                    decisions.prepare(deployment, evidence, month, settings.preparers[0], "Demo close.")
-                    entry = decisions.approve(deployment, evidence, month, settings.approvers[0], "Demo close.")
+                    decisions.prepare(deployment, evidence, month, _first(own.preparers), "Demo close.", book=book)
+                    entry = decisions.approve(deployment, evidence, month, _first(own.approvers), "Demo close.", book=book)
                 except Refusal as refusal:
-                    say(f"{months.label(month)} is not closed: {shorten(refusal.reason, 300, placeholder=' ...')}")
-                    break
-                say(f"{months.label(month)} signed off, version {entry.version}")
-            signed.append(month)
+                    say(f"{facts.named} is not closed: {shorten(refusal.reason, 300, placeholder=' ...')}")
+                    ended.add(book)
+                    continue
+                say(f"{facts.named} signed off, version {entry.version}")
+            signed.setdefault(book, []).append(month)
     return signed
+
+
+def _first(actors: Sequence[str]) -> str:
+    return actors[0] if actors else "nobody"
 
 
 def conclude(deployment: Deployment, *, say: Say) -> None:

@@ -53,7 +53,8 @@ def build_definitions(
     assets: list[dg.AssetsDefinition] = []
     for stream in chosen.streams:
         assets += stream_assets(stream, settings, partitions, tables, pool=pool)
-        assets.append(pack_asset(stream, deployment, partitions, pool))
+    of_chosen = [book for book in deployment.books if set(book.streams) & set(chosen.streams.names)]
+    assets += [pack_asset(book, deployment, partitions, pool) for book in of_chosen]
     pulls, schedules = pull_assets(deployment, only=only)
     job = month_job(partitions)
     warehouse = ReportingIOManager(settings, {table.asset_key: table for table in tables.values()})

@@ -3,7 +3,7 @@
 Belongs here: these answers. Does not belong here: reading check results (``check_results``), what follows from them (``desk``).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from functools import cached_property
@@ -25,9 +25,9 @@ PACK = "pack"
 """Last part of the key of the asset that writes packs."""
 
 
-def pack_key(stream: str) -> dg.AssetKey:
-    """Return the key of the asset that writes the packs of a stream."""
-    return dg.AssetKey([stream, "close", PACK])
+def pack_key(book: str) -> dg.AssetKey:
+    """Return the key of the asset that writes the packs of a book."""
+    return dg.AssetKey([book, "close", PACK])
 
 
 class DagsterEvidence:
@@ -41,12 +41,11 @@ class DagsterEvidence:
         """Return what is on record at this moment."""
         return SeenInDagster(self._deployment, self._instance)
 
-    def packs_written(self, month: date, streams: Sequence[str], facts: Mapping[str, Any]) -> None:
-        """Put on record that the close pack of a month was written, as a materialization of its assets."""
-        for stream in streams:
-            self._instance.report_runless_asset_event(
-                dg.AssetMaterialization(pack_key(stream), partition=months.label(month), metadata=metadata_of(facts))
-            )
+    def packs_written(self, month: date, book: str, facts: Mapping[str, Any]) -> None:
+        """Put on record that the close pack of a month of a book was written, as a materialization of its asset."""
+        self._instance.report_runless_asset_event(
+            dg.AssetMaterialization(pack_key(book), partition=months.label(month), metadata=metadata_of(facts))
+        )
 
 
 class SeenInDagster:

@@ -9,34 +9,33 @@ import dagster as dg
 from revenue_integrity.computing.publication_tables import publication_table
 from revenue_integrity.desk import packs
 from revenue_integrity.errors import RevenueIntegrityError
+from revenue_integrity.model.book import Book
 from revenue_integrity.model.deployment import Deployment
-from revenue_integrity.model.stream import Stream
 from revenue_integrity.orchestration.evidence import DagsterEvidence, metadata_of, pack_key
 from revenue_integrity.orchestration.partitions import month_of
 from revenue_integrity.orchestration.table_assets import asset_key
 
 
-def pack_asset(
-    stream: Stream, deployment: Deployment, partitions: dg.PartitionsDefinition, pool: str | None
-) -> dg.AssetsDefinition:
-    """Return the asset that writes the close pack of a month of a stream."""
+def pack_asset(book: Book, deployment: Deployment, partitions: dg.PartitionsDefinition, pool: str | None) -> dg.AssetsDefinition:
+    """Return the asset that writes the close pack of a month of a book."""
 
     @dg.asset(
-        key=pack_key(stream.name),
+        key=pack_key(book.name),
         partitions_def=partitions,
-        group_name=stream.name,
+        group_name=book.name.replace("-", "_"),
         kinds={"html", "xlsx"},
-        owners=[publication_table(stream.name).owner],
+        owners=[publication_table(book.streams[0]).owner],
         description="The month's close pack: workbook, page, CSVs and the manifest of their hashes; PRELIMINARY until signed.",
         pool=pool,
-        deps=[asset_key(publication_table(stream.name))],
+        deps=[asset_key(publication_table(stream)) for stream in book.streams],
     )
     def close_pack(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         month = month_of(context.partition_key)
         try:
-            packs.write_month(deployment, DagsterEvidence(deployment, context.instance), month, for_run=context.run.run_id)
+            evidence = DagsterEvidence(deployment, context.instance)
+            packs.write_month(deployment, evidence, month, book=book.name, for_run=context.run.run_id)
         except RevenueIntegrityError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
-        return dg.MaterializeResult(metadata=metadata_of(packs.facts_of(deployment.settings, month)))
+        return dg.MaterializeResult(metadata=metadata_of(packs.facts_of(deployment.settings, book.name, month)))
 
     return close_pack

@@ -1,4 +1,4 @@
-"""Sign-off from the UI: a job with month, action, actor and comment, through the same code as the command line.
+"""Sign-off from the UI: a job with book, month, action, actor and comment, through the same code as the command line.
 
 Belongs here: the job and its configuration. Does not belong here: rules (``close.sign_off``), deeds (``desk.decisions``).
 The actor is what somebody typed: the ledger also records the account under which the process ran.
@@ -20,8 +20,9 @@ SIGN_OFF_JOB = "sign_off"
 
 
 class SignOffConfig(dg.Config):
-    """What somebody decides about a month."""
+    """What somebody decides about a month of a book."""
 
+    book: str = Field("", description="The book; by default the one in use, where there is only one.")
     month: str = Field(description="Service month, for example 2025-03.")
     action: str = Field(description="prepare, approve, waive or reopen.")
     actor: str = Field(description="Who decides; must stand in the setting preparers or approvers.")
@@ -43,13 +44,13 @@ def sign_off_job(deployment: Deployment) -> dg.JobDefinition:
                 month, actor, comment = months.parse(config.month), config.actor, config.comment
                 action = Action(config.action)
                 if action is Action.PREPARE:
-                    entry = decisions.prepare(*home, month, actor, comment)
+                    entry = decisions.prepare(*home, month, actor, comment, book=config.book)
                 elif action is Action.APPROVE:
-                    entry = decisions.approve(*home, month, actor, comment)
+                    entry = decisions.approve(*home, month, actor, comment, book=config.book)
                 elif action is Action.WAIVE:
-                    entry = decisions.waive(*home, month, config.check, actor, comment)
+                    entry = decisions.waive(*home, month, config.check, actor, comment, book=config.book)
                 else:
-                    entry = decisions.reopen(*home, month, actor, comment)
+                    entry = decisions.reopen(*home, month, actor, comment, book=config.book)
             except (RevenueIntegrityError, ValueError) as error:
                 logs.event("sign_off_refused", level=logging.WARNING, run_id=context.run_id, error=error, action=config.action)
                 raise dg.Failure(str(error), allow_retries=False) from error

@@ -43,9 +43,10 @@ CLOSE_STATUS = table(
     _NO_STREAM,
     "close",
     "close_status",
-    "How the sign-off of each month stands, one row per month; derived when it is read, never stored.",
-    ("month",),
+    "How the sign-off of each month of each book stands, one row per book and month; derived when it is read, never stored.",
+    ("book", "month"),
     [
+        column.text("book", "What is signed together."),
         column.month(),
         column.text("status", "How the month stands.", isin=[str(each) for each in Status]),
         column.integer("version", "Latest signed version; 0 if the month was never signed.", unit="versions", ge=0),
@@ -67,8 +68,9 @@ RESTATEMENT = table(
     "close",
     "restatement",
     "What changed since a signed version, one row per row and measure that changed; deltas add up to the totals' change.",
-    ("month", "from_version", "dataset", "key", "measure"),
+    ("book", "month", "from_version", "dataset", "key", "measure"),
     [
+        column.text("book", "The book that signed the month."),
         column.month(),
         column.integer("from_version", "The signed version that is compared with.", unit="versions", ge=1),
         column.text("dataset", "The dataset that changed."),

@@ -42,7 +42,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened to a month, or to the deployment where ``month`` is ``None``.
+    """Something that happened to a month of a book, or to the deployment where ``month`` is ``None``.
 
     Attributes:
         kind: what happened.
@@ -51,6 +51,7 @@ class Event:
         title: one line that stands alone in a chat.
         body: figures, and what to do next.
         content: text that identifies the state; never shown.
+        book: the book that it is about; empty for the deployment.
     """
 
     kind: Kind
@@ -59,12 +60,14 @@ class Event:
     title: str
     body: str
     content: str
+    book: str = ""
 
     @property
     def identity(self) -> str:
-        """What makes two events the same: a digest of kind, month and content."""
+        """What makes two events the same: a digest of kind, book, month and content."""
         month = "" if self.month is None else months.label(self.month)
-        return hashlib.sha256("\x1f".join((self.kind, month, self.content)).encode()).hexdigest()[:32]
+        parts = (self.kind, *([self.book] if self.book else []), month, self.content)
+        return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True)
@@ -91,33 +94,41 @@ ON_TIME = FINISHED | {"ready", "prepared"}
 """Statuses of a month about which nobody needs a warning one business day before the close is due."""
 
 
-def check_failed(month: date, check: FailedCheck) -> Event:
+def _named(book: str, month: date) -> str:
+    return f"{book} {months.label(month)}".strip()
+
+
+def _in_commands(book: str, month: date) -> str:
+    return f"{months.label(month)} --book {book}" if book else months.label(month)
+
+
+def check_failed(book: str, month: date, check: FailedCheck) -> Event:
     """Return the event of a failed check: critical if it stops writing or publishing, a warning if it stops the sign-off."""
     severity = Severity.CRITICAL if check.gate in ("write", "publish") else Severity.WARNING
     body = _lines(f"Gate: {check.gate}.", f"Figures: {check.figures}." if check.figures else "", check.next_step)
-    title = f"{months.label(month)}: check {check.name} failed"
-    return Event(Kind.CHECK_FAILED, month, severity, title, body, f"{check.name}|{check.gate}|{check.figures}")
+    title = f"{_named(book, month)}: check {check.name} failed"
+    return Event(Kind.CHECK_FAILED, month, severity, title, body, f"{check.name}|{check.gate}|{check.figures}", book)
 
 
 def breach_over_materiality(
-    month: date, recon: str, gross_cents: int, materiality_cents: int, currency: str, largest: str = ""
+    book: str, month: date, recon: str, gross_cents: int, materiality_cents: int, currency: str, largest: str = ""
 ) -> Event:
     """Return the event of a reconciliation whose causes exceed materiality (both gross cents, late postings apart)."""
     title = (
-        f"{months.label(month)}: {recon} breaches by {Currency(currency).amount(gross_cents)}, "
+        f"{_named(book, month)}: {recon} breaches by {Currency(currency).amount(gross_cents)}, "
         f"above materiality of {Currency(currency).amount(materiality_cents)}"
     )
     body = _lines(largest, f"`revenue-integrity recon {months.label(month)}` lists the causes.")
     content = f"{recon}|{gross_cents}|{materiality_cents}"
-    return Event(Kind.BREACH_OVER_MATERIALITY, month, Severity.CRITICAL, title, body, content)
+    return Event(Kind.BREACH_OVER_MATERIALITY, month, Severity.CRITICAL, title, body, content, book)
 
 
-def month_reopened(month: date, version: int, signed_hash: str, content_hash: str, reason: str) -> Event:
+def month_reopened(book: str, month: date, version: int, signed_hash: str, content_hash: str, reason: str) -> Event:
     """Return the event of a signed month whose content is no longer what was signed."""
-    title = f"{months.label(month)}: signed version {version} reopened"
-    label = months.label(month)
-    body = _lines(reason, f"`revenue-integrity restatement {label}` lists what changed; then prepare and approve it again.")
-    return Event(Kind.MONTH_REOPENED, month, Severity.CRITICAL, title, body, f"{version}|{signed_hash}|{content_hash}")
+    title = f"{_named(book, month)}: signed version {version} reopened"
+    asked = f"`revenue-integrity restatement {_in_commands(book, month)}`"
+    body = _lines(reason, f"{asked} lists what changed; then prepare and approve it again.")
+    return Event(Kind.MONTH_REOPENED, month, Severity.CRITICAL, title, body, f"{version}|{signed_hash}|{content_hash}", book)
 
 
 def batch_rejected(batch_id: str, digest: str, reason: str, month: date | None = None) -> Event:
@@ -146,13 +157,13 @@ def run_failed(month: date | None, fingerprint: str, attempts: int, reason: str)
     )
 
 
-def approved(month: date, version: int, ledger_head: str, actor: str) -> Event:
+def approved(book: str, month: date, version: int, ledger_head: str, actor: str) -> Event:
     """Return the event of an approval. It carries the ledger's head: kept apart, the head shows if the ledger is cut off."""
-    title = f"{months.label(month)}: version {version} signed off by {actor}"
-    return Event(Kind.APPROVED, month, Severity.INFO, title, f"Ledger head: {ledger_head}", f"{version}|{ledger_head}")
+    title = f"{_named(book, month)}: version {version} signed off by {actor}"
+    return Event(Kind.APPROVED, month, Severity.INFO, title, f"Ledger head: {ledger_head}", f"{version}|{ledger_head}", book)
 
 
-def close_is_late(month: date, status: str, now: datetime, settings: Settings) -> Event | None:
+def close_is_late(book: str, month: date, status: str, now: datetime, settings: Settings) -> Event | None:
     """Return the event of a close that is late, or ``None`` while it is in time.
 
     From one business day before ``close_due_business_day`` of the next month a month that is neither ready nor prepared nor
@@ -165,14 +176,14 @@ def close_is_late(month: date, status: str, now: datetime, settings: Settings) -
     # Business day 0 is the last one of the month before, which is what "one business day before the first" means.
     warned_from = business_day(following, settings.close_due_business_day - 1, settings)
     today = now.astimezone(ZoneInfo(settings.close_timezone)).date()
-    label = months.label(month)
-    step = f"`revenue-integrity status --month {label}` shows what blocks it."
+    label = _named(book, month)
+    step = f"`revenue-integrity status --month {_in_commands(book, month)}` shows what blocks it."
     if today > due and status not in FINISHED:
         title = f"{label}: close overdue since {due + timedelta(days=1):%Y-%m-%d}, still {status}"
-        return Event(Kind.CLOSE_LATE, month, Severity.CRITICAL, title, step, f"overdue|{due:%Y-%m-%d}")
+        return Event(Kind.CLOSE_LATE, month, Severity.CRITICAL, title, step, f"overdue|{due:%Y-%m-%d}", book)
     if warned_from <= today <= due and status not in ON_TIME:
         title = f"{label}: close due on {due:%Y-%m-%d}, still {status}"
-        return Event(Kind.CLOSE_LATE, month, Severity.WARNING, title, step, f"due|{due:%Y-%m-%d}")
+        return Event(Kind.CLOSE_LATE, month, Severity.WARNING, title, step, f"due|{due:%Y-%m-%d}", book)
     return None
 
 
@@ -187,6 +198,7 @@ class Breach:
 
 
 def events_of_month(
+    book: str,
     month: date,
     *,
     status: str,
@@ -199,25 +211,27 @@ def events_of_month(
     now: datetime,
     settings: Settings,
 ) -> list[Event]:
-    """Return all events that the present state of a month calls for, in a fixed order.
+    """Return all events that the present state of a month of a book calls for, in a fixed order; settings are the book's.
 
     Checks of gate ``warn`` stop nothing and waived ones were judged by an approver: neither makes an event. Figures at
     materiality are within it. What an earlier call returned and this one does not is over: the caller resolves its kind.
     """
     found: list[Event] = []
     if status == "reopened":
-        found.append(month_reopened(month, version, signed_hash, content_hash, reopened_because))
+        found.append(month_reopened(book, month, version, signed_hash, content_hash, reopened_because))
     found += [
-        breach_over_materiality(month, each.recon, each.gross_cents, each.materiality_cents, settings.currency, each.largest)
+        breach_over_materiality(
+            book, month, each.recon, each.gross_cents, each.materiality_cents, settings.currency, each.largest
+        )
         for each in sorted(breaches, key=lambda each: each.recon)
         if each.gross_cents > each.materiality_cents
     ]
     found += [
-        check_failed(month, each)
+        check_failed(book, month, each)
         for each in sorted(failing_checks, key=lambda each: (each.name, each.gate))
         if each.gate != "warn" and not each.waived
     ]
-    late = close_is_late(month, status, now, settings)
+    late = close_is_late(book, month, status, now, settings)
     return [*found, late] if late else found
 
 

@@ -26,7 +26,7 @@ from revenue_integrity.errors import UsageError
 from revenue_integrity.files import sync
 from revenue_integrity.settings import Settings
 
-COLUMNS = ("raised_at", "severity", "kind", "month", "title", "status", "attempts", "next_try_at")
+COLUMNS = ("raised_at", "severity", "kind", "book", "month", "title", "status", "attempts", "next_try_at")
 
 STATE_KINDS = (Kind.BREACH_OVER_MATERIALITY, Kind.CHECK_FAILED, Kind.MONTH_REOPENED, Kind.CLOSE_LATE)
 """Kinds that tell of a month's present state: they are over when the state no longer calls for them."""
@@ -98,22 +98,23 @@ def raise_alert(settings: Settings, event: Event) -> bool:
     return known is None
 
 
-def resolve(settings: Settings, kind: Kind, month: date | None, *, except_for: Collection[Event] = ()) -> int:
-    """Mark the open events of a kind and month as over, but for those that still hold; return how many.
+def resolve(settings: Settings, kind: Kind, month: date | None, *, except_for: Collection[Event] = (), book: str = "") -> int:
+    """Mark the open events of a kind, book and month as over, but for those that still hold; return how many.
 
     What is still pending is told nevertheless: somebody will ask what happened in between.
     """
-    return _resolve(settings, (kind,), month, except_for)
+    return _resolve(settings, (kind,), book, month, except_for)
 
 
-def _resolve(settings: Settings, kinds: Collection[Kind], month: date | None, except_for: Collection[Event]) -> int:
+def _resolve(settings: Settings, kinds: Collection[Kind], book: str, month: date | None, except_for: Collection[Event]) -> int:
     now = clock.now()
     kept = {event.identity for event in except_for}
     count = 0
     with _locked(settings, "state"):
         for record in _read_all(settings, _folder(month)):
             event = record.event
-            if event.kind in kinds and not record.resolved_at and event.identity not in kept:
+            # What was told before there were books is told again by each of them, as far as it still holds.
+            if event.kind in kinds and event.book in ("", book) and not record.resolved_at and event.identity not in kept:
                 log(settings, now, event.severity, event, f"resolved: {event.title}")
                 record.resolved_at = now
                 _write(settings, record)
@@ -121,10 +122,10 @@ def _resolve(settings: Settings, kinds: Collection[Kind], month: date | None, ex
     return count
 
 
-def raise_state(settings: Settings, month: date, events: Sequence[Event]) -> int:
-    """Raise all events of a month's present state and resolve those of earlier states; return how many are new."""
+def raise_state(settings: Settings, book: str, month: date, events: Sequence[Event]) -> int:
+    """Raise all events of the present state of a month of a book and resolve those of earlier states; return how many are new."""
     new = sum(raise_alert(settings, event) for event in events)
-    _resolve(settings, STATE_KINDS, month, events)
+    _resolve(settings, STATE_KINDS, book, month, events)
     return new
 
 
@@ -156,6 +157,7 @@ def frame(settings: Settings) -> pd.DataFrame:
             "raised_at": record.raised_at,
             "severity": record.event.severity.value,
             "kind": record.event.kind.value,
+            "book": record.event.book or None,
             "month": record.event.month and months.label(record.event.month),
             "title": record.event.title,
             "status": record.status,
@@ -258,7 +260,15 @@ def _record(plain: dict[str, Any]) -> Record:
     event = plain["event"]
     month = months.parse(event["month"]) if event["month"] else None
     return Record(
-        event=Event(Kind(event["kind"]), month, Severity(event["severity"]), event["title"], event["body"], event["content"]),
+        event=Event(
+            Kind(event["kind"]),
+            month,
+            Severity(event["severity"]),
+            event["title"],
+            event["body"],
+            event["content"],
+            event.get("book", ""),
+        ),
         raised_at=datetime.fromisoformat(plain["raised_at"]),
         open_since=datetime.fromisoformat(plain["open_since"]),
         resolved_at=_optional(plain["resolved_at"]),

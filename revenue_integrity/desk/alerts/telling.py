@@ -29,9 +29,10 @@ def tell(deployment: Deployment, rows: Sequence[CloseRow]) -> Delivered:
     for row in rows:
         facts = row.facts
         found = []
-        if facts.content_hash is not None:
+        if facts.content_hash is not None and not facts.is_before_book:
             signed = facts.signed
             found = events.events_of_month(
+                facts.book,
                 facts.month,
                 status=str(row.status),
                 version=signed.version if signed else 0,
@@ -41,9 +42,9 @@ def tell(deployment: Deployment, rows: Sequence[CloseRow]) -> Delivered:
                 failing_checks=[_failing(check, row) for check in facts.checks if check.state == "failed"],
                 breaches=_breaches(facts.checks),
                 now=now,
-                settings=settings,
+                settings=settings.of_book(facts.book),
             )
-        outbox.raise_state(settings, facts.month, found)
+        outbox.raise_state(settings, facts.book, facts.month, found)
     _tell_batches(deployment)
     # Read again: what was raised a moment ago is due only from then on.
     return deliver(settings, clock.now())
