@@ -318,8 +318,8 @@ def test_the_state_of_a_month_raises_what_is_new_and_resolves_what_is_over(tmp_p
     settings = settings_for(tmp_path)
     other = event("a", month=MARCH.replace(month=4))
     raise_alert(settings, other)
-    assert outbox.raise_state(settings, MARCH, [event("a"), event("b")]) == 2
-    assert outbox.raise_state(settings, MARCH, [event("b"), event("c")]) == 1
+    assert outbox.raise_state(settings, "toy", MARCH, [event("a"), event("b")]) == 2
+    assert outbox.raise_state(settings, "toy", MARCH, [event("b"), event("c")]) == 1
     rows = outbox.frame(settings)
     assert dict(zip(rows["month"] + " " + rows["title"], rows["status"], strict=True)) == {
         "2025-03 check a failed": "logged, resolved",
@@ -344,8 +344,8 @@ def test_the_command_lists_alerts_and_tests_channels(tmp_path: Path) -> None:
             raise_alert(settings, event("a"))
         assert _run(tmp_path, channels, "alerts", "list") == (
             0,
-            "raised_at,severity,kind,month,title,status,attempts,next_try_at\n"
-            "2025-05-20T10:00:00.000000Z,warning,check_failed,2025-03,check a failed,pending,0,2025-05-20T10:00:00.000000Z\n",
+            "raised_at,severity,kind,book,month,title,status,attempts,next_try_at\n"
+            "2025-05-20T10:00:00.000000Z,warning,check_failed,,2025-03,check a failed,pending,0,2025-05-20T10:00:00.000000Z\n",
             "",
         )
         code, out, _ = _run(tmp_path, channels, "alerts", "list", "--format", "json")

@@ -26,7 +26,7 @@ def _state(**facts: Any) -> list[Event]:
         "now": datetime(2025, 4, 10, tzinfo=UTC),
         "settings": SETTINGS,
     }
-    return events.events_of_month(MARCH, **(default | facts))
+    return events.events_of_month("toy", MARCH, **(default | facts))
 
 
 # April 2025 begins on a Tuesday: its 14th business day is Friday 18, its 15th is Monday 21.
@@ -49,23 +49,23 @@ def _state(**facts: Any) -> list[Event]:
 def test_a_close_is_late_one_business_day_before_it_is_due_and_overdue_after(
     at: str, status: str, severity: Severity | None
 ) -> None:
-    found = events.close_is_late(MARCH, status, datetime.fromisoformat(at).replace(tzinfo=UTC), SETTINGS)
+    found = events.close_is_late("toy", MARCH, status, datetime.fromisoformat(at).replace(tzinfo=UTC), SETTINGS)
     assert (found and found.severity) == severity
 
 
 def test_the_due_day_is_one_of_the_close_time_zone_and_moves_with_holidays() -> None:
     new_york = Settings(first_month=MARCH, last_month=MARCH, close_timezone="America/New_York")
-    assert events.close_is_late(MARCH, "blocked", datetime(2025, 4, 18, 3, 59, 59, tzinfo=UTC), new_york) is None
-    assert events.close_is_late(MARCH, "blocked", datetime(2025, 4, 18, 4, tzinfo=UTC), new_york)
+    assert events.close_is_late("toy", MARCH, "blocked", datetime(2025, 4, 18, 3, 59, 59, tzinfo=UTC), new_york) is None
+    assert events.close_is_late("toy", MARCH, "blocked", datetime(2025, 4, 18, 4, tzinfo=UTC), new_york)
     good_friday = Settings(first_month=MARCH, last_month=MARCH, holidays=(date(2025, 4, 18),))
-    late = events.close_is_late(MARCH, "blocked", datetime(2025, 4, 22, 12, tzinfo=UTC), good_friday)
+    late = events.close_is_late("toy", MARCH, "blocked", datetime(2025, 4, 22, 12, tzinfo=UTC), good_friday)
     assert late
-    assert late.title == "2025-03: close due on 2025-04-22, still blocked"
+    assert late.title == "toy 2025-03: close due on 2025-04-22, still blocked"
 
 
 def test_a_late_close_is_told_once_however_its_status_changes_and_again_when_overdue() -> None:
     def identity(day: int, status: str) -> str:
-        found = events.close_is_late(MARCH, status, datetime(2025, 4, day, tzinfo=UTC), SETTINGS)
+        found = events.close_is_late("toy", MARCH, status, datetime(2025, 4, day, tzinfo=UTC), SETTINGS)
         assert found
         return found.identity
 
@@ -77,7 +77,7 @@ def test_figures_at_materiality_are_within_it() -> None:
     above = Breach("erp_vs_allocated_power", 123_456_789, 100_000)
     (found,) = _state(breaches=[at, above])
     assert (found.kind, found.severity) == (Kind.BREACH_OVER_MATERIALITY, Severity.CRITICAL)
-    assert found.title == ("2025-03: erp_vs_allocated_power breaches by $1,234,567.89, above materiality of $1,000.00")
+    assert found.title == ("toy 2025-03: erp_vs_allocated_power breaches by $1,234,567.89, above materiality of $1,000.00")
 
 
 def test_checks_of_gates_make_events_and_warnings_and_waivers_none() -> None:
@@ -90,13 +90,13 @@ def test_checks_of_gates_make_events_and_warnings_and_waivers_none() -> None:
     ]
     found = _state(failing_checks=checks)
     assert [(each.title, each.severity) for each in found] == [
-        ("2025-03: check t.a failed", Severity.CRITICAL),
-        ("2025-03: check t.w failed", Severity.CRITICAL),
-        ("2025-03: check t.z failed", Severity.WARNING),
+        ("toy 2025-03: check t.a failed", Severity.CRITICAL),
+        ("toy 2025-03: check t.w failed", Severity.CRITICAL),
+        ("toy 2025-03: check t.z failed", Severity.WARNING),
     ]
     assert found[2].body == "Gate: sign_off.\nFigures: gross_cents=5.\nLook."
     assert found == _state(failing_checks=checks[::-1]), "order decides nothing"
-    changed = events.check_failed(MARCH, replace(checks[0], figures="gross_cents=6"))
+    changed = events.check_failed("toy", MARCH, replace(checks[0], figures="gross_cents=6"))
     assert changed.identity != found[2].identity, "another figure is another state"
 
 
@@ -120,7 +120,7 @@ def test_identity_rests_on_kind_month_and_content_only() -> None:
 
 
 def test_an_approval_carries_the_head_of_the_ledger() -> None:
-    found = events.approved(MARCH, 2, "abc123", "ann")
+    found = events.approved("toy", MARCH, 2, "abc123", "ann")
     assert (found.severity, found.body) == (Severity.INFO, "Ledger head: abc123")
 
 
