@@ -24,16 +24,16 @@ def quiet(_: str) -> None:
     """Say nothing."""
 
 
-def prepare(settings: Settings, month: date, actor: str, comment: str = "") -> Entry:
-    """Prepare a month."""
+def prepare(settings: Settings, month: date, actor: str, comment: str = "", *, book: str = "") -> Entry:
+    """Prepare a month of a book, by default of the one in use."""
     with open_evidence(deployment_of(settings)) as evidence:
-        return decisions.prepare(deployment_of(settings), evidence, month, actor, comment)
+        return decisions.prepare(deployment_of(settings), evidence, month, actor, comment, book=book)
 
 
-def approve(settings: Settings, month: date, actor: str, comment: str = "") -> Entry:
-    """Approve a month."""
+def approve(settings: Settings, month: date, actor: str, comment: str = "", *, book: str = "") -> Entry:
+    """Approve a month of a book, by default of the one in use."""
     with open_evidence(deployment_of(settings)) as evidence:
-        return decisions.approve(deployment_of(settings), evidence, month, actor, comment)
+        return decisions.approve(deployment_of(settings), evidence, month, actor, comment, book=book)
 
 
 def waive(settings: Settings, month: date, check: str, actor: str, reason: str) -> Entry:
@@ -77,16 +77,16 @@ def restatement(settings: Settings, month: date, first: int | None = None, last:
         return restating.restatement(deployment_of(settings), evidence, month, first, last)
 
 
-def renew(settings: Settings, say: Callable[[str], None] = quiet) -> list[date]:
-    """Write the packs that have something new to say; return their months."""
+def renew(settings: Settings, say: Callable[[str], None] = quiet) -> list[tuple[str, date]]:
+    """Write the packs that have something new to say; return their books and months."""
     with open_evidence(deployment_of(settings)) as evidence:
         return packs.renew(deployment_of(settings), evidence, say=say)
 
 
-def pack_of(settings: Settings, month: date) -> Any:
+def pack_of(settings: Settings, month: date, *, book: str = "") -> Any:
     """Return what the pack of a month shows."""
     with open_evidence(deployment_of(settings)) as evidence:
-        return packs.pack_of(deployment_of(settings), evidence, month)
+        return packs.pack_of(deployment_of(settings), evidence, month, book=book)
 
 
 def write_pack(settings: Settings, month: date) -> Path:

@@ -371,7 +371,7 @@ def renew(deployment: Deployment, evidence: Evidence, *, say: Say) -> list[tuple
             continue
         try:
             row = packs.row(book, month)
-            if packs.is_current(row):
+            if row.facts.is_before_book or packs.is_current(row):
                 continue
             files = packs.files(row)
             pack.write_files(files, folder_of(settings, book.name, month))

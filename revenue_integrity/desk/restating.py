@@ -58,6 +58,7 @@ def restatements(deployment: Deployment, evidence: Evidence, wanted: Sequence[da
         for book, facts in every
         if any(freeze.is_frozen(deployment.settings, entry) for entry in facts.approvals)
     ]
+    frames = [frame for frame in frames if not frame.empty]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(COLUMNS))
 
 

@@ -64,7 +64,7 @@ def status_frame(deployment: Deployment, evidence: Evidence, wanted: Sequence[da
             "book": row.facts.book,
             "status": str(row.status),
             "version": row.facts.signed.version if row.facts.signed else 0,
-            **_added_up(figures.get((stream, row.facts.month), {}) for stream in row.streams),
+            **added_up(figures.get((stream, row.facts.month), {}) for stream in row.streams),
             "quarantined": sum(refused.get((stream, row.facts.month), 0) for stream in row.streams),
             "checks_failed": sum(check.state in ("failed", "outdated") for check in row.facts.checks),
             "why": _why(row),
@@ -97,7 +97,7 @@ def _why(row: CloseRow) -> str:
 Figures = Mapping[str, int | Decimal]
 
 
-def _added_up(figures: Iterable[Figures]) -> dict[str, int | Decimal]:
+def added_up(figures: Iterable[Figures]) -> dict[str, int | Decimal]:
     """Return figures of several streams together; what they call alike is added up."""
     found: dict[str, int | Decimal] = {}
     for each in figures:

@@ -23,7 +23,7 @@ from revenue_integrity.desk.status import status_frame
 from revenue_integrity.errors import Refusal, SettingsError, UsageError
 from revenue_integrity.model.check import CheckRecord
 from revenue_integrity.model.deployment import Deployment
-from revenue_integrity.reports import index
+from revenue_integrity.reports import index, manifest, pack
 from revenue_integrity_tests import toy_home
 from revenue_integrity_tests.desk import huts
 from revenue_integrity_tests.toy_home import FEBRUARY, JANUARY, NOW
@@ -56,9 +56,13 @@ class Judged:
         """Put nothing on record."""
 
 
+DRAWN = pack.pack_files
+
+
 @pytest.fixture(autouse=True)
-def _present() -> Iterator[None]:
-    """Hold the clock after the cutoff of February."""
+def _present(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Hold the clock after the cutoff of February, and draw no more of a pack than its manifest, which takes seconds each."""
+    monkeypatch.setattr(pack, "pack_files", lambda data: {manifest.FILE: manifest.text_of(data, {})})
     with clock.held_at(NOW):
         yield
 
@@ -145,15 +149,16 @@ def test_each_book_has_its_own_content_batches_and_rules(tmp_path: Path) -> None
     assert [desk.facts(home.book(name), JANUARY).running for name in ("toy", "huts")] == [False, True]
 
 
-def test_frozen_versions_packs_and_index_stand_by_book(tmp_path: Path) -> None:
+def test_frozen_versions_packs_and_index_stand_by_book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pack, "pack_files", DRAWN)
     home, evidence = open_home(tmp_path)
     (approved,) = sign(home, evidence, "huts", JANUARY)
     place = home.settings.published_path / "_signed" / "huts" / "2025-01" / "v1"
     assert freeze.place_of(home.settings, approved) == place
     assert {"hut_month.parquet", "manifest.json"} <= {each.name for each in place.iterdir()}
     assert not (place / "toy_boats.parquet").exists()
-    manifest = json.loads((place / "manifest.json").read_bytes())
-    assert (manifest["book"], manifest["facts"]["streams"]) == ("huts", ["huts"])
+    said = json.loads((place / "manifest.json").read_bytes())
+    assert (said["book"], said["facts"]["streams"]) == ("huts", ["huts"])
 
     written = packs.renew(home, evidence, say=lambda _: None)
     assert written == [("toy", JANUARY), ("toy", FEBRUARY), ("huts", FEBRUARY)]
@@ -308,10 +313,10 @@ def test_a_changed_explanation_is_found_by_what_a_stream_declares(tmp_path: Path
     desk = Desk(home, evidence)
     assert not desk.facts(home.book("toy"), JANUARY).explanation_updated
     file = freeze.place_of(home.settings, approved) / "manifest.json"
-    manifest = json.loads(file.read_bytes())
-    manifest["facts"]["datasets"]["toy_recon_summary"] = "another"
+    said = json.loads(file.read_bytes())
+    said["facts"]["datasets"]["toy_recon_summary"] = "another"
     file.chmod(0o644)
-    file.write_text(json.dumps(manifest))
+    file.write_text(json.dumps(said))
     assert desk.facts(home.book("toy"), JANUARY).explanation_updated
 
 
@@ -354,8 +359,8 @@ def test_months_signed_before_there_were_books_stay_signed_for_each_book_of_thei
     freezing.complete(home, evidence)
     assert verifying.verify(home) == []
     packs.renew(home, evidence, say=lambda _: None)
-    page = packs.folder_of(home.settings, "huts", JANUARY) / "close-pack-2025-01.html"
-    assert "PRELIMINARY" not in page.read_text()
+    said = manifest.read(packs.folder_of(home.settings, "huts", JANUARY))
+    assert (said["book"], said["streams"], said["preliminary"], said["version"]) == ("huts", ["huts"], False, 1)
 
     late_rental(home)
     assert statuses(home)["toy 2025-01"] == "reopened"
@@ -393,7 +398,7 @@ def test_a_book_that_is_given_other_streams_begins_anew_and_months_before_stay_w
     sign(home, evidence, "toy", JANUARY)
     sign(home, evidence, "huts", JANUARY)
     wider = home_of(tmp_path, books={"toy": {"streams": ["toy", "huts"]}})
-    with pytest.raises(SettingsError, match="toy holds toy, huts, and signed 2025-01 with toy.*Set its first_month"):
+    with pytest.raises(SettingsError, match=r"toy holds toy, huts, and signed 2025-01 with toy.*Set its first_month"):
         Desk(wider, Judged(wider))
     anew = home_of(tmp_path, books={"toy": {"streams": ["toy", "huts"], "first_month": "2025-02"}})
     assert statuses(anew) == {"toy 2025-01": "signed_off", "huts 2025-01": "signed_off", "toy 2025-02": "ready"}

@@ -82,7 +82,7 @@ def test_months_are_closed_in_order_by_two_people(ready_home: Settings) -> None:
     with pytest.raises(Refusal, match="2025-01 was never signed off"):
         deeds.reopen(ready_home, JANUARY, ANA, "why not")
     prepare(ready_home, JANUARY, ARI)
-    with pytest.raises(Refusal, match="ari prepared 2025-01"):
+    with pytest.raises(Refusal, match="ari prepared colocation 2025-01"):
         approve(ready_home, JANUARY, ARI)
     with pytest.raises(Refusal, match="pat is no approver"):
         approve(ready_home, JANUARY, PAT)
@@ -158,7 +158,7 @@ def test_of_two_approvers_at_once_exactly_one_wins(ready_home: Settings) -> None
     ends = [process.communicate(timeout=120) for process in processes]
     assert sorted(process.returncode for process in processes) == [0, 1]
     (loser,) = [err for process, (_, err) in zip(processes, ends, strict=True) if process.returncode]
-    assert "Refusal: 2025-01 is not prepared" in loser
+    assert "Refusal: colocation 2025-01 is not prepared" in loser
     assert [action for _, action, _, _ in actions(ready_home)] == ["prepare", "approve"]
     assert deeds.verify(ready_home) == []
 
@@ -172,7 +172,7 @@ def test_a_crash_between_ledger_and_copy_is_recovered_by_the_next_command(ready_
     assert actions(ready_home)[-1] == ("2025-01", "approve", ANA, 1)
     assert story.frozen(ready_home, JANUARY) == []
     (finding,) = deeds.verify(ready_home)
-    assert (finding.subject, finding.problem) == ("2025-01 v1", "it was approved and is not frozen")
+    assert (finding.subject, finding.problem) == ("colocation 2025-01 v1", "it was approved and is not frozen")
     assert statuses(ready_home) == ["signing", "ready"]
 
     prepare(ready_home, FEBRUARY)
@@ -205,17 +205,19 @@ def test_neither_clock_nor_time_zone_of_the_machine_moves_a_cutoff(ready_home: S
 def test_the_command_line_tells_what_was_done_and_why_not(ready_home: Settings) -> None:
     done = command(ready_home, "prepare", "2025-02", "--as", PAT)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "error: 2025-01 has never been signed off. Close 2025-01 first (setting sequential_close)\n"
+    assert done.stderr == (
+        "error: colocation 2025-01 has never been signed off. Close colocation 2025-01 first (setting sequential_close)\n"
+    )
     assert command(ready_home, "prepare", "2025-01", "--as", PAT, "--comment", "all ties").returncode == 0
     done = command(ready_home, "approve", "2025-01", "--as", ANA)
     entry = Ledger(ready_home).entries()[-1]
-    assert done.stdout == f"2025-01 signed off by ana: version 1, ledger 2:{entry.hash}\n"
+    assert done.stdout == f"colocation 2025-01 signed off by ana: version 1, ledger 2:{entry.hash}\n"
     done = command(ready_home, "waive", "2025-02", "every_variance_is_explained", "--as", ANA, "--reason", "known")
-    assert done.stderr == "error: every_variance_is_explained passes for 2025-02. There is nothing to waive\n"
+    assert done.stderr == "error: every_variance_is_explained passes for colocation 2025-02. There is nothing to waive\n"
     done = command(ready_home, "restatement", "2025-02")
-    assert done.stderr == "error: 2025-02 was never signed off. There is nothing to compare with\n"
+    assert done.stderr == "error: colocation 2025-02 was never signed off. There is nothing to compare with\n"
     done = command(ready_home, "restatement", "2025-01", "--from", "v3")
-    assert done.stderr == "error: 2025-01 has no signed version 3. Signed versions: 1\n"
+    assert done.stderr == "error: colocation 2025-01 has no signed version 3. Signed versions: 1\n"
     assert command(ready_home, "restatement", "2025-01", "--from", "three").returncode == 2
     done = command(ready_home, "status", "--format", "json")
     assert [(line["month"], line["status"], line["version"]) for line in json.loads(done.stdout)] == [

@@ -60,7 +60,10 @@ def test_a_renderer_that_raises_undoes_no_signature_and_hinders_no_later_one(
     assert statuses(ready_home) == ["signed_off", "ready"]
     assert story.frozen(ready_home, JANUARY) == [1]
     (missing,) = deeds.verify(ready_home)
-    assert (missing.subject, missing.problem) == ("2025-01 v1", "it is signed and frozen, and its close pack is missing")
+    assert (missing.subject, missing.problem) == (
+        "colocation 2025-01 v1",
+        "it is signed and frozen, and its close pack is missing",
+    )
 
     # It fails on, and February is prepared, signed and frozen all the same; late data recompute January.
     story.sign(ready_home, FEBRUARY)

@@ -49,7 +49,7 @@ def packed_run(golden_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
     def make(home: Path) -> None:
         shutil.copytree(golden_run, home, symlinks=True)
-        assert renew(golden_settings(home)) == [APRIL]
+        assert renew(golden_settings(home)) == [("colocation", APRIL)]
 
     return made_once(tmp_path_factory, "packed", make)
 
@@ -76,16 +76,16 @@ def sign(settings: Settings) -> str:
 
 
 def test_a_run_writes_the_pack_and_the_index(packed_home: Settings) -> None:
-    folder = packs.folder_of(packed_home, APRIL)
+    folder = packs.folder_of(packed_home, "colocation", APRIL)
     assert {"close-pack-2025-04.html", "close-pack-2025-04.xlsx", "manifest.json"} <= {each.name for each in folder.iterdir()}
     index = (packed_home.packs_path / "index.html").read_text()
-    assert 'href="2025-04/close-pack-2025-04.html"' in index
+    assert 'href="colocation/2025-04/close-pack-2025-04.html"' in index
     contracts = publish.read_published(packed_home, "contract_month", [APRIL])
     assert f"{contracts['revenue_cents'].sum() / 100:,.2f}" in index
 
 
 def test_the_pack_of_a_blocked_month_is_preliminary_and_lists_what_blocks(packed_home: Settings) -> None:
-    folder = packs.folder_of(packed_home, APRIL)
+    folder = packs.folder_of(packed_home, "colocation", APRIL)
     manifest = manifest_of(folder)
     assert (manifest["preliminary"], manifest["status"], manifest["version"]) == (True, "blocked", None)
     data = deeds.pack_of(packed_home, APRIL)
@@ -109,23 +109,23 @@ def test_every_dataset_is_the_published_one(packed_home: Settings) -> None:
 
 def test_the_same_content_and_ledger_give_the_same_bytes(packed_home: Settings, packed_run: Path) -> None:
     page = deeds.write_pack(packed_home, APRIL)
-    assert files_of(page.parent) == files_of(packed_run / "packs" / "2025-04")
+    assert files_of(page.parent) == files_of(packed_run / "packs" / "colocation" / "2025-04")
 
 
 def test_a_pack_is_written_again_only_when_it_has_something_new_to_say(desk_home: Settings) -> None:
     assert renew(desk_home) == []
     deeds.waive(desk_home, APRIL, "erp_extract_covers_cutoff", "bob", "mapping is a month old")
-    assert renew(desk_home) == [APRIL]
+    assert renew(desk_home) == [("colocation", APRIL)]
     assert renew(desk_home) == []
     with open_instance(desk_home) as instance:
         assert instance.get_materialized_partitions(pack_key("colocation")) == {"2025-04"}
-    page = (packs.folder_of(desk_home, APRIL) / "close-pack-2025-04.html").read_text()
+    page = (packs.folder_of(desk_home, "colocation", APRIL) / "close-pack-2025-04.html").read_text()
     assert "mapping is a month old" in page
     assert {each["check"] for each in deeds.pack_of(desk_home, APRIL).blocking} == BLOCKED_BY - {"erp_extract_covers_cutoff"}
 
 
 def test_the_asset_writes_the_pack_and_does_not_call_the_month_stale_for_its_own_run(packed_home: Settings) -> None:
-    folder = packs.folder_of(packed_home, APRIL)
+    folder = packs.folder_of(packed_home, "colocation", APRIL)
     (folder / "manifest.json").unlink()
     for file in folder.glob("close-pack*"):
         file.unlink()
@@ -152,14 +152,14 @@ def test_an_approval_keeps_its_pack_for_ever(desk_home: Settings) -> None:
     assert (manifest["preliminary"], manifest["version"], manifest["ledger_head"]) == (False, 1, head)
     assert b"Signed off, version 1" in kept["close-pack-2025-04.html"]
     assert head.encode() in kept["close-pack-2025-04.html"]
-    assert files_of(packs.folder_of(desk_home, APRIL)) == kept
+    assert files_of(packs.folder_of(desk_home, "colocation", APRIL)) == kept
     assert deeds.verify(desk_home) == []
     deeds.write_pack(desk_home, APRIL)
-    assert files_of(packs.folder_of(desk_home, APRIL)) == kept
+    assert files_of(packs.folder_of(desk_home, "colocation", APRIL)) == kept
 
     deeds.reopen(desk_home, APRIL, "ann", "a bill is wrong")
     deeds.write_pack(desk_home, APRIL)
-    assert manifest_of(packs.folder_of(desk_home, APRIL))["preliminary"] is True
+    assert manifest_of(packs.folder_of(desk_home, "colocation", APRIL))["preliminary"] is True
     assert files_of(frozen) == kept
 
     page = frozen / "close-pack-2025-04.html"
@@ -173,24 +173,24 @@ def test_a_month_without_data_has_no_pack(packed_home: Settings) -> None:
     longer = packed_home.model_copy(update={"last_month": pd.Timestamp("2025-05-01").date()})
     with pytest.raises(PublishError, match=r"2025-05 is not published, so it has no close pack\. Run it"):
         deeds.write_pack(longer, longer.months[-1])
-    assert not packs.folder_of(longer, longer.months[-1]).exists()
+    assert not packs.folder_of(longer, "colocation", longer.months[-1]).exists()
 
 
 def test_the_command_writes_it_and_says_where(packed_home: Settings) -> None:
     done = command(packed_home, "pack", "2025-04")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == str(packs.folder_of(packed_home, APRIL) / "close-pack-2025-04.html")
+    assert done.stdout.strip() == str(packs.folder_of(packed_home, "colocation", APRIL) / "close-pack-2025-04.html")
 
 
 def test_a_folder_that_holds_something_else_is_left_alone(packed_home: Settings) -> None:
-    folder = packs.folder_of(packed_home, APRIL)
+    folder = packs.folder_of(packed_home, "colocation", APRIL)
     (folder / "manifest.json").unlink()
     with pytest.raises(PublishError, match="holds no close pack"):
         deeds.write_pack(packed_home, APRIL)
     said: list[str] = []
     assert renew(packed_home, said.append) == []
     assert len(said) == 1
-    assert "the close pack of 2025-04 is not written" in said[0]
+    assert "the close pack of colocation 2025-04 is not written" in said[0]
 
 
 def checks_of(settings: Settings) -> pd.DataFrame:
@@ -217,10 +217,13 @@ def test_results_of_checks_are_published_also_of_a_month_that_is_not(packed_home
     assert (published["gate"], published["state"]) == ("publish", "failed")
     assert json.loads(published["figures"])["checks_in_the_way"] >= 1
     assert results.loc[("batches", "batch_digests_are_unchanged"), "state"] == "failed"
-    assert renew(packed_home) == [APRIL]
-    manifest = manifest_of(packs.folder_of(packed_home, APRIL))
+    assert renew(packed_home) == [("colocation", APRIL)]
+    manifest = manifest_of(packs.folder_of(packed_home, "colocation", APRIL))
     assert manifest["preliminary"] is True
-    assert "batch digests are unchanged" in (packs.folder_of(packed_home, APRIL) / "close-pack-2025-04.html").read_text()
+    assert (
+        "batch digests are unchanged"
+        in (packs.folder_of(packed_home, "colocation", APRIL) / "close-pack-2025-04.html").read_text()
+    )
 
 
 def test_checks_stand_in_no_warehouse(packed_home: Settings) -> None:
@@ -228,35 +231,36 @@ def test_checks_stand_in_no_warehouse(packed_home: Settings) -> None:
         deeds.export(packed_home, "checks", None, live=True)
 
 
-def test_a_pack_shows_both_streams_and_what_was_restated(signed_home: Settings) -> None:
+def test_a_pack_shows_both_streams_and_what_was_restated(ready_home: Settings) -> None:
+    signed_home = story.together(ready_home)
+    story.sign(signed_home, story.JANUARY, story.FEBRUARY)
     with clock.held_at(story.NOW):
         renew(signed_home)
-        january = files_of(packs.folder_of(signed_home, story.JANUARY))
+        january = files_of(packs.folder_of(signed_home, "all", story.JANUARY))
         deliver(signed_home, "20250310T000000Z", ("E-1", "2025-02-03", "10.25"), ("E-2", "2025-02-27", "0.000000000001"))
         assert story.run(signed_home).failures == []
         renewed = renew(signed_home)
 
         # January has no cloud row: its signed pack stays. February is reopened by its cloud costs, and shows them.
-        assert story.FEBRUARY in renewed
-        assert files_of(packs.folder_of(signed_home, story.JANUARY)) == january
+        assert ("all", story.FEBRUARY) in renewed
+        assert files_of(packs.folder_of(signed_home, "all", story.JANUARY)) == january
         data = deeds.pack_of(signed_home, story.FEBRUARY)
         assert [part.stream.name for part in data.parts] == ["colocation", "cloud"]
         daily = publish.read_published(signed_home, "daily_account_cost", [story.FEBRUARY])
         pd.testing.assert_frame_equal(data.tables["daily_account_cost"], daily.drop(columns="published_at"))
-        folder = packs.folder_of(signed_home, story.FEBRUARY)
+        folder = packs.folder_of(signed_home, "all", story.FEBRUARY)
         assert manifest_of(folder)["streams"] == ["colocation", "cloud"]
         assert "10.250000000001" in str(manifest_of(folder)["headline"])
         page = (folder / "close-pack-2025-02.html").read_text()
         assert "Cloud Cost" in page
         assert "No published day of this month has changed" in page
         with open_instance(signed_home) as instance:
-            for stream in ("colocation", "cloud"):
-                assert "2025-02" in instance.get_materialized_partitions(pack_key(stream))
+            assert "2025-02" in instance.get_materialized_partitions(pack_key("all"))
         assert renew(signed_home) == []
 
         deliver(signed_home, "20250311T000000Z", ("E-1", "2025-02-03", "12.25"))
         assert story.run(signed_home).failures == []
-        assert renew(signed_home) == [story.FEBRUARY]
+        assert renew(signed_home) == [("all", story.FEBRUARY)]
         page = (folder / "close-pack-2025-02.html").read_text()
         assert "Restated: 3. Restated 2.00 in all." in page
 
@@ -266,7 +270,7 @@ def test_a_home_with_cloud_costs_alone_has_packs_of_them_alone(tmp_path: Path) -
     with clock.held_at(story.NOW):
         deliver(settings, "20250203T000000Z", ("E-1", "2025-01-03", "7"), ("E-2", "2025-02-01", "1.5"))
         assert runner.run(deployment_of(settings), settings.months, say=quiet).failures == []
-        assert renew(settings) == [story.JANUARY, story.FEBRUARY]
+        assert renew(settings) == [("cloud", story.JANUARY), ("cloud", story.FEBRUARY)]
         data = deeds.pack_of(settings, story.FEBRUARY)
         assert deeds.status_frame(settings, settings.months)["cloud_cost"].tolist() == [Decimal(7), Decimal("1.5")]
     (part,) = data.parts
@@ -275,7 +279,7 @@ def test_a_home_with_cloud_costs_alone_has_packs_of_them_alone(tmp_path: Path) -
     trend = part.published.trend("cloud_month")
     assert trend is not None
     assert trend["month"].dt.date.tolist() == [story.JANUARY, story.FEBRUARY]
-    page = (packs.folder_of(settings, story.FEBRUARY) / "close-pack-2025-02.html").read_text()
+    page = (packs.folder_of(settings, "cloud", story.FEBRUARY) / "close-pack-2025-02.html").read_text()
     assert "Margin Overview" not in page
     # 1.50 after 7.00
     assert "($5.50) (-78.6 %) on the month before" in page

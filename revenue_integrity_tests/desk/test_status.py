@@ -53,23 +53,29 @@ def published(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(status.publish, "read_published", read)
 
 
-def figures(*streams: Stream, wanted: Sequence[date] = (JANUARY, FEBRUARY)) -> dict[date, dict[str, int | Decimal]]:
+def figures(*streams: Stream, wanted: Sequence[date] = (JANUARY, FEBRUARY)) -> dict[tuple[str, date], status.Figures]:
     """Return the figures of some months."""
-    return status.figures_by_month(replace(SHIPPED, streams=Streams.of(*streams)), wanted)
+    return status.figures_by_stream(replace(SHIPPED, streams=Streams.of(*streams)), wanted)
 
 
 def test_a_figure_is_what_its_columns_add_up_to_less_what_is_taken_from_that() -> None:
-    assert figures(made("north", net("net_cents", "north_month"))) == {JANUARY: {"net_cents": 760}, FEBRUARY: {"net_cents": -3}}
+    assert figures(made("north", net("net_cents", "north_month"))) == {
+        ("north", JANUARY): {"net_cents": 760},
+        ("north", FEBRUARY): {"net_cents": -3},
+    }
 
 
 def test_a_figure_that_looks_for_rows_and_finds_none_says_nothing_instead_of_zero() -> None:
     now = net("net_cents", "north_month", only={"view": "now"})
-    assert figures(made("north", now)) == {JANUARY: {"net_cents": 460}, FEBRUARY: {}}
+    assert figures(made("north", now)) == {("north", JANUARY): {"net_cents": 460}, ("north", FEBRUARY): {}}
 
 
 def test_what_two_streams_call_alike_is_added_up_and_a_stream_without_data_adds_nothing() -> None:
     streams = [made(name, net("net_cents", f"{name}_month")) for name in ("north", "south", "unused")]
-    assert figures(*streams) == {JANUARY: {"net_cents": 760 + 999}, FEBRUARY: {"net_cents": -3}}
+    found = figures(*streams)
+    assert set(found) == {("north", JANUARY), ("north", FEBRUARY), ("south", JANUARY)}
+    together = [[found.get((stream.name, month), {}) for stream in streams] for month in (JANUARY, FEBRUARY)]
+    assert [status.added_up(each) for each in together] == [{"net_cents": 760 + 999}, {"net_cents": -3}]
 
 
 def test_exact_units_stay_exact() -> None:
@@ -96,7 +102,9 @@ def test_figures_name_columns_of_published_datasets_and_say_cents_where_they_are
 
 def test_a_summary_leaves_out_months_without_anything_and_figures_that_are_not_for_it() -> None:
     streams = Streams.of(made("north", net("net_cents", "north_month", in_summary=True), net("more_cents", "north_month")))
-    rows = [("2025-01", "open", 0, 1, 2, 0, 0, "not computed"), ("2025-02", "ready", 0, 3, 4, 5, 6, "")]
-    columns = ["month", "status", "version", "net_cents", "more_cents", "quarantined", "checks_failed", "why"]
+    rows = [("2025-01", "north", "open", 0, 1, 2, 0, 0, "not computed"), ("2025-02", "north", "ready", 0, 3, 4, 5, 6, "")]
+    columns = ["month", "book", "status", "version", "net_cents", "more_cents", "quarantined", "checks_failed", "why"]
     shown = status.summary(replace(SHIPPED, streams=streams), pd.DataFrame(rows, columns=columns))
-    assert shown.to_dict("records") == [{"month": "2025-02", "status": "ready", "version": 0, "net_cents": 3, "why": ""}]
+    assert shown.to_dict("records") == [
+        {"month": "2025-02", "book": "north", "status": "ready", "version": 0, "net_cents": 3, "why": ""}
+    ]

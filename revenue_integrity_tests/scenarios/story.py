@@ -20,7 +20,7 @@ from revenue_integrity.close import freeze
 from revenue_integrity.close.ledger import Action, Entry, Ledger
 from revenue_integrity.orchestration import runner
 from revenue_integrity.orchestration.runner import RunSummary
-from revenue_integrity.settings import Settings
+from revenue_integrity.settings import BookSettings, Settings
 from revenue_integrity.streams.registry import deployment_of
 from revenue_integrity.warehouse.catalog import read_catalog
 from revenue_integrity_tests import deeds
@@ -240,6 +240,11 @@ def run(settings: Settings, *wanted: date, **more: Any) -> RunSummary:
     """Run months (all unless named), in the present of the stories."""
     with clock.held_at(NOW):
         return runner.run(deployment_of(settings), list(wanted) or settings.months, say=lambda _: None, **more)
+
+
+def together(settings: Settings) -> Settings:
+    """Return the settings of a home that signs colocation and cloud as one book, ``all``."""
+    return settings.model_copy(update={"books": {"all": BookSettings(streams=("colocation", "cloud"))}})
 
 
 def prepare(settings: Settings, month: date, actor: str = PAT) -> Entry:

@@ -1,6 +1,7 @@
-"""Two streams are signed off together; a month that was signed before the second one came into use stays signed.
+"""Two streams that are one book: a month that was signed before the second one came into use stays signed.
 
-The home is that of ``scenarios.story``: two months of colocation, signed, before the first cloud batch arrives.
+The home is that of ``scenarios.story``: two months of colocation, signed, before the first cloud batch arrives. Books of one
+stream each stand in ``desk.test_books``.
 """
 
 import csv
@@ -38,7 +39,9 @@ def _present() -> Iterator[None]:
         yield
 
 
-def test_a_second_stream_is_signed_with_the_first(signed_home: Settings) -> None:
+def test_a_second_stream_is_signed_with_the_first(ready_home: Settings) -> None:
+    signed_home = story.together(ready_home)
+    story.sign(signed_home, JANUARY, FEBRUARY)
     before = {name: row_of(signed_home, month)["content_hash"] for name, month in (("jan", JANUARY), ("feb", FEBRUARY))}
     alone = deeds.export(signed_home, "recon_results", None)
 
@@ -157,7 +160,7 @@ def test_events_are_exported_and_a_published_part_that_was_changed_is_found(unit
 
 
 def test_rows_beyond_the_lookback_that_are_let_in_after_the_signature_are_new_data(ready_home: Settings) -> None:
-    home = ready_home.model_copy(update={"cloud_lookback_days": 20})
+    home = story.together(ready_home).model_copy(update={"cloud_lookback_days": 20})
     deliver(home, "20250210T000000Z", ("E-1", "2025-02-03", "10.25"))
     assert story.run(home).failures == []
     story.sign(home, JANUARY, FEBRUARY)
@@ -181,12 +184,14 @@ def test_rows_beyond_the_lookback_that_are_let_in_after_the_signature_are_new_da
 
 def test_a_due_month_of_the_second_stream_that_is_not_published_cannot_be_signed(united_home: Settings) -> None:
     (united_home.published_path / "_close" / "cloud" / "month=2025-01" / "close.json").unlink()
-    with pytest.raises(Refusal):
-        story.prepare(united_home, JANUARY)
+    with pytest.raises(Refusal, match="all 2025-01 was never published"):
+        story.prepare(story.together(united_home), JANUARY)
 
 
-def test_a_month_after_the_last_of_the_second_stream_is_signed_without_it(ready_home: Settings) -> None:
+def test_a_month_for_which_the_second_stream_has_not_delivered_yet_is_open(ready_home: Settings) -> None:
     deliver(ready_home, "20250210T000000Z", ("E-1", "2025-01-03", "10.25"))
     assert story.run(ready_home, JANUARY).failures == []
     assert not publish.closed_hashes(ready_home, "cloud", FEBRUARY)
-    assert statuses(ready_home)[1] == "ready"
+    assert statuses(story.together(ready_home))[1] == "open"
+    rows = deeds.close_status(ready_home, [FEBRUARY])
+    assert rows[["book", "status"]].to_numpy().tolist() == [["colocation", "ready"], ["cloud", "open"]]
