@@ -24,6 +24,7 @@ import pandas as pd
 import yaml
 
 from revenue_integrity.errors import RevenueIntegrityError
+from revenue_integrity.model.book import Book
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Streams
 from revenue_integrity.operating.ui import ADDRESS, refuse_taken_port
@@ -86,7 +87,7 @@ def _examine_home(deployment: Deployment) -> Iterator[Finding]:
         _warehouse,
         partial(_event_store, streams=deployment.streams),
         _ledger,
-        _people,
+        partial(_people, books=deployment.books),
         _instance,
         _port,
     ]
@@ -254,14 +255,22 @@ def _ledger(settings: Settings) -> Finding:
     return Finding("ledger", False, f"it does not hold: {broken[0].subject}: {broken[0].problem}", step)
 
 
-def _people(settings: Settings) -> Finding:
-    preparers, approvers = set(settings.preparers), set(settings.approvers)
-    if not preparers and not approvers:
+def _people(settings: Settings, books: Sequence[Book]) -> Finding:
+    """Return whether two people may close each book for which anybody is named."""
+    told = []
+    owners = {book.name: settings.of_book(book.name) for book in books}
+    owners = {book: own for book, own in owners.items() if own.preparers or own.approvers}
+    if not owners:
         return Finding("sign-off", True, "nobody may sign off", f"Set {PREFIX}PREPARERS and {PREFIX}APPROVERS to begin")
-    if not preparers or not approvers or len(preparers | approvers) < 2:
-        found = f"{len(preparers)} preparers and {len(approvers)} approvers are too few: nobody approves what they prepared"
-        return Finding("sign-off", False, found, f"Set {PREFIX}PREPARERS and {PREFIX}APPROVERS to two people at least")
-    return Finding("sign-off", True, f"{len(preparers)} preparers, {len(approvers)} approvers")
+    for book, own in owners.items():
+        preparers, approvers = set(own.preparers), set(own.approvers)
+        people = f"{len(preparers)} preparers, {len(approvers)} approvers"
+        if not preparers or not approvers or len(preparers | approvers) < 2:
+            found = f"{book}: {people} are too few: nobody approves what they prepared"
+            return Finding("sign-off", False, found, f"Set {PREFIX}PREPARERS and {PREFIX}APPROVERS to two people at least")
+        told.append((people, book))
+    listed = {people: [book for each, book in told if each == people] for people, _ in told}
+    return Finding("sign-off", True, "; ".join(f"{', '.join(books)}: {people}" for people, books in listed.items()))
 
 
 def _instance(settings: Settings) -> Finding:

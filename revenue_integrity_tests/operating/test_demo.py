@@ -132,13 +132,14 @@ def test_each_late_story_is_told_once_for_a_month_that_was_signed(settings: Sett
     said: list[str] = []
     signed = settings.months[:2]
     stories = of(far, near, none, unused)
-    assert demo.tell_late(settings, stories, signed, say=said.append)
+    by_stream = {name: signed for name in ("colocation", "cloud", "other", "new")}
+    assert demo.tell_late(settings, stories, by_stream, say=said.append)
     assert (far.late_for, near.late_for, unused.late_for) == ([signed[0]], [signed[1]], []), "no further back than was signed"
     assert said == [
         "A late row for 2025-01 has arrived after its sign-off: colocation/rows/20250701T000000Z",
         "A late row for 2025-02 has arrived after its sign-off: cloud/rows/20250701T000000Z",
     ]
-    assert not demo.tell_late(settings, stories, settings.months, say=said.append)
+    assert not demo.tell_late(settings, stories, dict.fromkeys(by_stream, settings.months), say=said.append)
     assert len(said) == 2
 
 
@@ -147,5 +148,5 @@ def test_a_demo_home_of_the_release_before_has_had_its_late_posting(settings: Se
     simulate(settings, made)
     mark = settings.home / "demo"
     mark.write_text(f"{mark.read_text()}Late posting landed: colocation/erp_invoices/20260105T000000Z\n", encoding="utf-8")
-    assert not demo.tell_late(settings, of(made), settings.months, say=lambda _: None)
+    assert not demo.tell_late(settings, of(made), {"colocation": settings.months}, say=lambda _: None)
     assert made.late_for == []

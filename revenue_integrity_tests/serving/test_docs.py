@@ -324,7 +324,7 @@ def test_latest_signed_version_of_each_month(signed_home: Settings, monkeypatch:
     name = "latest signed version of each month"
     # A owes 600.00 + 1,500.00; B 400.00 + 800.00 and 10.00 for each day of energy.
     assert query(name) == [(date(2025, 1, 1), 1, 210000 + 120000 + 31000), (date(2025, 2, 1), 1, 210000 + 120000 + 28000)]
-    signed = signed_home.published_path / "_signed/2025-01"
+    signed = signed_home.published_path / "_signed/colocation/2025-01"
     for version in ("v2", "v10"):
         shutil.copytree(signed / "v1", signed / version)
     assert [version for _, version, _ in query(name)] == [10, 1], "versions are numbers, not text"
