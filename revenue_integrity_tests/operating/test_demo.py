@@ -132,7 +132,7 @@ def test_each_late_story_is_told_once_for_a_month_that_was_signed(settings: Sett
     said: list[str] = []
     signed = settings.months[:2]
     stories = of(far, near, none, unused)
-    by_stream = {name: signed for name in ("colocation", "cloud", "other", "new")}
+    by_stream = dict.fromkeys(("colocation", "cloud", "other", "new"), signed)
     assert demo.tell_late(settings, stories, by_stream, say=said.append)
     assert (far.late_for, near.late_for, unused.late_for) == ([signed[0]], [signed[1]], []), "no further back than was signed"
     assert said == [
