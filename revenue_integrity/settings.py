@@ -243,6 +243,15 @@ class Settings(BaseSettings):
     lock_timeout_seconds: int = Field(300, ge=0, description="How long to wait for another writer (seconds).")
     disk_reserve_gib: int = Field(2, ge=0, description="Free disk below which `doctor` warns (GiB).")
     ui_port: int = Field(3000, ge=1, le=65535, description="Port of the UI on 127.0.0.1.")
+    ui_hosts: tuple[str, ...] = Field(
+        (), description="Names under which a proxy or tunnel shows the UI, beside 127.0.0.1 and localhost."
+    )
+    ui_auth: Literal["secret", "proxy"] = Field(
+        "secret", description="Who may open the UI: who has the secret of its start, or whom an authenticating proxy names."
+    )
+    ui_user_header: str = Field(
+        "X-Forwarded-User", pattern=r"^[A-Za-z0-9-]+$", description="Header in which the proxy names its user."
+    )
 
     # Logs
     log_file_mib: int = Field(10, ge=1, le=1024, description="Size at which a log file is put aside (MiB).")

@@ -7,6 +7,7 @@ import contextvars
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 import traceback
@@ -155,3 +156,10 @@ def hash_of(declared: Table, file: Path) -> str:
         found = publish.verify_files(connection, declared, [file])[file]
     assert isinstance(found, str), found
     return found
+
+
+def free_port() -> int:
+    """Return a port of this machine on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

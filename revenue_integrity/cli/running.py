@@ -54,8 +54,10 @@ def run(
 
 
 @app.command()
-def ui() -> None:
-    """Serve the Dagster UI and its daemon on 127.0.0.1 until Ctrl-C."""
+def ui(
+    read_only: Annotated[bool, typer.Option("--read-only", help="Show everything, start nothing: no launch, no daemon.")] = False,
+) -> None:
+    """Serve the Dagster UI and its daemon on 127.0.0.1 until Ctrl-C, for whoever has the address that it prints."""
     from revenue_integrity.operating.ui import serve
 
-    serve(load_settings())
+    serve(load_settings(), read_only=read_only)

@@ -1,10 +1,18 @@
 """Loading the code location again, where the UI runs: months that the home has not had before are then months of its assets.
 
 Belongs here: asking Dagster's webserver for it, through its own client. Does not belong here: when that is needed
-(``late_data``).
+(``late_data``), who else may ask the webserver for anything (``operating.ui_guard``).
 """
 
+import json
+from pathlib import Path
+
 from revenue_integrity.settings import Settings
+
+
+def ui_session_file(settings: Settings) -> Path:
+    """Return the file in which a running UI keeps its secret, for processes of the same user."""
+    return settings.dagster_path / "ui.json"
 
 
 def reload_code(settings: Settings, location: str) -> str:
@@ -13,9 +21,22 @@ def reload_code(settings: Settings, location: str) -> str:
     from dagster_graphql import DagsterGraphQLClient, DagsterGraphQLClientError, ReloadRepositoryLocationStatus
 
     try:
-        client = DagsterGraphQLClient("127.0.0.1", port_number=settings.ui_port)
+        headers = _as_ourselves(settings)
+        client = DagsterGraphQLClient("127.0.0.1", port_number=settings.ui_port, headers=headers)
         done = client.reload_repository_location(location)
     except (DagsterGraphQLClientError, OSError) as error:
         # What the client says is its query; why it was not answered stands behind it.
         return f"the UI on port {settings.ui_port} does not answer: {error.__cause__ or error}"
     return "" if done.status is ReloadRepositoryLocationStatus.SUCCESS else f"{done.failure_type}: {done.message}"
+
+
+def _as_ourselves(settings: Settings) -> dict[str, str]:
+    """Return the headers by which the UI lets this process in.
+
+    Raises:
+        OSError: no UI of this user is running.
+    """
+    if settings.ui_auth == "proxy":
+        return {settings.ui_user_header: "revenue-integrity"}
+    session = json.loads(ui_session_file(settings).read_text(encoding="utf-8"))
+    return {"Cookie": f"revenue_integrity_ui_{session['port']}={session['secret']}"}

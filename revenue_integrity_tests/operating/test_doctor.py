@@ -19,7 +19,7 @@ from revenue_integrity.settings import PREFIX, Settings
 from revenue_integrity.streams.registry import deployment_of, load_settings
 from revenue_integrity.warehouse import database
 from revenue_integrity_tests.scenarios.story import ANA, PAT
-from revenue_integrity_tests.support import environment_of, home_settings, python
+from revenue_integrity_tests.support import environment_of, free_port, home_settings, python
 
 Examine = Callable[[Settings], pd.DataFrame]
 
@@ -48,12 +48,6 @@ def examine(monkeypatch: pytest.MonkeyPatch) -> Examine:
         return found
 
     return run
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def only(found: pd.DataFrame, what: str) -> pd.Series:

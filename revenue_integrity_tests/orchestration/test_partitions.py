@@ -15,7 +15,7 @@ from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.instance import open_instance
 from revenue_integrity.orchestration.partitions import month_partitions, possible_partitions
-from revenue_integrity.orchestration.reloading import reload_code
+from revenue_integrity.orchestration.reloading import reload_code, ui_session_file
 from revenue_integrity_tests.support import home_settings
 from revenue_integrity_tests.toy.stream import TOY
 from revenue_integrity_tests.toy_home import put, rental, toy_deployment
@@ -113,20 +113,26 @@ def test_the_code_is_loaded_again_through_the_client_of_the_ui(tmp_path: Path, m
     settings, done = home_settings(tmp_path, ui_port=4321), []
 
     class Client:
-        def __init__(self, host: str, port_number: int) -> None:
-            done.append((host, port_number))
+        def __init__(self, host: str, port_number: int, headers: dict[str, str]) -> None:
+            done.append((host, port_number, headers))
 
         def reload_repository_location(self, location: str) -> dagster_graphql.ReloadRepositoryLocationInfo:
             done.append(location)
             return dagster_graphql.ReloadRepositoryLocationInfo(dagster_graphql.ReloadRepositoryLocationStatus.SUCCESS)
 
     monkeypatch.setattr(dagster_graphql, "DagsterGraphQLClient", Client)
+    assert "ui.json" in reload_code(settings, "here"), "no UI of this user is running"
+    ui_session_file(settings).parent.mkdir(parents=True)
+    ui_session_file(settings).write_text('{"port": 4321, "secret": "s"}')
     assert reload_code(settings, "here") == ""
-    assert done == [("127.0.0.1", 4321), "here"]
+    assert done == [("127.0.0.1", 4321, {"Cookie": "revenue_integrity_ui_4321=s"}), "here"]
+    proxied = home_settings(tmp_path, ui_port=4321, ui_auth="proxy")
+    assert reload_code(proxied, "here") == ""
+    assert done[2][2] == {"X-Forwarded-User": "revenue-integrity"}
 
 
 def test_a_ui_that_is_not_there_is_a_reason(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    assert str(port) in reload_code(home_settings(tmp_path, ui_port=port), "here")
+    assert str(port) in reload_code(home_settings(tmp_path, ui_port=port, ui_auth="proxy"), "here")
