@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from revenue_integrity.cli import program as cli
-from revenue_integrity.settings import PREFIX, Settings
+from revenue_integrity.settings import PREFIX, BookSettings, Settings
 from revenue_integrity_tests.support import command_process, environment_of, home_settings
 
 Run = Callable[..., "Done"]
@@ -281,3 +281,24 @@ def test_a_reader_that_goes_away_is_no_crash(golden_home: Settings) -> None:
 def test_a_past_world_that_was_not_computed_is_told(golden_home: Settings, run_in: Run) -> None:
     done = run_in(golden_home, "export", "contract_month", "--as-of", "20250501T000000Z")
     done.refused(1, "the world as of 20250501T000000Z was not computed", "run --as-of 20250501T000000Z")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("prepare", "2025-03", "--as", "pat"),
+        ("approve", "2025-03", "--as", "ann"),
+        ("waive", "2025-03", "rows_are_conserved", "--as", "ann", "--reason", "known"),
+        ("reopen", "2025-03", "--as", "ann", "--reason", "again"),
+        ("restatement", "2025-03"),
+        ("pack", "2025-03"),
+    ],
+)
+def test_a_month_of_which_book_is_refused_where_nobody_says(run_in: Run, empty: Settings, arguments: tuple[str, ...]) -> None:
+    run_in(empty, *arguments).refused(2, "books: colocation, cloud", "Name one with --book")
+    run_in(empty, *arguments, "--book", "boats").refused(2, "there is no book 'boats'", "colocation, cloud")
+
+
+def test_a_bad_book_is_refused_at_the_start(run_in: Run, empty: Settings) -> None:
+    lacks = empty.model_copy(update={"books": {"cloud": BookSettings(streams=("colocation",))}})
+    run_in(lacks, "status").refused(2, "the book cloud is called like a stream that it lacks")

@@ -170,7 +170,7 @@ def test_a_failed_check_refuses_the_sign_off_until_its_source_is_corrected_or_an
     with clock.held_at(TOMORROW):
         assert launch_sign_off(ready_home, month="2025-02", action="prepare", actor=PAT, comment="from the UI").success
         assert "pat is no approver" in failure_of(launch_sign_off(ready_home, month="2025-02", action="approve", actor=PAT))
-        assert launch_sign_off(ready_home, month="2025-02", action="approve", actor=ANA).success
+        assert launch_sign_off(ready_home, book="colocation", month="2025-02", action="approve", actor=ANA).success
     assert statuses(ready_home) == ["signed_off", "signed_off"]
     assert [(entry.action, entry.actor) for entry in Ledger(ready_home).recorded(FEBRUARY)] == [
         ("waive", ARI),
