@@ -13,6 +13,7 @@ import duckdb
 import pandas as pd
 
 from revenue_integrity.computing.horizon import delivered_months
+from revenue_integrity.desk.close_status import close_rows
 from revenue_integrity.desk.evidence import OpenEvidence
 from revenue_integrity.errors import PublishError, Refusal, UsageError
 from revenue_integrity.landing.datasets import read_batches, read_quarantine
@@ -21,7 +22,7 @@ from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Streams
 from revenue_integrity.model.table import Table
 from revenue_integrity.serving.catalogue import RECON_SUMMARY, Dataset, Manifest, Stored, United, dataset_named, has_tenants
-from revenue_integrity.serving.derived import Derived, close_status
+from revenue_integrity.serving.derived import Derived
 from revenue_integrity.serving.tenants import tenant_of
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import database, publish
@@ -291,12 +292,18 @@ def _with_run_columns(asked: Asked, table: Table, rows: pd.DataFrame) -> pd.Data
     found = [pd.Timestamp(month).date() for month in rows["month"].unique()]
     known = read_catalog(asked.deployment.settings)
     records = {name: known.partition(table.qualified, name) for name in found}
-    status = close_status(asked.deployment, asked.open_evidence, found).set_index("month")
+    with asked.open_evidence(asked.deployment) as evidence:
+        stands = {
+            row.facts.month: row
+            for row in close_rows(asked.deployment, evidence, found)
+            # The status of a month is that of the book of the stream.
+            if table.stream in row.streams
+        }
     by_month = rows["month"].map(lambda month: pd.Timestamp(month).date())
     return rows.assign(
-        as_of=rows["month"].map(status["as_of"]),
+        as_of=by_month.map({month: row.facts.as_of for month, row in stands.items()}),
         reprocessed_at=by_month.map({name: record.computed_at if record else None for name, record in records.items()}),
-        sign_off_status=rows["month"].map(status["status"]),
+        sign_off_status=by_month.map({month: str(row.status) for month, row in stands.items()}),
     )
 
 

@@ -5,10 +5,12 @@ Without Dagster: what its record of runs would say is made by judging on the spo
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from revenue_integrity import clock
@@ -24,6 +26,7 @@ from revenue_integrity.errors import Refusal, SettingsError, UsageError
 from revenue_integrity.model.check import CheckRecord
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.reports import index, manifest, pack
+from revenue_integrity.serving import export
 from revenue_integrity_tests import toy_home
 from revenue_integrity_tests.desk import huts
 from revenue_integrity_tests.toy_home import FEBRUARY, JANUARY, NOW
@@ -407,3 +410,20 @@ def test_a_book_that_is_given_other_streams_begins_anew_and_months_before_stay_w
     (approved,) = sign(anew, Judged(anew), "toy", FEBRUARY)
     assert (freeze.place_of(anew.settings, approved) / "hut_month.parquet").exists()
     assert verifying.verify(anew) == []
+
+
+def test_the_status_beside_a_summary_is_that_of_the_book_of_its_stream(tmp_path: Path) -> None:
+    home, evidence = open_home(tmp_path)
+    sign(home, evidence, "toy", JANUARY)
+
+    @contextmanager
+    def opened(_: Deployment) -> Iterator[Judged]:
+        yield evidence
+
+    def read(dataset: str) -> pd.DataFrame:
+        asked = {"stream": None, "tenant": None, "live": False, "as_of": None}
+        return export.read(home, dataset, [JANUARY], say=lambda _: None, open_evidence=opened, **asked)
+
+    assert set(read("toy_recon_summary")["sign_off_status"]) == {"signed_off"}
+    assert read("close_status")[["book", "status"]].to_numpy().tolist() == [["toy", "signed_off"], ["huts", "ready"]]
+    assert read("sign_off_ledger")[["book", "action"]].to_numpy().tolist() == [["toy", "prepare"], ["toy", "approve"]]

@@ -183,9 +183,9 @@ def test_rows_beyond_the_lookback_that_are_let_in_after_the_signature_are_new_da
 
 
 def test_a_due_month_of_the_second_stream_that_is_not_published_cannot_be_signed(united_home: Settings) -> None:
-    (united_home.published_path / "_close" / "cloud" / "month=2025-01" / "close.json").unlink()
-    with pytest.raises(Refusal, match="all 2025-01 was never published"):
-        story.prepare(story.together(united_home), JANUARY)
+    (united_home.published_path / "_close" / "cloud" / "month=2025-02" / "close.json").unlink()
+    with pytest.raises(Refusal, match="all 2025-02 was never published"):
+        story.prepare(story.together(united_home), FEBRUARY)
 
 
 def test_a_month_for_which_the_second_stream_has_not_delivered_yet_is_open(ready_home: Settings) -> None:
