@@ -60,7 +60,7 @@ def build_definitions(
     warehouse = ReportingIOManager(settings, {table.asset_key: table for table in tables.values()})
     return dg.Definitions(
         assets=[*assets, *pulls],
-        jobs=[job, sign_off_job(deployment)],
+        jobs=[job, sign_off_job(deployment, partitions)],
         schedules=schedules,
         sensors=[late_data_sensor(deployment, job, partitions), alerts_sensor(deployment)],
         resources={IO_MANAGER: warehouse, **(resource_overrides or {})},

@@ -1,6 +1,7 @@
-"""Jobs: what is launched together.
+"""Jobs: what is launched together, and by which names.
 
-Belongs here: the job of a month. Does not belong here: when it is launched (``orchestration.runner``, sensors).
+Belongs here: the job of a month. Does not belong here: when it is launched (``orchestration.runner``, sensors), deciding about a
+month (``sign_off_job``).
 """
 
 from typing import Any
@@ -10,6 +11,8 @@ import dagster as dg
 from revenue_integrity.orchestration.pulls import PULL_GROUP
 
 MONTH_JOB = "month"
+
+SIGN_OFF_JOB = "sign_off"
 
 
 def month_job(partitions: dg.PartitionsDefinition) -> Any:

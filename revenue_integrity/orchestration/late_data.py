@@ -34,11 +34,11 @@ BATCHES_TAG = "revenue_integrity/batches"
 """Tag that names the batches behind it."""
 
 
-def run_request(request: Request) -> dg.RunRequest:
-    """Return the run that is asked for, with tags that say why: of what is stale and what stands behind it."""
+def run_request(deployment: Deployment, request: Request) -> dg.RunRequest:
+    """Return the run that is asked for, with tags that say why: of what is stale and what stands behind it, packs included."""
     keys = [asset_key(table) for table in request.tables]
     if asset_key(publication_table(request.stream)) in keys:
-        keys.append(pack_key(request.stream))
+        keys += [pack_key(book.name) for book in deployment.books if request.stream in book.streams]
     tags = {WHY_TAG: request.why[:250], **({BATCHES_TAG: _shown(request.batches)} if request.batches else {})}
     return dg.RunRequest(
         request.key, partition_key=months.label(request.month), tags=tags, asset_selection=keys, job_name=MONTH_JOB
@@ -106,7 +106,7 @@ def late_data_sensor(deployment: Deployment, job: Any, partitions: dg.Partitions
                 outbox.raise_alert(settings, alert)
                 logs.event("run_given_up", level=logging.WARNING, month=alert.month, title=alert.title)
         reason = None if requests else "Nothing is stale that is not running or waiting for its next attempt."
-        asked = [run_request(each) for each in requests]
+        asked = [run_request(deployment, each) for each in requests]
         return dg.SensorResult(run_requests=asked, cursor=memory.text, skip_reason=reason)
 
     return late_data

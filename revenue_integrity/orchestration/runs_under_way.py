@@ -3,13 +3,14 @@
 Belongs here: asking the instance. Does not belong here: what follows from it.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
 
 from revenue_integrity.landing.datasets import batches_table
 from revenue_integrity.orchestration.instance import PROCESS_TAG
+from revenue_integrity.orchestration.jobs import SIGN_OFF_JOB
 
 UNFINISHED = [
     DagsterRunStatus.QUEUED,
@@ -42,15 +43,19 @@ def reading_streams(instance: dg.DagsterInstance, streams: Collection[str]) -> s
 
 def at_work(instance: dg.DagsterInstance, stream: str, month: str, *, but_for: str) -> list[dg.DagsterRun]:
     """Return the runs with a process that compute a month of a stream, but for those of the process that a tag names."""
-    runs = instance.get_runs(filters=RunsFilter(statuses=AT_WORK, tags={PARTITION_TAG: month}))
+    runs = _computing(instance.get_runs(filters=RunsFilter(statuses=AT_WORK, tags={PARTITION_TAG: month})))
     others = [run for run in runs if run.tags.get(PROCESS_TAG) != but_for]
     return [run for run in others if (covered := streams_of(run)) is None or stream in covered]
 
 
 def unfinished_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    """Return the queued and running runs of any month."""
-    runs = instance.get_runs(filters=RunsFilter(statuses=UNFINISHED))
-    return [run for run in runs if PARTITION_TAG in run.tags]
+    """Return the queued and running runs that compute any month."""
+    return _computing(instance.get_runs(filters=RunsFilter(statuses=UNFINISHED)))
+
+
+def _computing(runs: Sequence[dg.DagsterRun]) -> list[dg.DagsterRun]:
+    """Return the runs that compute a month; what is decided about one computes nothing."""
+    return [run for run in runs if PARTITION_TAG in run.tags and run.job_name != SIGN_OFF_JOB]
 
 
 def streams_of(run: dg.DagsterRun) -> frozenset[str] | None:

@@ -1,63 +1,98 @@
-"""Sign-off from the UI: a job with book, month, action, actor and comment, through the same code as the command line.
+"""Sign-off from the UI: a job per month with book, action, actor and comment, through the same code as the command line.
 
 Belongs here: the job and its configuration. Does not belong here: rules (``close.sign_off``), deeds (``desk.decisions``).
 The actor is what somebody typed: the ledger also records the account under which the process ran.
+
+What is typed is text and nothing else: Dagster's typed configuration would take ``{"env": "NAME"}`` for the value of a variable
+of the server, and a password would stand in the event log and in the ledger.
 """
 
 import logging
+from collections.abc import Sequence
+from typing import Any
 
 import dagster as dg
-from pydantic import Field
 
-from revenue_integrity import logs, months
+from revenue_integrity import logs
+from revenue_integrity.canonical import sha256_of
 from revenue_integrity.close.ledger import Action
 from revenue_integrity.desk import decisions
 from revenue_integrity.errors import RevenueIntegrityError
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.orchestration.evidence import DagsterEvidence
-
-SIGN_OFF_JOB = "sign_off"
-
-
-class SignOffConfig(dg.Config):
-    """What somebody decides about a month of a book."""
-
-    book: str = Field("", description="The book; by default the one in use, where there is only one.")
-    month: str = Field(description="Service month, for example 2025-03.")
-    action: str = Field(description="prepare, approve, waive or reopen.")
-    actor: str = Field(description="Who decides; must stand in the setting preparers or approvers.")
-    comment: str = Field("", description="Comment, or the reason of a waiver or a reopening.")
-    check: str = Field("", description="The check to waive: its name, or STREAM/TABLE/NAME.")
+from revenue_integrity.orchestration.jobs import SIGN_OFF_JOB
+from revenue_integrity.orchestration.partitions import month_of
 
 
-def sign_off_job(deployment: Deployment) -> dg.JobDefinition:
+def sign_off_job(deployment: Deployment, partitions: dg.PartitionsDefinition) -> dg.JobDefinition:
     """Return the job ``sign_off``."""
+    books = [book.name for book in deployment.books]
+    actors = _actors(deployment)
 
     @dg.op(
         name="decide",
         description="Prepares, approves, waives or reopens a month; a refusal names its reason and what to do next.",
+        config_schema=_schema(books, actors),
     )
-    def decide(context: dg.OpExecutionContext, config: SignOffConfig) -> None:
-        with logs.writing(deployment.settings, SIGN_OFF_JOB, month=config.month):
+    def decide(context: dg.OpExecutionContext) -> None:
+        chosen = context.op_config
+        with logs.writing(deployment.settings, SIGN_OFF_JOB, month=context.partition_key):
             try:
                 home = deployment, DagsterEvidence(deployment, context.instance)
-                month, actor, comment = months.parse(config.month), config.actor, config.comment
-                action = Action(config.action)
+                month, actor, comment, book = month_of(context.partition_key), chosen["actor"], chosen["comment"], chosen["book"]
+                action = Action(chosen["action"])
                 if action is Action.PREPARE:
-                    entry = decisions.prepare(*home, month, actor, comment, book=config.book)
+                    entry = decisions.prepare(*home, month, actor, comment, book=book)
                 elif action is Action.APPROVE:
-                    entry = decisions.approve(*home, month, actor, comment, book=config.book)
+                    entry = decisions.approve(*home, month, actor, comment, book=book)
                 elif action is Action.WAIVE:
-                    entry = decisions.waive(*home, month, config.check, actor, comment, book=config.book)
+                    entry = decisions.waive(*home, month, chosen["check"], actor, comment, book=book)
                 else:
-                    entry = decisions.reopen(*home, month, actor, comment, book=config.book)
-            except (RevenueIntegrityError, ValueError) as error:
-                logs.event("sign_off_refused", level=logging.WARNING, run_id=context.run_id, error=error, action=config.action)
-                raise dg.Failure(str(error), allow_retries=False) from error
+                    entry = decisions.reopen(*home, month, actor, comment, book=book)
+            except RevenueIntegrityError as error:
+                logs.event("sign_off_refused", level=logging.WARNING, run_id=context.run_id, error=error, action=chosen["action"])
+                # The sentence says it all: what stands behind it is no crash that somebody should trace.
+                raise dg.Failure(str(error), allow_retries=False) from None
         context.add_output_metadata({"ledger_entry": entry.seq, "version": entry.version, "hash": entry.hash})
 
-    @dg.job(name=SIGN_OFF_JOB, description="Decide about a month's sign-off: prepare, approve, waive, reopen.")
+    @dg.job(
+        name=SIGN_OFF_JOB,
+        description="Decide about a month's sign-off: prepare, approve, waive, reopen. Choose the month as partition.",
+        partitions_def=partitions,
+        config={"ops": {"decide": {"config": _example(books, actors)}}},
+    )
     def sign_off() -> None:
         decide()
 
     return sign_off
+
+
+def _actors(deployment: Deployment) -> list[str]:
+    """Return the names that some book or all of them have in a role."""
+    every = [deployment.settings, *(deployment.settings.of_book(book.name) for book in deployment.books)]
+    named = {name for settings in every for name in (*settings.preparers, *settings.approvers)}
+    # A role in one book alone is written BOOK:NAME; who acts is NAME.
+    return sorted({name.rsplit(":", 1)[-1] for name in named})
+
+
+def _schema(books: Sequence[str], actors: Sequence[str]) -> dict[str, dg.Field]:
+    anybody: Any = _one_of("Actor", actors) if actors else dg.String
+    actions, book = _one_of("Action", [action.value for action in Action]), _one_of("Book", books)
+    which: dict[str, Any] = {"default_value": books[0]} if len(books) == 1 else {}
+    return {
+        "book": dg.Field(book, description="The book: what is signed together.", **which),
+        "action": dg.Field(actions, description="What is decided."),
+        "actor": dg.Field(anybody, description="Who decides; must stand in the setting preparers or approvers."),
+        "comment": dg.Field(str, default_value="", description="Comment, or the reason of a waiver or a reopening."),
+        "check": dg.Field(str, default_value="", description="The check to waive: its name, or STREAM/TABLE/NAME."),
+    }
+
+
+def _one_of(what: str, values: Sequence[str]) -> dg.Enum:
+    """Return a list to choose from. Dagster keeps configuration by the names of its types: other values are another name."""
+    return dg.Enum(f"{what}_{sha256_of(list(values))[:8]}", [dg.EnumValue(value) for value in values])
+
+
+def _example(books: Sequence[str], actors: Sequence[str]) -> dict[str, str]:
+    """Return what the launchpad begins with: the step that signs nothing."""
+    return {"book": books[0], "action": Action.PREPARE.value, "actor": next(iter(actors), "pat"), "comment": "", "check": ""}

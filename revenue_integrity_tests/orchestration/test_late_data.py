@@ -52,22 +52,24 @@ def test_at_work_are_runs_with_a_process_that_is_not_ours(tmp_path: Path) -> Non
         assert at_work(instance, "a", "2025-05", but_for="me") == []
 
 
-def test_reading_asks_for_the_batches_alone_and_a_month_for_what_is_stale_and_its_pack() -> None:
+def test_reading_asks_for_the_batches_alone_and_a_month_for_what_is_stale_and_its_pack(tmp_path: Path) -> None:
+    home = toy_deployment(tmp_path / "home", books={"fleet": {"streams": ["toy"]}})
     batches = tuple(f"toy/rentals/2025060{day}T000000Z" for day in range(1, 8))
     reading = run_request(
-        Request("toy/landing:1", "toy", date(2025, 2, 1), "7 new batches", batches, (batches_table("toy"),), reads_only=True)
+        home,
+        Request("toy/landing:1", "toy", date(2025, 2, 1), "7 new batches", batches, (batches_table("toy"),), reads_only=True),
     )
     assert (reading.run_key, reading.partition_key, reading.job_name) == ("toy/landing:1", "2025-02", "month")
     assert reading.asset_selection == [dg.AssetKey(["toy", "raw", "batches"])]
     assert reading.tags == {WHY_TAG: "7 new batches", BATCHES_TAG: f"{', '.join(batches[:5])} and 2 more"}
     tables = (TOY_BOATS, publication_table("toy"))
-    month = run_request(Request("toy@2025-01:2", "toy", date(2025, 1, 1), "code changed", (), tables))
+    month = run_request(home, Request("toy@2025-01:2", "toy", date(2025, 1, 1), "code changed", (), tables))
     assert (month.partition_key, month.tags) == ("2025-01", {WHY_TAG: "code changed"})
     assert month.asset_selection is not None
     assert [each.to_user_string() for each in month.asset_selection] == [
         "toy/mart/toy_boats",
         "toy/close/published",
-        "toy/close/pack",
+        "fleet/close/pack",
     ]
 
 

@@ -17,7 +17,7 @@ from revenue_integrity.errors import Refusal
 from revenue_integrity.orchestration import runner
 from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.instance import open_instance
-from revenue_integrity.orchestration.sign_off_job import SIGN_OFF_JOB
+from revenue_integrity.orchestration.jobs import SIGN_OFF_JOB
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.registry import deployment_of
 from revenue_integrity_tests import deeds
@@ -53,11 +53,13 @@ def credit(amount: str, **changes: str) -> dict[str, str]:
     return story.invoice(FEBRUARY, "A", "rack", "-1", amount.removeprefix("-"), amount, **(own | changes))
 
 
-def launch_sign_off(settings: Settings, **config: str) -> dg.ExecuteInProcessResult:
-    """Launch the job ``sign_off`` alone, as the UI does."""
+def launch_sign_off(settings: Settings, *, month: str, **config: object) -> dg.ExecuteInProcessResult:
+    """Launch the job ``sign_off`` of a month alone, as the UI does."""
+    config = {"book": "colocation"} | config
     job = build_definitions(deployment_of(settings)).resolve_job_def(SIGN_OFF_JOB)
     with open_instance(settings) as instance:
-        return job.execute_in_process(instance=instance, run_config={"ops": {"decide": {"config": config}}}, raise_on_error=False)
+        given = {"ops": {"decide": {"config": config}}}
+        return job.execute_in_process(instance=instance, run_config=given, partition_key=month, raise_on_error=False)
 
 
 def failure_of(result: dg.ExecuteInProcessResult) -> str:
