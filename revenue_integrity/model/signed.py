@@ -7,6 +7,7 @@ which extracts must reach the cutoff. Does not belong here: hashing it (``close.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from revenue_integrity.model.table import Table
 
@@ -28,7 +29,7 @@ class SignedTable:
     only: tuple[str, str] | None = None
     signed_as: Mapping[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def projection(self) -> Table:
         """The table with its key and signed columns alone."""
         return replace(self.table.only([*self.table.key, *self.measures]), hashed_as=self.signed_as)
