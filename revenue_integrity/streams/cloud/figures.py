@@ -7,7 +7,7 @@ a close pack shows (``report``).
 from revenue_integrity.model.stream import MonthFigure
 from revenue_integrity.streams.cloud.recon import INVOICES
 
-COST = MonthFigure("cloud_cost", "Cloud cost", "cloud_month", ("total_cost",), unit="currency")
+COST = MonthFigure("cloud_cost", "Cloud cost", "cloud_month", ("total_cost",), unit="currency", in_summary=True)
 VARIANCE = MonthFigure(
     "invoice_variance",
     "Charges less invoices",

@@ -18,10 +18,12 @@ import pytest
 from revenue_integrity import clock
 from revenue_integrity.close import freeze
 from revenue_integrity.close.ledger import signed_path
+from revenue_integrity.computing.publication import digest_of_rows
 from revenue_integrity.errors import Refusal
 from revenue_integrity.operating import doctor
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud.schemas import DAILY_ACCOUNT_COST
+from revenue_integrity.streams.cloud.stream import CLOUD
 from revenue_integrity.streams.registry import deployment_of, load_settings
 from revenue_integrity.warehouse import publish
 from revenue_integrity_tests import deeds
@@ -75,6 +77,12 @@ def test_a_second_stream_is_signed_with_the_first(ready_home: Settings) -> None:
     whole = freeze.place_of(signed_home, story.approvals(signed_home, FEBRUARY)[1]) / "account_service_day.parquet"
     assert pq.read_metadata(whole).num_rows == 2
     assert not (signed_path(signed_home) / ".whole").exists()
+    # What is signed of a frozen file is what is signed of the slices from which it was made.
+    _, latest = story.approvals(signed_home, FEBRUARY)
+    digests = publish.signed_digests(signed_home, "cloud", FEBRUARY)
+    assert digests == {
+        each.table.name: digest_of_rows(each, freeze.frozen_rows(signed_home, latest, each.table)) for each in CLOUD.signed
+    }
     assert deeds.verify(signed_home) == []
     assert restated(signed_home, FEBRUARY, 1, 2)["delta"].sum() == changed["delta"].sum()
 
