@@ -278,7 +278,7 @@ class Desk:
             # `verify` tells what is wrong with it.
             return False
         present = self.published_hashes(book, month)
-        compared = [stream.reconciliations for stream in self.streams_of(book) if stream.reconciliations is not None]
+        compared = [stream.reconciliations for stream in self._with_rows(book, month) if stream.reconciliations is not None]
         explaining = [table.name for each in compared for table in (each.causes, each.summary) if table is not None]
         return any(facts["datasets"].get(name) != present.get(name) for name in explaining)
 
