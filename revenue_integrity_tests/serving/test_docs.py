@@ -387,9 +387,9 @@ def test_cost_by_account_and_month(in_cloud_home: Settings) -> None:
     # E-1 was corrected to 1.50, E-2 withdrawn; of account 2222: 10.50 + 4.25 less a credit of 0.25.
     rows = [(*key, str(cost), complete) for *key, cost, complete in query("cost by account and month")]
     assert rows == [
-        (MARCH, "A/B", "B-1", "2.000000000001", True),
-        (MARCH, "ACME", "A-1", "1.500000000000", True),
-        (MARCH, "DEFAULT", "2222", "14.500000000000", True),
+        (MARCH, "A/B", "B-1", "2.000000000001000000", True),
+        (MARCH, "ACME", "A-1", "1.500000000000000000", True),
+        (MARCH, "DEFAULT", "2222", "14.500000000000000000", True),
     ]
 
 
@@ -409,9 +409,9 @@ def test_daily_cost_in_spark() -> None:
     done = python(snippets("consume.md", "python")["daily cost in Spark"] + shown, environment=os.environ | quick)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == [
-        ["A/B", "2025-03-01", "2.000000000001"],
-        ["ACME", "2025-03-01", "1.500000000000"],
-        ["DEFAULT", "2025-03-01", "14.500000000000"],
+        ["A/B", "2025-03-01", "2.000000000001000000"],
+        ["ACME", "2025-03-01", "1.500000000000000000"],
+        ["DEFAULT", "2025-03-01", "14.500000000000000000"],
     ]
 
 
