@@ -57,7 +57,7 @@ CHANGES = {
         "close/causes/explaining.py", r'self\.rows\["rest"\] != 0', 'self.rows["rest"] > 0', {"recon.recon_causes"}
     ),
     "the engine of causes": Change(
-        "close/causes/explaining.py", r'\["rest"\] - claimed', '["rest"] - 1 * claimed', {"recon.recon_causes"}
+        "close/causes/explaining.py", r'\["rest"\] - cents', '["rest"] - 1 * cents', {"recon.recon_causes"}
     ),
     "the cutoff lies a day earlier": Change(
         "close/calendar.py",

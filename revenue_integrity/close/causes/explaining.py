@@ -22,6 +22,7 @@ from revenue_integrity.close.causes.labels import LATE_POSTING, UNEXPLAINED
 from revenue_integrity.close.causes.wording import amounts, records
 
 _CLAIM = ("row", "cents", "explanation", "evidence", "link_id")
+_CLAIMED = ("row", "cause", "cents", "link_id")
 
 
 @dataclass(frozen=True)
@@ -84,14 +85,14 @@ class Case:
         left: the items of the left side; besides what they must offer, ``taken``: whether an upper cause rests on them.
         right: the items of the right side.
         more: what else the stream's causes look at, by name.
-        claimed: ``row`` and ``cause`` of what upper causes have claimed.
+        claimed: what upper causes have claimed: ``row``, ``cause``, ``cents``, ``link_id``.
     """
 
     rows: pd.DataFrame
     left: pd.DataFrame
     right: pd.DataFrame
     more: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    claimed: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"row": [], "cause": []}))
+    claimed: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({name: [] for name in _CLAIMED}))
 
     @property
     def open_rows(self) -> pd.DataFrame:
@@ -107,6 +108,19 @@ class Case:
         """Return for each row whether some causes have claimed a part of it."""
         found = self.claimed.loc[self.claimed["cause"].isin(labels), "row"]
         return pd.Series(self.rows.index.isin(found), index=self.rows.index)
+
+    def less(self, label: str, claimed: Claims) -> "Case":
+        """Return the case without what a cause claims."""
+        frame = claimed.frame[claimed.frame["cents"] != 0].assign(cause=label)
+        cents = frame.groupby("row")["cents"].sum().reindex(self.rows.index, fill_value=0).astype("int64")
+        return replace(
+            self,
+            rows=self.rows.assign(rest=self.rows["rest"] - cents),
+            left=self.left.assign(taken=self.left["taken"] | self.left.index.isin(claimed.taken)),
+            claimed=pd.concat([self.claimed, frame[list(_CLAIMED)]], ignore_index=True)
+            if len(self.claimed)
+            else frame[list(_CLAIMED)],
+        )
 
 
 def case_of(rows: pd.DataFrame, left: pd.DataFrame, right: pd.DataFrame, more: Mapping[str, pd.DataFrame] | None = None) -> Case:
@@ -144,7 +158,7 @@ def explain(case: Case, causes: Sequence[Cause]) -> pd.DataFrame:
         if not frame["row"].isin(case.open_rows.index).all():
             raise ValueError(f"{cause.label} claims of a row that is explained already")
         found.append(frame.assign(cause=cause.label))
-        case = _less(case, found[-1], claimed.taken)
+        case = case.less(cause.label, claimed)
         if case.open_rows.empty:
             break
     rest = case.open_rows["rest"]
@@ -154,21 +168,11 @@ def explain(case: Case, causes: Sequence[Cause]) -> pd.DataFrame:
     return made.assign(row_key=made["row"].map(case.rows["row_key"]))
 
 
-def _less(case: Case, frame: pd.DataFrame, taken: "pd.Index[Any]") -> Case:
-    """Return the case without what was claimed."""
-    claimed = frame.groupby("row")["cents"].sum().reindex(case.rows.index, fill_value=0).astype("int64")
-    return replace(
-        case,
-        rows=case.rows.assign(rest=case.rows["rest"] - claimed),
-        left=case.left.assign(taken=case.left["taken"] | case.left.index.isin(taken)),
-        claimed=pd.concat([case.claimed, frame[["row", "cause"]]], ignore_index=True),
-    )
-
-
-def late_items(items: pd.DataFrame, explanation: "pd.Series[Any]") -> pd.DataFrame:
+def late_items(items: pd.DataFrame, explanation: "pd.Series[Any]", *, named: str = "lines") -> pd.DataFrame:
     """Return the causes that the view as of close has besides: the opposite amount of each item posted after the cutoff.
 
-    Items offer ``row_key`` (their row need not vary) and ``late``; the columns are those of ``explain``.
+    Items offer ``row_key`` (their row need not vary) and ``late``; the columns are those of ``explain``. ``named`` is what the
+    evidence calls them.
     """
     late = items[items["late"] & (items["cents"] != 0)]
     return pd.DataFrame(
@@ -176,7 +180,7 @@ def late_items(items: pd.DataFrame, explanation: "pd.Series[Any]") -> pd.DataFra
             "row_key": late["row_key"],
             "cents": -late["cents"],
             "explanation": explanation.reindex(late.index),
-            "evidence": records(late.index, lines=late["evidence"].map(lambda each: [each])),
+            "evidence": records(late.index, **{named: late["evidence"].map(lambda each: [each])}),
             "link_id": None,
             "cause": LATE_POSTING,
         }

@@ -1,8 +1,6 @@
 -- Entries of the rows that have a variance, and the late ones of the month. Whether a reversal names an entry of its line is told
 -- from what that entry says of itself, of whatever period it is.
 with
-{% include 'recon/causes_keys.sql.j2' %},
-
     entries as (
         select r.*
         from raw.bookings_recognition_entries as r
@@ -27,11 +25,8 @@ with
     )
 
 select
-    l.month,
-    l.customer_id,
-    l.deal_id,
-    l.line_no,
-    l.revenue_type,
+    k.month,
+    k.row_key,
     l.entry_id,
     l.amount_cents,
     l.posted_at,
@@ -42,21 +37,19 @@ select
         n.deal_id = l.deal_id and coalesce(n.line_no, l.line_no) = l.line_no and n.revenue_type = l.revenue_type, false
     ) as reverses_own_line,
     e.deal_id as named_deal_id
-from curated.recognition_lines as l
+from recon.bookings_recon_results as k
+inner join curated.recognition_lines as l
+    on
+        k.month = l.month
+        and k.customer_id is not distinct from l.customer_id
+        and k.deal_id is not distinct from l.deal_id
+        and k.line_no is not distinct from l.line_no
+        and k.revenue_type = l.revenue_type
 left join named as n on l.reverses_entry_id = n.entry_id
 left join raw.bookings_recognition_entries as e on l.entry_id = e.entry_id and e.row_status = 'surviving'
 where
-    l.month between $first and $last
-    and (
-        (l.month = $month and l.late)
-        or exists (
-            select 1 from varying as v
-            where
-                v.month = l.month
-                and v.customer_id is not distinct from l.customer_id
-                and v.deal_id is not distinct from l.deal_id
-                and v.line_no is not distinct from l.line_no
-                and v.revenue_type = l.revenue_type
-        )
-    )
-order by l.month, l.entry_id
+    k.recon = 'recognized_vs_schedule'
+    and k.view = 'current'
+    and k.month between $first and $last
+    and (k.variance_cents <> 0 or (k.month = $month and l.late))
+order by k.month, l.entry_id

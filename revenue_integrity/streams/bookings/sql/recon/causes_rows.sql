@@ -2,12 +2,14 @@
 -- what is late.
 select
     month,
+    recon,
     view,
     row_key,
     customer_id,
     deal_id,
     line_no,
     revenue_type,
+    account,
     right_cents,
     variance_cents,
     status
