@@ -50,8 +50,9 @@ def causes_table(
         evidence=made["evidence"].map(canonical_json),
     )[recons.causes.columns]
     dtypes = {"month": "datetime64[us]", "cause_no": "int64", "cause_cents": "int64"}
-    texts = [name for name in frame.columns if name not in dtypes]
-    return frame.astype(dtypes).assign(**{name: or_none(frame[name]) for name in texts})
+    numbers = {name: "Int64" for name in recons.grain if str(recons.causes.schema.columns[name].dtype) == "Int64"}
+    texts = [name for name in frame.columns if name not in dtypes | numbers]
+    return frame.astype(dtypes | numbers).assign(**{name: or_none(frame[name]) for name in texts})
 
 
 def _joined(parts: Sequence[pd.DataFrame], results: pd.DataFrame, recons: Reconciliations) -> pd.DataFrame:
