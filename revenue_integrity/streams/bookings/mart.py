@@ -69,7 +69,8 @@ def standing(rows: pd.DataFrame, number: int, settings: BookingsSettings) -> pd.
 
 def _days(days: Ints | pd.Series) -> pd.Series:
     """Return day numbers as the engine's dates; missing ones stay missing."""
-    return pd.Series(pd.to_datetime(pd.Series(days), unit="D")).astype("datetime64[us]")
+    # As floats with a gap among them, pandas rounds memory that nobody has written, and overflows by chance.
+    return pd.Series(pd.to_datetime(pd.Series(days).astype("Int64"), unit="D")).astype("datetime64[us]")
 
 
 def _months(numbers: Ints) -> pd.Series:
@@ -230,9 +231,9 @@ def deal_terms(
         month,
         now.assign(
             modification=_where(applied, ~now["is_first"] & (now["status"] == "active")),
-            effective_from=pd.to_datetime(now["effective_day"].astype("float64"), unit="D").astype("datetime64[us]"),
-            start_date=pd.to_datetime(now["start_day"], unit="D").astype("datetime64[us]"),
-            end_date=pd.to_datetime(now["end_day"], unit="D").astype("datetime64[us]"),
+            effective_from=_days(now["effective_day"]),
+            start_date=_days(now["start_day"]),
+            end_date=_days(now["end_day"]),
             stated_cents=now["amount_cents"],
             allocated_shift_cents=now["shift_cents"],
             amount_cents=now["amount_cents"] + now["shift_cents"],
