@@ -75,7 +75,7 @@ class Packs:
             waivers=_waivers(facts),
             ledger=as_frame(self._recorded(row)),
             restatement=self._restatement(row),
-            status=_status(row, self._settings),
+            status=_status(row, self._settings.of_book(row.facts.book)),
             ledger_head=self._desk.head(),
             made_from=self.made_from(row, shown),
         )
@@ -95,7 +95,7 @@ class Packs:
                     each.stream.name: pack_parts.rests_on(settings, each, self._months_before(each.stream, facts.month))
                     for each in shown or self.published(row)
                 },
-                "status": _status(row, self._settings),
+                "status": _status(row, self._settings.of_book(row.facts.book)),
                 "checks": [[each.state, each.plain] for each in facts.checks],
                 "entries": [entry.hash for entry in facts.entries],
             }
