@@ -1,7 +1,7 @@
 """Checks that a query decides.
 
 Belongs here: turning the SQL of a check into its judgement. Does not belong here: what a check is (``model.check``), and any
-particular check (each stream's ``checks``).
+particular check (each stream's ``checks``, ``close.reconciliation_checks``).
 """
 
 from datetime import date
@@ -11,7 +11,7 @@ import pandas as pd
 
 from revenue_integrity import months
 from revenue_integrity.close.calendar import CALENDAR_SETTINGS, cutoff
-from revenue_integrity.model.check import SAMPLE_ROWS, Check, Control, Figure, Gate, Judgement, Reader
+from revenue_integrity.model.check import SAMPLE_ROWS, Check, Control, Figure, Gate, Judge, Judgement, Reader
 from revenue_integrity.model.query import Sql
 from revenue_integrity.model.table import Table
 from revenue_integrity.settings import Settings
@@ -33,13 +33,21 @@ def sql_check(
     lists: Lists = "nothing",
     settings: tuple[str, ...] = (),
 ) -> Check:
-    """Declare a check that a query decides.
+    """Declare a check that a query of a stream decides.
 
     The package's ``sql/checks/<name>.sql`` returns one row: ``passed`` and the figures. ``sql/checks/<name>_rows.sql`` returns
     what is listed, worst first, if anything is. Both may use ``$month``, ``$month_end``, ``$cutoff`` and the named settings.
     """
     verdict_of = Sql(package, f"checks/{name}")
-    offenders_of = None if lists == "nothing" else Sql(package, f"checks/{name}_rows")
+    rows_of = None if lists == "nothing" else Sql(package, f"checks/{name}_rows")
+    judge = decided_by(verdict_of, rows_of, next_step, lists=lists, settings=settings)
+    return Check(name, table, gate, description, judge, control=control, title=title, settings=(*CALENDAR_SETTINGS, *settings))
+
+
+def decided_by(
+    verdict_of: Sql, rows_of: Sql | None, next_step: str, *, lists: Lists = "always", settings: tuple[str, ...] = ()
+) -> Judge:
+    """Return the judge that one query decides, and another lists rows for (``sql_check``)."""
 
     def judge(reader: Reader, month: date, values: Settings) -> Judgement:
         parameters = {"month": month, "month_end": months.last_day(month), "cutoff": cutoff(month, values)}
@@ -47,10 +55,10 @@ def sql_check(
         verdict = reader.rows(verdict_of.query(**parameters))
         (row,) = verdict.astype(object).to_dict(orient="records")
         passed = bool(row.pop("passed"))
-        offenders = None
-        if offenders_of is not None and (lists == "always" or not passed):
-            offenders = reader.rows(offenders_of.query(**parameters)).head(SAMPLE_ROWS)
+        listed = None
+        if rows_of is not None and (lists == "always" or not passed):
+            listed = reader.rows(rows_of.query(**parameters)).head(SAMPLE_ROWS)
         figures: dict[str, Figure] = {str(key): None if pd.isna(value) else value for key, value in row.items()}
-        return Judgement(passed, figures, offenders, "" if passed else next_step)
+        return Judgement(passed, figures, listed, "" if passed else next_step)
 
-    return Check(name, table, gate, description, judge, control=control, title=title, settings=(*CALENDAR_SETTINGS, *settings))
+    return judge

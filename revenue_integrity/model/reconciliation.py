@@ -155,5 +155,10 @@ class Reconciliations:
         """Those whose variances have causes."""
         return tuple(each for each in self.declared if each.causes is not None)
 
+    @property
+    def grain_explained(self) -> tuple[str, ...]:
+        """The columns that name a row of those, in the order of the stream's."""
+        return tuple(name for name in self.grain if any(name in each.grain for each in self.explained))
+
     def __iter__(self) -> Iterator[Reconciliation]:
         return iter(self.declared)

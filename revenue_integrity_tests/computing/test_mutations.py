@@ -99,11 +99,11 @@ CHANGES = {
         f"{COLOCATION}/sql/checks/rack_split_adds_up.sql", r"\Z", " limit 1", set(), {"colocation.rack_split_adds_up"}
     ),
     "what a check lists": Change(
-        f"{COLOCATION}/sql/checks/every_variance_is_explained_rows.sql",
+        f"{COLOCATION}/sql/checks/power_bills_are_final_or_booked_rows.sql",
         r"\Z",
         " limit 9",
         set(),
-        {"colocation.every_variance_is_explained"},
+        {"colocation.power_bills_are_final_or_booked"},
     ),
     "SQL that checks include": Change(
         f"{COLOCATION}/sql/checks/lines_within_materiality.sql.j2",
@@ -127,7 +127,7 @@ CHANGES = {
         {"colocation.meters_are_complete"},
     ),
     "what a check's failure stops": Change(
-        f"{COLOCATION}/recon_checks.py", r'("every_variance_is_explained",\n.*\n        Gate\.)SIGN_OFF', r"\g<1>PUBLISH"
+        f"{COLOCATION}/recon_checks.py", r'("erp_control_totals_tie",\n.*\n        Gate\.)SIGN_OFF', r"\g<1>PUBLISH"
     ),
     "the judge of several checks": Change(
         "close/evidence.py",

@@ -19,7 +19,7 @@ from revenue_integrity.computing.versions import (
     version_of_check,
     version_of_rule,
 )
-from revenue_integrity.model.query import Query, Sql, load_query, only_known
+from revenue_integrity.model.query import Query, Sql, Template, load_query, only_known
 from revenue_integrity.model.rule import Rule
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.colocation.stream import COLOCATION
@@ -39,8 +39,9 @@ def test_every_rule_and_every_check_has_a_version_of_its_own() -> None:
 
 def test_a_check_knows_the_sql_of_its_verdict_and_of_what_it_lists() -> None:
     (check,) = [check for check in CHECKS if check.name == "every_variance_is_explained"]
-    package, name = "revenue_integrity.streams.colocation", "checks/every_variance_is_explained"
-    assert reached_by_check(check).sql == {Sql(package, name), Sql(package, f"{name}_rows")}
+    given = (("recons", COLOCATION.reconciliations),)
+    texts = [Template(f"checks/variances_are_explained{each}", given) for each in ("", "_rows")]
+    assert reached_by_check(check).sql == {Sql("revenue_integrity.close", each) for each in texts}
 
 
 def test_a_rule_knows_the_sql_that_it_declares() -> None:

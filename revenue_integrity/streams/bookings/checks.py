@@ -8,6 +8,13 @@ from functools import partial
 
 from revenue_integrity.close.evidence import extracts_cover_cutoff, no_batch_is_rejected
 from revenue_integrity.close.judgement import sql_check
+from revenue_integrity.close.reconciliation_checks import (
+    MATERIALITY_SETTINGS,
+    Words,
+    causes_add_up,
+    causes_are_within_materiality,
+    variances_are_explained,
+)
 from revenue_integrity.model.check import Check, Control, Gate
 from revenue_integrity.model.signed import Extracts
 from revenue_integrity.streams.bookings import recon, schemas
@@ -16,7 +23,6 @@ from revenue_integrity.streams.bookings.sources import BILLINGS, RECOGNITION_ENT
 _check = partial(sql_check, "revenue_integrity.streams.bookings")
 
 _PROGRAM_ERROR = "This is an error of the program or of its tables: do not publish, report it with the month."
-_MATERIALITY = ("materiality_cents", "materiality_share")
 
 EXTRACTS = Extracts(prefix=BILLINGS.name, always=RECOGNITION_ENTRIES.name)
 """Entries must reach the cutoff; billings must, once they have delivered."""
@@ -47,35 +53,28 @@ CHECKS: tuple[Check, ...] = (
         _PROGRAM_ERROR,
         control=Control("An entry drops out of the totals.", "`revenue_month`, `recognition_lines`", "controller"),
     ),
-    _check(
-        "causes_add_up",
-        recon.CAUSE_TABLE,
-        Gate.PUBLISH,
-        "For every row of the reconciliation its causes add up to its variance, and the two ends of each move to 0.",
-        _PROGRAM_ERROR,
-        control=Control("An explanation explains more or less than the variance.", "`bookings_recon_causes`", "controller"),
+    causes_add_up(recon.RECONCILIATIONS),
+    variances_are_explained(
+        recon.RECONCILIATIONS,
+        Words(
+            "every_recognition_is_explained",
+            "Every cent that accounting recognized otherwise than due has a named cause with evidence.",
+            "Look at the rows listed: correct the entry, the deal or the mapping, land it, and the month recomputes.",
+            Control("Revenue differs and nobody knows why.", "`bookings_recon_causes`: `unexplained`", "revenue accounting"),
+        ),
     ),
-    _check(
-        "every_recognition_is_explained",
-        recon.CAUSE_TABLE,
-        Gate.SIGN_OFF,
-        "Every cent that accounting recognized otherwise than due has a named cause with evidence.",
-        "Look at the rows listed: correct the entry, the deal or the mapping, land it, and the month recomputes.",
-        lists="always",
-        control=Control("Revenue differs and nobody knows why.", "`bookings_recon_causes`: `unexplained`", "revenue accounting"),
-    ),
-    _check(
-        "recognition_is_within_materiality",
-        recon.RECONCILIATIONS.summary,
-        Gate.SIGN_OFF,
-        "Causes other than late postings on rows in breach stay within materiality, gross.",
-        "Have the largest causes corrected in the ledger (entry, reversal, mapping), or waive with a reason.",
-        lists="always",
-        settings=_MATERIALITY,
-        control=Control(
-            "Recognized revenue is materially wrong.",
-            "`bookings_recon_summary`, `bookings_recon_causes`: `recognized_vs_schedule`",
-            "revenue accounting",
+    causes_are_within_materiality(
+        recon.RECONCILIATIONS,
+        recon.RECOGNIZED,
+        Words(
+            "recognition_is_within_materiality",
+            "Causes other than late postings on rows in breach stay within materiality, gross.",
+            "Have the largest causes corrected in the ledger (entry, reversal, mapping), or waive with a reason.",
+            Control(
+                "Recognized revenue is materially wrong.",
+                "`bookings_recon_summary`, `bookings_recon_causes`: `recognized_vs_schedule`",
+                "revenue accounting",
+            ),
         ),
     ),
     _check(
@@ -85,7 +84,7 @@ CHECKS: tuple[Check, ...] = (
         "Entries that resolve to no deal line stay within materiality, gross.",
         "Land mapping rows for the references listed; the entries resolve by themselves.",
         lists="always",
-        settings=_MATERIALITY,
+        settings=MATERIALITY_SETTINGS,
         control=Control("Revenue belongs to nobody.", "`recognition_lines`: `mapping_status`", "revenue accounting"),
     ),
     Check(

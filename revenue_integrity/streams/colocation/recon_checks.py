@@ -9,14 +9,21 @@ from functools import partial
 from revenue_integrity.close.calendar import CALENDAR_SETTINGS
 from revenue_integrity.close.evidence import extracts_cover_cutoff, no_batch_is_rejected
 from revenue_integrity.close.judgement import sql_check
+from revenue_integrity.close.reconciliation_checks import (
+    MATERIALITY_SETTINGS,
+    Words,
+    causes_add_up,
+    causes_are_within_materiality,
+    variances_are_explained,
+)
 from revenue_integrity.model.check import Check, Control, Gate
 from revenue_integrity.model.signed import Extracts
-from revenue_integrity.streams.colocation.recon import CAUSES, RECONCILIATIONS
+from revenue_integrity.streams.colocation.causes.inputs import CHARGES, POWER
+from revenue_integrity.streams.colocation.recon import RECONCILIATIONS
 
 _check = partial(sql_check, "revenue_integrity.streams.colocation")
 
 _PROGRAM_ERROR = "This is an error of the program or of its tables: do not publish, report it with the month."
-_MATERIALITY = ("materiality_cents", "materiality_share")
 
 
 EXTRACTS = Extracts(prefix="erp_", always="erp_invoices")
@@ -52,43 +59,38 @@ RECON_CHECKS: tuple[Check, ...] = (
             "facilities",
         ),
     ),
-    _check(
-        "causes_add_up",
-        CAUSES,
-        Gate.PUBLISH,
-        "For every row of a reconciliation with causes, they add up to its variance, and the two ends of each move to 0.",
-        _PROGRAM_ERROR,
-        control=Control("An explanation explains more or less than the variance.", "`recon_causes`", "controller"),
+    causes_add_up(RECONCILIATIONS),
+    variances_are_explained(
+        RECONCILIATIONS,
+        Words(
+            "every_variance_is_explained",
+            "Every cent of variance has a named cause with evidence.",
+            "Look at the rows listed: correct the ERP line, the contract or the mapping, land it, and the month recomputes.",
+            Control("Money differs and nobody knows why.", "`recon_causes`: `unexplained`", "revenue accounting"),
+        ),
     ),
-    _check(
-        "every_variance_is_explained",
-        CAUSES,
-        Gate.SIGN_OFF,
-        "Every cent of variance has a named cause with evidence.",
-        "Look at the rows listed: correct the ERP line, the contract or the mapping, land it, and the month recomputes.",
-        lists="always",
-        control=Control("Money differs and nobody knows why.", "`recon_causes`: `unexplained`", "revenue accounting"),
+    causes_are_within_materiality(
+        RECONCILIATIONS,
+        CHARGES,
+        Words(
+            "erp_vs_mart_is_within_materiality",
+            "Causes other than late postings on rows in breach stay within materiality, gross, for what was billed.",
+            "Have the largest causes corrected in the ERP (rebill, credit, mapping), or waive with a reason.",
+            Control("Billing is materially wrong.", "`recon_summary`, `recon_causes`: `erp_vs_mart`", "revenue accounting"),
+        ),
     ),
-    _check(
-        "erp_vs_mart_is_within_materiality",
-        RECONCILIATIONS.summary,
-        Gate.SIGN_OFF,
-        "Causes other than late postings on rows in breach stay within materiality, gross, for what was billed.",
-        "Have the largest causes corrected in the ERP (rebill, credit, mapping), or waive with a reason.",
-        lists="always",
-        settings=_MATERIALITY,
-        control=Control("Billing is materially wrong.", "`recon_summary`, `recon_causes`: `erp_vs_mart`", "revenue accounting"),
-    ),
-    _check(
-        "erp_vs_allocated_power_is_within_materiality",
-        RECONCILIATIONS.summary,
-        Gate.SIGN_OFF,
-        "Causes other than late postings on rows in breach stay within materiality, gross, for what power was booked.",
-        "Have the booking corrected (accrual, reversal, bill), or waive with a reason.",
-        lists="always",
-        settings=_MATERIALITY,
-        control=Control(
-            "Power cost is booked materially wrong.", "`recon_summary`, `recon_causes`: `erp_vs_allocated_power`", "controller"
+    causes_are_within_materiality(
+        RECONCILIATIONS,
+        POWER,
+        Words(
+            "erp_vs_allocated_power_is_within_materiality",
+            "Causes other than late postings on rows in breach stay within materiality, gross, for what power was booked.",
+            "Have the booking corrected (accrual, reversal, bill), or waive with a reason.",
+            Control(
+                "Power cost is booked materially wrong.",
+                "`recon_summary`, `recon_causes`: `erp_vs_allocated_power`",
+                "controller",
+            ),
         ),
     ),
     _check(
@@ -98,7 +100,7 @@ RECON_CHECKS: tuple[Check, ...] = (
         "ERP lines that resolve to no contract stay within materiality, gross.",
         "Land mapping rows for the codes and references listed; the lines resolve by themselves.",
         lists="always",
-        settings=_MATERIALITY,
+        settings=MATERIALITY_SETTINGS,
         control=Control(
             "Revenue is booked that belongs to no contract.", "`invoice_lines`: `mapping_status`", "revenue accounting"
         ),
@@ -148,7 +150,7 @@ RECON_CHECKS: tuple[Check, ...] = (
         "ERP lines posted after the cutoff stay within materiality, gross.",
         "They are recognized in a later period: see close_bridge, and ask why they came late.",
         lists="always",
-        settings=_MATERIALITY,
+        settings=MATERIALITY_SETTINGS,
         control=Control("The close comes too early for its postings.", "`close_bridge`: `late_cents`", "revenue accounting"),
     ),
 )
