@@ -80,10 +80,19 @@ def land(
     from revenue_integrity.landing.conversion import land_converted
     from revenue_integrity.landing.mapping import load_mapping
 
-    landed, left_out = land_converted(home.settings, load_mapping(mapping, home.source), declared, files, when)
+    landed, converted = land_converted(home.settings, load_mapping(mapping, home.source), declared, files, when)
     _tell_landed(landed)
-    if left_out:
-        say(f"{left_out} rows left out, as the mapping says")
+    if converted.left_out:
+        say(f"{converted.left_out} rows left out, as the mapping says")
+    _tell_changes(converted.taken, converted.rows, converted.rounded)
+
+
+def _tell_changes(taken: int, rows: int, rounded: dict[str, int]) -> None:
+    """Say what a mapping made of rows and values beside writing them anew."""
+    if taken != rows:
+        say(f"{taken} rows of the file became {rows}, as the mapping says")
+    for column, count in rounded.items():
+        say(f"{column}: {count} {'value' if count == 1 else 'values'} rounded, as the mapping says")
 
 
 def _tell_landed(landed: Any) -> None:
@@ -137,6 +146,7 @@ def check_mapping(mapping: Path, sample: Path, chosen: FormatOption = None) -> N
         preview = conversion.check(declared, sample, Path(folder), home.settings)
     output.show(preview.first_rows, chosen)
     say(f"{preview.rows} rows would land as {declared.source.stream} {declared.source.name}, {preview.left_out} are left out")
+    _tell_changes(preview.taken, preview.rows, preview.rounded)
     for reason in preview.reasons:
         say(f"would be quarantined: {reason}")
     if preview.quarantined:

@@ -12,8 +12,9 @@ import gzip
 import io
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -21,9 +22,11 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from revenue_integrity.errors import LandingError, UsageError
-from revenue_integrity.landing import nem12, styles
+from revenue_integrity.landing import nem12, shaping, styles
+from revenue_integrity.landing.containers import ContainerError, opened, rows_of_sheet
 from revenue_integrity.landing.mapping import NUMBERS, ColumnRule, FileStyle, Mapping
 from revenue_integrity.landing.reading.inspection import inspect
 from revenue_integrity.landing.reading.staging import Stager
@@ -50,43 +53,70 @@ class Converted:
         files: the converted files, which ``zone.land`` takes, in the order of the foreign ones.
         rows: rows in them.
         left_out: rows that ``keep`` and ``drop`` left out, and records of a NEM12 file that measure no consumption.
+        taken: rows that were converted; more or fewer than ``rows`` where some are split by months or put together.
+        rounded: how many values of each of our columns were rounded.
     """
 
     files: tuple[Path, ...]
     rows: int
     left_out: int
+    taken: int = 0
+    rounded: dict[str, int] = field(default_factory=dict)
+
+
+def _text_sql(rule: ColumnRule, style: FileStyle) -> str:
+    """Return SQL for the text that a column is made of; null if there is none, or if a part of several is missing."""
+    empty = (*style.empty, *rule.empty)
+    if len(rule.origins) == 1:
+        text = styles.cleaned(rule.origins[0], empty)
+    else:
+        separator = f" || {quote(rule.separator)} || " if rule.separator else " || "
+        text = f"({separator.join(styles.cleaned(origin, empty) for origin in rule.origins)})"
+    if rule.extract:
+        found = f"regexp_extract({text}, {quote(rule.extract)}, 1)"
+        not_found = f"{text} || {quote(f' (nothing of it is {rule.extract})')}"
+        text = f"(case when regexp_matches({text}, {quote(rule.extract)}) then nullif({found}, '') else {not_found} end)"
+    return text
 
 
 def _value_sql(column: SourceColumn, rule: ColumnRule, style: FileStyle) -> str:
     """Return SQL for the contract's text of a column."""
-    text = styles.cleaned(rule.origin, (*style.empty, *rule.empty))
+    value = _stated_sql(column, rule, style)
+    return value if rule.default is None else f"coalesce({value}, {quote(rule.default)})"
+
+
+def _stated_sql(column: SourceColumn, rule: ColumnRule, style: FileStyle) -> str:
+    if column.kind in NUMBERS and not rule.meanings:
+        number = _number_sql(rule, style)
+        return number if rule.round is None else styles.rounded(number, rule.round)
+    text = _text_sql(rule, style)
     if rule.meanings:
         return f"case when {text} is not null then {styles.translated(text, rule.meanings)} end"
-    if column.kind in NUMBERS:
-        return _number_sql(text, rule, style)
-    declared = rule.format
-    if declared is None:
-        declared = {"date": style.date, "month": style.month or style.date, "ts": style.timestamp}.get(column.kind, "")
-    if not declared:
+    dates = rule.dates(style, column.kind)
+    if dates is None:
         return text
-    directives = styles.directives_of(declared)
-    match column.kind:
-        case "date":
-            return styles.day(text, directives, declared)
-        case "month":
-            return styles.month(text, directives, declared)
-        case _:
-            zone = rule.timezone or style.timezone
-            return styles.timestamp(text, directives, declared, zone, rule.repeated_hour or style.repeated_hour)
+    if column.kind == "ts":
+        return styles.timestamp(text, dates, rule.timezone or style.timezone, rule.repeated_hour or style.repeated_hour)
+    return styles.day(text, dates) if column.kind == "date" else styles.month(text, dates)
 
 
-def _number_sql(text: str, rule: ColumnRule, style: FileStyle) -> str:
-    decimal = rule.decimal or style.decimal
-    thousands = style.thousands if rule.thousands is None else rule.thousands
-    value = styles.number(text, decimal, thousands, rule.negative or style.negative) if decimal else text
+def _number_sql(rule: ColumnRule, style: FileStyle) -> str:
+    """Return SQL for the text of a number, not yet rounded."""
+    numbers, empty = rule.numbers(style), (*style.empty, *rule.empty)
+
+    def read(text: str) -> str:
+        return styles.number(text, numbers) if numbers else text
+
+    if rule.add or rule.subtract:
+        value = styles.difference(*(read(styles.cleaned(each, empty)) if each else "null" for each in (rule.add, rule.subtract)))
+    elif rule.sum_of or rule.max_of:
+        texts = [read(styles.cleaned(each, empty)) for each in rule.sum_of or rule.max_of]
+        value = styles.combined(texts, "sum" if rule.sum_of else "max")
+    else:
+        value = read(_text_sql(rule, style))
     if rule.negate_when:
         value = f"case when {_any_of(rule.negate_when)} then {styles.negated(f'({value})')} else {value} end"
-    return value
+    return styles.multiplied(value, rule.times) if rule.times else value
 
 
 def _any_of(values: dict[str, tuple[str, ...]]) -> str:
@@ -110,6 +140,13 @@ def _select_sql(mapping: Mapping, *, problem: bool) -> str:
             # A row that could not be taken apart is not read further, for its fields may stand in the wrong places.
             sql = f"case when {PROBLEM} is null then {sql} end"
         parts.append(f"cast({sql} as VARCHAR) as {name(column.name)}")
+    if mapping.spread:
+        style = mapping.style
+        for end, origin in zip(shaping.PERIOD, (mapping.spread.begin, mapping.spread.end), strict=True):
+            text, dates = styles.cleaned(origin, style.empty), mapping.spread.dates(style)
+            parts.append(f"cast({styles.day(text, dates) if dates else text} as VARCHAR) as {end}")
+    if mapping.spread or mapping.group:
+        parts.append(f"cast(rowid + 1 as VARCHAR) as {shaping.CAME_FROM}")
     return ", ".join([*parts, *([PROBLEM] if problem else [])])
 
 
@@ -137,7 +174,8 @@ def apply_mapping(mapping: Mapping, files: Sequence[Path], folder: Path) -> Conv
         if targets.count(target) > 1:
             raise UsageError(f"two files would be named {target.name}", "Rename one of them")
     folder.mkdir(parents=True, exist_ok=True)
-    rows = left_out = 0
+    rows = left_out = taken = 0
+    rounded: dict[str, int] = {}
     for file, target in zip(files, targets, strict=True):
         if not file.is_file():
             raise LandingError(f"there is no file {file}", "Name files that exist")
@@ -145,14 +183,14 @@ def apply_mapping(mapping: Mapping, files: Sequence[Path], folder: Path) -> Conv
         with duckdb.connect(config={"python_enable_replacements": False, **limits}) as connection:
             connection.execute("set TimeZone = 'UTC'")
             try:
-                kept, left = _convert(connection, mapping, file, target)
-            except _FileError as error:
+                done = _convert(connection, mapping, file, target)
+            except (_FileError, ContainerError) as error:
                 raise LandingError(f"{file.name} {error}", "Correct the file or the mapping") from error
             except duckdb.Error as error:
                 raise LandingError(f"{file.name} cannot be converted: {_first_line(error)}", "Correct the file") from error
-        rows += kept
-        left_out += left
-    return Converted(tuple(targets), rows, left_out)
+        rows, left_out, taken = rows + done.rows, left_out + done.left_out, taken + done.taken
+        rounded = {column: rounded.get(column, 0) + count for column, count in done.rounded.items()}
+    return Converted(tuple(targets), rows, left_out, taken, {column: count for column, count in rounded.items() if count})
 
 
 class _FileError(Exception):
@@ -160,37 +198,76 @@ class _FileError(Exception):
 
 
 def _stem(file: Path) -> str:
-    return file.name.removesuffix(".gz").rsplit(".", 1)[0]
+    return file.name.removesuffix(".gz").removesuffix(".zip").rsplit(".", 1)[0]
 
 
 def _first_line(error: BaseException) -> str:
     return str(error).strip().splitlines()[0][:200]
 
 
-def _convert(connection: duckdb.DuckDBPyConnection, mapping: Mapping, file: Path, target: Path) -> tuple[int, int]:
-    """Convert one file; return the rows written and the rows left out."""
-    plain = target.with_suffix(".utf8")
+def _convert(connection: duckdb.DuckDBPyConnection, mapping: Mapping, file: Path, target: Path) -> Converted:
+    """Convert one file, and tell what became of it."""
+    left_out, problem = _read(connection, mapping, file, target.with_suffix(".utf8"))
+    kept = _kept_sql(mapping, problem=problem)
+    _check_meanings(connection, mapping, kept)
+    rows = f"select {_select_sql(mapping, problem=problem)} from foreign_rows where {kept} order by rowid"
+    if mapping.spread or mapping.group:
+        columns = [column for column in mapping.source.columns if column.name in {*mapping.columns, *mapping.fixed}]
+        connection.execute(f"create or replace temp table taken_rows as {rows}")
+        rows = shaping.shaped("taken_rows", mapping, columns, problem=PROBLEM if problem else "")
+    connection.execute(f"copy ({rows}) to {quote(str(target))} (format parquet, compression zstd)")
+    taken, whole = connection.execute(f"select count(*) filter ({kept}), count(*) from foreign_rows").fetchall()[0]
+    written = pq.read_metadata(target).num_rows
+    return Converted((target,), written, whole - taken + left_out, taken, _count_rounded(connection, mapping, kept))
+
+
+def _count_rounded(connection: duckdb.DuckDBPyConnection, mapping: Mapping, kept: str) -> dict[str, int]:
+    """Return how many values of each column that may be rounded are."""
+    rules = {column: rule for column, rule in mapping.columns.items() if rule.round is not None}
+    if not rules:
+        return {}
+    counts = ", ".join(
+        f"count(*) filter ({styles.is_rounded(_number_sql(rule, mapping.style), rule.round or 0)})" for rule in rules.values()
+    )
+    (found,) = connection.execute(f"select {counts} from foreign_rows where {kept}").fetchall()
+    return dict(zip(rules, found, strict=True))
+
+
+def _read(connection: duckdb.DuckDBPyConnection, mapping: Mapping, file: Path, plain: Path) -> tuple[int, bool]:
+    """Load the foreign rows as texts into ``foreign_rows``; return what the format leaves out, and whether it tells problems."""
+    if mapping.style.format == "xlsx":
+        _read_sheet(connection, mapping, file)
+        return 0, True
     try:
         regular = _transcode(file, plain, mapping.style.encoding)
-        if mapping.style.format == "nem12":
-            try:
-                left_out = nem12.read(connection, plain, "foreign_rows")
-            except nem12.NotNem12Error as error:
-                raise _FileError(str(error)) from error
-            problem = False
-        else:
-            left_out = 0
-            problem = _read_csv(connection, mapping, plain, regular)
-        kept = _kept_sql(mapping, problem=problem)
-        _check_meanings(connection, mapping, kept)
-        connection.execute(f"""
-            copy (select {_select_sql(mapping, problem=problem)} from foreign_rows where {kept} order by rowid)
-            to {quote(str(target))} (format parquet, compression zstd)
-        """)
-        counts = connection.execute(f"select count(*) filter ({kept}), count(*) from foreign_rows").fetchall()[0]
+        if mapping.style.format != "nem12":
+            return 0, _read_csv(connection, mapping, plain, regular)
+        try:
+            return nem12.read(connection, plain, "foreign_rows"), False
+        except nem12.NotNem12Error as error:
+            raise _FileError(str(error)) from error
     finally:
         plain.unlink(missing_ok=True)
-    return counts[0], counts[1] - counts[0] + left_out
+
+
+def _read_sheet(connection: duckdb.DuckDBPyConnection, mapping: Mapping, file: Path) -> None:
+    """Load the rows of a workbook's sheet."""
+    rows = rows_of_sheet(file, mapping.style.sheet, mapping.style.skip)
+    header = [(cell or "").strip() for cell in next(rows, [])]
+    while header and not header[-1]:
+        header.pop()
+    if not header:
+        raise _FileError("has no header row")
+    _check_header(mapping, header)
+    width = len(header)
+
+    def fitted() -> Iterator[list[str | None]]:
+        for row in rows:
+            more = [cell for cell in row[width:] if cell]
+            problem = f"{len(row)} cells, the header has {width}: {', '.join(more)}" if more else None
+            yield [*row[:width], *[None] * (width - len(row)), problem]
+
+    _load(connection, header, fitted())
 
 
 def _check_meanings(connection: duckdb.DuckDBPyConnection, mapping: Mapping, kept: str) -> None:
@@ -198,7 +275,7 @@ def _check_meanings(connection: duckdb.DuckDBPyConnection, mapping: Mapping, kep
     kinds = {column.name: column.kind for column in mapping.source.columns}
     for column, rule in mapping.columns.items():
         if rule.meanings and kinds[column] in ("id", "text"):
-            text = styles.cleaned(rule.origin, (*mapping.style.empty, *rule.empty))
+            text = _text_sql(rule, mapping.style)
             rows = connection.execute(
                 f"select distinct {text} as theirs from foreign_rows where {kept} and theirs not in "
                 f"({', '.join(map(quote, rule.meanings))}) order by theirs limit {_SHOWN + 1}"
@@ -214,7 +291,7 @@ def _transcode(file: Path, plain: Path, encoding: str) -> bool:
     returns = feeds = pairs = length = 0
     last = ""
     try:
-        with gzip.open(file) if file.name.lower().endswith(".gz") else file.open("rb") as stream, plain.open("wb") as out:
+        with opened(file) as stream, plain.open("wb") as out:
             while True:
                 chunk = stream.read(_CHUNK)
                 text = decoder.decode(chunk, final=not chunk)
@@ -231,7 +308,7 @@ def _transcode(file: Path, plain: Path, encoding: str) -> bool:
                     break
     except UnicodeError as error:
         raise _FileError(f"is not {encoding} ({error})") from error
-    except (EOFError, gzip.BadGzipFile, OSError) as error:
+    except (EOFError, gzip.BadGzipFile, OSError, zlib.error) as error:
         raise _FileError(f"cannot be read ({error})") from error
     if not length:
         raise _FileError("is empty")
@@ -299,8 +376,13 @@ def _read_in_bulk(connection: duckdb.DuckDBPyConnection, style: FileStyle, plain
 
 
 def _read_exactly(connection: duckdb.DuckDBPyConnection, style: FileStyle, plain: Path, header: Sequence[str]) -> None:
+    _load(connection, header, _records(style, plain, len(header)))
+
+
+def _load(connection: duckdb.DuckDBPyConnection, header: Sequence[str], records: Iterable[list[str | None]]) -> None:
+    """Load records of texts, each with what is wrong with it as a whole."""
     schema = pa.schema([(column, pa.string()) for column in [*_unique(header), PROBLEM]])
-    rows = _records(style, plain, len(header))
+    rows = iter(records)
 
     def batches() -> Iterator[pa.RecordBatch]:
         while chunk := list(islice(rows, _ROWS)):
@@ -344,8 +426,8 @@ def _records(style: FileStyle, plain: Path, width: int) -> Iterator[list[str | N
 
 def land_converted(
     settings: Settings, mapping: Mapping, source: Source, files: Sequence[Path], arrival: datetime | None = None
-) -> tuple[Landed, int]:
-    """Convert foreign files and land them as one batch; return the batch and how many rows were left out.
+) -> tuple[Landed, Converted]:
+    """Convert foreign files and land them as one batch; return the batch and what became of their rows.
 
     Raises:
         UsageError: the mapping is for another source.
@@ -358,7 +440,7 @@ def land_converted(
         )
     with tempfile.TemporaryDirectory() as folder:
         converted = apply_mapping(mapping, files, Path(folder))
-        return land(settings, source, converted.files, arrival), converted.left_out
+        return land(settings, source, converted.files, arrival), converted
 
 
 @dataclass(frozen=True)
@@ -369,6 +451,8 @@ class Preview:
         first_rows: the first rows as they would land, as text.
         rows: rows of the sample that would land.
         left_out: rows that the mapping leaves out.
+        taken: rows of the sample that it takes.
+        rounded: how many values of each column are rounded.
         quarantined: rows that would go to quarantine whatever the other sources hold.
         reasons: why the first of these would.
     """
@@ -376,6 +460,8 @@ class Preview:
     first_rows: pd.DataFrame
     rows: int
     left_out: int
+    taken: int
+    rounded: dict[str, int]
     quarantined: int
     reasons: tuple[str, ...]
 
@@ -398,7 +484,7 @@ def check(mapping: Mapping, sample: Path, folder: Path, settings: Settings) -> P
         bad = connection.execute(f"{counted} where static_errors is not null order by rowid limit {_SHOWN}").fetchall()
         first = connection.execute(f"from read_parquet({quote(str(converted.files[0]))}) limit {_SHOWN}").df()
     reasons = tuple(f"row {row}: {errors}{_problem_in(raw)}" for row, errors, raw in bad)
-    return Preview(first, converted.rows, converted.left_out, quarantined, reasons)
+    return Preview(first, converted.rows, converted.left_out, converted.taken, converted.rounded, quarantined, reasons)
 
 
 def _problem_in(raw: str | None) -> str:

@@ -69,7 +69,7 @@ def _identifier(text: str) -> str:
     )
 
 
-def _plain(text: str) -> str:
+def without_exponent(text: str) -> str:
     """Return SQL for a number without an exponent, given one that may have one; any other text is left as it is.
 
     The point is moved in the text, so that no digit is lost: a cast would round what its type does not hold.
@@ -96,7 +96,7 @@ def _decimal(text: str, places: int, digits: int) -> str:
     whole = digits - places
     sql_type = f"DECIMAL({digits},{places})"
     usual = _matches(text, rf"-?[0-9]{{1,{whole}}}([.][0-9]{{1,{places}}})?")
-    trimmed = _plain(stripped(text))
+    trimmed = without_exponent(stripped(text))
     # Zeros behind the last place that the type holds change nothing; any other digit there would be rounded away.
     tidy = _replaced(trimmed, r"(\.[0-9]*?)0+$", r"\1")
     fits = _matches(tidy, rf"[+-]?0*[0-9]{{0,{whole}}}([.][0-9]{{0,{places}}})?")
@@ -112,7 +112,7 @@ def _money(text: str) -> str:
 
 
 def _integer(text: str) -> str:
-    trimmed = _plain(stripped(text))
+    trimmed = without_exponent(stripped(text))
     return (
         f"case when {_matches(text, '-?[0-9]{1,18}')} then try_cast({text} as BIGINT)"
         f" when {_matches(trimmed, '[+-]?[0-9]+([.]0*)?')} then try_cast(split_part({trimmed}, '.', 1) as BIGINT) end"

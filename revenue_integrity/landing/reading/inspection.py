@@ -17,6 +17,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from revenue_integrity.landing.containers import kind_of
+
 FORMATS = {".csv": "csv", ".csv.gz": "csv", ".parquet": "parquet", ".json": "json"}
 """The file formats of the landing zone, by the end of the file name."""
 
@@ -93,6 +95,7 @@ def inspect(path: Path) -> FileFacts:
     digest = hashlib.sha256()
     more: dict[str, Any] = {"format": file_format(path.name)}
     try:
+        _refuse_container(path)
         match more["format"]:
             case "":
                 raise UnreadableError(f"is none of {', '.join(FORMATS)}")
@@ -107,6 +110,17 @@ def inspect(path: Path) -> FileFacts:
         more["problem"] = f"{path.name} is not a readable gzip file ({error})"
     whole = digest.hexdigest() if more["format"] in ("csv", "json") and not more.get("problem") else sha256_of(path)
     return FileFacts(path, stat.st_size, stat.st_mtime_ns, whole, **more)
+
+
+def _refuse_container(path: Path) -> None:
+    """Say what a file is whose name does not say it: it would be called badly encoded else."""
+    match "" if path.name.lower().endswith(".parquet") else kind_of(path):
+        case "gzip" if not path.name.lower().endswith(".gz"):
+            raise UnreadableError(f"is gzip: name it {path.name}.gz, or land it with a mapping")
+        case "xlsx":
+            raise UnreadableError('is a workbook, not CSV: land it with a mapping (file.format = "xlsx")')
+        case "zip":
+            raise UnreadableError("is a zip archive, not CSV: land it with a mapping, which takes an archive of one file")
 
 
 def _hashed(file: io.BufferedReader, digest: "hashlib._Hash") -> Iterator[bytes]:
