@@ -9,7 +9,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
@@ -25,6 +24,7 @@ from revenue_integrity.model.table import Table, table
 from revenue_integrity.settings import PREFIX, Settings
 from revenue_integrity.streams.registry import deployment_of, settings_model
 from revenue_integrity.warehouse import publish
+from revenue_integrity_tests.processes import finished
 
 SHIPPED = deployment_of(settings_model()(home=Path("/nowhere")))
 """The streams that the product ships, over no home."""
@@ -94,9 +94,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
 
 def python(code: str, *, environment: Mapping[str, str] | None = None, timeout: int = 120) -> subprocess.CompletedProcess[str]:
     """Run a piece of Python in a process of its own; its exit code is judged by the caller."""
-    return subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=timeout, check=False
-    )
+    return finished(code, environment=environment, timeout=timeout)
 
 
 def command(settings: Settings, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -140,14 +138,7 @@ def command_process(
 ) -> subprocess.CompletedProcess[str]:
     """Run ``revenue-integrity`` in a process of its own, over a home."""
     code = "import sys; from revenue_integrity.cli.program import main; main(sys.argv[1:])"
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        env=environment_of(settings) | variables,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
+    return finished(code, *arguments, environment=environment_of(settings) | variables, timeout=timeout)
 
 
 def hash_of(declared: Table, file: Path) -> str:

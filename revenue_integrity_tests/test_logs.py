@@ -3,8 +3,6 @@
 import json
 import logging
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -15,6 +13,7 @@ import pytest
 from revenue_integrity import clock, logs
 from revenue_integrity.errors import Refusal, UsageError
 from revenue_integrity.settings import Settings
+from revenue_integrity_tests.processes import Program, finished
 from revenue_integrity_tests.support import command, environment_of, home_settings
 
 INSTANT = datetime(2025, 5, 12, 8, 30, tzinfo=UTC)
@@ -80,9 +79,8 @@ def test_a_warning_of_any_module_is_logged_and_still_told(settings: Settings) ->
         "    logging.getLogger('revenue_integrity.close.ledger').warning('half an entry of %s', 'pat')\n"
         "    logs.event('noted', level=logging.WARNING)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment_of(settings), capture_output=True, text=True, timeout=60, check=True
-    )
+    done = finished(code, environment=environment_of(settings))
+    assert done.returncode == 0, done.stderr
     message, noted = lines(settings)
     assert (message["event"], message["message"]) == ("message", "half an entry of pat")
     assert message["logger"] == "revenue_integrity.close.ledger"
@@ -187,7 +185,7 @@ def test_processes_that_write_and_rotate_at_once_lose_no_line(tmp_path: Path) ->
         "    for number in range(100):\n"
         "        logs.event('line', number=number, padding='x' * 60_000)\n"
     )
-    writers = [subprocess.Popen([sys.executable, "-c", code, name], env=environment_of(settings)) for name in "abcdef"]
+    writers = [Program(code, name, environment=environment_of(settings)) for name in "abcdef"]
     assert [writer.wait(60) for writer in writers] == [0] * 6
     written = [line for path in settings.logs_path.iterdir() for line in lines(settings, path.name)]
     assert sorted((line["command"], line["number"]) for line in written) == [(name, n) for name in "abcdef" for n in range(100)]

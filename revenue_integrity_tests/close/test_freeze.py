@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable
@@ -32,6 +31,7 @@ from revenue_integrity.close.freeze import (
 from revenue_integrity.close.ledger import Action, Entry, Ledger
 from revenue_integrity.errors import IntegrityError, LedgerError, PublishError
 from revenue_integrity.settings import Settings
+from revenue_integrity_tests.processes import CONTEXT
 
 MARCH = date(2025, 3, 1)
 
@@ -192,7 +192,7 @@ def _die_before_the_pack_gets_its_name(settings: Settings, entry: Entry) -> None
 def test_killed_while_the_pack_is_added_it_is_missing_and_added_later(settings: Settings, files: dict[str, Path]) -> None:
     entry = approve(settings)
     place = freeze(settings, files, entry)
-    process = multiprocessing.get_context("spawn").Process(target=_die_before_the_pack_gets_its_name, args=(settings, entry))
+    process = CONTEXT.Process(target=_die_before_the_pack_gets_its_name, args=(settings, entry))
     process.start()
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
@@ -287,7 +287,7 @@ def _die_before_rename(settings: Settings, entry: Entry) -> None:
 def test_killed_between_copy_and_rename_nothing_is_visible_and_it_is_repaired(settings: Settings, files: dict[str, Path]) -> None:
     stage(settings, files, BOOK, MARCH, 1, CONTENT)
     entry = approve(settings)
-    process = multiprocessing.get_context("spawn").Process(target=_die_before_rename, args=(settings, entry))
+    process = CONTEXT.Process(target=_die_before_rename, args=(settings, entry))
     process.start()
     process.join(60)
     assert process.exitcode == -signal.SIGKILL

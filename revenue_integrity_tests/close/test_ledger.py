@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import multiprocessing
 import os
 import signal
 from datetime import UTC, date, datetime
@@ -21,6 +20,7 @@ from revenue_integrity.close.ledger import GENESIS, Action, Entry, Finding, Ledg
 from revenue_integrity.errors import IntegrityError, LedgerError, Refusal, UsageError
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.registry import load_settings
+from revenue_integrity_tests.processes import CONTEXT
 
 MARCH = date(2025, 3, 1)
 
@@ -58,7 +58,7 @@ def three(settings: Settings) -> Ledger:
 
 def in_child(target: Any, *arguments: Any) -> int | None:
     """Run a function in a process of its own and return its exit code (negative: the signal that ended it)."""
-    process = multiprocessing.get_context("spawn").Process(target=target, args=arguments)
+    process = CONTEXT.Process(target=target, args=arguments)
     process.start()
     process.join(60)
     return process.exitcode
@@ -362,9 +362,8 @@ def _approve_if_first(settings: Settings, barrier: Barrier, actor: str) -> None:
 
 
 def _at_once(target: Any, settings: Settings) -> None:
-    context = multiprocessing.get_context("spawn")
-    barrier = context.Barrier(2)
-    processes = [context.Process(target=target, args=(settings, barrier, actor)) for actor in ("Ann", "Bo")]
+    barrier = CONTEXT.Barrier(2)
+    processes = [CONTEXT.Process(target=target, args=(settings, barrier, actor)) for actor in ("Ann", "Bo")]
     for process in processes:
         process.start()
     for process in processes:

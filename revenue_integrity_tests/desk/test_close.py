@@ -5,8 +5,6 @@ The home is that of ``scenarios.story``. Stories that need a month to be compute
 
 import json
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -19,6 +17,7 @@ from revenue_integrity.close.ledger import Ledger
 from revenue_integrity.errors import IntegrityError, Refusal
 from revenue_integrity.settings import Settings
 from revenue_integrity_tests import deeds
+from revenue_integrity_tests.processes import Program
 from revenue_integrity_tests.scenarios import story
 from revenue_integrity_tests.scenarios.story import ANA, ARI, FEBRUARY, JANUARY, NOW, PAT, approve, prepare, statuses
 from revenue_integrity_tests.support import command, environment_of, python
@@ -36,7 +35,7 @@ def actions(settings: Settings) -> list[tuple[str, str, str, int]]:
     return [(entry.month, entry.action, entry.actor, entry.version) for entry in Ledger(settings).entries()]
 
 
-def start(settings: Settings, deed: str) -> subprocess.Popen[str]:
+def start(settings: Settings, deed: str) -> Program:
     """Start a piece of Python about the close in a process of its own."""
     code = (
         "import os, signal\n"
@@ -46,9 +45,7 @@ def start(settings: Settings, deed: str) -> subprocess.Popen[str]:
         "from datetime import date\n"
         "settings = load_settings()\n" + deed
     )
-    return subprocess.Popen(
-        [sys.executable, "-c", code], env=environment_of(settings), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    return Program(code, environment=environment_of(settings))
 
 
 def test_every_state_of_a_month(ready_home: Settings) -> None:

@@ -5,8 +5,6 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 import tarfile
 import threading
 from collections.abc import Callable, Iterator
@@ -20,6 +18,7 @@ from revenue_integrity.errors import RevenueIntegrityError, UsageError, Warehous
 from revenue_integrity.operating.backup import BackupError, backup, restore
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import database
+from revenue_integrity_tests.processes import Program
 
 
 @pytest.fixture
@@ -185,8 +184,7 @@ def test_a_writer_of_the_warehouse_is_waited_for(tmp_path: Path, settings: Setti
         "print('writing', flush=True); time.sleep(1)\n"
         "connection.execute('commit'); connection.close()\n"
     )
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as writer:
-        assert writer.stdout is not None
+    with Program(program) as writer:
         assert writer.stdout.readline() == "writing\n"
         backup(settings, tmp_path / "home.tar")
     back = restore(tmp_path / "home.tar", other_home(tmp_path)).path

@@ -18,6 +18,7 @@ from revenue_integrity.orchestration.instance import configure
 from revenue_integrity.settings import PREFIX, Settings
 from revenue_integrity.streams.registry import deployment_of, load_settings
 from revenue_integrity.warehouse import database
+from revenue_integrity_tests.processes import Program
 from revenue_integrity_tests.scenarios.story import ANA, PAT
 from revenue_integrity_tests.support import environment_of, free_port, home_settings, python
 
@@ -161,17 +162,11 @@ def test_what_is_no_batch_is_named(settings: Settings, examine: Examine) -> None
 
 
 def test_a_warehouse_at_work_is_no_trouble_and_a_broken_one_is(settings: Settings, examine: Examine) -> None:
-    import subprocess
-    import sys
-
     code = (
         "from revenue_integrity.streams.registry import load_settings; from revenue_integrity.warehouse import database\n"
         "with database.connect(load_settings()): print('open', flush=True); input()"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", code], env=environment_of(settings), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as writer:
-        assert writer.stdout is not None
+    with Program(code, environment=environment_of(settings)) as writer:
         assert writer.stdout.readline() == "open\n"
         busy = examine(settings)
         assert busy["ok"].all()

@@ -3,8 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +28,7 @@ from revenue_integrity.orchestration.instance import (
 )
 from revenue_integrity.settings import Settings
 from revenue_integrity_tests.orchestration.test_runner import run
+from revenue_integrity_tests.processes import finished
 from revenue_integrity_tests.support import command_process, environment_of, home_settings
 
 
@@ -43,7 +42,7 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 def dead_process() -> str:
     """Return the tag of a process of this machine that is gone."""
     code = "from revenue_integrity.orchestration.instance import process_tag; print(process_tag())"
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    return finished(code).stdout.strip()
 
 
 def test_an_operators_configuration_is_left_alone(tmp_path: Path) -> None:
@@ -172,9 +171,7 @@ table_assets.judge = killed  # the table of the step is written, its checks are 
 settings = load_settings()
 runner.run(deployment_of(settings), settings.months, select='key:"colocation/curated/meter_daily"', say=print)
 """
-    died = subprocess.run(
-        [sys.executable, "-c", code], env=environment_of(golden_home), capture_output=True, text=True, timeout=120, check=False
-    )
+    died = finished(code, environment=environment_of(golden_home))
     assert died.returncode == -signal.SIGKILL, died.stderr
     with dg.DagsterInstance.from_config(str(golden_home.dagster_path)) as instance:
         assert [each.status for each in instance.get_runs(limit=1)] == [DagsterRunStatus.STARTED]

@@ -23,6 +23,7 @@ from revenue_integrity.streams.colocation.stream import COLOCATION
 from revenue_integrity.streams.registry import deployment_of
 from revenue_integrity.warehouse import publish
 from revenue_integrity.warehouse.catalog import PartitionRecord, read_catalog
+from revenue_integrity_tests.processes import Program
 from revenue_integrity_tests.support import APRIL
 from revenue_integrity_tests.toy.sources import RENTALS
 from revenue_integrity_tests.toy.stream import TOY
@@ -241,8 +242,6 @@ def test_batches_that_cannot_be_read_are_tried_once_a_command(toy: Deployment, m
 
 def test_a_killed_run_of_months_that_were_not_stale_is_done_again(golden_home: Settings) -> None:
     import signal
-    import subprocess
-    import sys
     import time
 
     import dagster as dg
@@ -250,9 +249,7 @@ def test_a_killed_run_of_months_that_were_not_stale_is_done_again(golden_home: S
     from revenue_integrity_tests.support import environment_of
 
     code = "from revenue_integrity.cli.program import main; main(['run', '--all'])"
-    with subprocess.Popen(
-        [sys.executable, "-c", code], env=environment_of(golden_home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as command:
+    with Program(code, environment=environment_of(golden_home)) as command:
         with dg.DagsterInstance.from_config(str(golden_home.dagster_path)) as instance:
             at_work = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
             while not instance.get_runs(at_work):

@@ -2,14 +2,13 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 from revenue_integrity.computing.table_month import Computed, replace_month
 from revenue_integrity.warehouse import catalog, database
 from revenue_integrity.warehouse.storage import read_partitions
+from revenue_integrity_tests.processes import Program
 from revenue_integrity_tests.support import MARCH, SAMPLE, home_settings, python, sample_rows
 
 MANY_ROWS = """
@@ -76,9 +75,8 @@ def test_a_kill_in_the_middle_of_a_write_leaves_the_old_month(tmp_path: Path) ->
     content_hash = write_first(tmp_path)
     size = (tmp_path / "warehouse.duckdb").stat().st_size
     code = WRITER.format(home=str(tmp_path), before="", sql=MANY_ROWS.format(rows=20_000_000))
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    process = Program(code)
     try:
-        assert process.stdout is not None
         assert process.stdout.readline() == "open\n"
         # Killed once bytes of the new month stand in the file: a small memory limit makes the engine write ahead.
         deadline = time.monotonic() + 60

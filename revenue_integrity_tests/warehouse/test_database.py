@@ -1,8 +1,6 @@
 """Opening the warehouse: waiting for another writer, and the sentence when it cannot be opened."""
 
 import os
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -12,6 +10,7 @@ import pytest
 
 from revenue_integrity.errors import WarehouseError
 from revenue_integrity.warehouse import database
+from revenue_integrity_tests.processes import Program, finished
 from revenue_integrity_tests.support import home_settings
 
 HOLDER = """
@@ -23,12 +22,9 @@ with duckdb.connect({file!r}) as connection:
 """
 
 
-def holder(file: Path) -> subprocess.Popen[str]:
+def holder(file: Path) -> Program:
     """Start a process that holds a warehouse until it reads a line."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLDER.format(file=str(file))], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
+    process = Program(HOLDER.format(file=str(file)))
     assert process.stdout.readline() == "held\n"
     return process
 
@@ -49,7 +45,6 @@ def test_whoever_holds_it_is_named_when_patience_ends(tmp_path: Path) -> None:
 def test_it_is_opened_as_soon_as_the_other_is_done(tmp_path: Path) -> None:
     settings = home_settings(tmp_path, lock_timeout_seconds=60)
     process = holder(settings.warehouse_path)
-    assert process.stdin is not None
     threading.Timer(0.5, lambda: process.communicate("\n")).start()
     with database.connect(settings) as connection:
         assert connection.execute("select x from t").fetchall() == [(1,)]
@@ -110,5 +105,6 @@ for threads in (0, 3):
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not bind processes to processors")
 def test_the_engine_has_as_many_threads_as_the_process_may_use_processors_unless_it_is_told_otherwise(tmp_path: Path) -> None:
-    told = subprocess.run([sys.executable, "-c", BOUND, str(tmp_path)], capture_output=True, text=True, check=True)
+    told = finished(BOUND, str(tmp_path))
+    assert told.returncode == 0, told.stderr
     assert told.stdout.split() == ["1", "3"]

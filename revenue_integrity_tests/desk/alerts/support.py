@@ -3,8 +3,6 @@
 import contextlib
 import json
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,6 +13,7 @@ from typing import Any
 
 from revenue_integrity.desk.alerts.events import Event, Kind, Severity
 from revenue_integrity.settings import Settings
+from revenue_integrity_tests.processes import Program
 
 NOW = datetime(2025, 5, 20, 10, tzinfo=UTC)
 MARCH = date(2025, 3, 1)
@@ -77,17 +76,10 @@ def event(content: str = "state", *, severity: Severity = Severity.WARNING, titl
     return Event(Kind.CHECK_FAILED, month, severity, title or f"check {content} failed", "What to do.", content)
 
 
-def python(home: Path, code: str, channels: dict[str, list[str]] | None = None) -> "subprocess.Popen[str]":
+def python(home: Path, code: str, channels: dict[str, list[str]] | None = None) -> Program:
     """Start another process of the deployment that runs ``code``; settings come from its environment."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("REVENUE_INTEGRITY_")}
     environment["REVENUE_INTEGRITY_HOME"] = str(home)
     if channels is not None:
         environment["REVENUE_INTEGRITY_ALERT_CHANNELS"] = json.dumps(channels)
-    return subprocess.Popen(
-        [sys.executable, "-c", code],
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return Program(code, environment=environment)
