@@ -51,8 +51,8 @@ COLUMNS = {
     "account_id": "varchar",
     "service_name": "varchar",
     "usage_date": "date",
-    "cost": "decimal(38, 12)",
-    "effective_cost": "decimal(38, 12)",
+    "cost": "decimal(38, 18)",
+    "effective_cost": "decimal(38, 18)",
     "ingested_at": "timestamp with time zone",
     "is_deleted": "boolean",
 }
@@ -60,9 +60,9 @@ PROJECTION = ", ".join(f"cast({name} as {sql_type}) as {name}" for name, sql_typ
 OTHER_NAMES = PROJECTION.replace("(cost", '("Billed Cost"').replace("(tenant_id", "(coalesce(mandant, 'DEFAULT')")
 
 ODD_TEXT = """O'NEIL "\\" 数 Ü\t%"""
-BIG_COST = "1999999999999999999999.123456789012"
+BIG_COST = "1999999999999999.123456789012345678"
 BIG_ROWS = 49_999
-BIG_TOTAL = "99997999999999999999956173.715993810988"
+BIG_TOTAL = "99997999999999956173.715993828271554322"
 """BIG_COST × BIG_ROWS as a calculator of integers gives it: 38 digits, all that the type holds."""
 
 FIRST_NO = 9_000_000_000
@@ -127,7 +127,7 @@ def events_sql(rows: Rows, cost_type: str, cost: str = "cost", tenant: str = "te
         select
             'T' as {tenant}, event_id, account_id, 'compute' as service_name, day::date as usage_date,
             cost::{cost_type} as "{cost}",
-            case when event_id in ('E1', 'E7') then cost::decimal(38, 12) end as effective_cost,
+            case when event_id in ('E1', 'E7') then cost::decimal(38, 18) end as effective_cost,
             timestamptz '2025-03-03 00:00:00.000001+00' + to_hours(hours) as ingested_at, withdrawn as is_deleted
         from (values {values}) as t (event_id, account_id, day, cost, hours, withdrawn)
     """
@@ -139,17 +139,17 @@ def write_store(connection: duckdb.DuckDBPyConnection, store: Path) -> tuple[Sca
         select
             null::varchar as mandant, 'M' || i as event_id, 'BIG' as account_id,
             case i % 2 when 0 then 'compute' else 'disk' end as service_name, date '2025-03-31' as usage_date,
-            '{BIG_COST}'::decimal(38, 12) as "Billed Cost", null::decimal(38, 12) as effective_cost,
+            '{BIG_COST}'::decimal(38, 18) as "Billed Cost", null::decimal(38, 18) as effective_cost,
             timestamptz '2025-04-01 00:00:00+00' as ingested_at, false as is_deleted
         from range({BIG_ROWS}) as r (i)
     """
     fewer_places = events_sql(LATER, "decimal(10, 2)")
-    other_names = events_sql(LAST, "decimal(38, 12)", "Billed Cost", "mandant")
+    other_names = events_sql(LAST, "decimal(38, 18)", "Billed Cost", "mandant")
     return (
         # Files with fewer places come first: they must not decide for the others.
         ScannedFile(7, write_file(connection, store / "a:2.parquet", fewer_places, LATER), PROJECTION),
         ScannedFile(
-            FIRST_NO, write_file(connection, store / "a #1?.parquet", events_sql(FIRST, "decimal(38, 12)"), FIRST), PROJECTION
+            FIRST_NO, write_file(connection, store / "a #1?.parquet", events_sql(FIRST, "decimal(38, 18)"), FIRST), PROJECTION
         ),
         ScannedFile(1, write_file(connection, store / "c+ü.parquet", other_names, LAST), OTHER_NAMES),
         ScannedFile(5, write_file(connection, store / "d%20.parquet", many), OTHER_NAMES),
@@ -325,7 +325,7 @@ def test_a_scan_of_no_file_has_no_rows(connection: duckdb.DuckDBPyConnection, sp
     query = spark.run(connection, "select * from events", inputs)
     types = {name: sql_type for name, sql_type, *_ in connection.execute(f"describe {query.sql}").fetchall()}
     assert types["file_no"] == "BIGINT"
-    assert types["cost"] == "DECIMAL(38,12)"
+    assert types["cost"] == "DECIMAL(38,18)"
     assert types["ingested_at"] == "TIMESTAMP WITH TIME ZONE"
     assert connection.execute(query.sql).fetchall() == []
 
