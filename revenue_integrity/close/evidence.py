@@ -65,7 +65,8 @@ def _latest(deliveries: Iterable[Delivery], which: Extracts) -> dict[str, dateti
     """Return the latest arrival of each source whose extracts must reach the cutoff and that has delivered."""
     latest: dict[str, datetime] = {}
     for each in deliveries:
-        if which.prefix and each.source.startswith(which.prefix) and each.status != "rejected":
+        counts = each.source == which.always or (which.prefix and each.source.startswith(which.prefix))
+        if counts and each.status != "rejected":
             latest[each.source] = max(each.arrival, latest.get(each.source, each.arrival))
     return dict(sorted(latest.items()))
 

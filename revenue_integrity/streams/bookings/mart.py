@@ -24,7 +24,7 @@ from revenue_integrity.streams.bookings.settings import BookingsSettings
 
 _PACKAGE = "revenue_integrity.streams.bookings"
 
-CALENDAR_SETTINGS = ("cutoff_business_day", "close_timezone", "holidays")
+CALENDAR_SETTINGS = ("cutoff_business_day", "close_timezone", "holidays", "holiday_calendar")
 
 TERM_SETTINGS = ("backdated", "allocate_transaction_price", "recurring_revenue_types", "recurring_policy", "one_time_policy")
 """Settings that decide what a version of a deal line means."""
