@@ -210,5 +210,5 @@ def conclude(deployment: Deployment, *, say: Say) -> None:
     with open_evidence(deployment) as evidence:
         show(summary(deployment, status_frame(deployment, evidence, delivered_months(settings))), Format.TABLE)
     say(f"\nHome: {settings.home}{' (demo)' if _mark(settings).exists() else ''}")
-    say(f"Open the UI with `make ui` on http://127.0.0.1:{settings.ui_port}.")
+    say("Open the UI with `make ui`: it prints the address.")
     say("Read a table with `revenue-integrity export recon_summary`, a month's variances with `revenue-integrity recon MONTH`.")

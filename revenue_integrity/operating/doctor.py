@@ -29,6 +29,7 @@ from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Streams
 from revenue_integrity.operating.ui import ADDRESS, refuse_taken_port
 from revenue_integrity.orchestration.instance import carried_over
+from revenue_integrity.orchestration.reloading import headers_of_this_user
 from revenue_integrity.settings import PREFIX, Settings
 
 _PINNED = {"dagster": "1.13.27", "duckdb": "2.0.0", "pandas": "2.3.3"}
@@ -89,7 +90,7 @@ def _examine_home(deployment: Deployment) -> Iterator[Finding]:
         _ledger,
         partial(_people, books=deployment.books),
         _instance,
-        _port,
+        examined_port,
     ]
     for examination in examinations:
         yield examination(deployment.settings)
@@ -328,22 +329,25 @@ def _is_installed(package: str) -> bool:
     return True
 
 
-def _port(settings: Settings) -> Finding:
+def examined_port(settings: Settings) -> Finding:
+    """Examine the port of the UI: free, or our UI answers there to its own user."""
     what = f"port {settings.ui_port}"
     try:
         refuse_taken_port(settings.ui_port)
     except RevenueIntegrityError as error:
-        if _is_dagster(settings.ui_port):
+        if _is_our_ui(settings):
             return Finding(what, True, f"a Dagster UI answers on http://{ADDRESS}:{settings.ui_port}")
         return _of(what, error)
     return Finding(what, True, "free")
 
 
-def _is_dagster(port: int) -> bool:
+def _is_our_ui(settings: Settings) -> bool:
+    address = f"http://{ADDRESS}:{settings.ui_port}/server_info"
     try:
+        asked = urllib.request.Request(address, headers=headers_of_this_user(settings))
         # Loopback is never reached through a proxy.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(f"http://{ADDRESS}:{port}/server_info", timeout=_UI_SECONDS) as answer:
+        with opener.open(asked, timeout=_UI_SECONDS) as answer:
             return "dagster_version" in json.load(answer)
     except (OSError, ValueError):
         return False

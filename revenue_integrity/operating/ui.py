@@ -106,7 +106,7 @@ def _started(arguments: list[str], environment: Mapping[str, str], handed: str =
 
 def _wait_for(place: Path | tuple[str, int], children: Mapping[str, "subprocess.Popen[str]"]) -> None:
     until = time.monotonic() + _PATIENCE_SECONDS
-    while not _answers(place):
+    while not answers(place):
         _refuse_ended(children)
         if time.monotonic() > until:
             raise RevenueIntegrityError(
@@ -115,7 +115,8 @@ def _wait_for(place: Path | tuple[str, int], children: Mapping[str, "subprocess.
         time.sleep(0.1)
 
 
-def _answers(place: Path | tuple[str, int]) -> bool:
+def answers(place: Path | tuple[str, int]) -> bool:
+    """Return whether somebody listens on a socket."""
     family = socket.AF_UNIX if isinstance(place, Path) else socket.AF_INET
     with socket.socket(family) as probe:
         return probe.connect_ex(str(place) if isinstance(place, Path) else place) == 0

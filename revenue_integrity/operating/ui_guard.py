@@ -21,6 +21,8 @@ from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from revenue_integrity.orchestration.reloading import cookie_name
+
 LOCAL_HOSTS = ("127.0.0.1", "localhost")
 """Names under which the UI is reached where nobody set others."""
 
@@ -40,11 +42,6 @@ _ENTERED = (
     '<title>Revenue Integrity</title></head><body><a href="/">Go on to the UI</a></body></html>'
 )
 """A page instead of a redirect: the browser sends the cookie only with what this origin asks for."""
-
-
-def cookie_name(port: int) -> str:
-    """Return the name of the cookie of the UI on a port: browsers keep one set of cookies for all ports of a host."""
-    return f"revenue_integrity_ui_{port}"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,11 @@ from pathlib import Path
 from revenue_integrity.settings import Settings
 
 
+def cookie_name(port: int) -> str:
+    """Return the name of the cookie of the UI on a port: browsers keep one set of cookies for all ports of a host."""
+    return f"revenue_integrity_ui_{port}"
+
+
 def ui_session_file(settings: Settings) -> Path:
     """Return the file in which a running UI keeps its secret, for processes of the same user."""
     return settings.dagster_path / "ui.json"
@@ -21,7 +26,7 @@ def reload_code(settings: Settings, location: str) -> str:
     from dagster_graphql import DagsterGraphQLClient, DagsterGraphQLClientError, ReloadRepositoryLocationStatus
 
     try:
-        headers = _as_ourselves(settings)
+        headers = headers_of_this_user(settings)
         client = DagsterGraphQLClient("127.0.0.1", port_number=settings.ui_port, headers=headers)
         done = client.reload_repository_location(location)
     except (DagsterGraphQLClientError, OSError) as error:
@@ -30,7 +35,7 @@ def reload_code(settings: Settings, location: str) -> str:
     return "" if done.status is ReloadRepositoryLocationStatus.SUCCESS else f"{done.failure_type}: {done.message}"
 
 
-def _as_ourselves(settings: Settings) -> dict[str, str]:
+def headers_of_this_user(settings: Settings) -> dict[str, str]:
     """Return the headers by which the UI lets this process in.
 
     Raises:
@@ -39,4 +44,4 @@ def _as_ourselves(settings: Settings) -> dict[str, str]:
     if settings.ui_auth == "proxy":
         return {settings.ui_user_header: "revenue-integrity"}
     session = json.loads(ui_session_file(settings).read_text(encoding="utf-8"))
-    return {"Cookie": f"revenue_integrity_ui_{session['port']}={session['secret']}"}
+    return {"Cookie": f"{cookie_name(session['port'])}={session['secret']}"}

@@ -42,8 +42,8 @@ class Change(NamedTuple):
     old: str
     new: str
     rules: set[str] = set()  # noqa: RUF012 -- nobody changes it
-    checks: Any = set()  # noqa: RUF012
-    refresh: set[str] = set()  # noqa: RUF012
+    checks: Any = set()  # noqa: RUF012 -- nobody changes it
+    refresh: set[str] = set()  # noqa: RUF012 -- nobody changes it
 
 
 CHANGES = {

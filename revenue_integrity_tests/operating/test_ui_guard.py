@@ -11,7 +11,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from revenue_integrity.operating.ui_guard import Door, cookie_name
+from revenue_integrity.operating.ui_guard import Door
+from revenue_integrity.orchestration.reloading import cookie_name
 
 SECRET = "a-secret"
 DOOR = Door(3000, "secret", SECRET, hosts=("close.example.com",))

@@ -15,7 +15,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from revenue_integrity.operating.ui import _answers
+from revenue_integrity.operating.doctor import examined_port
+from revenue_integrity.operating.ui import answers
 from revenue_integrity.orchestration.reloading import reload_code, ui_session_file
 from revenue_integrity_tests.browser import Browser, browser
 from revenue_integrity_tests.support import free_port, home_settings
@@ -105,7 +106,7 @@ def ui(tmp_path: Path) -> Iterator[tuple[dg.DagsterInstance, int]]:
         process.stdin.close()
         try:
             until = time.monotonic() + 60
-            while not _answers(("127.0.0.1", port)):
+            while not answers(("127.0.0.1", port)):
                 assert process.poll() is None
                 assert time.monotonic() < until
                 time.sleep(0.1)
@@ -156,5 +157,7 @@ def test_the_daemon_of_the_same_user_is_let_in(ui: tuple[dg.DagsterInstance, int
     ui_session_file(settings).parent.mkdir(parents=True)
     ui_session_file(settings).write_text(json.dumps({"port": port, "secret": SECRET}))
     assert "RepositoryLocationNotFound" in reload_code(settings, "nowhere")
+    assert examined_port(settings).found == f"a Dagster UI answers on http://127.0.0.1:{port}"
     ui_session_file(settings).write_text(json.dumps({"port": port, "secret": "another"}))
     assert "403" in reload_code(settings, "nowhere")
+    assert not examined_port(settings).ok, "the UI of somebody else"
