@@ -13,7 +13,7 @@ import pandas as pd
 
 from revenue_integrity.close.calendar import cutoff
 from revenue_integrity.exact import named_rows
-from revenue_integrity.model.check import Figure, Judge, Judgement, Reader
+from revenue_integrity.model.check import Figure, Judge, Judgement, Limit, Reader
 from revenue_integrity.model.query import Query
 from revenue_integrity.model.signed import Extracts
 from revenue_integrity.model.source import Source
@@ -117,6 +117,13 @@ def _deliveries(reader: Reader, stream: str) -> list[Delivery]:
         Delivery(row.batch_id, row.source, row.arrival.to_pydatetime(), row.status, row.rows_without_month)
         for row in named_rows(rows)
     ]
+
+
+NOTHING_SHORT = (Limit("sources_short_of_cutoff"),)
+"""What the check of extracts hangs on."""
+
+NOTHING_REJECTED = (Limit("rejected_batches"), Limit("rows_without_month"))
+"""What the check of rejected batches hangs on."""
 
 
 def extracts_cover_cutoff(stream: str, which: Extracts) -> Judge:

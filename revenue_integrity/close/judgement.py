@@ -11,7 +11,7 @@ import pandas as pd
 
 from revenue_integrity import months
 from revenue_integrity.close.calendar import CALENDAR_SETTINGS, cutoff
-from revenue_integrity.model.check import SAMPLE_ROWS, Check, Control, Figure, Gate, Judge, Judgement, Reader
+from revenue_integrity.model.check import SAMPLE_ROWS, Check, Control, Figure, Gate, Judge, Judgement, Limit, Reader
 from revenue_integrity.model.query import Sql
 from revenue_integrity.model.table import Table
 from revenue_integrity.settings import Settings
@@ -32,6 +32,7 @@ def sql_check(
     title: str = "",
     lists: Lists = "nothing",
     settings: tuple[str, ...] = (),
+    limits: tuple[Limit, ...] = (),
 ) -> Check:
     """Declare a check that a query of a stream decides.
 
@@ -41,7 +42,8 @@ def sql_check(
     verdict_of = Sql(package, f"checks/{name}")
     rows_of = None if lists == "nothing" else Sql(package, f"checks/{name}_rows")
     judge = decided_by(verdict_of, rows_of, next_step, lists=lists, settings=settings)
-    return Check(name, table, gate, description, judge, control=control, title=title, settings=(*CALENDAR_SETTINGS, *settings))
+    rests_on = (*CALENDAR_SETTINGS, *settings)
+    return Check(name, table, gate, description, judge, control=control, title=title, settings=rests_on, limits=limits)
 
 
 def decided_by(

@@ -11,13 +11,16 @@ from typing import NamedTuple
 
 from revenue_integrity.close.calendar import CALENDAR_SETTINGS
 from revenue_integrity.close.judgement import decided_by
-from revenue_integrity.model.check import Check, Control, Gate
+from revenue_integrity.model.check import Check, Control, Gate, Limit
 from revenue_integrity.model.query import Sql, Template
 from revenue_integrity.model.reconciliation import Reconciliations
 from revenue_integrity.model.table import Table
 
 MATERIALITY_SETTINGS = ("materiality_cents", "materiality_share")
 """What materiality rests on beside its base."""
+
+WITHIN_MATERIALITY = (Limit("gross_cents", "materiality_cents"),)
+"""What a check of materiality hangs on."""
 
 _PACKAGE = "revenue_integrity.close"
 
@@ -52,6 +55,7 @@ def causes_add_up(recons: Reconciliations) -> Check:
         judge,
         control=Control("An explanation explains more or less than the variance.", f"`{causes.name}`", "controller"),
         settings=CALENDAR_SETTINGS,
+        limits=(Limit("rows_that_do_not_add_up"), Limit("moves_that_do_not_add_up")),
     )
 
 
@@ -67,6 +71,7 @@ def variances_are_explained(recons: Reconciliations, words: Words) -> Check:
         judge,
         control=words.control,
         settings=CALENDAR_SETTINGS,
+        limits=(Limit("unexplained_cents"),),
     )
 
 
@@ -87,6 +92,8 @@ def causes_are_within_materiality(recons: Reconciliations, recon: str, words: Wo
         judge,
         control=words.control,
         settings=(*CALENDAR_SETTINGS, *MATERIALITY_SETTINGS),
+        limits=WITHIN_MATERIALITY,
+        recon=recon,
     )
 
 

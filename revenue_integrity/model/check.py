@@ -170,6 +170,28 @@ MONTH_MAY_BE_PUBLISHED = Standing(
 STANDING = (BATCHES_UNCHANGED, SCHEMA_HOLDS, MONTH_MAY_BE_PUBLISHED)
 """The checks that every stream has beside those that it declares."""
 
+
+@dataclass(frozen=True)
+class Limit:
+    """How far a figure of a check may go; what the verdict hangs on, for people.
+
+    Attributes:
+        figure: the name of the figure.
+        bound: another figure of the check, or a number.
+        holds: how the two must stand.
+    """
+
+    figure: str
+    bound: str | int = 0
+    holds: Literal["at most", "exactly"] = "at most"
+
+    def of(self, figures: Mapping[str, Any]) -> tuple[Any, Any] | None:
+        """Return the value and its limit among reported figures; ``None`` where the check did not report them."""
+        bound = self.bound if isinstance(self.bound, int) else figures.get(self.bound)
+        value = figures.get(self.figure)
+        return None if value is None or bound is None else (value, bound)
+
+
 Judge = Callable[[Reader, date, Settings], Judgement]
 
 
@@ -186,6 +208,8 @@ class Check:
         control: what it is for.
         title: what people call it; by default its name in words.
         settings: names of the settings that its verdict rests on; while they and its code stay the same, the verdict stands.
+        limits: which of its figures the verdict hangs on, and how far each may go; empty where no single figure says it.
+        recon: the reconciliation whose causes it holds against materiality; empty for none.
     """
 
     name: str
@@ -197,6 +221,8 @@ class Check:
     control: Control
     title: str = ""
     settings: tuple[str, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    recon: str = ""
 
     @property
     def heading(self) -> str:

@@ -1,10 +1,15 @@
-"""What a check is called: by its title, or else by its name in words."""
+"""What a check is called, and which of its figures its verdict hangs on."""
 
 from dataclasses import replace
 from datetime import date
 
+import pytest
+
+from revenue_integrity.model.check import Gate, Limit
 from revenue_integrity.model.report import Published, Report
+from revenue_integrity.model.stream import loaded
 from revenue_integrity.reports.pack_data import PackData, StreamPart
+from revenue_integrity.streams.registry import STREAMS
 from revenue_integrity.wording import Currency
 from revenue_integrity_tests.toy.stream import TOY
 
@@ -27,3 +32,17 @@ def test_a_pack_calls_a_check_as_the_stream_does_whose_table_it_judges() -> None
     assert data.title_of("toy/toy_boats", "rentals_are_believable") == "rentals are believable"
     assert data.title_of("toy/toy_boats", "erp_vs_mart") == "ERP vs mart"
     assert part.title == "Boats"
+
+
+def test_a_limit_is_a_number_or_another_figure_and_unknown_where_the_check_did_not_report_it() -> None:
+    figures = {"gross_cents": 120, "materiality_cents": 500, "cents_here": None}
+    assert Limit("gross_cents", "materiality_cents").of(figures) == (120, 500)
+    assert Limit("gross_cents").of(figures) == (120, 0)
+    assert Limit("cents_here", "materiality_cents", "exactly").of(figures) is None
+    assert Limit("rows").of(figures) is None
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_check_that_keeps_a_month_from_being_signed_says_how_far_its_figures_may_go(name: str) -> None:
+    checks = [each for each in loaded(STREAMS[name].stream).checks if each.gate is Gate.SIGN_OFF]
+    assert [each.name for each in checks if not each.limits] == []

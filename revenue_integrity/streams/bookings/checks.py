@@ -6,16 +6,17 @@ schema checks (every table has one), how variances are explained (``causes``), w
 
 from functools import partial
 
-from revenue_integrity.close.evidence import extracts_cover_cutoff, no_batch_is_rejected
+from revenue_integrity.close.evidence import NOTHING_REJECTED, NOTHING_SHORT, extracts_cover_cutoff, no_batch_is_rejected
 from revenue_integrity.close.judgement import sql_check
 from revenue_integrity.close.reconciliation_checks import (
     MATERIALITY_SETTINGS,
+    WITHIN_MATERIALITY,
     Words,
     causes_add_up,
     causes_are_within_materiality,
     variances_are_explained,
 )
-from revenue_integrity.model.check import Check, Control, Gate
+from revenue_integrity.model.check import Check, Control, Gate, Limit
 from revenue_integrity.model.signed import Extracts
 from revenue_integrity.streams.bookings import recon, schemas
 from revenue_integrity.streams.bookings.sources import BILLINGS, RECOGNITION_ENTRIES, STREAM
@@ -85,6 +86,7 @@ CHECKS: tuple[Check, ...] = (
         "Land mapping rows for the references listed; the entries resolve by themselves.",
         lists="always",
         settings=MATERIALITY_SETTINGS,
+        limits=WITHIN_MATERIALITY,
         control=Control("Revenue belongs to nobody.", "`recognition_lines`: `mapping_status`", "revenue accounting"),
     ),
     Check(
@@ -93,6 +95,7 @@ CHECKS: tuple[Check, ...] = (
         Gate.SIGN_OFF,
         "Entries, and billings where they deliver, have arrived at or after the cutoff.",
         extracts_cover_cutoff(STREAM, EXTRACTS),
+        limits=NOTHING_SHORT,
         control=Control("The month is signed before its entries are in.", "`batches`: `arrival`", "data operations"),
     ),
     _check(
@@ -101,6 +104,7 @@ CHECKS: tuple[Check, ...] = (
         Gate.SIGN_OFF,
         "Accounting's own latest count and sum of the period's entries equal what arrived here, where it delivers them.",
         "Land the missing entries (or the extract again): accounting knows others than arrived here.",
+        limits=(Limit("cents_here", "ledger_cents", "exactly"), Limit("entries_here", "ledger_entries", "exactly")),
         control=Control(
             "Entries are lost between the ledger and here.", "`bookings_recognition_control_totals`", "data operations"
         ),
@@ -112,6 +116,7 @@ CHECKS: tuple[Check, ...] = (
         "Deferred revenue and contract assets of the deals are the general ledger's balances, from its first period on.",
         "Compare the accounts listed: land the balance of the period, or correct what deals and ledger disagree on.",
         lists="always",
+        limits=(Limit("accounts_without_balance"), Limit("accounts_in_breach")),
         control=Control(
             "The balance sheet holds what no deal supports.",
             "`bookings_recon_results`: `deferred_vs_ledger`",
@@ -124,6 +129,7 @@ CHECKS: tuple[Check, ...] = (
         Gate.SIGN_OFF,
         "No batch between the month's first day and its cutoff is rejected or holds refused rows without a month.",
         no_batch_is_rejected(STREAM),
+        limits=NOTHING_REJECTED,
         control=Control("A file that could not be read is forgotten.", "`batches`, `quarantine`", "data operations"),
     ),
     _check(

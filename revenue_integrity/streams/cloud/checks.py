@@ -8,9 +8,9 @@ Belongs here: what must be true of its tables and of the deliveries that they re
 from functools import partial
 
 from revenue_integrity.close.calendar import CALENDAR_SETTINGS
-from revenue_integrity.close.evidence import extracts_cover_cutoff, no_batch_is_rejected
+from revenue_integrity.close.evidence import NOTHING_REJECTED, NOTHING_SHORT, extracts_cover_cutoff, no_batch_is_rejected
 from revenue_integrity.close.judgement import sql_check
-from revenue_integrity.model.check import Check, Control, Gate
+from revenue_integrity.model.check import Check, Control, Gate, Limit
 from revenue_integrity.model.signed import Extracts
 from revenue_integrity.streams.cloud import recon, schemas
 from revenue_integrity.streams.cloud.sources import CLOUD_INVOICES, STREAM
@@ -31,6 +31,7 @@ CHECKS: tuple[Check, ...] = (
         "Look at the batches listed; to let them count, run `revenue-integrity run --months` with this month and `--all`, or"
         " backfill the month in the UI.",
         lists="offenders",
+        limits=(Limit("rows_set_aside"),),
         control=Control(
             "Very late rows never count, and nobody knows.",
             "the offending rows on the check; setting `cloud_lookback_days`",
@@ -44,6 +45,7 @@ CHECKS: tuple[Check, ...] = (
         "No two versions of an event have the same ingested_at and another content; where they do, the later arrival counts.",
         "Ask the sending system which version of the events listed holds, and land it with a later ingested_at.",
         lists="offenders",
+        limits=(Limit("conflicts"),),
         control=Control("Which of two versions counts was chance.", "`cloud_event_outcomes`: `outcome`", "data operations"),
     ),
     _check(
@@ -53,6 +55,7 @@ CHECKS: tuple[Check, ...] = (
         "On every day the events that count, account_service_day and daily_account_cost have the same rows and cost, exactly.",
         _PROGRAM_ERROR,
         lists="offenders",
+        limits=(Limit("days_that_differ"),),
         control=Control(
             "An aggregate differs from its events.", "`account_service_day`, `daily_account_cost`", "data operations"
         ),
@@ -89,6 +92,7 @@ CHECKS: tuple[Check, ...] = (
         "A day for which rows were delivered has costs, unless good rows of it were withdrawn, moved, overwritten or set aside.",
         "See `revenue-integrity quarantine` for the reasons; correct the rows of the days listed and land them again.",
         lists="always",
+        limits=(Limit("days_empty"),),
         control=Control(
             "A day whose rows were all refused looks like a day without usage.",
             "`quarantine`, `daily_account_cost`",
@@ -103,6 +107,7 @@ CHECKS: tuple[Check, ...] = (
         "Compare the days listed with what the tenant used: a delivery may be missing, doubled or in another unit.",
         lists="offenders",
         settings=("cost_jump_factor", "cost_jump_days", "cost_jump_min_days"),
+        limits=(Limit("suspect_days"),),
         control=Control(
             "A delivery is missing, doubled or in another unit.",
             "`daily_account_cost`; setting `cost_jump_factor`",
@@ -116,6 +121,7 @@ CHECKS: tuple[Check, ...] = (
         "For every tenant and day with costs, all expected sources have delivered since the end of the day.",
         "Wait for the sources that are late, or ask for them; the setting expected_sources says who is expected.",
         lists="offenders",
+        limits=(Limit("incomplete_days"),),
         control=Control("A half day is taken for a cheap one.", "`daily_account_cost`: `data_complete`", "data operations"),
     ),
     _check(
@@ -125,6 +131,7 @@ CHECKS: tuple[Check, ...] = (
         "Every account and service of the month is in the look-ups; what is not stands under unknown.",
         "Land accounts and services with the names listed; the month recomputes without touching a day.",
         lists="always",
+        limits=(Limit("unknown_accounts"), Limit("unknown_services")),
         control=Control("Costs cannot be charged on.", "`cloud_month`: `billing_owner`, `service_category`", "data operations"),
     ),
     _check(
@@ -134,6 +141,7 @@ CHECKS: tuple[Check, ...] = (
         "Every invoice equals the charges that name it, within the tolerance (reconciliation cloud_invoices).",
         "Settle the invoices listed with the provider, or land what is missing; the month recomputes.",
         lists="offenders",
+        limits=(Limit("breaches"),),
         control=Control(
             "An invoice is paid that the charges do not bear out.",
             "`cloud_recon_results`; setting `invoice_tolerance`",
@@ -147,6 +155,7 @@ CHECKS: tuple[Check, ...] = (
         "No charge of the billing period waits for its invoice.",
         "Wait for the invoices, or for the export that names them; nothing is lost meanwhile.",
         lists="offenders",
+        limits=(Limit("not_invoiced_rows"),),
         control=Control("Charges wait for an invoice for ever.", "`cloud_recon_summary`: `not_invoiced_value`", "controller"),
     ),
     Check(
@@ -156,6 +165,7 @@ CHECKS: tuple[Check, ...] = (
         "Invoices have been delivered at or after the cutoff, where they are delivered at all.",
         extracts_cover_cutoff(STREAM, EXTRACTS),
         settings=CALENDAR_SETTINGS,
+        limits=NOTHING_SHORT,
         control=Control("The month is signed before its invoices are in.", "`batches`: `arrival`", "data operations"),
     ),
     Check(
@@ -165,6 +175,7 @@ CHECKS: tuple[Check, ...] = (
         "No batch between the month's first day and its cutoff is rejected or holds refused rows without a month.",
         no_batch_is_rejected(STREAM),
         settings=CALENDAR_SETTINGS,
+        limits=NOTHING_REJECTED,
         control=Control(
             "Something delivered for the month was never read.", "`batches`: `status`; `quarantine`", "data operations"
         ),

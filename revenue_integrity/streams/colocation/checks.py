@@ -7,7 +7,7 @@ Belongs here: what must be true of these tables. Does not belong here: how a che
 from functools import partial
 
 from revenue_integrity.close.judgement import sql_check
-from revenue_integrity.model.check import Check, Control, Gate
+from revenue_integrity.model.check import Check, Control, Gate, Limit
 from revenue_integrity.streams.colocation import schemas
 
 _PACKAGE = "revenue_integrity.streams.colocation"
@@ -58,6 +58,7 @@ CHECKS: tuple[Check, ...] = (
         Gate.PUBLISH,
         "For every site and charge, allocated and stranded cents add up to the power bill.",
         "This is an error of the program or of its tables: do not publish, report it with the month.",
+        limits=(Limit("gross_difference_cents"),),
         control=Control("Power cost is lost or invented in the split.", "`power_allocation`, `power_bills`", "controller"),
     ),
     _check(

@@ -7,16 +7,17 @@ how variances are explained (``causes``), who may sign (``close.sign_off``).
 from functools import partial
 
 from revenue_integrity.close.calendar import CALENDAR_SETTINGS
-from revenue_integrity.close.evidence import extracts_cover_cutoff, no_batch_is_rejected
+from revenue_integrity.close.evidence import NOTHING_REJECTED, NOTHING_SHORT, extracts_cover_cutoff, no_batch_is_rejected
 from revenue_integrity.close.judgement import sql_check
 from revenue_integrity.close.reconciliation_checks import (
     MATERIALITY_SETTINGS,
+    WITHIN_MATERIALITY,
     Words,
     causes_add_up,
     causes_are_within_materiality,
     variances_are_explained,
 )
-from revenue_integrity.model.check import Check, Control, Gate
+from revenue_integrity.model.check import Check, Control, Gate, Limit
 from revenue_integrity.model.signed import Extracts
 from revenue_integrity.streams.colocation.causes.inputs import CHARGES, POWER
 from revenue_integrity.streams.colocation.recon import RECONCILIATIONS
@@ -36,6 +37,7 @@ RECON_CHECKS: tuple[Check, ...] = (
         Gate.PUBLISH,
         "Every charge of every power bill equals its allocation, to the cent (reconciliation power_bill_vs_allocated).",
         _PROGRAM_ERROR,
+        limits=(Limit("gross_variance_cents"),),
         control=Control("Power cost is not carried by anybody.", "`recon_results`: `power_bill_vs_allocated`", "controller"),
     ),
     _check(
@@ -44,6 +46,7 @@ RECON_CHECKS: tuple[Check, ...] = (
         Gate.PUBLISH,
         "For every customer, MRR equals last month's closing and the movements, to the cent (reconciliation mrr_bridge).",
         _PROGRAM_ERROR,
+        limits=(Limit("gross_variance_cents"),),
         control=Control("The bridge hides a change of the past.", "`recon_results`: `mrr_bridge`", "controller"),
     ),
     _check(
@@ -53,6 +56,7 @@ RECON_CHECKS: tuple[Check, ...] = (
         "Every site's bill is within tolerance of metered energy at its recent ratio (reconciliation metered_vs_billed_kwh).",
         "Compare the meters of the sites listed with their bills: a missing meter, a wrong reading or a wrong bill.",
         lists="always",
+        limits=(Limit("sites_in_breach"),),
         control=Control(
             "The supplier bills energy that was not drawn, or a meter fails.",
             "`recon_results`: `metered_vs_billed_kwh`",
@@ -101,6 +105,7 @@ RECON_CHECKS: tuple[Check, ...] = (
         "Land mapping rows for the codes and references listed; the lines resolve by themselves.",
         lists="always",
         settings=MATERIALITY_SETTINGS,
+        limits=WITHIN_MATERIALITY,
         control=Control(
             "Revenue is booked that belongs to no contract.", "`invoice_lines`: `mapping_status`", "revenue accounting"
         ),
@@ -113,6 +118,7 @@ RECON_CHECKS: tuple[Check, ...] = (
         "Land the final bill of the sites listed, or have the accrual booked.",
         lists="always",
         settings=("tolerance_cents", "tolerance_share"),
+        limits=(Limit("sites_in_the_way"),),
         control=Control("Cost is missing from the month.", "`power_bills`: `is_accrued`; raw `erp_power_costs`", "controller"),
     ),
     Check(
@@ -122,6 +128,7 @@ RECON_CHECKS: tuple[Check, ...] = (
         "Every ERP source has delivered a batch at or after the cutoff.",
         extracts_cover_cutoff("colocation", EXTRACTS),
         settings=CALENDAR_SETTINGS,
+        limits=NOTHING_SHORT,
         control=Control("The month is signed on an extract that ends too early.", "`batches`: `arrival`", "data operations"),
     ),
     _check(
@@ -130,6 +137,7 @@ RECON_CHECKS: tuple[Check, ...] = (
         Gate.SIGN_OFF,
         "The ERP's own latest count and sum of the month's lines equal what arrived here, where it delivers them.",
         "Land the missing lines (or the extract again): the ERP knows others than arrived here.",
+        limits=(Limit("cents_here", "erp_cents", "exactly"), Limit("lines_here", "erp_lines", "exactly")),
         control=Control("The extract is incomplete.", "raw `erp_control_totals`, `erp_invoices`", "data operations"),
     ),
     Check(
@@ -139,6 +147,7 @@ RECON_CHECKS: tuple[Check, ...] = (
         "No batch between the month's first day and its cutoff is rejected or holds refused rows without a month.",
         no_batch_is_rejected("colocation"),
         settings=CALENDAR_SETTINGS,
+        limits=NOTHING_REJECTED,
         control=Control(
             "Something delivered for the month was never read.", "`batches`: `status`; `quarantine`", "data operations"
         ),
@@ -151,6 +160,7 @@ RECON_CHECKS: tuple[Check, ...] = (
         "They are recognized in a later period: see close_bridge, and ask why they came late.",
         lists="always",
         settings=MATERIALITY_SETTINGS,
+        limits=WITHIN_MATERIALITY,
         control=Control("The close comes too early for its postings.", "`close_bridge`: `late_cents`", "revenue accounting"),
     ),
 )
