@@ -4,6 +4,12 @@ Belongs here: the family whose members become one line on stderr, or one clear D
 Does not belong here: programming errors, which keep their own type and look like crashes.
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+_NEAR = 0.7
+"""How alike two names are, of 1, of which one may be a misspelling of the other."""
+
 
 class RevenueIntegrityError(Exception):
     """Something that the user can mend. The message names the reason; ``next_step`` says what to do about it."""
@@ -44,3 +50,25 @@ class LedgerError(RevenueIntegrityError):
 
 class IntegrityError(RevenueIntegrityError):
     """The sign-off ledger or a signed version is not what was recorded."""
+
+
+def no_such(what: str, name: str, known: Iterable[str], them: str, *, where: str = "") -> UsageError:
+    """Return the refusal of a name that nothing has, with near ones and all that there are.
+
+    Args:
+        what: what was asked for, as a noun (``dataset``).
+        name: the name.
+        known: the names that there are, in the order in which people see them.
+        them: what these are called, in the plural.
+        where: where it was looked for (``colocation``), where that is not everywhere.
+    """
+    names = list(known)
+    place = f" in {where}" if where else ""
+    return UsageError(f"there is no {what} '{name}'{place}", f"{near(name, names)}{them}: {', '.join(names) or 'none'}")
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """Return a question after names that a misspelt one may mean, with a space behind it; empty if none is near."""
+    by_small = {each.lower(): each for each in known}
+    found = get_close_matches(name.lower(), by_small, n=3, cutoff=_NEAR)
+    return f"Did you mean {' or '.join(by_small[each] for each in found)}? " if found else ""

@@ -8,7 +8,9 @@ zeros and never with an exponent, booleans ``true``/``false``, null empty (JSON:
 import csv
 import datetime
 import json
+import re
 import sys
+import unicodedata
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from enum import StrEnum
@@ -21,6 +23,21 @@ if TYPE_CHECKING:
 
 _FOLDED_ABOVE = 40
 """Characters up to which a column of a table is never folded: figures and identifiers stay in one piece."""
+
+
+_NARROWEST = 16
+"""Characters to which a long column is folded, at most, so that a table fits."""
+
+_GAP = 3
+"""Characters between two columns of a table."""
+
+_SHARES = ("_pct", "_share")
+"""How columns are called that hold a fraction of one."""
+
+_PLACES = ((1000, 2), (10, 3), (1, 4), (0, 6))
+"""Places that a column of decimals is shown with, by the largest in it: a rate needs more of them than a total."""
+
+_WHOLE_SECOND = re.compile(r"(?<=T\d\d:\d\d:\d\d)\.0+Z")
 
 
 class Format(StrEnum):
@@ -105,13 +122,15 @@ def _json_value(value: Any) -> str:
 
 def show(
     frame: "pd.DataFrame", chosen: Format | None, stream: TextIO | None = None, title: str = "", *, sparse: bool = False
-) -> None:
-    """Print a frame: as chosen, else as a table on a terminal and as CSV into a pipe or file.
+) -> list[str]:
+    """Print a frame: as chosen, else as a table that fits on a terminal and as CSV into a pipe or file.
 
-    With ``sparse`` a table, which is for the eye, leaves out columns without any value.
+    With ``sparse`` a table, which is for the eye, leaves out columns without any value. Returns the columns that did not fit: a
+    table that was asked for is wider than the window instead.
     """
     stream = stream or sys.stdout
-    chosen = chosen or (Format.TABLE if stream.isatty() else Format.CSV)
+    fits = chosen is None and stream.isatty()
+    chosen = Format.TABLE if fits else chosen or Format.CSV
     columns = [str(name) for name in frame.columns]
     if chosen is Format.CSV:
         write_csv(plain_rows(frame), columns, stream)
@@ -119,45 +138,96 @@ def show(
         write_json(plain_rows(frame), stream)
     else:
         shown = frame.dropna(axis="columns", how="all") if sparse and not frame.empty else frame
-        _show_table(shown, [str(name) for name in shown.columns], stream, title)
+        return _show_table(shown, [str(name) for name in shown.columns], stream, title, fits=fits)
+    return []
 
 
-def _show_table(frame: "pd.DataFrame", columns: list[str], stream: TextIO, title: str) -> None:
+def window_of(stream: TextIO) -> int:
+    """Return how many characters a line of the window has."""
+    from rich.console import Console
+
+    return Console(file=stream).width
+
+
+def _show_table(frame: "pd.DataFrame", columns: list[str], stream: TextIO, title: str, *, fits: bool) -> list[str]:
+    from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    window = Console(file=stream).width
-    rows = [[_amount(name, row[name]) for name in columns] for row in plain_rows(frame)]
+    window = window_of(stream)
+    plainly = list(plain_rows(frame))
+    headings = {name: _heading(name, columns) for name in columns}
+    cells = {name: _cells(name, [row[name] for row in plainly]) for name in columns}
     widths = {
-        name: max(len(line) for value in (_heading(name), *(row[at] for row in rows)) for line in value.splitlines() or [""])
-        for at, name in enumerate(columns)
+        name: max(len(line) for value in (headings[name], *cells[name]) for line in value.splitlines() or [""])
+        for name in columns
     }
     long = [name for name in columns if widths[name] > _FOLDED_ABOVE]
-    borders = 3 * len(columns) + 1
-    room = window - borders - sum(width for name, width in widths.items() if name not in long)
-    widths |= {name: min(widths[name], max(_FOLDED_ABOVE, room // len(long))) for name in long}
+    room = window - _GAP * (len(columns) - 1) - sum(width for name, width in widths.items() if name not in long)
+    narrow = _NARROWEST if fits else _FOLDED_ABOVE
+    widths |= {name: min(widths[name], max(narrow, room // len(long))) for name in long}
+    held = _leading(columns, widths, window) if fits else columns
 
-    table = Table(title=title or None, header_style="bold", title_justify="left")
-    for name in columns:
+    table = Table(
+        title=title or None, header_style="bold", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False
+    )
+    for name in held:
         values = frame[name].dropna()
         number = not values.empty and all(isinstance(value, int | float | Decimal) for value in values.astype(object))
-        table.add_column(_heading(name), justify="right" if number else "left", overflow="fold", width=widths[name])
-    for row in rows:
+        table.add_column(headings[name], justify="right" if number else "left", overflow="fold", width=widths[name])
+    for position in range(len(plainly)):
         # Text, not markup: a name such as "[bold]" is data.
-        table.add_row(*(Text(value) for value in row))
-    # A table that does not fit is wider than the window rather than squeezed until nothing can be read.
-    Console(file=stream, soft_wrap=True, width=max(window, sum(widths.values()) + borders)).print(table)
+        table.add_row(*(Text(cells[name][position]) for name in held))
+    # A table that was asked for and does not fit is wider than the window rather than squeezed until nothing can be read.
+    width = sum(widths[name] for name in held) + _GAP * len(held)
+    Console(file=stream, soft_wrap=True, width=max(window, width)).print(table)
+    return [name for name in columns if name not in held]
 
 
-def _heading(name: str) -> str:
+def _leading(columns: list[str], widths: dict[str, int], window: int) -> list[str]:
+    """Return the first columns that a window holds beside each other: keys stand before attributes, these before measures."""
+    held: list[str] = []
+    used = 0
+    for name in columns:
+        used += widths[name] + (_GAP if held else 0)
+        if used > window and held:
+            break
+        held.append(name)
+    return held
+
+
+def _heading(name: str, columns: list[str]) -> str:
     """Return what stands above a column: cents are shown in whole units of the currency, so their name must not say cents."""
-    return name.removesuffix("_cents")
+    bare = name.removesuffix("_cents")
+    return bare if bare == name or bare not in columns else f"{bare} amount"
+
+
+def _cells(name: str, values: list[Any]) -> list[str]:
+    """Return the plain values of a column as a person reads them: amounts, shares and quantities to places that say something."""
+    numbers = [value for value in values if isinstance(value, Decimal)]
+    if not numbers or name.endswith("_cents"):
+        return [_amount(name, value) for value in values]
+    if name.endswith(_SHARES):
+        return [f"{value * 100:.1f} %" if isinstance(value, Decimal) else text(value) for value in values]
+    largest = max(abs(value) for value in numbers)
+    places = next(places for above, places in _PLACES if largest >= above)
+    return [f"{value:,.{places}f}" if isinstance(value, Decimal) else text(value) for value in values]
 
 
 def _amount(name: str, value: Any) -> str:
-    """Group thousands of cents columns, negative in parentheses, as finance reads them."""
+    """Group thousands of cents columns, negative in parentheses, as finance reads them; instants to the second."""
     if name.endswith("_cents") and isinstance(value, int) and not isinstance(value, bool):
         shown = f"{abs(value) // 100:,}.{abs(value) % 100:02d}"
         return f"({shown})" if value < 0 else shown
-    return text(value)
+    return seen(_WHOLE_SECOND.sub("Z", text(value)))
+
+
+def seen(words: str) -> str:
+    """Return text of others as a terminal may show it: what moves the cursor, hides or turns letters stands as its number."""
+    if words.isprintable():
+        return words
+    return "".join(
+        each if each.isprintable() or each in "\n\t" or unicodedata.category(each) == "Zs" else f"<U+{ord(each):04X}>"
+        for each in words
+    )

@@ -6,7 +6,7 @@ Belongs here: what is handed to everything that works for all streams. Does not 
 
 from dataclasses import dataclass, replace
 
-from revenue_integrity.errors import UsageError
+from revenue_integrity.errors import no_such
 from revenue_integrity.model.book import Book, books_of
 from revenue_integrity.model.source import Source, raw_table
 from revenue_integrity.model.stream import Stream, Streams
@@ -45,7 +45,7 @@ class Deployment:
         for book in self.books:
             if book.name == name:
                 return book
-        raise UsageError(f"there is no book '{name}'", f"Books: {', '.join(book.name for book in self.books)}")
+        raise no_such("book", name, (book.name for book in self.books), "Books")
 
     def streams_of(self, book: Book) -> list[Stream]:
         """Return the streams of a book, loaded."""

@@ -11,7 +11,7 @@ from functools import partial
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from revenue_integrity.errors import UsageError
+from revenue_integrity.errors import no_such
 from revenue_integrity.model.check import Check
 from revenue_integrity.model.dataset import Composed, Streamed
 from revenue_integrity.model.reconciliation import Reconciliations
@@ -114,9 +114,7 @@ class Stream:
         for source in self.sources:
             if source.name == name:
                 return source
-        raise UsageError(
-            f"there is no source '{name}' in {self.name}", f"Sources: {', '.join(each.name for each in self.sources)}"
-        )
+        raise no_such("source", name, (each.name for each in self.sources), "Sources", where=self.name)
 
     @property
     def published_tables(self) -> list[Table]:
@@ -190,7 +188,7 @@ class Streams(Sequence[Stream]):
     def refuse_unknown(self, name: str) -> None:
         """Raise ``UsageError`` with the names that there are unless there is a stream of this name."""
         if name not in self._loaders:
-            raise UsageError(f"there is no stream '{name}'", f"Streams: {', '.join(self._loaders)}")
+            raise no_such("stream", name, self._loaders, "Streams")
 
     def __len__(self) -> int:
         """Return how many there are, without loading any."""

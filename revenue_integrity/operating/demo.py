@@ -13,7 +13,7 @@ from textwrap import shorten
 from revenue_integrity import months
 from revenue_integrity.close.calendar import cutoff
 from revenue_integrity.computing.horizon import delivered_months
-from revenue_integrity.errors import Refusal, RevenueIntegrityError, UsageError
+from revenue_integrity.errors import Refusal, RevenueIntegrityError, no_such
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.simulator import Simulation, Simulator, usual_options
 from revenue_integrity.settings import PREFIX, Settings
@@ -81,7 +81,7 @@ def simulate_sources(
     """
     settings = deployment.settings
     if only is not None and only not in simulators:
-        raise UsageError(f"there is no simulator of the stream '{only}'", f"Streams: {', '.join(simulators)}")
+        raise no_such("simulator of the stream", only, simulators, "Streams")
     chosen = [simulator for name, simulator in simulators.items() if only in (None, name)]
     taken = any(_has_batches(settings.landing_path / simulator.stream) for simulator in chosen)
     if taken or not (is_empty(deployment) or _mark(settings).exists()):

@@ -9,7 +9,7 @@ from datetime import date
 import pandas as pd
 
 from revenue_integrity import months
-from revenue_integrity.errors import UsageError
+from revenue_integrity.errors import UsageError, no_such
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.reconciliation import AS_OF_CLOSE, CURRENT
 from revenue_integrity.serving.catalogue import RECON_CAUSES, RECON_RESULTS
@@ -29,11 +29,11 @@ def breaches(deployment: Deployment, month: date, *, recon: str | None, view: st
         PublishError: the month is not published.
     """
     if view not in (CURRENT, AS_OF_CLOSE):
-        raise UsageError(f"there is no view '{view}'", f"Views: {CURRENT}, {AS_OF_CLOSE}")
+        raise no_such("view", view, (CURRENT, AS_OF_CLOSE), "Views")
     results = _results_of_streams(deployment, month)
     names = sorted(results["recon"].unique())
     if recon is not None and recon not in names:
-        raise UsageError(f"{months.label(month)} has no reconciliation '{recon}'", f"Reconciliations: {', '.join(names)}")
+        raise no_such("reconciliation", recon, names, "Reconciliations", where=months.label(month))
     chosen = results[(results["view"] == view) & (results["status"] == "breach")]
     chosen = chosen if recon is None else chosen[chosen["recon"] == recon]
     cents, values = chosen["variance_cents"].astype(object), chosen["variance_value"].astype(object)
@@ -62,6 +62,8 @@ def _results_of_streams(deployment: Deployment, month: date) -> pd.DataFrame:
         explained = names[name]
         if explained is not None:
             why = publish.read_published(settings, explained, [month])
-            rows = rows.merge(why[[*_ROW, *_CAUSE]], on=list(_ROW), how="left")
+            # A row without a cause must not turn the cents of the others into floats.
+            whole = {name: "Int64" for name in _CAUSE if pd.api.types.is_integer_dtype(why[name])}
+            rows = rows.merge(why[[*_ROW, *_CAUSE]].astype(whole), on=list(_ROW), how="left")
         frames.append(rows if "cause_no" in rows else rows.assign(cause_no=1))
     return in_one(frames)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from revenue_integrity.computing.publication_tables import CHECKS, checks_table
-from revenue_integrity.errors import UsageError
+from revenue_integrity.errors import no_such
 from revenue_integrity.model.dataset import Composed, Streamed
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.model.table import Table
@@ -80,7 +80,7 @@ def dataset_named(streams: Sequence[Stream], name: str) -> Dataset:
     """Return a dataset; raise ``UsageError`` with the names that there are."""
     known = datasets(streams)
     if name not in known:
-        raise UsageError(f"there is no dataset '{name}'", f"Datasets: {', '.join(sorted(known))}")
+        raise no_such("dataset", name, sorted(known), "Datasets")
     return known[name]
 
 
