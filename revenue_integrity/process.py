@@ -8,9 +8,16 @@ import atexit
 import gc
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from shlex import quote
+from shutil import which
+
+_COMMAND = re.compile(r"(?<![\w./-])revenue-integrity(?= [a-z-])")
+"""The program where a sentence names a command of it."""
 
 _OBJECTS_AT_BEGINNING = 1_000_000
 """New objects from which the interpreter looks for garbage while a process begins: more than there are then."""
@@ -24,6 +31,23 @@ def processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+PROGRAM = "revenue-integrity"
+"""What the command is called in every sentence, wherever it was installed."""
+
+
+def as_typed(words: str) -> str:
+    """Return a sentence with the commands in it as they can be typed where this process was started.
+
+    In an environment that is not active the command is found by its path alone.
+    """
+    started = Path(sys.argv[0])
+    if started.name != PROGRAM or os.sep not in sys.argv[0] or which(PROGRAM) is not None:
+        return words
+    here = os.path.relpath(started)
+    shown = here if len(here) < len(str(started)) else str(started)
+    return _COMMAND.sub(lambda _: quote(shown), words)
 
 
 def beginning() -> None:

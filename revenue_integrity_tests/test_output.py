@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -128,3 +129,53 @@ def test_a_sparse_table_leaves_out_what_has_no_value_and_a_program_still_gets_ev
     assert "why" in texts[Format.TABLE]
     assert texts[Format.CSV].splitlines()[0] == "month,margin_cents,why"
     assert "margin_cents" in texts[Format.JSON]
+
+
+class Terminal(io.StringIO):
+    """A terminal as wide as the environment says."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("window", [80, 120])
+def test_on_a_terminal_a_table_fits_and_what_does_not_fit_is_named(monkeypatch: pytest.MonkeyPatch, window: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(window))
+    columns = {f"component_{number}_cents": [123456789 + number] for number in range(12)}
+    stream = Terminal()
+    left_out = output.show(pd.DataFrame({"month": ["2025-03"], "why": ["word " * 60]} | columns), None, stream)
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue()).splitlines()
+    assert max(map(len, lines)) <= window
+    held = [name for name in columns if name not in left_out]
+    assert left_out == list(columns)[len(held) :]
+    assert [f"component_{number}" for number in range(len(held))] == [word for word in lines[0].split() if "component" in word]
+    assert left_out
+    wide = Terminal()
+    assert output.show(pd.DataFrame(columns), Format.TABLE, wide) == []
+
+
+def test_two_columns_never_stand_under_one_name() -> None:
+    text = shown(pd.DataFrame({"cause": ["late"], "cause_cents": [-34583543]}), Format.TABLE)
+    assert text.splitlines()[0].split() == ["cause", "cause", "amount"]
+    assert "(345,835.43)" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "told"),
+    [
+        ("cloud_cost", ["264939.849766792702", "1"], ["264,939.85", "1.00"]),
+        ("energy_rate", ["0.118250", "0.09"], ["0.118250", "0.090000"]),
+        ("kwh", ["12.5", "-3.25"], ["12.500", "-3.250"]),
+        ("variance_pct", ["0.014685", "-1"], ["1.5 %", "-100.0 %"]),
+    ],
+)
+def test_rates_shares_and_totals_are_shown_with_places_that_say_something(name: str, values: list[str], told: list[str]) -> None:
+    lines = shown(pd.DataFrame({name: pd.Series([Decimal(value) for value in values], dtype=object)}), Format.TABLE)
+    assert [line.strip() for line in lines.splitlines()[2:]] == told
+
+
+def test_a_terminal_is_shown_what_hides_or_moves_the_cursor_as_its_number() -> None:
+    text = shown(pd.DataFrame({"name": ["\x1b[31mred\u202etxt\u200b"]}), Format.TABLE)
+    assert "<U+001B>[31mred<U+202E>txt<U+200B>" in text
+    assert "\x1b" not in text
+    assert output.seen("Zoë Ünal\u00a0GmbH\n日本") == "Zoë Ünal\u00a0GmbH\n日本"

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from revenue_integrity import process
+
 AT_THE_END = """
 import atexit, logging, sys, threading, time
 from revenue_integrity import process
@@ -123,3 +125,23 @@ print(*loaded, "revenue_integrity.streams.{stream}.stream" in sys.modules)
     # simulators can make is part of the command line.
     light = [f"revenue_integrity.streams.{other}.{name}" for name in ("settings", "simulate", "simulate.simulator")]
     assert found.stdout == f"{' '.join(light)} True\n", found.stderr
+
+
+@pytest.mark.parametrize(
+    ("started", "found", "typed"),
+    [
+        ("ENV/bin/revenue-integrity", None, "Run it: env/bin/revenue-integrity run; see `env/bin/revenue-integrity --help`"),
+        ("ENV/bin/revenue-integrity", "/usr/bin/revenue-integrity", None),
+        ("revenue-integrity", None, None),
+        ("ENV/bin/pytest", None, None),
+    ],
+)
+def test_a_command_in_a_sentence_stands_as_it_can_be_typed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, started: str, found: str | None, typed: str | None
+) -> None:
+    words = "Run it: revenue-integrity run; see `revenue-integrity --help`"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [started.replace("ENV", str(tmp_path / "env"))])
+    monkeypatch.setattr(process, "which", lambda _: found)
+    assert process.as_typed(words) == (typed or words)
+    assert process.as_typed("/opt/revenue-integrity is full") == "/opt/revenue-integrity is full"

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from revenue_integrity import months, output
-from revenue_integrity.cli.shared import Commands, FormatOption, instant_of, open_home, say
+from revenue_integrity import months
+from revenue_integrity.cli.shared import Commands, FormatOption, instant_of, open_home, say, show
 from revenue_integrity.errors import RevenueIntegrityError
 from revenue_integrity.model.simulator import usual_options
 from revenue_integrity.streams.registry import simulators
@@ -144,7 +144,7 @@ def check_mapping(mapping: Path, sample: Path, chosen: FormatOption = None) -> N
     declared = load_mapping(mapping, home.source)
     with tempfile.TemporaryDirectory() as folder:
         preview = conversion.check(declared, sample, Path(folder), home.settings)
-    output.show(preview.first_rows, chosen)
+    show(preview.first_rows, chosen)
     say(f"{preview.rows} rows would land as {declared.source.stream} {declared.source.name}, {preview.left_out} are left out")
     _tell_changes(preview.taken, preview.rows, preview.rounded)
     for reason in preview.reasons:

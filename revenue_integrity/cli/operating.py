@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from revenue_integrity import output
-from revenue_integrity.cli.shared import Commands, FormatOption, open_home, say
+from revenue_integrity.cli.shared import Commands, FormatOption, open_home, say, show
 from revenue_integrity.errors import RevenueIntegrityError
 from revenue_integrity.streams.registry import load_settings
 
@@ -22,7 +21,7 @@ def doctor(chosen: FormatOption = None) -> None:
     from revenue_integrity.operating.doctor import examine
 
     examined = examine(open_home)
-    output.show(examined, chosen)
+    show(examined, chosen)
     if not examined["ok"].all():
         raise typer.Exit(1)
 
@@ -55,7 +54,7 @@ def list_alerts(chosen: FormatOption = None) -> None:
     """Show every alert, latest first: pending or sent, resolved or not."""
     from revenue_integrity.desk.alerts import outbox
 
-    output.show(outbox.frame(load_settings()), chosen)
+    show(outbox.frame(load_settings()), chosen)
 
 
 @alerts.command("test")

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from revenue_integrity import output
 from revenue_integrity.cli.shared import (
     BookOption,
     Commands,
@@ -22,6 +21,7 @@ from revenue_integrity.cli.shared import (
     open_evidence,
     open_home,
     say,
+    show,
 )
 from revenue_integrity.errors import UsageError
 
@@ -40,7 +40,7 @@ def status(month: MonthOption = None, book: BookOption = "", chosen: FormatOptio
         shown = status_frame(home, evidence, wanted)
     if book:
         shown = shown[shown["book"] == home.book(book).name]
-    output.show(shown, chosen, title=amounts_in(home), sparse=True)
+    show(shown, chosen, title=amounts_in(home), sparse=True)
 
 
 @app.command()
@@ -54,7 +54,7 @@ def recon(
     from revenue_integrity.serving.breaches import breaches
 
     home = open_home()
-    output.show(breaches(home, month_of(month, home.settings), recon=name, view=view), chosen, title=amounts_in(home))
+    show(breaches(home, month_of(month, home.settings), recon=name, view=view), chosen, title=amounts_in(home))
 
 
 @app.command()
@@ -81,7 +81,7 @@ def export(
         home, dataset, wanted, stream=stream, tenant=tenant, live=live, as_of=when, say=say, open_evidence=open_evidence
     )
     if to is None:
-        output.show(rows_of(found, asked), chosen)
+        show(rows_of(found, asked), chosen)
     else:
         say(f"{write(found, asked, to, chosen)} rows written to {to}")
 
@@ -93,7 +93,7 @@ def quarantine(month: MonthOption = None, chosen: FormatOption = None) -> None:
 
     home = open_home()
     wanted = None if month is None else months_of(month, home.settings)
-    output.show(exports.quarantine(home, wanted, say=say), chosen)
+    show(exports.quarantine(home, wanted, say=say), chosen)
 
 
 @app.command()
@@ -112,7 +112,7 @@ def restatement(
     last = None if to_version == "current" else _version(to_version)
     with open_evidence(home) as evidence:
         found = restating.restatement(home, evidence, month_of(month, home.settings), first, last, book=book)
-    output.show(found, chosen)
+    show(found, chosen)
 
 
 def _version(text: str) -> int:

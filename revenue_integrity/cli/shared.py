@@ -6,13 +6,13 @@ Belongs here: what commands of more than one group need. Does not belong here: a
 import contextlib
 import sys
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
-from revenue_integrity import months
+from revenue_integrity import months, output, process
 from revenue_integrity.errors import SettingsError, UsageError
 from revenue_integrity.output import Format
 from revenue_integrity.settings import Settings
@@ -20,6 +20,8 @@ from revenue_integrity.streams.registry import deployment_of, load_settings
 
 if TYPE_CHECKING:
     # What a deployment is made of takes long to import, and no help needs it.
+    import pandas as pd
+
     from revenue_integrity.desk.evidence import Evidence
     from revenue_integrity.model.deployment import Deployment
 
@@ -83,8 +85,17 @@ def open_evidence(home: "Deployment") -> Iterator["Evidence"]:
 
 
 def say(message: str) -> None:
-    """Tell the person something that is no data."""
-    print(message, file=sys.stderr, flush=True)
+    """Tell the person something that is no data; commands in it stand as they can be typed here."""
+    print(process.as_typed(message), file=sys.stderr, flush=True)
+
+
+def show(frame: "pd.DataFrame", chosen: Format | None, *, title: str = "", sparse: bool = False) -> None:
+    """Print data, and say what of it did not fit."""
+    left_out = output.show(frame, chosen, title=title, sparse=sparse)
+    if left_out:
+        say(
+            f"{len(left_out)} of {len(frame.columns)} columns do not fit: {', '.join(left_out)}. --format table shows all of them"
+        )
 
 
 def months_of(text: str | None, settings: Settings) -> list[date]:
@@ -115,10 +126,20 @@ def month_of(text: str, settings: Settings) -> date:
 
 
 def instant_of(text: str) -> datetime:
-    """Return the instant that a text names, as arrivals are written."""
-    from revenue_integrity.landing import zone
+    """Return the instant that a text names, to the second: ISO 8601 with its offset, or as arrivals are written.
 
-    return zone.parse_arrival(text)
+    Raises:
+        UsageError: it names none.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+        if found.tzinfo is not None:
+            return found.astimezone(UTC).replace(microsecond=0)
+    except (ValueError, OverflowError):
+        pass
+    raise UsageError(
+        f"'{text}' is not an arrival", "Write it as YYYYMMDDTHHMMSSZ or ISO 8601 with an offset, for example 2025-04-07T09:30:00Z"
+    )
 
 
 def send_alerts(home: "Deployment") -> None:

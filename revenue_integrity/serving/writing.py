@@ -20,17 +20,21 @@ from revenue_integrity.serving.catalogue import Dataset
 from revenue_integrity.serving.export import Asked, opened, rows_of
 from revenue_integrity.warehouse.storage import exact_frame
 
+_ENDINGS = {".csv": Format.CSV, ".json": Format.JSON, ".parquet": None}
+"""How files are called, each with the form that its ending means; Parquet is none that is printed."""
+
 _ROWS_AT_ONCE = 50_000
 """Rows in memory at once when they are written as text."""
 
 
 def write(dataset: Dataset, asked: Asked, to: Path, chosen: Format | None) -> int:
-    """Write the rows of a dataset to a file, Parquet or JSON by its ending or as chosen, otherwise CSV; return how many.
+    """Write the rows of a dataset to a file, as its ending says or as chosen; return how many.
 
     Raises:
         PublishError: nothing of it is published for these months, or the past world was not computed.
-        UsageError: the file cannot be written.
+        UsageError: the file cannot be written, or its ending says another form, or none.
     """
+    _refuse_other_form(to, chosen)
     if isinstance(dataset, Streamed):
         return _write_streamed(dataset, asked, to, chosen)
     frame = rows_of(dataset, asked)
@@ -70,12 +74,20 @@ def _write_streamed(dataset: Streamed, asked: Asked, to: Path, chosen: Format | 
     return count
 
 
+def _refuse_other_form(to: Path, chosen: Format | None) -> None:
+    ending = to.suffix.lower()
+    if ending not in _ENDINGS and chosen is None:
+        raise UsageError(f"{to.name} ends in none of {', '.join(_ENDINGS)}", "Name another file, or say the form with --format")
+    if chosen is not None and ending in _ENDINGS and _ENDINGS[ending] is not chosen and chosen is not Format.TABLE:
+        raise UsageError(f"{to.name} is no name of {chosen.value}", "Leave out --format, or name another file")
+
+
 def _is_parquet(to: Path, chosen: Format | None) -> bool:
-    return chosen is None and to.suffix == ".parquet"
+    return chosen is None and to.suffix.lower() == ".parquet"
 
 
 def _as_text(to: Path, chosen: Format | None) -> Format:
-    return chosen or (Format.JSON if to.suffix == ".json" else Format.CSV)
+    return chosen or _ENDINGS[to.suffix.lower()] or Format.CSV
 
 
 def _unwritable(to: Path, error: Exception) -> UsageError:

@@ -189,12 +189,23 @@ def test_a_missing_file_and_a_taken_arrival_are_refused(empty: Settings, run_in:
     ("arguments", "told"),
     [
         (("land", "colo", "sites", "x.csv"), ("there is no stream 'colo'", "colocation")),
-        (("land", "colocation", "site", "x.csv"), ("there is no source 'site'", "sites")),
+        (
+            ("land", "colocation", "site", "x.csv"),
+            ("there is no source 'site' in colocation", "Did you mean sites?", "customers"),
+        ),
         (
             ("land", "colocation", "sites", "x.csv", "--arrival", "yesterday"),
             ("'yesterday' is not an arrival", "YYYYMMDDTHHMMSSZ"),
         ),
-        (("export", "contract_months"), ("there is no dataset 'contract_months'", "contract_month")),
+        (
+            ("land", "colocation", "sites", "x.csv", "--arrival", "2025-04-07T09:30:00"),
+            ("'2025-04-07T09:30:00' is not an arrival", "with an offset"),
+        ),
+        (("export", "contract_months"), ("there is no dataset 'contract_months'", "Did you mean contract_month", "batches")),
+        (("export", "contract_month", "--stream", "colocaton"), ("there is no stream 'colocaton'", "Did you mean colocation?")),
+        (("export", "contract_month", "-o", "x.pdf"), ("x.pdf ends in none of .csv, .json, .parquet",)),
+        (("export", "contract_month", "-o", "x.parquet", "--format", "csv"), ("x.parquet is no name of csv",)),
+        (("simulate", "--stream", "clowd"), ("Did you mean cloud?",)),
         (("export", "contract_month", "--month", "2025-4"), ("'2025-4' is not a month", "YYYY-MM")),
         (("export", "contract_month", "--month", "2031-01"), ("2031-01 is not a month of this deployment", "2025-03 to 2025-04")),
         (("export", "contract_month", "--month", "2025-04:2025-03"), ("ends before it begins",)),
