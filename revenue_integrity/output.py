@@ -49,8 +49,9 @@ class Format(StrEnum):
 
 
 def is_month(column: str) -> bool:
-    """Return whether a date column holds months: ``month`` itself, and whatever is called so (``recognized_month``)."""
-    return column == "month" or column.endswith("_month")
+    """Return whether a date column holds months: ``month`` itself, and whatever is called so (``recognized_month``,
+    ``billing_period``)."""
+    return column == "month" or column.endswith(("_month", "_period"))
 
 
 def decimal_text(value: Decimal) -> str:

@@ -195,6 +195,8 @@ def parsed(column: SourceColumn, text: str) -> str:
             return _timestamp(with_offset(text) if column.utc else text)
         case "bool":
             return _boolean(text)
+        case "text" if column.caseless:
+            return f"lower({stripped(text)})"
         case _:
             return stripped(text)
 

@@ -55,6 +55,7 @@ class SourceColumn:
         utc: whether an instant without an offset is one of UTC, as the standard of the file says.
         aliases: other words for allowed values, lower-cased, and what they mean; any word not listed means the last value.
         sign_setting: the setting that, with the value ``signed``, lifts ``ge``.
+        caseless: whether a text is compared without case; it is then held in lower case.
     """
 
     name: str
@@ -71,6 +72,7 @@ class SourceColumn:
     utc: bool = False
     aliases: tuple[tuple[str, str], ...] = ()
     sign_setting: str = ""
+    caseless: bool = False
 
     @property
     def stored(self) -> str:

@@ -86,6 +86,20 @@ CHECKS: tuple[Check, ...] = (
         ),
     ),
     _check(
+        "scopes_are_known",
+        schemas.DAILY_ACCOUNT_COST,
+        Gate.SIGN_OFF,
+        "Every FOCUS row that counts names its provider and billing account, so that a later delivery replaces it.",
+        "Land the files of the batches listed again through a mapping that gives what is missing as [fixed] values (providername,"
+        " billingaccountid): their rows replace nothing and are replaced by nothing, and the same export twice counts twice.",
+        lists="offenders",
+        control=Control(
+            "Exports of several providers replace each other, or one counts twice.",
+            "`cloud_events`: `provider`",
+            "data operations",
+        ),
+    ),
+    _check(
         "delivered_days_are_not_empty",
         schemas.DAILY_ACCOUNT_COST,
         Gate.PUBLISH,

@@ -51,6 +51,8 @@ _COMPLETE = """
         inner join deliveries as d
             on t.tenant_id = d.tenant_id
             and d.arrival >= t.day_end - to_days(1 + $days) and d.arrival < t.day_end - to_days(1)
+            -- Additions come when there is something to add: nobody can wait for them.
+            and d.source in ('billing_events', 'focus')
         anti join named as n on t.tenant_id = n.tenant_id
     ),
 

@@ -4,8 +4,8 @@ Belongs here: the rules of its tables, what each reads, and what of the stream a
 engine that compares (``close/sql/reconcile.sql.j2``), what a check demands of the results (``checks``).
 
 The grain is provider, billing period and invoice. Charges that name an invoice which was not delivered, and invoices without
-charges, are rows in breach. Charges that name no invoice wait for theirs and form no row, unless their provider names none in
-the whole period: then its charges are compared with its invoices in total.
+charges, are rows in breach. Charges that name no invoice are compared in one row with those invoices of their provider and period
+that no charge names; where there is none they wait, and form no row.
 """
 
 from datetime import date
@@ -45,9 +45,9 @@ RECONCILIATIONS = declare(
         ),
     ),
     (
-        column.text("provider", "The provider."),
+        column.text("provider", "The provider, in lower case."),
         column.day("billing_period", "First day of the billing period."),
-        column.text("invoice_id", "The invoice; empty where the provider's charges name none and it sent several.", null=True),
+        column.text("invoice_id", "The invoice; empty where charges that name none are compared with several.", null=True),
     ),
     prefix=_PREFIX,
     places=18,

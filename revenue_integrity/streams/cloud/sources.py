@@ -131,11 +131,14 @@ _FOCUS_COLUMNS = (
     _column("resourceid", "text", "The resource that was used.", required=False, held_as="resource_id"),
     _column("chargecategory", "text", "Usage, purchase, tax, credit, adjustment.", required=False, held_as="charge_category"),
     _column("chargeclass", "text", "Whether it corrects an earlier period.", required=False, held_as="charge_class"),
-    _column("invoiceid", "text", "The invoice that carries it.", required=False, held_as="invoice_id"),
+    _column("invoiceid", "id", "The invoice that carries it.", required=False, held_as="invoice_id"),
     _column("billingcurrency", "currency", "Its currency.", required=False, held_as="currency"),
 )
 
-_PROVIDER = f"coalesce(provider_name, service_provider_name, publisher_name, '{UNKNOWN}')"
+_PROVIDER = "coalesce(provider_name, service_provider_name, publisher_name)"
+
+_SCOPE = (_PROVIDER, "billing_account_id", "billing_period_start")
+"""What a delivery replaces; of a row that lacks one of them the scope is unknown, and it replaces nothing."""
 
 _focus = partial(
     Source,
@@ -161,7 +164,8 @@ _fills = partial(
         "provider": _PROVIDER,
         "billing_period": "cast(date_trunc('month', billing_period_start) as date)",
         "scope": (
-            f"cast(to_json([{_PROVIDER}, coalesce(billing_account_id, ''), cast(billing_period_start as varchar)]) as varchar)"
+            f"case when {' is not null and '.join(_SCOPE)} is not null then"
+            f" cast(to_json([lower({_SCOPE[0]}), {_SCOPE[1]}, cast({_SCOPE[2]} as varchar)]) as varchar) end"
         ),
     },
 )
@@ -183,8 +187,8 @@ CLOUD_INVOICES = Source(
     "cloud_invoices",
     "Invoices of the cloud providers, one row per invoice.",
     (
-        _column("invoice_id", "text", "The invoice."),
-        _column("provider", "text", "The provider that issued it."),
+        _column("invoice_id", "id", "The invoice."),
+        _column("provider", "text", "The provider that issued it.", caseless=True),
         _column("billing_period", "month", "Month that it bills."),
         _cost("amount", description="Its amount."),
         _column("currency", "currency", "Its currency."),

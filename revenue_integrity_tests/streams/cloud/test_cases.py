@@ -26,8 +26,13 @@ OCTOBER, JULY_4, JULY_5 = "20241005T000000Z", "20250704T000000Z", "20250705T0000
 
 
 def land(cloud: Cloud, name: str, arrival: str, *, delta: bool = False) -> Cloud:
-    """Land a file of the cases as an export or as an addition."""
-    cloud.put("focus_delta" if delta else "focus", arrival, (FOCUS / f"{name}.csv").read_bytes(), f"{name}.csv")
+    """Land a file of the cases as an export or as an addition; the specification's scenarios name no provider and account."""
+    rows = (FOCUS / f"{name}.csv").read_bytes()
+    if not name.endswith("sample"):
+        header, *lines = rows.decode("utf-8-sig").splitlines()
+        lines = [f"{header},ProviderName,BillingAccountId", *(f"{line},P,B-1" for line in lines if line)]
+        rows = ("\n".join(lines) + "\n").encode()
+    cloud.put("focus_delta" if delta else "focus", arrival, rows, f"{name}.csv")
     return cloud
 
 
@@ -116,7 +121,7 @@ def test_open_period_is_corrected_by_any_of_three_ways(tmp_path: Path, correctio
     assert by_resource(cloud) == {"R-111": 1500}
     land(cloud, f"open_current_s1_{correction}", JULY_5, delta=correction != "replacement").run()
     assert by_resource(cloud) == {"R-111": 1200, "R-222": 300}
-    assert cloud.days("DEFAULT") == {("UNKNOWN", "2025-07-01"): 1500}
+    assert cloud.days("DEFAULT") == {("B-1", "2025-07-01"): 1500}
 
 
 @pytest.mark.parametrize("correction", ["delta", "ledger"])
@@ -127,6 +132,6 @@ def test_closed_period_is_corrected_in_the_next(tmp_path: Path, correction: str)
     land(cloud, "closed_s1_original", "20250504T000000Z").run()
     land(cloud, f"closed_s1_{correction}", JULY_5, delta=True).run()
     assert by_resource(cloud) == {"R-111": 1200, "R-222": 300}
-    assert cloud.days("DEFAULT") == {("UNKNOWN", "2025-05-01"): 1500}
+    assert cloud.days("DEFAULT") == {("B-1", "2025-05-01"): 1500}
     corrected = {row["charge_class"]: str(row["billing_period"]) for row in cloud.survivors()}
     assert corrected == {None: "2025-05-01", "Correction": "2025-06-01"}

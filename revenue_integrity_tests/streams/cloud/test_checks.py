@@ -13,7 +13,7 @@ import pytest
 
 from revenue_integrity.model.check import Gate, Judgement
 from revenue_integrity.streams.cloud.checks import CHECKS
-from revenue_integrity_tests.streams.cloud.world import Computed, Row, World
+from revenue_integrity_tests.streams.cloud.world import IN_TIME, Computed, Row, World
 
 LATER, LAST = "20250311T000000Z", "20250312T000000Z"
 AFTER_CUTOFF = "20250408T000000Z"
@@ -44,7 +44,7 @@ def test_gates_are_those_of_the_close() -> None:
         "stages_agree", "events_are_conserved", "costs_have_their_sign", "delivered_days_are_not_empty",
     }  # fmt: skip
     assert {name for name, gate in gates.items() if gate is Gate.SIGN_OFF} == {
-        "invoices_tie", "cloud_invoices_cover_cutoff", "no_batch_is_rejected",
+        "invoices_tie", "cloud_invoices_cover_cutoff", "no_batch_is_rejected", "scopes_are_known",
     }  # fmt: skip
 
 
@@ -340,10 +340,29 @@ def test_what_the_look_ups_lack_is_counted(tmp_path: Path) -> None:
 # What sign-off rests on.
 
 
+@pytest.mark.parametrize("missing", ["ProviderName", "BillingAccountId"])
+def test_exports_that_name_no_scope_are_told(tmp_path: Path, missing: str) -> None:
+    """Three exports of three providers without the column: they neither replace each other nor pass in silence."""
+    world = World(tmp_path)
+    for arrival, cost in ((IN_TIME, 5), (LATER, 7), (LAST, "-2")):
+        world.add("focus", arrival, BilledCost=cost, **{missing: ""})
+    world.add("focus_delta", LAST, BilledCost=1, **{missing: "NULL"})
+    world.add("focus", IN_TIME, BilledCost=20)
+    with world.computed() as computed:
+        assert sum(row["total_cost"] for row in computed.rows("daily_account_cost")) == 31
+        judged = computed.judge("scopes_are_known")
+        assert not judged.passed
+        assert "[fixed]" in judged.next_step
+        assert judged.figures == {"batches": 4, "rows": 4, "cost": 11}
+        assert [row["cost"] for row in rows_of(judged)] == [7, 5, -2, 1]
+    with World(tmp_path / "named").add("focus").computed() as computed:
+        assert computed.judge("scopes_are_known").passed
+
+
 def test_an_invoice_in_breach_blocks(tmp_path: Path) -> None:
     world = World(tmp_path).add("focus").add("cloud_invoices", amount="10.01")
     world.add("focus", InvoiceId="I-2", BilledCost=7).add("cloud_invoices", invoice_id="I-3", amount=9)
-    world.add("focus", InvoiceId="", BilledCost="0.5")
+    world.add("focus", InvoiceId="", BilledCost="0.5", ProviderName="Q")
     with world.computed() as computed:
         judged = computed.judge("invoices_tie")
         assert not judged.passed
@@ -354,7 +373,7 @@ def test_an_invoice_in_breach_blocks(tmp_path: Path) -> None:
         waiting = computed.judge("charges_are_invoiced")
         assert not waiting.passed
         assert waiting.figures == {"not_invoiced_rows": 1, "not_invoiced_cost": Decimal("0.5")}
-        assert [(row["provider"], row["rows"]) for row in rows_of(waiting)] == [("P", 1)]
+        assert [(row["provider"], row["rows"]) for row in rows_of(waiting)] == [("q", 1)]
     world.add("cloud_invoices", LATER, invoice_id="I-2", amount=7)
     world.add("focus_delta", LATER, InvoiceId="I-3", BilledCost=9)
     with world.computed() as computed:

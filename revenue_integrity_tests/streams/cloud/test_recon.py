@@ -53,7 +53,10 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Computed]:
         world.add("cloud_invoices", invoice_id=name, amount=invoiced)
     world.add("focus", InvoiceId="NOT-SENT", BilledCost=7)
     world.add("cloud_invoices", invoice_id="WITHOUT-CHARGES", amount=9)
-    world.add("focus", InvoiceId="", BilledCost="4.5").add("focus", InvoiceId="NULL", BilledCost="0.25")
+    # Of a provider all of whose invoices are named, or that sent none.
+    world.add("focus", ProviderName="R", InvoiceId="", BilledCost="4.5").add(
+        "focus", InvoiceId="NULL", ProviderName="r", BilledCost="0.25"
+    )
     # Nothing charged and nothing invoiced is no difference.
     world.add("focus", InvoiceId="NIL", BilledCost=5).add("focus", InvoiceId="NIL", BilledCost=-5)
     # The same number from another provider, and of another period.
@@ -71,10 +74,10 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Computed]:
 @pytest.mark.parametrize("name", CASES)
 def test_amounts_are_compared_exactly(compared: Computed, name: str) -> None:
     charged, invoiced, (variance, pct, status) = CASES[name]
-    row = compared.row("cloud_recon_results", invoice_id=name, provider="P")
+    row = compared.row("cloud_recon_results", invoice_id=name, provider="p")
     assert pick(row, "left_value", "right_value", "variance_value") == (Decimal(charged), Decimal(invoiced), Decimal(variance))
     assert pick(row, "variance_pct", "status") == (Decimal(pct) if pct else None, status)
-    assert pick(row, "recon", "view", "unit", "billing_period") == ("cloud_invoices", "current", "usd", "2025-03-01")
+    assert pick(row, "recon", "view", "unit", "billing_period") == ("cloud_invoices", "current", "usd", "2025-03")
     assert pick(row, "left_cents", "right_cents", "variance_cents", "customer_id", "contract_id", "site_id", "charge_type") == (
         (None,) * 7
     )
@@ -83,11 +86,11 @@ def test_amounts_are_compared_exactly(compared: Computed, name: str) -> None:
 @pytest.mark.parametrize(
     ("invoice", "provider", "amounts", "status", "said"),
     [
-        ("NOT-SENT", "P", (7, 0), "breach", "no invoice of the period covers them"),
-        ("WITHOUT-CHARGES", "P", (0, 9), "breach", "has no charges"),
-        ("EQUAL", "Q", (1, 0), "breach", "no invoice of the period covers them"),
-        ("NIL", "P", (0, 0), "matched", "agree"),
-        ("ADDED", "P", (Decimal("3.5"), Decimal("3.5")), "matched", "agree"),
+        ("NOT-SENT", "p", (7, 0), "breach", "no invoice of the period covers them"),
+        ("WITHOUT-CHARGES", "p", (0, 9), "breach", "has no charges"),
+        ("EQUAL", "q", (1, 0), "breach", "no invoice of the period covers them"),
+        ("NIL", "p", (0, 0), "matched", "agree"),
+        ("ADDED", "p", (Decimal("3.5"), Decimal("3.5")), "matched", "agree"),
     ],
 )
 def test_what_only_one_side_has(
@@ -128,10 +131,43 @@ def test_a_provider_that_names_no_invoice_is_compared_in_total(tmp_path: Path) -
     with world.computed() as computed:
         rows = computed.rows("cloud_recon_results")
         assert [pick(row, "provider", "invoice_id", "left_value", "right_value", "status") for row in rows] == [
-            ("P", "ONLY", 10, 11, "breach"),
-            ("Q", None, 5, 5, "matched"),
+            ("p", "ONLY", 10, 11, "breach"),
+            ("q", None, 5, 5, "matched"),
         ]
         assert computed.row("cloud_recon_summary")["not_invoiced_value"] == 8
+
+
+def test_charges_that_name_no_invoice_are_compared_with_the_invoices_that_no_charge_names(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.add("focus", InvoiceId="I-1", BilledCost=1).add("focus", InvoiceId="", BilledCost=6).add(
+        "focus", InvoiceId="", BilledCost=4
+    )
+    for invoice, amount in (("I-1", 1), ("I-2", 7), ("I-3", 2)):
+        world.add("cloud_invoices", invoice_id=invoice, amount=amount)
+    with world.computed() as computed:
+        rows = computed.rows("cloud_recon_results")
+        assert [pick(row, "invoice_id", "left_value", "right_value", "status") for row in rows] == [
+            ("I-1", 1, 1, "matched"),
+            (None, 10, 9, "breach"),
+        ]
+        assert computed.judge("charges_are_invoiced").passed
+
+
+@pytest.mark.parametrize(
+    ("charged", "invoiced"), [("INV-1", "inv-1"), ("INV 2", "INV_2"), (" inv__2 ", "INV-2"), ("i\u00a0\u00a03", "I 3")]
+)
+def test_numbers_of_invoices_are_identifiers_and_providers_have_no_case(tmp_path: Path, charged: str, invoiced: str) -> None:
+    world = World(tmp_path).add("focus", InvoiceId=charged, ProviderName="Amazon Web")
+    world.add("cloud_invoices", invoice_id=invoiced, provider="AMAZON WEB")
+    with world.computed() as computed:
+        row = computed.row("cloud_recon_results")
+        assert pick(row, "provider", "left_value", "right_value", "status") == ("amazon web", 10, 10, "matched")
+
+
+def test_an_invoice_is_corrected_whatever_the_case_of_its_provider(tmp_path: Path) -> None:
+    world = World(tmp_path).add("focus").add("cloud_invoices", amount=9).add("cloud_invoices", "20250316T000000Z", provider=" p ")
+    with world.computed() as computed:
+        assert pick(computed.row("cloud_recon_results"), "right_value", "status") == (10, "matched")
 
 
 def test_corrected_invoices_and_replaced_exports_count_once(tmp_path: Path) -> None:
@@ -169,8 +205,8 @@ def test_months_stand_apart(tmp_path: Path) -> None:
     with world.computed() as computed:
         rows = computed.rows("cloud_recon_results")
         assert [pick(row, "month", "billing_period", "invoice_id", "variance_value") for row in rows] == [
-            ("2025-03", "2025-03-01", "I-1", 0),
-            ("2025-04", "2025-04-01", "I-2", 1),
+            ("2025-03", "2025-03", "I-1", 0),
+            ("2025-04", "2025-04", "I-2", 1),
         ]
 
 

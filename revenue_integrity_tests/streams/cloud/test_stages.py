@@ -410,14 +410,14 @@ def of_tenant(cloud: Cloud, tenant: str) -> dict[Decimal, dict[str, Any]]:
 
 def test_provider_is_the_first_that_is_named(exported: Cloud) -> None:
     found = of_tenant(exported, "NULLS")
-    assert {cost: row["provider"] for cost, row in found.items()} == {1: "P", 2: "S", 4: "U", 8: "UNKNOWN"}
+    assert {cost: row["provider"] for cost, row in found.items()} == {1: "P", 2: "S", 4: "U", 8: None}
     assert (found[Decimal(8)]["service_name"], found[Decimal(8)]["invoice_id"]) == ("UNKNOWN", None)
 
 
 def test_three_required_columns_suffice(exported: Cloud) -> None:
     (row,) = of_tenant(exported, "DEFAULT").values()
     named = ("account_id", "service_name", "provider", "currency", "pricing_model", "region", "effective_cost", "event_id")
-    assert [row[name] for name in named] == ["UNKNOWN", "UNKNOWN", "UNKNOWN", "USD", "other", None, None, None]
+    assert [row[name] for name in named] == ["UNKNOWN", "UNKNOWN", None, "USD", "other", None, None, None]
     assert exported.days("DEFAULT") == {("UNKNOWN", "2025-03-05"): 3}
 
 

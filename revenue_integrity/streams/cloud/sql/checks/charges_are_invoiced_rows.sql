@@ -4,7 +4,7 @@ with
 
 select
     provider,
-    billing_period,
+    $month::date as billing_period,
     row_count as rows,
     cost
 from charges

@@ -16,33 +16,21 @@ with
             from charges
             where invoice_id is not null
         ) as c
-        full join (
-            select *
-            from invoices
-            where provider not in (select provider from compared_in_total)
-        ) as i on c.provider = i.provider and c.invoice_id = i.invoice_id
+        full join invoices as i on c.provider = i.provider and c.invoice_id = i.invoice_id
+        where c.invoice_id is not null or i.provider not in (select provider from compared_in_total)
     ),
 
     in_total as (
         select
-            i.provider,
+            u.provider,
             $month::date as billing_period,
-            case when i.invoices = 1 then i.invoice_id end as invoice_id,
+            case when u.invoices = 1 then u.invoice_id end as invoice_id,
             c.cost as left_current,
-            i.amount as right_amount,
+            u.amount as right_amount,
             c.row_count as charged_rows,
-            i.invoices as invoiced_rows
-        from (
-            select
-                provider,
-                count(*) as invoices,
-                min(invoice_id) as invoice_id,
-                sum(amount) as amount
-            from invoices
-            group by provider
-        ) as i
-        inner join charges as c on i.provider = c.provider and c.invoice_id is null
-        where i.provider in (select provider from compared_in_total)
+            u.invoices as invoiced_rows
+        from unnamed as u
+        inner join charges as c on u.provider = c.provider and c.invoice_id is null
     )
 
 select * from by_invoice
