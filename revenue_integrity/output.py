@@ -49,8 +49,7 @@ class Format(StrEnum):
 
 
 def is_month(column: str) -> bool:
-    """Return whether a date column holds months: ``month`` itself, and whatever is called so (``recognized_month``,
-    ``billing_period``)."""
+    """Return whether a date column holds months: ``month`` itself, and what is called so (``recognized_month``, ``x_period``)."""
     return column == "month" or column.endswith(("_month", "_period"))
 
 

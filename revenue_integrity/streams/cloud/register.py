@@ -63,7 +63,7 @@ METRICS = (
         "Whether what was charged is what the provider invoiced.",
         "sum of BilledCost - amount of the invoice",
         "provider, billing period, invoice",
-        "charges that name no invoice are compared in total with the invoices of provider and period that no charge names, or wait",
+        "charges that name no invoice are compared with the invoices of provider and period that no charge names",
         "invoices_tie, charges_are_invoiced, cloud_invoices_cover_cutoff",
         "cloud_invoices",
         "Invoices are paid that nobody can explain.",
