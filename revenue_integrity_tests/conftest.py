@@ -6,26 +6,28 @@ Does not belong here: helpers that are no fixtures (``support``).
 import fcntl
 import os
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
+import vl_convert
 from hypothesis import settings as hypothesis_settings
 
 from revenue_integrity import process
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.settings import PREFIX, Settings
 from revenue_integrity.streams.registry import deployment_of
-from revenue_integrity_tests import programs, toy_home
+from revenue_integrity_tests import cheaper, programs, toy_home
 from revenue_integrity_tests.scenarios import story
 from revenue_integrity_tests.support import home_settings
 
 # How long an example takes says how busy the machine is, not whether something is wrong.
 hypothesis_settings.register_profile("any_machine", deadline=None)
 hypothesis_settings.load_profile("any_machine")
+
+DRAW = vl_convert.vegalite_to_svg
+"""Draws a chart."""
 
 GOLDEN_LANDING = Path(__file__).parent / "fixtures" / "golden" / "landing"
 
@@ -47,16 +49,18 @@ def _garbage_as_the_program_has_it() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _no_waiting_for_the_disk() -> Iterator[None]:
-    """Let Dagster's databases not wait until the disk has what they wrote: no test pulls the plug of the machine."""
+def _done_once() -> Iterator[None]:
+    """Do once for all homes what comes out the same for each."""
+    with pytest.MonkeyPatch.context() as patch:
+        cheaper.open_databases(patch)
+        patch.setattr(vl_convert, "vegalite_to_svg", cheaper.drawn_once(DRAW))
+        yield
 
-    def opened(connection: object, _: object) -> None:
-        if isinstance(connection, sqlite3.Connection):
-            connection.execute("pragma synchronous = off")
 
-    sa.event.listen(sa.Engine, "connect", opened)
-    yield
-    sa.event.remove(sa.Engine, "connect", opened)
+@pytest.fixture
+def drawn_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw every chart each time, as the product does."""
+    monkeypatch.setattr(vl_convert, "vegalite_to_svg", DRAW)
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,10 @@ Does not belong here: anything that begins a thread, opens a file or reads a set
 import gc
 import importlib
 
+import pytest
+
+from revenue_integrity_tests import cheaper
+
 for name in (
     "apprise",
     "duckdb",
@@ -23,6 +27,7 @@ for name in (
     "revenue_integrity.streams.colocation.stream",
 ):
     importlib.import_module(name)
+cheaper.open_databases(pytest.MonkeyPatch())
 # A child that looks for garbage would copy all pages of what stands here.
 gc.collect()
 gc.freeze()

@@ -15,8 +15,8 @@ from revenue_integrity.model.deployment import Deployment
 class Seen(Protocol):
     """What is on record at one moment."""
 
-    def checks(self, month: date) -> list[CheckRecord]:
-        """Return what each check of a month says, in a fixed order. Whatever is unclear does not pass."""
+    def checks(self, month: date, stream: str) -> list[CheckRecord]:
+        """Return what each check of a month of a stream says, in a fixed order. Whatever is unclear does not pass."""
         ...
 
     def under_way(self, month: date, *, but_for_run: str = "") -> frozenset[str]:

@@ -49,7 +49,7 @@ class Desk:
         self._streams = [stream for stream in deployment.streams if ingestion.read_manifest(settings, stream).seen]
         self._entries = self.ledger.entries()
         self._former = Former(deployment, self._entries)
-        self._records: dict[date, list[CheckRecord]] = {}
+        self._records: dict[tuple[str, date], list[CheckRecord]] = {}
         self._refuse_other_streams()
 
     @property
@@ -205,13 +205,14 @@ class Desk:
         return all(is_published(self.settings, stream, month, self._catalog) for stream in self.attested(book, month))
 
     def _checks(self, book: Book, month: date) -> list[CheckFact]:
-        if month not in self._records:
-            self._records[month] = self._seen.checks(month)
-        attested = {stream.name for stream in self.attested(book, month)}
+        records: list[CheckRecord] = []
+        # In the order in which the ledger has always had them.
+        for stream in sorted(self.attested(book, month), key=lambda each: each.name):
+            if (stream.name, month) not in self._records:
+                self._records[stream.name, month] = self._seen.checks(month, stream.name)
+            records += self._records[stream.name, month]
         return [
-            CheckFact(each.name, each.stream, each.table, each.gate, each.state, each.figures, each.next_step)
-            for each in self._records[month]
-            if each.stream in attested
+            CheckFact(each.name, each.stream, each.table, each.gate, each.state, each.figures, each.next_step) for each in records
         ]
 
     @cached_property

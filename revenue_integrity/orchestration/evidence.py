@@ -3,10 +3,9 @@
 Belongs here: these answers. Does not belong here: reading check results (``check_results``), what follows from them (``desk``).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +53,14 @@ class SeenInDagster:
     def __init__(self, deployment: Deployment, instance: dg.DagsterInstance) -> None:
         self._deployment = deployment
         self._instance = instance
-        self._specs = _check_specs(deployment)
+        self._newest: dict[str, Materialized] = {}
         self._unfinished = unfinished_runs(instance)
 
-    def checks(self, month: date) -> list[CheckRecord]:
-        """Return what each check of a month says. Whatever is unclear does not pass."""
-        newest = self._newest if month in self._deployment.settings.months else None
-        return results_of_month(self._instance, self._specs, months.label(month), newest)
+    def checks(self, month: date, stream: str) -> list[CheckRecord]:
+        """Return what each check of a month of a stream says. Whatever is unclear does not pass."""
+        specs = _check_specs(self._deployment, stream)
+        newest = self._materialized(stream, specs) if month in self._deployment.settings.months else None
+        return results_of_month(self._instance, specs, months.label(month), newest)
 
     def under_way(self, month: date, *, but_for_run: str = "") -> frozenset[str]:
         """Return the streams of which a queued or running run computes the month, one run left out."""
@@ -69,20 +69,23 @@ class SeenInDagster:
         all_streams = frozenset(self._deployment.streams.names)
         return frozenset().union(*(all_streams if (of_run := streams_of(run)) is None else of_run for run in runs))
 
-    @cached_property
-    def _newest(self) -> Materialized:
-        keys = {spec.asset_key for spec in self._specs}
-        return newest_materializations(self._instance, keys, [months.label(month) for month in self._deployment.settings.months])
+    def _materialized(self, stream: str, specs: Sequence[dg.AssetCheckSpec]) -> Materialized:
+        if stream not in self._newest:
+            keys = {spec.asset_key for spec in specs}
+            labels = [months.label(month) for month in self._deployment.settings.months]
+            self._newest[stream] = newest_materializations(self._instance, keys, labels)
+        return self._newest[stream]
 
 
 _SPECS: dict[str, list[dg.AssetCheckSpec]] = {}
-"""Check specs of this process, by the streams and settings on which they rest; making them takes longer than a decision."""
+"""Check specs of this process, by what they rest on: the stream, the streams beside it, the settings; making them takes longer
+than a decision."""
 
 
-def _check_specs(deployment: Deployment) -> list[dg.AssetCheckSpec]:
-    key = sha256_of([deployment.streams.names, deployment.settings.model_dump(mode="json")])
+def _check_specs(deployment: Deployment, stream: str) -> list[dg.AssetCheckSpec]:
+    key = sha256_of([stream, deployment.streams.names, deployment.settings.model_dump(mode="json")])
     if key not in _SPECS:
-        _SPECS[key] = check_specs(deployment)
+        _SPECS[key] = check_specs(deployment, stream)
     return _SPECS[key]
 
 

@@ -69,11 +69,7 @@ def _look(instance: dg.DagsterInstance, deployment: Deployment, possible: Collec
     """Return what the record of runs says of the months that can be asked for."""
     names = [stream.name for stream in ingestion.in_use(deployment.settings, deployment.streams)]
     busy = busy_months(instance, names)
-    specs = check_specs(deployment)
-    undone = {
-        name: undone_months(instance, [each for each in specs if each.asset_key.path[0] == name], name, possible, busy)
-        for name in names
-    }
+    undone = {name: undone_months(instance, check_specs(deployment, name), name, possible, busy) for name in names}
     return Home(busy, reading_streams(instance, deployment.streams.names), possible, undone)
 
 

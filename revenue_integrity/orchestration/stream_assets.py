@@ -34,14 +34,9 @@ def stream_assets(
     return [*made, publication_asset(stream, settings, partitions, checks, pool)]
 
 
-def check_specs(deployment: Deployment) -> list[dg.AssetCheckSpec]:
-    """Return the specs of all checks of a deployment, in the order of their keys."""
-    settings, tables = deployment.settings, deployment.tables
-    partitions = month_partitions(settings)
-    specs = [
-        spec
-        for stream in deployment.streams
-        for asset in stream_assets(stream, settings, partitions, tables, pool=None)
-        for spec in asset.check_specs
-    ]
+def check_specs(deployment: Deployment, stream: str) -> list[dg.AssetCheckSpec]:
+    """Return the specs of all checks of a stream of a deployment, in the order of their keys."""
+    settings = deployment.settings
+    assets = stream_assets(deployment.streams.named(stream), settings, month_partitions(settings), deployment.tables, pool=None)
+    specs = [spec for asset in assets for spec in asset.check_specs]
     return sorted(specs, key=lambda spec: spec.key)

@@ -47,9 +47,9 @@ class Judged:
         """Return what is on record now."""
         return self
 
-    def checks(self, month: date) -> list[CheckRecord]:
-        """Return what each check of a month says."""
-        return [each for stream in self._home.streams for each in judged(stream, month, self._home.settings)]
+    def checks(self, month: date, stream: str) -> list[CheckRecord]:
+        """Return what each check of a month of a stream says."""
+        return judged(self._home.streams.named(stream), month, self._home.settings)
 
     def under_way(self, month: date, *, but_for_run: str = "") -> frozenset[str]:
         """Return the streams of which a run is under way."""

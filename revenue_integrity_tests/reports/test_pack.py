@@ -44,6 +44,7 @@ def test_manifest_names_the_hash_of_each_file(written: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [sample.preliminary, sample.signed, sample.empty])
+@pytest.mark.usefixtures("drawn_anew")
 def test_same_data_give_the_same_bytes(make, monkeypatch: pytest.MonkeyPatch) -> None:
     first = pack.pack_files(make())
     monkeypatch.setenv("TZ", "Pacific/Auckland")
