@@ -4,7 +4,7 @@ Belongs here: the family whose members become one line on stderr, or one clear D
 Does not belong here: programming errors, which keep their own type and look like crashes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 _NEAR = 0.7
@@ -12,12 +12,20 @@ _NEAR = 0.7
 
 
 class RevenueIntegrityError(Exception):
-    """Something that the user can mend. The message names the reason; ``next_step`` says what to do about it."""
+    """Something that the user can mend. The message names the reason; ``next_step`` says what to do about it.
 
-    def __init__(self, reason: str, next_step: str = "") -> None:
+    Where there are several reasons, each is one of ``details``, a bullet in the message; more lines of one belong to it.
+    """
+
+    def __init__(self, reason: str, next_step: str = "", *, details: Sequence[str] = ()) -> None:
         self.reason = reason
         self.next_step = next_step
-        super().__init__(f"{reason}. {next_step}" if next_step else reason)
+        self.details = tuple(details)
+        if details:
+            bullets = (f"  - {each}".replace("\n", "\n      ") for each in details)
+            super().__init__("\n".join([f"{reason}:", *bullets, *([next_step] if next_step else [])]))
+        else:
+            super().__init__(f"{reason}. {next_step}" if next_step else reason)
 
 
 class UsageError(RevenueIntegrityError):

@@ -20,8 +20,9 @@ from revenue_integrity.output import decimal_text
 
 MISSING = "–"
 _ABBREVIATIONS = {"erp": "ERP", "mrr": "MRR", "kwh": "kWh"}
-_COST_FIGURE = re.compile(r"^cost_|_cost$|^(breach_signed|breach_gross|charged|invoiced)$")
+_COST_FIGURE = re.compile(r"^cost_|_cost$|^(cost|breach_signed|breach_gross|charged|invoiced)$")
 """Names of a check's figures that are costs in units of the currency."""
+_DECIMAL = re.compile(r"-?\d+\.\d+")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -96,21 +97,34 @@ class Currency:
         """Write a check's figures: cents as amounts, shares in percent, all else as it is."""
         return [(_label(name), self._figure(name, shown)) for name, shown in _pairs(value)]
 
+    def phrases(self, value: Any) -> list[str]:
+        """Write a check's figures as parts of a sentence: ``gross $1,234.56``, ``late share 12.3 %``, ``not late``."""
+        return [self._part(name, shown) for name, shown in _pairs(value)]
+
     def _figure(self, name: str, value: Any) -> str:
         """Write a value of JSON by what its name says of its unit; lists and objects become text in their order."""
         if isinstance(value, list):
             return ", ".join(self._figure(name, each) for each in value)
         if isinstance(value, dict):
-            return " ".join(f"{_label(part)} {self._figure(part, each)}" for part, each in value.items())
+            return " ".join(self._part(part, each) for part, each in value.items())
         if isinstance(value, bool) or value is None:
             return "none" if value is None else "yes" if value else "no"
-        if name.endswith("_cents") and isinstance(value, int):
+        if name.startswith("cents_") | name.endswith("_cents") and isinstance(value, int):
             return self.amount(value)
+        if isinstance(value, str) and _DECIMAL.fullmatch(value):
+            # On record a number that is no whole one is text, so that none of its digits is lost.
+            value = Decimal(value)
         if _COST_FIGURE.search(name):
             return self._cost_text(value)
         if name.endswith("_share") and isinstance(value, int | Decimal):
             return percent(value)
         return decimal_text(value) if isinstance(value, Decimal) else str(value)
+
+    def _part(self, name: str, value: Any) -> str:
+        """Write a value beside others of its object: of what is so or not so, the name says it."""
+        if isinstance(value, bool):
+            return _label(name) if value else f"not {_label(name)}"
+        return f"{_label(name)} {self._figure(name, value)}"
 
     def _cost_text(self, value: Any) -> str:
         """Write a cost, which JSON may hold as text, to the cent; what is no number stays as it is."""

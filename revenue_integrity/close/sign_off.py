@@ -12,10 +12,12 @@ from enum import StrEnum
 from typing import Any
 
 from revenue_integrity import months
+from revenue_integrity.close import blocking
 from revenue_integrity.close.ledger import Action, Entry
-from revenue_integrity.errors import Refusal, UsageError
-from revenue_integrity.model.check import Gate
+from revenue_integrity.errors import Refusal, UsageError, near
+from revenue_integrity.model.check import Gate, Limit
 from revenue_integrity.settings import Settings
+from revenue_integrity.wording import words
 
 
 class Status(StrEnum):
@@ -43,6 +45,9 @@ class CheckFact:
         state: passed, failed, missing, planned or outdated.
         figures: its figures.
         next_step: what to do about it.
+        title: what people call it; of a signed version, which keeps none, its name in words.
+        limits: how far its figures may go.
+        command: the command that shows what is behind it, without the program's name; empty where its next step says more.
     """
 
     name: str
@@ -52,6 +57,15 @@ class CheckFact:
     state: str
     figures: Mapping[str, Any]
     next_step: str
+    title: str = ""
+    limits: Sequence[Limit] = ()
+    command: str = ""
+
+    @property
+    def heading(self) -> str:
+        """What people call it."""
+        heading = self.title or words(self.name)
+        return heading[:1].upper() + heading[1:]
 
     @property
     def path(self) -> str:
@@ -287,7 +301,11 @@ def new_batches(facts: MonthFacts) -> list[str]:
 def _refuse_others(actor: str, allowed: Sequence[str], role: str, setting: str) -> None:
     if actor not in allowed:
         named = ", ".join(allowed) or "nobody"
-        raise Refusal(f"{actor} is no {role} ({setting}: {named})", f"Let a {role} do it, or set {setting}")
+        raise Refusal(f"{actor} is no {role} ({setting}: {named})", f"Let {_one(role)} do it, or set {setting}")
+
+
+def _one(role: str) -> str:
+    return f"{'an' if role[0] in 'aeiou' else 'a'} {role}"
 
 
 def _refuse_unsettled(facts: MonthFacts) -> None:
@@ -302,24 +320,20 @@ def _refuse_unsettled(facts: MonthFacts) -> None:
         raise Refusal(f"a run of {facts.named} is queued or going on", "Wait until it has ended, or cancel it in the UI")
 
 
-def _refuse_failing(facts: MonthFacts) -> None:
-    if facts.in_the_way:
-        listed = "; ".join(
-            f"{facts.called(check)} ({check.state}{_short(check.figures)}): "
-            f"{check.next_step or 'materialize the month with its checks'}"
-            for check in facts.in_the_way
-        )
+def _refuse_failing(facts: MonthFacts, settings: Settings) -> None:
+    found = facts.in_the_way
+    if found:
+        count = "one check" if len(found) == 1 else f"{len(found)} checks"
         raise Refusal(
-            f"{facts.named} is blocked by {len(facts.in_the_way)} checks: {listed}",
-            "Correct the source, run the month and try again; an approver may waive a sign_off check with a reason",
+            f"{facts.named} is blocked by {count}",
+            blocking.way_out(facts, settings),
+            details=[blocking.told(facts, check, settings.currency) for check in found],
         )
     if not facts.is_published_as_computed:
-        raise Refusal(f"what is published of {facts.named} is not what was computed", f"Run {facts.label} again to publish it")
-
-
-def _short(figures: Mapping[str, Any]) -> str:
-    shown = ", ".join(f"{name} {value}" for name, value in list(figures.items())[:2])
-    return f"; {shown}" if shown else ""
+        raise Refusal(
+            f"what is published of {facts.named} is not what was computed",
+            f"Publish it: revenue-integrity run --months {facts.label}",
+        )
 
 
 def refuse_prepare(facts: MonthFacts, actor: str, settings: Settings) -> None:
@@ -338,7 +352,7 @@ def refuse_prepare(facts: MonthFacts, actor: str, settings: Settings) -> None:
     _refuse_unsettled(facts)
     if facts.is_signed_as_it_stands:
         raise Refusal(f"{facts.named} is signed off as it stands", "Reopen it with a reason if it must be signed anew")
-    _refuse_failing(facts)
+    _refuse_failing(facts, settings)
     if settings.sequential_close and facts.month_before_was_signed is False:
         before = f"{facts.book} {months.label(months.add(facts.month, -1))}".strip()
         raise Refusal(f"{before} has never been signed off", f"Close {before} first (setting sequential_close)")
@@ -359,7 +373,7 @@ def refuse_approve(facts: MonthFacts, actor: str, settings: Settings) -> None:
             f"{facts.named} has changed since {facts.prepared.actor} prepared it",
             f"See what changed (revenue-integrity recon {facts.label}), and prepare it again",
         )
-    _refuse_failing(facts)
+    _refuse_failing(facts, settings)
 
 
 def check_named(facts: MonthFacts, name: str) -> CheckFact:
@@ -371,8 +385,9 @@ def check_named(facts: MonthFacts, name: str) -> CheckFact:
     """
     found = [each for each in facts.checks if name in (each.name, each.path)]
     if not found:
-        waivable = ", ".join(sorted(facts.called(each) for each in facts.checks if each.gate is Gate.SIGN_OFF))
-        raise Refusal(f"there is no check '{name}'", f"Checks that can be waived: {waivable}")
+        waivable = sorted(facts.called(each) for each in facts.checks if each.gate is Gate.SIGN_OFF)
+        listed = f"Checks that can be waived: {', '.join(waivable) or 'none'}"
+        raise Refusal(f"there is no check '{name}'", f"{near(name, waivable)}{listed}")
     if len(found) > 1:
         raise UsageError(
             f"{facts.named} has {len(found)} checks '{name}'", f"Name one: {', '.join(sorted(each.path for each in found))}"

@@ -7,6 +7,7 @@ Belongs here: gathering the facts on which every decision and every status rests
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import cached_property
 
@@ -18,15 +19,17 @@ from revenue_integrity.close.sign_off import CheckFact, MonthFacts
 from revenue_integrity.computing import ingestion
 from revenue_integrity.computing.horizon import service_months
 from revenue_integrity.computing.publication import is_published
+from revenue_integrity.computing.publication_tables import CHECKS
 from revenue_integrity.computing.staleness import stale_partitions, stale_sources, unjudged_tables
 from revenue_integrity.computing.versions import code_version, settings_hash
 from revenue_integrity.desk.evidence import Evidence
 from revenue_integrity.desk.former import Former, signed_part
 from revenue_integrity.errors import IntegrityError, PublishError, SettingsError, UsageError
 from revenue_integrity.model.book import Book
-from revenue_integrity.model.check import CheckRecord, Gate
+from revenue_integrity.model.check import Check, CheckRecord, Gate
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Stream
+from revenue_integrity.process import PROGRAM
 from revenue_integrity.warehouse import publish
 from revenue_integrity.warehouse.catalog import read_catalog
 from revenue_integrity.warehouse.hashing import empty_digest
@@ -50,6 +53,7 @@ class Desk:
         self._entries = self.ledger.entries()
         self._former = Former(deployment, self._entries)
         self._records: dict[tuple[str, date], list[CheckRecord]] = {}
+        self._by_stream: dict[str, dict[tuple[str, str], Check]] = {}
         self._refuse_other_streams()
 
     @property
@@ -211,9 +215,37 @@ class Desk:
             if (stream.name, month) not in self._records:
                 self._records[stream.name, month] = self._seen.checks(month, stream.name)
             records += self._records[stream.name, month]
-        return [
-            CheckFact(each.name, each.stream, each.table, each.gate, each.state, each.figures, each.next_step) for each in records
-        ]
+        return [self._fact(each, month) for each in records]
+
+    def _fact(self, record: CheckRecord, month: date) -> CheckFact:
+        """Return a check on record with what its declaration says of it to people."""
+        held = CheckFact(record.name, record.stream, record.table, record.gate, record.state, record.figures, record.next_step)
+        check = self._declared(record.stream).get((record.table, record.name))
+        if check is not None:
+            held = replace(held, title=check.heading, limits=check.limits)
+        if record.state != "failed":
+            return held
+        return replace(held, command=self._command(record, check.recon if check else "", months.label(month)))
+
+    def _declared(self, stream: str) -> dict[tuple[str, str], Check]:
+        """Return the checks of a stream by table and name."""
+        if stream not in self._by_stream:
+            every = self.deployment.streams.named(stream).checks
+            self._by_stream[stream] = {(each.table.name, each.name): each for each in every}
+        return self._by_stream[stream]
+
+    def _command(self, record: CheckRecord, recon: str, label: str) -> str:
+        """Return the command that shows the rows behind a failed check; none where its next step names one."""
+        if PROGRAM in record.next_step:
+            return ""
+        stream = self.deployment.streams.named(record.stream)
+        recons = stream.reconciliations
+        of_recons = [each.name for each in (recons.results, recons.causes, recons.summary) if each] if recons else []
+        if recon or record.table in of_recons:
+            return f"recon {label}{f' --recon {recon}' if recon else ''}"
+        if any(record.table == table.name for table in stream.published_tables):
+            return f"export {record.table} --month {label}"
+        return f"export {CHECKS} --month {label}"
 
     @cached_property
     def _of_several(self) -> frozenset[tuple[str, str]]:

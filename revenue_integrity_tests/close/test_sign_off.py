@@ -3,6 +3,7 @@
 On a real instance they are told in ``desk.test_close`` and ``scenarios.test_close_stories``.
 """
 
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -24,7 +25,7 @@ from revenue_integrity.close.sign_off import (
     status_of,
 )
 from revenue_integrity.errors import Refusal, UsageError
-from revenue_integrity.model.check import Gate
+from revenue_integrity.model.check import Gate, Limit, State
 from revenue_integrity.settings import Settings
 from revenue_integrity_tests.support import home_settings
 
@@ -150,9 +151,21 @@ def test_the_status_follows_from_the_facts(facts: MonthFacts, status: Status) ->
         (replace(FACTS, news="1 batches landed"), "pat", "stale: 1 batches landed"),
         (replace(FACTS, stale="raw.sites: batches changed"), "pat", "stale: raw.sites: batches changed. Run it"),
         (replace(FACTS, running=True), "pat", "a run of 2025-02 is queued or going on"),
-        (replace(FACTS, checks=(BREAKS,)), "pat", r"totals_tie \(failed; gross_cents 70000\): Have it corrected"),
-        (replace(FACTS, checks=(replace(TIES, state="missing"),)), "pat", "totals_tie .missing.*materialize the month"),
-        (replace(FACTS, checks=(replace(ADDS_UP, state="failed"),)), "pat", "parts_add_up"),
+        (
+            replace(FACTS, checks=(BREAKS,)),
+            "pat",
+            r"blocked by one check:\n  - Totals tie \(totals_tie, sign_off\): gross \$700.00\. Have it corrected",
+        ),
+        (
+            replace(FACTS, checks=(replace(TIES, state="missing"),)),
+            "pat",
+            r"Totals tie \(totals_tie, sign_off\): it has not been judged yet. Run the .*\n      revenue-integrity run --m",
+        ),
+        (
+            replace(FACTS, checks=(replace(ADDS_UP, state="failed"),)),
+            "pat",
+            r"Parts add up \(parts_add_up, publish\): it failed. Correct the source and run the month again.",
+        ),
         (replace(FACTS, is_published_as_computed=False), "pat", "what is published of 2025-02 is not what was computed"),
         (replace(FACTS, month_before_was_signed=False), "pat", "2025-01 has never been signed off. Close 2025-01 first"),
         (with_entries(PREPARED, APPROVED), "pat", "2025-02 is signed off as it stands"),
@@ -185,7 +198,11 @@ def test_a_preparation_is_allowed(people: Settings) -> None:
         (with_entries(entry(Action.PREPARE, "ari")), "ari", "ari prepared 2025-02"),
         (with_entries(PREPARED, content_hash="c2"), "ana", "2025-02 has changed since pat prepared it"),
         (with_entries(PREPARED, news="1 batches landed"), "ana", "stale: 1 batches landed"),
-        (with_entries(PREPARED, checks=(replace(TIES, state="outdated"),)), "ana", "totals_tie .outdated"),
+        (
+            with_entries(PREPARED, checks=(replace(TIES, state="outdated"),)),
+            "ana",
+            r"Totals tie \(totals_tie, sign_off\): it was judged on other data, settings or rules than stand now",
+        ),
     ],
 )
 def test_an_approval_is_refused_with_its_reason(facts: MonthFacts, actor: str, reason: str, people: Settings) -> None:
@@ -285,10 +302,12 @@ def test_a_name_that_two_checks_have_is_refused_with_what_would_name_one(people:
     assert refuse_waive(facts, "colocation/recon_summary/totals_tie", "ana", "known", people) is BREAKS
     with pytest.raises(Refusal, match="Checks that can be waived: cloud/recon_summary/totals_tie, colocation/recon_summary/tot"):
         refuse_waive(facts, "cloud/totals_tie", "ana", "known", people)
-    with pytest.raises(Refusal, match=r"blocked by 2 checks: colocation/recon_summary/totals_tie \(failed"):
+    with pytest.raises(
+        Refusal, match=r"blocked by 2 checks:\n  - Totals tie \(colocation/recon_summary/totals_tie, sign_off\): gross"
+    ):
         refuse_prepare(facts, "pat", people)
     # Where one check has the name, it is enough.
-    with pytest.raises(Refusal, match=r"checks: totals_tie \(failed"):
+    with pytest.raises(Refusal, match=r"- Totals tie \(totals_tie, sign_off\)"):
         refuse_prepare(replace(FACTS, checks=(BREAKS, ADDS_UP)), "pat", people)
 
 
@@ -298,3 +317,67 @@ def test_a_waiver_that_names_no_stream_counts_where_it_can_only_mean_one_check()
     shared = frozenset({("recon_summary", "totals_tie")})
     assert with_entries(unnamed, checks=(BREAKS,), of_several=shared).in_the_way == [BREAKS]
     assert with_entries(WAIVED, checks=(BREAKS,), of_several=shared).in_the_way == []
+
+
+LIMITED = replace(BREAKS, title="ERP vs mart", limits=(Limit("gross_cents", "materiality_cents"),), command="recon 2025-02")
+STATES: tuple[State, ...] = ("failed", "missing", "planned", "outdated")
+
+
+def sentences(text: str) -> list[str]:
+    """Return the sentences of a message without its bullets and commands."""
+    lines = [line.strip().removeprefix("- ") for line in text.splitlines() if not line.strip().startswith("revenue-integrity ")]
+    return [each for line in lines for each in re.split(r"(?<=[.!?]) (?=[A-Z])", line)]
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("gate", [gate for gate in Gate if gate is not Gate.WARN])
+@pytest.mark.parametrize(
+    ("figures", "limits", "told"),
+    [
+        ({}, (), "it failed"),
+        ({"gross_cents": 70_000}, (), "gross $700.00"),
+        (
+            {"gross_cents": 70_000, "materiality_cents": 500},
+            (Limit("gross_cents", "materiality_cents"),),
+            "gross $700.00 (at most $5.00)",
+        ),
+        ({"cents_here": 7, "erp_cents": 12}, (Limit("cents_here", "erp_cents", "exactly"),), "cents here $0.07 (exactly $0.12)"),
+        ({"rejected_batches": 2, "rows": 0}, (Limit("rejected_batches"), Limit("rows")), "rejected batches 2 (at most 0)"),
+        ({"cost_in_question": "12.751541482132000000"}, (), "cost in question $12.75"),
+        ({"cost": "12.751541482132000000"}, (Limit("cost"),), "cost $12.75 (at most $0.00)"),
+        ({"late_share": "0.250000", "late": True}, (), "late share 25.0 %, late"),
+    ],
+)  # fmt: skip
+def test_each_check_in_the_way_is_a_bullet_with_title_figure_limit_and_what_to_do(
+    people: Settings, state: State, gate: Gate, figures: dict[str, Any], limits: tuple[Limit, ...], told: str
+) -> None:
+    check = replace(LIMITED, state=state, gate=gate, figures=figures, limits=limits)
+    other = replace(ADDS_UP, state="failed", figures={"rows_apart": 3}, next_step="Report it")
+    for count, checks in enumerate([(check,), (check, other)], start=1):
+        with pytest.raises(Refusal) as refused:
+            refuse_prepare(replace(FACTS, checks=checks), "pat", people)
+        text = str(refused.value)
+        assert len(refused.value.details) == text.count("\n  - ") == count
+        assert text.startswith(
+            f"2025-02 is blocked by {'one check' if count == 1 else '2 checks'}:\n  - ERP vs mart (totals_tie, {gate.value}): "
+        )
+        assert (told in text) == (state == "failed")
+        assert ("revenue-integrity recon 2025-02\n" in text) == (state == "failed")
+        assert ("revenue-integrity waive 2025-02 totals_tie --as ana" in text) == (state == "failed" and gate is Gate.SIGN_OFF)
+        # Every sentence begins with a capital, ends well, and nothing stands doubled or empty in it.
+        assert all(each[0].isupper() or each.startswith("2025-02") for each in sentences(text)), text
+        assert not re.search(r"\.\.|\S  +|\(\)|:[ .]*\.|None|[a-z]_cents|\d\.\d{3,}", text), text
+
+
+def test_a_role_is_spoken_of_as_people_speak(people: Settings) -> None:
+    with pytest.raises(Refusal, match="Let a preparer do it, or set preparers"):
+        refuse_prepare(FACTS, "zoe", people)
+    with pytest.raises(Refusal, match="Let an approver do it, or set approvers"):
+        refuse_approve(FACTS, "zoe", people)
+
+
+def test_a_check_that_is_none_is_answered_with_a_near_one(people: Settings) -> None:
+    with pytest.raises(
+        Refusal, match=r"there is no check 'total_ties'\. Did you mean totals_tie\? Checks that can be waived: totals_tie"
+    ):
+        refuse_waive(replace(FACTS, checks=(BREAKS,)), "total_ties", "ana", "known", people)
