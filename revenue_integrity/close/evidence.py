@@ -142,7 +142,7 @@ def extracts_cover_cutoff(stream: str, which: Extracts) -> Judge:
     return judge
 
 
-def no_batch_is_rejected(stream: str) -> Judge:
+def nothing_stands_rejected(stream: str) -> Judge:
     """Return the judge of whether a batch of the month was rejected, or holds refused rows without a month."""
 
     def judge(reader: Reader, month: date, settings: Settings) -> Judgement:

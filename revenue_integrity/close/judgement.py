@@ -1,11 +1,11 @@
 """Checks that a query decides.
 
 Belongs here: turning the SQL of a check into its judgement. Does not belong here: what a check is (``model.check``), and any
-particular check (each stream's ``checks``, ``close.reconciliation_checks``).
+particular check (each stream's ``checks``, ``close.reconciliation_checks``, ``close.posting_checks``).
 """
 
 from datetime import date
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import pandas as pd
 
@@ -18,6 +18,53 @@ from revenue_integrity.settings import Settings
 
 Lists = Literal["nothing", "offenders", "always"]
 """What a check lists beside its figures: what makes it fail, without which it passes; or rows that are worth a look anyway."""
+
+
+PROGRAM_ERROR = "This is an error of the program or of its tables: do not publish, report it with the month."
+"""What to do when something does not hold that no data can break."""
+
+
+class CheckText(NamedTuple):
+    """What people read of a check that is made from a declaration: it differs from business to business.
+
+    Attributes:
+        name: its name, after what must be true.
+        description: what must be true, as a sentence.
+        next_step: what to do when it is not.
+        control: what it is a control against.
+    """
+
+    name: str
+    description: str
+    next_step: str
+    control: Control
+
+
+def declared_check(
+    text: CheckText,
+    table: Table,
+    gate: Gate,
+    verdict_of: Sql,
+    rows_of: Sql | None = None,
+    *,
+    limits: tuple[Limit, ...],
+    lists: Lists = "always",
+    settings: tuple[str, ...] = (),
+    recon: str = "",
+) -> Check:
+    """Return a check that SQL of the close decides, written out for what a stream declares, with the stream's words."""
+    judge = decided_by(verdict_of, rows_of, text.next_step, lists=lists, settings=settings)
+    return Check(
+        text.name,
+        table,
+        gate,
+        text.description,
+        judge,
+        control=text.control,
+        settings=(*CALENDAR_SETTINGS, *settings),
+        limits=limits,
+        recon=recon,
+    )
 
 
 def sql_check(

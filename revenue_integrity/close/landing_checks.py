@@ -1,17 +1,22 @@
 """Checks of what a stream's batches brought, the same for every stream.
 
-Belongs here: conservation of rows, quarantine, sources that never delivered. Does not belong here: whether batches have
-changed (the asset of the manifest refuses them itself).
+Belongs here: conservation of rows, quarantine, sources that never delivered, and what must have arrived before a month is signed.
+Does not belong here: whether batches have changed (the asset of the manifest refuses them itself), judging the manifest
+(``close.evidence``).
 """
 
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 
+from revenue_integrity.close.calendar import CALENDAR_SETTINGS
+from revenue_integrity.close.evidence import NOTHING_REJECTED, NOTHING_SHORT, extracts_cover_cutoff, nothing_stands_rejected
 from revenue_integrity.landing.datasets import batches_table, quarantine_table
 from revenue_integrity.model.check import SAMPLE_ROWS, Check, Control, Figure, Gate, Judge, Judgement, Reader
 from revenue_integrity.model.query import Sql
+from revenue_integrity.model.signed import Extracts
 from revenue_integrity.model.source import Source
+from revenue_integrity.model.table import Table
 from revenue_integrity.settings import Settings
 
 _PACKAGE = "revenue_integrity.close"
@@ -60,6 +65,36 @@ def landing_checks(stream: str, sources: tuple[Source, ...]) -> tuple[Check, ...
             control=Control("Figures rest on too little of the data.", "`quarantine`", "data operations"),
             settings=("quarantine_publish_share",),
         ),
+    )
+
+
+def deliveries_cover_cutoff(name: str, table: Table, which: Extracts, description: str, risk: str) -> Check:
+    """Return the check that every extract which the close of a table's stream rests on was taken at or after the cutoff."""
+    return Check(
+        name,
+        table,
+        Gate.SIGN_OFF,
+        description,
+        extracts_cover_cutoff(table.stream, which),
+        settings=CALENDAR_SETTINGS,
+        control=Control(risk, "`batches`: `arrival`", "data operations"),
+        limits=NOTHING_SHORT,
+    )
+
+
+def no_batch_is_rejected(table: Table) -> Check:
+    """Return the check that no batch of the month which the stream of a table got was rejected or left without a month."""
+    return Check(
+        "no_batch_is_rejected",
+        table,
+        Gate.SIGN_OFF,
+        "No batch between the month's first day and its cutoff is rejected or holds refused rows without a month.",
+        nothing_stands_rejected(table.stream),
+        settings=CALENDAR_SETTINGS,
+        control=Control(
+            "Something delivered for the month was never read.", "`batches`: `status`; `quarantine`", "data operations"
+        ),
+        limits=NOTHING_REJECTED,
     )
 
 

@@ -5,7 +5,7 @@ reconciliations there are and how their sides are made (each stream's ``recon`` 
 (``close.causes``), what must hold of the result (``close.reconciliation_checks``).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -14,11 +14,11 @@ from typing import Any
 import pandera.pandas as pa
 
 from revenue_integrity.close.causes.labels import UNEXPLAINED
-from revenue_integrity.close.evidence import delivered_slice
+from revenue_integrity.close.evidence import delivered_slice, evidence_slice
 from revenue_integrity.model import table as column
-from revenue_integrity.model.query import Query, Template, load_query
+from revenue_integrity.model.query import Query, Sql, Template, load_query
 from revenue_integrity.model.reconciliation import CURRENCY, STATUSES, VIEWS, Reconciliation, Reconciliations
-from revenue_integrity.model.rule import Reads, raw
+from revenue_integrity.model.rule import Reads, Rule, raw, same_month
 from revenue_integrity.model.table import Table, table
 from revenue_integrity.settings import Settings
 
@@ -103,9 +103,43 @@ def summary_text(recons: Reconciliations) -> Template:
     return Template("recon_summary", (("recons", recons),))
 
 
-def summary_query(recons: Reconciliations, month: date) -> Query:
+def summary_query(recons: Reconciliations, month: date, settings: Settings) -> Query:
     """Return a stream's reconciliations in total."""
     return load_query(recons.package, summary_text(recons), month=month)
+
+
+def results_rule(
+    recons: Reconciliations,
+    reads: Sequence[Reads],
+    *,
+    settings: tuple[str, ...] = (),
+    parameters: Callable[[date, Any], Mapping[str, Any]] | None = None,
+) -> Rule:
+    """Return the rule of a stream's reconciliations row by row.
+
+    ``reads`` is what the queries of the sides read, ``settings`` what they rest on, ``parameters`` what they are given by name
+    beside what those of every stream are.
+    """
+    text = Sql(recons.package, results_text(recons))
+    function = partial(results_query, recons) if parameters is None else partial(_results_with, recons, parameters)
+    return Rule(recons.results, function, (*reads, *delivered(recons)), (*result_settings(recons), *settings), (text,))
+
+
+def _results_with(
+    recons: Reconciliations, parameters: Callable[[date, Any], Mapping[str, Any]], month: date, settings: Settings
+) -> Query:
+    return results_query(recons, month, settings, **parameters(month, settings))
+
+
+def summary_rule(recons: Reconciliations, reads: Sequence[Reads] = ()) -> Rule:
+    """Return the rule of a stream's reconciliations in total.
+
+    Its table is judged before a month is signed: ``reads`` names what those checks read that results and causes do not follow
+    from. The evidence of deliveries is among it, so that they are judged again when something has arrived.
+    """
+    totals_of = [recons.results, *([recons.causes] if recons.causes else [])]
+    judged = (*(same_month("recon", each.name) for each in totals_of), *reads, raw(evidence_slice(recons.stream)))
+    return Rule(recons.summary, partial(summary_query, recons), judged, sql=(Sql(recons.package, summary_text(recons)),))
 
 
 def delivered(recons: Reconciliations) -> tuple[Reads, ...]:
@@ -217,24 +251,5 @@ def _summary(
             amount("variance_signed", "Sum of the variances."),
             amount("variance_gross", "Sum of the absolute variances."),
             *more,
-        ],
-    )
-
-
-def bridge_table(stream: str, *, prefix: str = "", lines: str) -> Table:
-    """Return the table of a stream's close bridge over its lines (what they are called, for people)."""
-    return table(
-        stream,
-        "close",
-        f"{prefix}close_bridge",
-        "From what was posted by the cutoff to what is recognized, one row per month; unmapped lines included.",
-        ("month",),
-        [
-            column.month(),
-            column.money("as_of_close_cents", f"{lines} of the month posted by its cutoff."),
-            column.money("late_cents", f"{lines} of the month posted after it."),
-            column.money("current_cents", f"All {lines} of the month."),
-            column.money("recognized_here_from_earlier_cents", "Late lines of other months whose first open period this is."),
-            column.money("recognized_cents", "What is recognized in the month."),
         ],
     )

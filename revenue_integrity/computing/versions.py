@@ -25,7 +25,7 @@ def reached_by_rule(rule: Rule) -> Reached:
         TypeError: no version can be told of something that it reaches.
     """
     package = _package_of(rule.function)
-    sql = tuple(Sql(package, path) for path in rule.sql)
+    sql = tuple(each if isinstance(each, Sql) else Sql(package, each) for each in rule.sql)
     reads = tuple((each.qualified, each.first_offset, each.last_offset, each.by_day, each.columns) for each in rule.reads)
     return reached(rule.function, rule.queries, rule.stage, sql, rule.table, reads)
 

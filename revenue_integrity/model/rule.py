@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from revenue_integrity.model.query import Query, Template
+from revenue_integrity.model.query import Query, Sql
 from revenue_integrity.model.stage import Stage
 from revenue_integrity.model.table import Table
 
@@ -94,7 +94,7 @@ class Rule:
             ``(month, settings, <table>=frame, ...) -> DataFrame`` at statement grain.
         reads: everything that it reads.
         settings: names of the settings that it uses.
-        sql: paths below the stream's ``sql`` folder, and templates, whose text it runs.
+        sql: the text that it runs: paths below the stream's ``sql`` folder, or SQL that another room wrote out for it.
         queries: for a rule over frames that needs a small part of large tables: the queries, by name, whose rows are its
             frames instead of whole tables.
         stage: for a stage that an engine runs over days: what its query reads. The table is kept in slices.
@@ -104,7 +104,7 @@ class Rule:
     function: Callable[..., Any]
     reads: tuple[Reads, ...]
     settings: tuple[str, ...] = ()
-    sql: tuple[str | Template, ...] = ()
+    sql: tuple[str | Sql, ...] = ()
     queries: Callable[[date, Any], Mapping[str, Query]] | None = None
     stage: Stage | None = None
 

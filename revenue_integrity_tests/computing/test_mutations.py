@@ -106,11 +106,11 @@ CHANGES = {
         {"colocation.power_bills_are_final_or_booked"},
     ),
     "SQL that checks include": Change(
-        f"{COLOCATION}/sql/checks/lines_within_materiality.sql.j2",
-        r"\Z",
-        " limit 1",
+        "close/sql/checks/materiality.sql.j2",
+        r"coalesce\(sum\(",
+        "coalesce(max(",
         set(),
-        {"colocation.unmapped_lines_are_within_materiality", "colocation.late_postings_are_within_materiality"},
+        MATERIALITY,
     ),
     "SQL of a check that streams share": Change(
         "close/sql/checks/quarantined_share.sql",
@@ -127,7 +127,7 @@ CHANGES = {
         {"colocation.meters_are_complete"},
     ),
     "what a check's failure stops": Change(
-        f"{COLOCATION}/recon_checks.py", r'("erp_control_totals_tie",\n.*\n        Gate\.)SIGN_OFF', r"\g<1>PUBLISH"
+        f"{COLOCATION}/recon_checks.py", r'("power_bills_are_final_or_booked",\n.*\n        Gate\.)SIGN_OFF', r"\g<1>PUBLISH"
     ),
     "the judge of several checks": Change(
         "close/evidence.py",

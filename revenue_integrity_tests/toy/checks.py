@@ -6,9 +6,9 @@ Dagster check (``orchestration.check_factory``).
 
 from functools import partial
 
-from revenue_integrity.close.evidence import extracts_cover_cutoff
 from revenue_integrity.close.judgement import sql_check
-from revenue_integrity.model.check import Check, Control, Gate
+from revenue_integrity.close.landing_checks import deliveries_cover_cutoff
+from revenue_integrity.model.check import Control, Gate
 from revenue_integrity.model.signed import Extracts
 from revenue_integrity_tests.toy import recon, schemas
 from revenue_integrity_tests.toy.sources import RENTALS
@@ -39,12 +39,11 @@ CHECKS = (
             "A typing error is taken for revenue.", "`toy_rentals`; setting `toy_dearest_cents`", "revenue accounting"
         ),
     ),
-    Check(
+    deliveries_cover_cutoff(
         "toy_extract_covers_cutoff",
-        recon.SUMMARY,
-        Gate.SIGN_OFF,
+        recon.RECONCILIATIONS.summary,
+        EXTRACTS,
         "Rentals have been delivered at or after the cutoff.",
-        extracts_cover_cutoff("toy", EXTRACTS),
-        control=Control("The month is signed before its bookings are in.", "`batches`: `arrival`", "data operations"),
+        "The month is signed before its bookings are in.",
     ),
 )

@@ -6,12 +6,10 @@ schema checks (every table has one), how variances are explained (``causes``), w
 
 from functools import partial
 
-from revenue_integrity.close.evidence import NOTHING_REJECTED, NOTHING_SHORT, extracts_cover_cutoff, no_batch_is_rejected
-from revenue_integrity.close.judgement import sql_check
+from revenue_integrity.close.judgement import PROGRAM_ERROR, CheckText, sql_check
+from revenue_integrity.close.landing_checks import deliveries_cover_cutoff, no_batch_is_rejected
+from revenue_integrity.close.posting_checks import control_totals_tie, unresolved_are_within_materiality
 from revenue_integrity.close.reconciliation_checks import (
-    MATERIALITY_SETTINGS,
-    WITHIN_MATERIALITY,
-    Words,
     causes_add_up,
     causes_are_within_materiality,
     variances_are_explained,
@@ -19,11 +17,9 @@ from revenue_integrity.close.reconciliation_checks import (
 from revenue_integrity.model.check import Check, Control, Gate, Limit
 from revenue_integrity.model.signed import Extracts
 from revenue_integrity.streams.bookings import recon, schemas
-from revenue_integrity.streams.bookings.sources import BILLINGS, RECOGNITION_ENTRIES, STREAM
+from revenue_integrity.streams.bookings.sources import BILLINGS, RECOGNITION_ENTRIES
 
 _check = partial(sql_check, "revenue_integrity.streams.bookings")
-
-_PROGRAM_ERROR = "This is an error of the program or of its tables: do not publish, report it with the month."
 
 EXTRACTS = Extracts(prefix=BILLINGS.name, always=RECOGNITION_ENTRIES.name)
 """Entries must reach the cutoff; billings must, once they have delivered."""
@@ -34,7 +30,7 @@ CHECKS: tuple[Check, ...] = (
         schemas.LINE_MONTH,
         Gate.PUBLISH,
         "For every deal line, what is due to date and what remains make the price that was agreed last, unless it is cancelled.",
-        _PROGRAM_ERROR,
+        PROGRAM_ERROR,
         control=Control("Revenue is lost or made up in a schedule.", "`recognition_schedule`", "controller"),
     ),
     _check(
@@ -42,7 +38,7 @@ CHECKS: tuple[Check, ...] = (
         schemas.DEFERRED_ROLLFORWARD,
         Gate.PUBLISH,
         "Opening, billed and recognized make the closing balance of every deal, and the month opens as the one before closed.",
-        _PROGRAM_ERROR,
+        PROGRAM_ERROR,
         settings=("first_month",),
         control=Control("A balance changes without a movement.", "`deferred_rollforward`, `deal_month`", "controller"),
     ),
@@ -51,13 +47,13 @@ CHECKS: tuple[Check, ...] = (
         schemas.REVENUE_MONTH,
         Gate.PUBLISH,
         "Revenue by segment and type holds every entry of the period and every amount due.",
-        _PROGRAM_ERROR,
+        PROGRAM_ERROR,
         control=Control("An entry drops out of the totals.", "`revenue_month`, `recognition_lines`", "controller"),
     ),
     causes_add_up(recon.RECONCILIATIONS),
     variances_are_explained(
         recon.RECONCILIATIONS,
-        Words(
+        CheckText(
             "every_recognition_is_explained",
             "Every cent that accounting recognized otherwise than due has a named cause with evidence.",
             "Look at the rows listed: correct the entry, the deal or the mapping, land it, and the month recomputes.",
@@ -67,7 +63,7 @@ CHECKS: tuple[Check, ...] = (
     causes_are_within_materiality(
         recon.RECONCILIATIONS,
         recon.RECOGNIZED,
-        Words(
+        CheckText(
             "recognition_is_within_materiality",
             "Causes other than late postings on rows in breach stay within materiality, gross.",
             "Have the largest causes corrected in the ledger (entry, reversal, mapping), or waive with a reason.",
@@ -78,35 +74,31 @@ CHECKS: tuple[Check, ...] = (
             ),
         ),
     ),
-    _check(
-        "unmapped_entries_are_within_materiality",
+    unresolved_are_within_materiality(
+        recon.POSTINGS,
         recon.RECONCILIATIONS.summary,
-        Gate.SIGN_OFF,
-        "Entries that resolve to no deal line stay within materiality, gross.",
-        "Land mapping rows for the references listed; the entries resolve by themselves.",
-        lists="always",
-        settings=MATERIALITY_SETTINGS,
-        limits=WITHIN_MATERIALITY,
-        control=Control("Revenue belongs to nobody.", "`recognition_lines`: `mapping_status`", "revenue accounting"),
+        CheckText(
+            "unmapped_entries_are_within_materiality",
+            "Entries that resolve to no deal line stay within materiality, gross.",
+            "Land mapping rows for the references listed; the entries resolve by themselves.",
+            Control("Revenue belongs to nobody.", "`recognition_lines`: `mapping_status`", "revenue accounting"),
+        ),
     ),
-    Check(
+    deliveries_cover_cutoff(
         "recognition_extract_covers_cutoff",
         recon.RECONCILIATIONS.summary,
-        Gate.SIGN_OFF,
+        EXTRACTS,
         "Entries, and billings where they deliver, have arrived at or after the cutoff.",
-        extracts_cover_cutoff(STREAM, EXTRACTS),
-        limits=NOTHING_SHORT,
-        control=Control("The month is signed before its entries are in.", "`batches`: `arrival`", "data operations"),
+        "The month is signed before its entries are in.",
     ),
-    _check(
-        "recognition_control_totals_tie",
+    control_totals_tie(
+        recon.POSTINGS,
         recon.RECONCILIATIONS.summary,
-        Gate.SIGN_OFF,
-        "Accounting's own latest count and sum of the period's entries equal what arrived here, where it delivers them.",
-        "Land the missing entries (or the extract again): accounting knows others than arrived here.",
-        limits=(Limit("cents_here", "ledger_cents", "exactly"), Limit("entries_here", "ledger_entries", "exactly")),
-        control=Control(
-            "Entries are lost between the ledger and here.", "`bookings_recognition_control_totals`", "data operations"
+        CheckText(
+            "recognition_control_totals_tie",
+            "Accounting's own latest count and sum of the period's entries equal what arrived here, where it delivers them.",
+            "Land the missing entries (or the extract again): accounting knows others than arrived here.",
+            Control("Entries are lost between the ledger and here.", "`bookings_recognition_control_totals`", "data operations"),
         ),
     ),
     _check(
@@ -123,15 +115,7 @@ CHECKS: tuple[Check, ...] = (
             "revenue accounting",
         ),
     ),
-    Check(
-        "no_batch_is_rejected",
-        recon.RECONCILIATIONS.summary,
-        Gate.SIGN_OFF,
-        "No batch between the month's first day and its cutoff is rejected or holds refused rows without a month.",
-        no_batch_is_rejected(STREAM),
-        limits=NOTHING_REJECTED,
-        control=Control("A file that could not be read is forgotten.", "`batches`, `quarantine`", "data operations"),
-    ),
+    no_batch_is_rejected(recon.RECONCILIATIONS.summary),
     _check(
         "entries_are_reviewed",
         schemas.RECOGNITION_LINES,

@@ -7,11 +7,11 @@ balances (``mart``).
 from datetime import date
 
 from revenue_integrity import months
-from revenue_integrity.close.calendar import cutoff
+from revenue_integrity.close.calendar import CALENDAR_SETTINGS, cutoff
 from revenue_integrity.model.query import Query, load_query
 from revenue_integrity.model.rule import Rule, raw, same_month
 from revenue_integrity.streams.bookings import schemas
-from revenue_integrity.streams.bookings.mart import CALENDAR_SETTINGS, closes
+from revenue_integrity.streams.bookings.mart import closes
 from revenue_integrity.streams.bookings.settings import BookingsSettings
 
 _PACKAGE = "revenue_integrity.streams.bookings"

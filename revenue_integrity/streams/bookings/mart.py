@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from revenue_integrity import months
-from revenue_integrity.close.calendar import cutoff
+from revenue_integrity.close.calendar import CALENDAR_SETTINGS, cutoff
 from revenue_integrity.exact import ratio
 from revenue_integrity.model.query import Query, load_query
 from revenue_integrity.model.rule import Reads, Rule, history, raw, same_month
@@ -23,8 +23,6 @@ from revenue_integrity.streams.bookings.schedule import TREATMENTS, Ints, first_
 from revenue_integrity.streams.bookings.settings import BookingsSettings
 
 _PACKAGE = "revenue_integrity.streams.bookings"
-
-CALENDAR_SETTINGS = ("cutoff_business_day", "close_timezone", "holidays", "holiday_calendar")
 
 TERM_SETTINGS = ("backdated", "allocate_transaction_price", "recurring_revenue_types", "recurring_policy", "one_time_policy")
 """Settings that decide what a version of a deal line means."""

@@ -10,32 +10,19 @@ from datetime import date
 import pandas as pd
 
 from revenue_integrity import months
-from revenue_integrity.close.calendar import cutoff
+from revenue_integrity.close.bridge import bridge_rule, bridge_table
 from revenue_integrity.close.causes.explaining import explain
 from revenue_integrity.close.causes.table import causes_table
-from revenue_integrity.close.evidence import evidence_slice
-from revenue_integrity.close.reconcile import (
-    bridge_table,
-    declare,
-    delivered,
-    result_settings,
-    results_query,
-    results_text,
-    summary_query,
-    summary_text,
-)
+from revenue_integrity.close.reconcile import declare, results_rule, summary_rule
 from revenue_integrity.model import table as column
+from revenue_integrity.model.postings import ControlTotals, Postings
 from revenue_integrity.model.query import Query, load_query
 from revenue_integrity.model.reconciliation import AS_OF_CLOSE, Causes, Materiality, Reconciliation, Tolerance
 from revenue_integrity.model.rule import Reads, Rule, raw, same_month, window
 from revenue_integrity.streams.bookings import schemas, sources
 from revenue_integrity.streams.bookings.causes.inputs import recognized_case
 from revenue_integrity.streams.bookings.causes.recognized import CAUSES, FAMILIES, late_postings
-from revenue_integrity.streams.bookings.mart import (
-    CALENDAR_SETTINGS,
-    TERM_SETTINGS,
-    milestone_query,
-)
+from revenue_integrity.streams.bookings.mart import TERM_SETTINGS, milestone_query
 from revenue_integrity.streams.bookings.settings import BookingsSettings
 from revenue_integrity.streams.bookings.sources import STREAM
 
@@ -45,6 +32,7 @@ RECOGNIZED = "recognized_vs_schedule"
 
 _RECOGNIZED = Tolerance("tolerance_cents", "tolerance_share")
 
+_REVENUE = Materiality(schemas.REVENUE_MONTH, "expected_cents", "expected_revenue_cents")
 
 RECONCILIATIONS = declare(
     STREAM,
@@ -59,7 +47,7 @@ RECONCILIATIONS = declare(
             tolerance=_RECOGNIZED,
             causes=Causes(
                 FAMILIES,
-                Materiality(schemas.REVENUE_MONTH, "expected_cents", "expected_revenue_cents"),
+                _REVENUE,
                 across_months=("period_shift",),
             ),
         ),
@@ -111,6 +99,18 @@ RECONCILIATIONS = declare(
 )
 """The reconciliations of the stream (40-bookings, *Reconciliations*)."""
 
+POSTINGS = Postings(
+    sources.RECOGNITION_ENTRIES,
+    schemas.RECOGNITION_LINES,
+    called="entries",
+    resolves_to="deal_id",
+    listed=("entry_id", "customer_id", "revenue_type", "amount_cents"),
+    materiality=_REVENUE,
+    earlier="bookings_earlier_periods_entries",
+    totals=ControlTotals(sources.RECOGNITION_CONTROL_TOTALS, counted_by="ledger"),
+)
+"""What accounting recognizes."""
+
 BRIDGE = bridge_table(STREAM, prefix=f"{STREAM}_", lines="recognition entries")
 
 assert RECONCILIATIONS.causes is not None
@@ -118,27 +118,6 @@ CAUSE_TABLE = RECONCILIATIONS.causes
 
 REACH = 2
 """Months around its own that a month's causes look at: an end of a shift beside it may have chosen one beside that."""
-
-
-def recon_results(month: date, settings: BookingsSettings) -> Query:
-    """Return every reconciliation of the month, row by row, in the views that each has."""
-    return results_query(RECONCILIATIONS, month, settings)
-
-
-def recon_summary(month: date, settings: BookingsSettings) -> Query:
-    """Return each reconciliation and view in total, with the cents of each cause."""
-    return summary_query(RECONCILIATIONS, month)
-
-
-def close_bridge(month: date, settings: BookingsSettings) -> Query:
-    """Return the month's step from what was posted by the cutoff to what is recognized, in cents."""
-    return load_query(
-        _PACKAGE,
-        "recon/bookings_close_bridge",
-        month=month,
-        cutoff=cutoff(month, settings),
-        cutoff_before=cutoff(months.add(month, -1), settings),
-    )
 
 
 CAUSE_QUERIES = ("rows", "entries", "lines", "history", "billed", "versions")
@@ -173,27 +152,17 @@ def recon_causes(month: date, settings: BookingsSettings, **frames: pd.DataFrame
 _TO_DATE = Reads("mart", "bookings_flows", None)
 
 RULES = (
-    Rule(
-        RECONCILIATIONS.results,
-        recon_results,
+    results_rule(
+        RECONCILIATIONS,
         (
             same_month("curated", "recognition_lines"),
             same_month("mart", "deal_line_month"),
             same_month("mart", "deal_month"),
             _TO_DATE,
             raw("bookings_ledger_balances"),
-            *delivered(RECONCILIATIONS),
         ),
-        result_settings(RECONCILIATIONS),
-        (results_text(RECONCILIATIONS),),
     ),
-    Rule(
-        BRIDGE,
-        close_bridge,
-        (raw("bookings_recognition_entries"), raw("bookings_earlier_periods_entries")),
-        CALENDAR_SETTINGS,
-        ("recon/bookings_close_bridge",),
-    ),
+    bridge_rule(BRIDGE, POSTINGS),
     Rule(
         CAUSE_TABLE,
         recon_causes,
@@ -212,16 +181,8 @@ RULES = (
         (*(f"recon/causes_{name}" for name in CAUSE_QUERIES), "mart/completed_milestones"),
         cause_queries,
     ),
-    Rule(
-        RECONCILIATIONS.summary,
-        recon_summary,
-        (
-            same_month("recon", "bookings_recon_results"),
-            same_month("recon", "bookings_recon_causes"),
-            same_month("curated", "recognition_lines"),
-            raw("bookings_recognition_control_totals"),
-            raw(evidence_slice(STREAM)),
-        ),
-        sql=(summary_text(RECONCILIATIONS),),
+    summary_rule(
+        RECONCILIATIONS,
+        (same_month("curated", "recognition_lines"), raw("bookings_recognition_control_totals")),
     ),
 )

@@ -6,6 +6,7 @@ Belongs here: declarations (40-bookings, *Sources*). Does not belong here: how f
 
 from typing import get_args
 
+from revenue_integrity.model.postings import earlier_postings
 from revenue_integrity.model.query import read_sql
 from revenue_integrity.model.source import Anchor, Lookup, Reach, Reference, Rule, Source, SourceColumn
 from revenue_integrity.streams.bookings.schedule import LONGEST_TERM_MONTHS, POLICIES
@@ -178,12 +179,7 @@ RECOGNITION_ENTRIES = Source(
     ),
     key=("entry_id",),
     reaches=(
-        # A cutoff lies in the month after its own, or a little later where holidays are many.
-        Reach(
-            "earlier_periods_entries",
-            "{months} as m inner join raw.bookings_recognition_entries as r on r.month < m.month"
-            " and r.posted_at >= m.month - interval 1 day and r.posted_at < m.month + interval 3 months",
-        ),
+        earlier_postings("earlier_periods_entries", "bookings_recognition_entries"),
         Reach(
             "reversed_entries",
             "(select distinct month, reverses_entry_id from raw.bookings_recognition_entries where reverses_entry_id is not null)"
@@ -236,13 +232,7 @@ BILLINGS = Source(
     ),
     references=(Reference("deal_id", KNOWN_DEALS),),
     reference_rules=(_DEAL_KNOWN, _LINE_KNOWN),
-    reaches=(
-        Reach(
-            "earlier_months_billings",
-            "{months} as m inner join raw.bookings_billings as r on r.month < m.month"
-            " and r.posted_at >= m.month - interval 1 day and r.posted_at < m.month + interval 3 months",
-        ),
-    ),
+    reaches=(earlier_postings("earlier_months_billings", "bookings_billings"),),
 )
 
 RECOGNITION_CONTROL_TOTALS = Source(

@@ -7,17 +7,15 @@ Belongs here: what must be true of its tables and of the deliveries that they re
 
 from functools import partial
 
-from revenue_integrity.close.calendar import CALENDAR_SETTINGS
-from revenue_integrity.close.evidence import NOTHING_REJECTED, NOTHING_SHORT, extracts_cover_cutoff, no_batch_is_rejected
-from revenue_integrity.close.judgement import sql_check
+from revenue_integrity.close.judgement import PROGRAM_ERROR, CheckText, sql_check
+from revenue_integrity.close.landing_checks import deliveries_cover_cutoff, no_batch_is_rejected
+from revenue_integrity.close.reconciliation_checks import pairs_agree
 from revenue_integrity.model.check import Check, Control, Gate, Limit
 from revenue_integrity.model.signed import Extracts
 from revenue_integrity.streams.cloud import recon, schemas
-from revenue_integrity.streams.cloud.sources import CLOUD_INVOICES, STREAM
+from revenue_integrity.streams.cloud.sources import CLOUD_INVOICES
 
 _check = partial(sql_check, "revenue_integrity.streams.cloud")
-
-_PROGRAM_ERROR = "This is an error of the program or of its tables: do not publish, report it with the month."
 
 EXTRACTS = Extracts(prefix=CLOUD_INVOICES.name)
 """Invoices must reach the cutoff where they are delivered at all; a deployment may do without them."""
@@ -53,7 +51,7 @@ CHECKS: tuple[Check, ...] = (
         schemas.DAILY_ACCOUNT_COST,
         Gate.PUBLISH,
         "On every day the events that count, account_service_day and daily_account_cost have the same rows and cost, exactly.",
-        _PROGRAM_ERROR,
+        PROGRAM_ERROR,
         lists="offenders",
         limits=(Limit("days_that_differ"),),
         control=Control(
@@ -65,7 +63,7 @@ CHECKS: tuple[Check, ...] = (
         schemas.DAILY_ACCOUNT_COST,
         Gate.PUBLISH,
         "Every row that was read survives, or is superseded, a duplicate, deleted, quarantined or set aside, in rows and cost.",
-        _PROGRAM_ERROR,
+        PROGRAM_ERROR,
         lists="always",
         control=Control(
             "A delivered row is lost, or its cost counted twice.",
@@ -148,19 +146,37 @@ CHECKS: tuple[Check, ...] = (
         limits=(Limit("unknown_accounts"), Limit("unknown_services")),
         control=Control("Costs cannot be charged on.", "`cloud_month`: `billing_owner`, `service_category`", "data operations"),
     ),
-    _check(
-        "invoices_tie",
-        recon.RESULTS,
+    pairs_agree(
+        recon.RECONCILIATIONS,
+        recon.INVOICES,
         Gate.SIGN_OFF,
-        "Every invoice equals the charges that name it, within the tolerance (reconciliation cloud_invoices).",
-        "Settle the invoices listed with the provider, or land what is missing; the month recomputes.",
-        lists="offenders",
-        limits=(Limit("breaches"),),
-        control=Control(
-            "An invoice is paid that the charges do not bear out.",
-            "`cloud_recon_results`; setting `invoice_tolerance`",
-            "controller",
+        CheckText(
+            "invoices_tie",
+            "Every invoice equals the charges that name it, within the tolerance (reconciliation cloud_invoices).",
+            "Settle the invoices listed with the provider, or land what is missing; the month recomputes.",
+            Control(
+                "An invoice is paid that the charges do not bear out.",
+                "`cloud_recon_results`; setting `invoice_tolerance`",
+                "controller",
+            ),
         ),
+        figures={
+            "invoices": "pairs",
+            "breaches": "breaches",
+            "breach_signed": "breach_signed",
+            "breach_gross": "breach_gross",
+            "charged": "left_total",
+            "invoiced": "right_total",
+        },
+        listed={
+            "provider": "provider",
+            "invoice_id": "invoice_id",
+            "charged": "left_value",
+            "invoiced": "right_value",
+            "difference": "variance_value",
+            "explanation": "explanation",
+        },
+        lists="offenders",
     ),
     _check(
         "charges_are_invoiced",
@@ -172,26 +188,12 @@ CHECKS: tuple[Check, ...] = (
         limits=(Limit("not_invoiced_rows"),),
         control=Control("Charges wait for an invoice for ever.", "`cloud_recon_summary`: `not_invoiced_value`", "controller"),
     ),
-    Check(
+    deliveries_cover_cutoff(
         "cloud_invoices_cover_cutoff",
         recon.SUMMARY,
-        Gate.SIGN_OFF,
+        EXTRACTS,
         "Invoices have been delivered at or after the cutoff, where they are delivered at all.",
-        extracts_cover_cutoff(STREAM, EXTRACTS),
-        settings=CALENDAR_SETTINGS,
-        limits=NOTHING_SHORT,
-        control=Control("The month is signed before its invoices are in.", "`batches`: `arrival`", "data operations"),
+        "The month is signed before its invoices are in.",
     ),
-    Check(
-        "no_batch_is_rejected",
-        recon.SUMMARY,
-        Gate.SIGN_OFF,
-        "No batch between the month's first day and its cutoff is rejected or holds refused rows without a month.",
-        no_batch_is_rejected(STREAM),
-        settings=CALENDAR_SETTINGS,
-        limits=NOTHING_REJECTED,
-        control=Control(
-            "Something delivered for the month was never read.", "`batches`: `status`; `quarantine`", "data operations"
-        ),
-    ),
+    no_batch_is_rejected(recon.SUMMARY),
 )

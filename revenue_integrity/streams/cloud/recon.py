@@ -11,7 +11,7 @@ that no charge names; where there is none they wait, and form no row.
 from datetime import date
 
 from revenue_integrity.close.evidence import evidence_slice
-from revenue_integrity.close.reconcile import Extra, declare, delivered, result_settings, results_query, results_text
+from revenue_integrity.close.reconcile import Extra, declare, delivered, results_rule
 from revenue_integrity.model import table as column
 from revenue_integrity.model.query import Query, load_query
 from revenue_integrity.model.reconciliation import CURRENCY, CURRENT, Reconciliation, Tolerance
@@ -72,11 +72,6 @@ RECONCILIATIONS = declare(
 RESULTS, SUMMARY = RECONCILIATIONS.results, RECONCILIATIONS.summary
 
 
-def cloud_recon_results(month: date, settings: CloudSettings) -> Query:
-    """Return charges against invoices of the billing period, row by row, in currency units."""
-    return results_query(RECONCILIATIONS, month, settings)
-
-
 def cloud_recon_summary(month: date, settings: CloudSettings) -> Query:
     """Return charges against invoices of the billing period in total, in currency units."""
     return load_query(_PACKAGE, "recon/cloud_recon_summary", month=month, currency=settings.currency)
@@ -85,21 +80,15 @@ def cloud_recon_summary(month: date, settings: CloudSettings) -> Query:
 _CHARGES = EVENTS.breakdown_slice(EVENTS.breakdowns[0])
 """The slice of charges by provider, billing period and invoice."""
 
-_CHARGES_AND_INVOICES = (raw(_CHARGES), raw(CLOUD_INVOICES.name), *delivered(RECONCILIATIONS))
+_CHARGES_AND_INVOICES = (raw(_CHARGES), raw(CLOUD_INVOICES.name))
 
 RULES = (
-    Rule(
-        RESULTS,
-        cloud_recon_results,
-        _CHARGES_AND_INVOICES,
-        result_settings(RECONCILIATIONS),
-        (results_text(RECONCILIATIONS),),
-    ),
+    results_rule(RECONCILIATIONS, _CHARGES_AND_INVOICES),
     Rule(
         SUMMARY,
         cloud_recon_summary,
         # The evidence has no part in the figures; it makes the checks of deliveries, which judge this table, be made again.
-        (same_month("recon", RESULTS.name), *_CHARGES_AND_INVOICES, raw(evidence_slice(STREAM))),
+        (same_month("recon", RESULTS.name), *_CHARGES_AND_INVOICES, *delivered(RECONCILIATIONS), raw(evidence_slice(STREAM))),
         settings=("currency",),
         sql=("recon/cloud_recon_summary",),
     ),

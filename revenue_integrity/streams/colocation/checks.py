@@ -6,7 +6,7 @@ Belongs here: what must be true of these tables. Does not belong here: how a che
 
 from functools import partial
 
-from revenue_integrity.close.judgement import sql_check
+from revenue_integrity.close.judgement import PROGRAM_ERROR, sql_check
 from revenue_integrity.model.check import Check, Control, Gate, Limit
 from revenue_integrity.streams.colocation import schemas
 
@@ -57,7 +57,7 @@ CHECKS: tuple[Check, ...] = (
         schemas.POWER_ALLOCATION,
         Gate.PUBLISH,
         "For every site and charge, allocated and stranded cents add up to the power bill.",
-        "This is an error of the program or of its tables: do not publish, report it with the month.",
+        PROGRAM_ERROR,
         limits=(Limit("gross_difference_cents"),),
         control=Control("Power cost is lost or invented in the split.", "`power_allocation`, `power_bills`", "controller"),
     ),
@@ -66,7 +66,7 @@ CHECKS: tuple[Check, ...] = (
         schemas.CONTRACT_MONTH,
         Gate.PUBLISH,
         "For every contract, revenue is the sum of its components and of its expected charges, margin what power leaves of it.",
-        "This is an error of the program or of its tables: do not publish, report it with the month.",
+        PROGRAM_ERROR,
         control=Control("A total and its parts differ.", "`contract_month`, `expected_charges`", "controller"),
     ),
     _check(
@@ -74,7 +74,7 @@ CHECKS: tuple[Check, ...] = (
         schemas.CUSTOMER_MONTH,
         Gate.PUBLISH,
         "For every customer, opening MRR and movements make closing MRR, and that is the MRR of the customer's contracts.",
-        "This is an error of the program or of its tables: do not publish, report it with the month.",
+        PROGRAM_ERROR,
         control=Control("Recurring revenue moves without a reason.", "`mrr_movements`, `customer_month`", "controller"),
     ),
     _check(
@@ -82,7 +82,7 @@ CHECKS: tuple[Check, ...] = (
         schemas.RACK_MONTH,
         Gate.PUBLISH,
         "For every contract, revenue and power cost of its racks add up to the contract's.",
-        "This is an error of the program or of its tables: do not publish, report it with the month.",
+        PROGRAM_ERROR,
         control=Control("Rack figures differ from the contract's.", "`rack_month`, `contract_month`", "controller"),
     ),
     _check(

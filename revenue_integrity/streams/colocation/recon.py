@@ -10,21 +10,13 @@ from typing import Any
 import pandas as pd
 
 from revenue_integrity import months
+from revenue_integrity.close.bridge import bridge_rule, bridge_table
 from revenue_integrity.close.calendar import CALENDAR_SETTINGS, cutoff
 from revenue_integrity.close.causes.explaining import explain
 from revenue_integrity.close.causes.table import causes_table
-from revenue_integrity.close.evidence import evidence_slice
-from revenue_integrity.close.reconcile import (
-    bridge_table,
-    declare,
-    delivered,
-    result_settings,
-    results_query,
-    results_text,
-    summary_query,
-    summary_text,
-)
+from revenue_integrity.close.reconcile import declare, results_rule, summary_rule
 from revenue_integrity.model import table as column
+from revenue_integrity.model.postings import ControlTotals, Postings
 from revenue_integrity.model.query import Query, load_query
 from revenue_integrity.model.reconciliation import CURRENT, Causes, Materiality, Reconciliation, Tolerance
 from revenue_integrity.model.rule import Rule, raw, raw_before, same_month, window
@@ -37,6 +29,8 @@ from revenue_integrity.streams.colocation.settings import ColocationSettings
 _PACKAGE = "revenue_integrity.streams.colocation"
 
 _BILLED = Tolerance("tolerance_cents", "tolerance_share")
+
+_REVENUE = Materiality(schemas.EXPECTED_CHARGES, "amount_cents", "expected_revenue_cents")
 
 RECONCILIATIONS = declare(
     "colocation",
@@ -69,7 +63,7 @@ RECONCILIATIONS = declare(
                     "quantity_mismatch": "configuration",
                     "unbilled": "missing",
                 },
-                Materiality(schemas.EXPECTED_CHARGES, "amount_cents", "expected_revenue_cents"),
+                _REVENUE,
                 residual=("price_mismatch", "quantity_mismatch"),
                 across_months=("period_shift",),
             ),
@@ -139,6 +133,28 @@ RECONCILIATIONS = declare(
 )
 """The reconciliations of the stream (20-close, *Reconciliations*)."""
 
+POSTINGS = Postings(
+    sources.ERP_INVOICES,
+    schemas.INVOICE_LINES,
+    called="lines",
+    resolves_to="contract_id",
+    listed=(
+        "document_id",
+        "line_no",
+        "erp_customer_code",
+        "erp_contract_ref",
+        "customer_id",
+        "contract_id",
+        "charge_type",
+        "amount_cents",
+        "posted_at",
+    ),
+    materiality=_REVENUE,
+    earlier="earlier_months_postings",
+    totals=ControlTotals(sources.ERP_CONTROL_TOTALS, counted_by="erp"),
+)
+"""What the ERP bills."""
+
 BRIDGE = bridge_table("colocation", lines="ERP lines")
 
 assert RECONCILIATIONS.causes is not None
@@ -158,14 +174,8 @@ def _query(path: str, month: date, settings: ColocationSettings) -> Query:
     return load_query(_PACKAGE, path, month=month, **_parameters(month, settings))
 
 
-def recon_results(month: date, settings: ColocationSettings) -> Query:
-    """Return every reconciliation of the month, row by row, in both views where it has two."""
-    return results_query(RECONCILIATIONS, month, settings, accrual_months=settings.accrual_months, **_parameters(month, settings))
-
-
-def close_bridge(month: date, settings: ColocationSettings) -> Query:
-    """Return the month's step from what was posted by the cutoff to what is recognized, in cents."""
-    return _query("recon/close_bridge", month, settings)
+def _result_parameters(month: date, settings: ColocationSettings) -> dict[str, Any]:
+    return {"accrual_months": settings.accrual_months, **_parameters(month, settings)}
 
 
 CAUSE_QUERIES = (
@@ -197,11 +207,6 @@ def recon_causes(month: date, settings: ColocationSettings, **frames: pd.DataFra
     return causes_table(month, RECONCILIATIONS, rows[rows["month"] == pd.Timestamp(month)], explained, late)
 
 
-def recon_summary(month: date, settings: ColocationSettings) -> Query:
-    """Return each reconciliation and view in total, with the cents of each cause."""
-    return summary_query(RECONCILIATIONS, month)
-
-
 _RESULT_READS = (
     same_month("curated", "invoice_lines"),
     same_month("curated", "contract_terms"),
@@ -217,24 +222,16 @@ _RESULT_READS = (
     raw_before("power_bills", None),
     raw_before("meter_readings", None),
     raw("meter_starts"),
-    *delivered(RECONCILIATIONS),
 )
 
 RULES = (
-    Rule(
-        RECONCILIATIONS.results,
-        recon_results,
+    results_rule(
+        RECONCILIATIONS,
         _RESULT_READS,
-        (*result_settings(RECONCILIATIONS), "accrual_months", *CALENDAR_SETTINGS, *METER_SETTINGS),
-        (results_text(RECONCILIATIONS),),
+        settings=("accrual_months", *CALENDAR_SETTINGS, *METER_SETTINGS),
+        parameters=_result_parameters,
     ),
-    Rule(
-        BRIDGE,
-        close_bridge,
-        (raw("erp_invoices"), raw("earlier_months_postings")),
-        CALENDAR_SETTINGS,
-        ("recon/close_bridge",),
-    ),
+    bridge_rule(BRIDGE, POSTINGS),
     Rule(
         CAUSES,
         recon_causes,
@@ -258,18 +255,13 @@ RULES = (
         tuple(f"recon/causes_{name}" for name in CAUSE_QUERIES),
         cause_queries,
     ),
-    Rule(
-        RECONCILIATIONS.summary,
-        recon_summary,
+    summary_rule(
+        RECONCILIATIONS,
         (
-            same_month("recon", "recon_results"),
-            same_month("recon", "recon_causes"),
             same_month("curated", "invoice_lines"),
             same_month("curated", "power_bills"),
             raw("erp_control_totals"),
             raw("erp_power_costs"),
-            raw(evidence_slice("colocation")),
         ),
-        sql=(summary_text(RECONCILIATIONS),),
     ),
 )

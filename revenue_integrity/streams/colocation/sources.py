@@ -3,6 +3,7 @@
 Belongs here: declarations. Does not belong here: how files are read and versions resolved (``landing``), curated tables.
 """
 
+from revenue_integrity.model.postings import earlier_postings
 from revenue_integrity.model.query import read_sql
 from revenue_integrity.model.source import (
     Anchor,
@@ -262,12 +263,7 @@ ERP_INVOICES = Source(
     ),
     key=("document_id", "line_no"),
     reaches=(
-        # A cutoff lies in the month after its own, or a little later where holidays are many.
-        Reach(
-            "earlier_months_postings",
-            "{months} as m inner join raw.erp_invoices as r on r.month < m.month"
-            " and r.posted_at >= m.month - interval 1 day and r.posted_at < m.month + interval 3 months",
-        ),
+        earlier_postings("earlier_months_postings", "erp_invoices"),
         Reach(
             "corrected_documents",
             "(select distinct month, corrects_document_id from raw.erp_invoices where corrects_document_id is not null) as c"
