@@ -9,7 +9,6 @@ does not exist, or is empty, is not begun by a log: its lines wait until somebod
 """
 
 import contextlib
-import fcntl
 import json
 import logging
 import os
@@ -23,7 +22,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
-from revenue_integrity import clock, months
+from revenue_integrity import clock, locks, months
 from revenue_integrity.errors import RevenueIntegrityError, UsageError
 from revenue_integrity.settings import Settings
 
@@ -191,7 +190,7 @@ class _File(RotatingFileHandler):
         data = "".join(f"{line}\n" for line in self._waiting).encode("utf-8", errors="backslashreplace")
         self._waiting.clear()
         # Opened each time: another process may have renamed it. One append keeps the lines of processes apart.
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o660)
         try:
             os.write(handle, data)
         finally:
@@ -200,16 +199,10 @@ class _File(RotatingFileHandler):
     def _rotate_if_full(self, path: Path) -> None:
         if not self._is_full(path):
             return
-        folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            # Who does not get the lock writes on: the file is as long as it is, and the other one rotates.
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if self._is_full(path):
+        # Who does not get the lock writes on: the file is as long as it is, and the other one rotates.
+        with contextlib.suppress(OSError), locks.held(path.parent, wait_seconds=0) as alone:
+            if alone and self._is_full(path):
                 self.doRollover()
-        except OSError:
-            return
-        finally:
-            os.close(folder)
 
     def _is_full(self, path: Path) -> bool:
         try:

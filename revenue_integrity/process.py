@@ -55,8 +55,10 @@ def beginning() -> None:
 
     Modules and definitions, half a million objects, are made then and stay: looking for cyclic garbage among them again and again
     while they come takes a tenth of a short command, and later volume is the engine's and Arrow's, which this does not concern.
+    Nobody outside the group may read or write what a process makes; whether the group may write it is the user's to say (umask).
     Linear algebra, which nobody does here, starts a thread per processor as soon as it is loaded, and each waits busily.
     """
+    os.umask(os.umask(0o077) | 0o007)
     gc.set_threshold(_OBJECTS_AT_BEGINNING)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 

@@ -34,7 +34,7 @@ from revenue_integrity import months
 from revenue_integrity.canonical import canonical_json
 from revenue_integrity.close.ledger import Action, Entry, Finding, Ledger, exclusive, signed_path
 from revenue_integrity.errors import IntegrityError, LedgerError, PublishError
-from revenue_integrity.files import sync
+from revenue_integrity.files import made, sync, sync_all
 from revenue_integrity.model.table import Table
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse.former_names import with_present_names
@@ -158,7 +158,7 @@ def keep_pack(settings: Settings, entry: Entry, files: Mapping[str, bytes]) -> P
             _discard_unfinished(beside)
             unfinished = _unfinished(beside)
             listed = {path: _write_file(content, unfinished / path) for path, content in sorted(files.items())}
-            _sync_all(unfinished)
+            sync_all(unfinished)
             # First what names the files, then all of them at once: without the folder, the list counts for nothing.
             facts = {"ledger_seq": entry.seq, "ledger_hash": entry.hash}
             _replace_file(version / PACK_MANIFEST, _text({"facts": facts, "files": listed}))
@@ -354,7 +354,7 @@ def _copy(files: Mapping[str, Path], target: Path, manifest: dict[str, Any]) -> 
     unfinished = _unfinished(target)
     listed = {f"{dataset}.parquet": _copy_file(files[dataset], unfinished / f"{dataset}.parquet") for dataset in sorted(files)}
     _finish(unfinished / MANIFEST, _text(manifest | {"files": listed}))
-    _sync_all(unfinished)
+    sync_all(unfinished)
     return unfinished
 
 
@@ -367,12 +367,6 @@ def _unfinished(target: Path) -> Path:
     return unfinished
 
 
-def _sync_all(folder: Path) -> None:
-    for directory in [each for each in folder.rglob("*") if each.is_dir()]:
-        sync(directory)
-    sync(folder)
-
-
 def _text(content: Mapping[str, Any]) -> bytes:
     return (json.dumps(json.loads(canonical_json(content)), indent=1, ensure_ascii=False) + "\n").encode()
 
@@ -380,11 +374,8 @@ def _text(content: Mapping[str, Any]) -> bytes:
 def _replace_file(file: Path, content: bytes) -> None:
     """Put a sealed file in the place of another, or of none."""
     # Beside the version: in it, what a crash left would look like a file that nobody signed.
-    new = file.parent.with_name(f".new-{file.parent.name.strip('.')}-{file.name}")
-    new.unlink(missing_ok=True)
-    _finish(new, content)
-    new.replace(file)
-    sync(file.parent)
+    with made(file, within=file.parent.parent) as new:
+        _finish(new, content)
 
 
 def _copy_file(source: Path, copy: Path) -> dict[str, Any]:
@@ -414,7 +405,7 @@ def _finish(file: Path, content: bytes) -> None:
 
 
 def _seal(handle: int) -> None:
-    os.fchmod(handle, stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH)
+    os.fchmod(handle, stat.S_IRUSR | stat.S_IRGRP)
     os.fsync(handle)
 
 

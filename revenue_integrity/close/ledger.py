@@ -10,16 +10,14 @@ process that dies while it appends leaves an unfinished last line, or a head tha
 mends both. All else is a violation.
 """
 
-import fcntl
 import getpass
 import json
 import logging
 import os
 import socket
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date
 from decimal import Decimal
@@ -29,7 +27,7 @@ from typing import Any
 
 import pandas as pd
 
-from revenue_integrity import clock, months, output
+from revenue_integrity import clock, locks, months, output
 from revenue_integrity.canonical import canonical_json, sha256_of
 from revenue_integrity.errors import IntegrityError, LedgerError, Refusal, UsageError
 from revenue_integrity.files import sync, write_if_changed
@@ -37,9 +35,6 @@ from revenue_integrity.settings import Settings
 
 GENESIS = "0" * 64
 """What the first entry names as the hash before it."""
-
-_RETRY_SECONDS = 0.05
-"""Pause between two attempts at the lock: a decision and its entry take some hundred milliseconds."""
 
 _RESTORE = "Restore the ledger from a backup, and find out who changed it"
 
@@ -144,33 +139,22 @@ class Finding:
 def exclusive(file: Path, settings: Settings, purpose: str, *, shared: bool = False) -> Iterator[None]:
     """Hold a lock file, alone (or, ``shared``, beside other readers), waiting at most ``lock_timeout_seconds``.
 
-    The kernel releases the lock of a process that dies, so none is ever left behind.
-
     Raises:
         Refusal: others held it all that time.
         LedgerError: the lock file cannot be made.
     """
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise _unusable(file, error) from error
-    try:
-        give_up_at = time.monotonic() + settings.lock_timeout_seconds
-        while True:
-            try:
-                fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() >= give_up_at:
-                    raise Refusal(
-                        f"another {purpose} has been under way for {settings.lock_timeout_seconds} seconds",
-                        "Wait until it is done, see what it recorded with 'status', and try again",
-                    ) from error
-                time.sleep(_RETRY_SECONDS)
+    with ExitStack() as lock:
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            taken = lock.enter_context(locks.held(file, shared=shared, wait_seconds=settings.lock_timeout_seconds))
+        except OSError as error:
+            raise _unusable(file, error) from error
+        if not taken:
+            raise Refusal(
+                f"another {purpose} has been under way for {settings.lock_timeout_seconds} seconds",
+                "Wait until it is done, see what it recorded with 'status', and try again",
+            )
         yield
-    finally:
-        os.close(handle)
 
 
 class Ledger:
@@ -466,7 +450,7 @@ def as_frame(entries: Sequence[Entry]) -> pd.DataFrame:
 
 
 def _write_through(file: Path, content: bytes, how: int) -> None:
-    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | how, 0o644)
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | how, 0o660)
     with os.fdopen(handle, "wb") as stream:
         stream.write(content)
         stream.flush()

@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from revenue_integrity.errors import LandingError, UsageError
+from revenue_integrity.files import unfinished, write_whole
 from revenue_integrity.landing.reading.inspection import sha256_of
 from revenue_integrity.landing.reading.layout import layout_of
 from revenue_integrity.landing.zone import Landed, land
@@ -87,12 +87,7 @@ class State:
     def write(self, path: Path) -> None:
         """Write it in one step."""
         held = {**vars(self), "value": _text_of(self.value)}
-        temporary = path.with_name(f".{path.name}.new")
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(held) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        write_whole(path, json.dumps(held) + "\n")
 
     @classmethod
     def read(cls, path: Path, origin: str) -> "State | None":
@@ -278,8 +273,8 @@ def pull(
     last = State.read(path, origin)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with tempfile.TemporaryDirectory(prefix=".pulling-", dir=path.parent) as folder:
-            file = Path(folder) / f"{source.name}.parquet"
+        with unfinished(path.parent, "pulling") as folder:
+            file = folder / f"{source.name}.parquet"
             with _explained(address, source), _snapshot(engine) as connection:
                 reached = _boundary(connection, selected, cursor) if cursor else None
                 if cursor and reached is None:

@@ -10,7 +10,6 @@ import hashlib
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,7 +20,7 @@ import duckdb
 
 from revenue_integrity import clock
 from revenue_integrity.errors import LandingError, UsageError
-from revenue_integrity.files import sync
+from revenue_integrity.files import sync, unfinished
 from revenue_integrity.landing.reading.inspection import FORMATS, file_format, inspect
 from revenue_integrity.landing.reading.staging import Stager
 from revenue_integrity.model.source import Source, under
@@ -187,18 +186,17 @@ def land(settings: Settings, source: Source, files: Sequence[Path], arrival: dat
     _check_names(files)
     directory = settings.landing_path / source.stream / source.name
     directory.mkdir(parents=True, exist_ok=True)
-    prepared = Path(tempfile.mkdtemp(prefix=".landing-", dir=directory))
     try:
-        copies = [_copy(file, prepared / file.name) for file in files]
-        checked = _check(settings, source, copies)
-        prepared.chmod(0o755)
-        sync(prepared)
-        batch = _show(prepared, directory, arrival)
-        sync(directory)
+        with unfinished(directory, "landing") as place:
+            prepared = place / "batch"
+            prepared.mkdir()
+            copies = [_copy(file, prepared / file.name) for file in files]
+            checked = _check(settings, source, copies)
+            sync(prepared)
+            batch = _show(prepared, directory, arrival)
+            sync(directory)
     except OSError as error:
         raise LandingError(f"the files cannot be landed: {error}", "Check the files and the landing zone") from error
-    finally:
-        shutil.rmtree(prepared, ignore_errors=True)
     return Landed(f"{source.prefix}{batch.name}", path=batch, **checked)
 
 

@@ -30,6 +30,7 @@ from typing import IO, Any
 from revenue_integrity import clock
 from revenue_integrity.close.ledger import Ledger
 from revenue_integrity.errors import RevenueIntegrityError, UsageError
+from revenue_integrity.files import made, unfinished
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import database
 
@@ -158,21 +159,15 @@ def backup(settings: Settings, target: Path) -> Archived:
         raise BackupError(f"the home {settings.home} is empty", "There is nothing to back up")
     if not target.parent.is_dir():
         raise UsageError(f"there is no directory {target.parent}", "Make it first")
-    prepared = target.with_name(f".{target.name}.part")
     try:
-        with tarfile.open(prepared, "w", format=tarfile.PAX_FORMAT) as archive:
+        with made(target) as new, tarfile.open(new, "w", format=tarfile.PAX_FORMAT) as archive:
             writer = _Writer(archive)
             _write(settings, writer)
             made_at = clock.now().isoformat(timespec="seconds")
             manifest = {"format": FORMAT, "made_at": made_at, "places": sorted(_places(settings)), "files": writer.files}
             writer.add_text(MANIFEST, json.dumps(manifest, indent=1, sort_keys=True))
-        with prepared.open("rb") as file:
-            os.fsync(file.fileno())
-        prepared.replace(target)
     except (OSError, sqlite3.Error) as error:
         raise BackupError(f"the home cannot be backed up: {error}", "Make room and try again") from error
-    finally:
-        prepared.unlink(missing_ok=True)
     return Archived(target, len(writer.files), sum(file["size"] for file in writer.files.values()), made_at)
 
 
@@ -241,26 +236,24 @@ def restore(archive: Path, settings: Settings) -> Archived:
         if place.exists() and any(place.iterdir()):
             raise UsageError(f"{place} is not empty", "Restore into an empty home: set REVENUE_INTEGRITY_HOME to a new directory")
     settings.home.parent.mkdir(parents=True, exist_ok=True)
-    unpacked = Path(tempfile.mkdtemp(prefix=f".{settings.home.name}.restoring-", dir=settings.home.parent))
     try:
-        manifest = _unpack(archive, unpacked)
-        if sorted(places) != manifest["places"]:
-            raise BackupError(
-                f"the archive holds {', '.join(manifest['places'])}, these settings have {', '.join(sorted(places))}",
-                "Set landing and published as they were: outside the home, or not",
-            )
-        _verify(unpacked, manifest["files"])
-        for name, place in places.items():
-            source = unpacked / name
-            source.mkdir(exist_ok=True)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            if place.exists():
-                place.rmdir()
-            shutil.move(source, place)
+        with unfinished(settings.home.parent, settings.home.name) as unpacked:
+            manifest = _unpack(archive, unpacked)
+            if sorted(places) != manifest["places"]:
+                raise BackupError(
+                    f"the archive holds {', '.join(manifest['places'])}, these settings have {', '.join(sorted(places))}",
+                    "Set landing and published as they were: outside the home, or not",
+                )
+            _verify(unpacked, manifest["files"])
+            for name, place in places.items():
+                source = unpacked / name
+                source.mkdir(exist_ok=True)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                if place.exists():
+                    place.rmdir()
+                shutil.move(source, place)
     except OSError as error:
         raise BackupError(f"the archive cannot be restored: {error}", "Check the disk and the permissions") from error
-    finally:
-        shutil.rmtree(unpacked, ignore_errors=True)
     files = manifest["files"]
     return Archived(settings.home, len(files), sum(file["size"] for file in files.values()), manifest["made_at"])
 
@@ -281,8 +274,6 @@ def _unpack(archive: Path, into: Path) -> dict[str, Any]:
                 (into / name).parent.mkdir(parents=True, exist_ok=True)
                 with content, (into / name).open("xb") as file:
                     shutil.copyfileobj(content, file)
-                # As it was, but its owner may read and write it, and nobody else may write it.
-                (into / name).chmod(member.mode & 0o755 | 0o600)
         manifest = json.loads((into / MANIFEST).read_text(encoding="utf-8"))
     except (tarfile.TarError, ValueError) as error:
         raise BackupError(f"the archive {archive} cannot be read ({error})", changed) from error

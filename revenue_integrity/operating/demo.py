@@ -14,6 +14,7 @@ from revenue_integrity import months
 from revenue_integrity.close.calendar import cutoff
 from revenue_integrity.computing.horizon import delivered_months
 from revenue_integrity.errors import Refusal, RevenueIntegrityError, no_such
+from revenue_integrity.files import write_whole
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.simulator import Simulation, Simulator, usual_options
 from revenue_integrity.settings import PREFIX, Settings
@@ -111,9 +112,8 @@ def simulate_sources(
         say(f"Simulating {simulator.sketch.format(**options)}, {period} ...")
         found.append(simulator.simulate(asked_of(simulator)))
     if not _mark(settings).exists():
-        settings.home.mkdir(parents=True, exist_ok=True)
         said = f"Source systems of this home are simulated from {months.label(wanted[0])} on.\n"
-        _mark(settings).write_text(said, encoding="utf-8")
+        write_whole(_mark(settings), said)
     batches, rows, planted = (sum(getattr(each, name) for each in found) for name in ("batches", "rows", "faults"))
     say(f"{batches} batches with {rows} rows and {planted} faults landed in {settings.landing_path}")
 
@@ -154,7 +154,7 @@ def tell_late(settings: Settings, simulators: Mapping[str, Simulator], signed: M
         month, own = of_stream[-min(len(of_stream), late.months_back)], settings.of_stream(name)
         batch = late.tell(settings.landing_path, month, partial(_cutoff, own))
         told += f"{late.title.capitalize()} landed: {batch}\n"
-        _mark(settings).write_text(told, encoding="utf-8")
+        write_whole(_mark(settings), told)
         say(f"A {late.title} for {months.label(month)} has arrived after its sign-off: {batch}")
         came = True
     return came

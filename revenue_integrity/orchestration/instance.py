@@ -15,6 +15,7 @@ import yaml
 from dagster import DagsterRunStatus, RunsFilter
 
 from revenue_integrity.errors import RevenueIntegrityError
+from revenue_integrity.files import write_whole
 from revenue_integrity.settings import Settings
 
 POOL = "duckdb"
@@ -57,9 +58,7 @@ def configure(settings: Settings) -> Path:
     present = file.read_text(encoding="utf-8") if file.exists() else None
     wanted = yaml.safe_dump(_CONFIGURATION, sort_keys=False) if present is None else carried_over(present)
     if wanted != present:
-        temporary = directory / ".dagster.yaml.new"
-        temporary.write_text(wanted, encoding="utf-8")
-        temporary.replace(file)
+        write_whole(file, wanted)
     return directory
 
 

@@ -158,7 +158,6 @@ def write_index(page: str, folder: Path) -> Path:
     target = folder / FILE
     try:
         write_if_changed(target, page)
-        target.chmod(0o644)
     except OSError as error:
         reason = error.strerror or error
         raise PublishError(f"the index cannot be written to {target}: {reason}", "Check space and permissions") from error

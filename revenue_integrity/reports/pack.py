@@ -6,9 +6,6 @@ Belongs here: which files a pack has and how they reach their folder. Does not b
 
 import io
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ import pandas as pd
 
 from revenue_integrity import output, wording
 from revenue_integrity.errors import PublishError
+from revenue_integrity.files import made
 from revenue_integrity.reports import manifest, page, workbook
 from revenue_integrity.reports.pack_data import PackData
 
@@ -93,38 +91,9 @@ def _json_text(value: Any) -> Any:
     return json.dumps(value, sort_keys=True, default=str, ensure_ascii=False) if isinstance(value, list | dict | tuple) else value
 
 
-def _write(stream: Any, content: bytes) -> None:
-    stream.write(content)
-    stream.flush()
-    os.fsync(stream.fileno())
-
-
 def _replace_folder(files: Mapping[str, bytes], folder: Path) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".new"))
-    try:
+    with made(folder) as new:
         for path, content in files.items():
-            target = staging / path
-            target.parent.mkdir(exist_ok=True)
-            with target.open("wb") as stream:
-                _write(stream, content)
-        staging.chmod(0o755)
-        _swap(staging, folder)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-
-
-def _swap(staging: Path, folder: Path) -> None:
-    """Put the new folder in the place of the old one; put the old one back if that fails."""
-    if not folder.exists():
-        staging.rename(folder)
-        return
-    aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".old"))
-    folder.rename(aside / folder.name)
-    try:
-        staging.rename(folder)
-    except BaseException:
-        (aside / folder.name).rename(folder)
-        raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+            target = new / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from revenue_integrity.errors import UsageError
+from revenue_integrity.files import Durable, made
 
 CSV, GZIP, PARQUET, JSON = "csv", "csv.gz", "parquet", "json"
 
@@ -113,11 +114,12 @@ class Zone:
         if found in self._taken:
             raise ValueError(f"batch {found} is written twice")
         self._taken.add(found)
-        parent = self.landing / self.stream / source
-        prepared = parent / f".{arrival_text(arrival)}"
-        prepared.mkdir(parents=True)
-        (prepared / f"{name}.{form}").write_bytes(_bytes(table, form))
-        prepared.rename(parent / arrival_text(arrival))
+        target = self.landing / self.stream / source / arrival_text(arrival)
+        if target.exists():
+            raise FileExistsError(f"{target} is there already, and a batch never changes")
+        with made(target, durable=Durable.NOTHING) as new:
+            new.mkdir()
+            (new / f"{name}.{form}").write_bytes(_bytes(table, form))
         self.batches += 1
         self.rows += table.num_rows
         return found

@@ -8,7 +8,6 @@ and only when all of them are there puts them into place: a full disk changes no
 month the valid one. ``remove_others`` takes away what belongs to no part. Whatever a crash leaves, the same steps repair.
 """
 
-import shutil
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -22,7 +21,7 @@ import pyarrow.parquet as pq
 from revenue_integrity import clock, months
 from revenue_integrity.canonical import sha256_of
 from revenue_integrity.errors import PublishError
-from revenue_integrity.files import sync
+from revenue_integrity.files import made, sync, unfinished
 from revenue_integrity.model.query import listed_days
 from revenue_integrity.model.table import Table
 from revenue_integrity.settings import Settings
@@ -44,7 +43,7 @@ from revenue_integrity.warehouse.publish import (
     timestamp,
     unpublishable,
     write_manifest,
-    write_through,
+    write_rows,
 )
 from revenue_integrity.warehouse.storage import arrow_schema, slices_of_parts
 
@@ -160,25 +159,22 @@ def _write(
 ) -> None:
     """Write some parts: all to disk first, then each into its place."""
     place = settings.published_path / table.name
-    unfinished = place / f".{months.label(month)}.new"
-    shutil.rmtree(unfinished, ignore_errors=True)
     if not parts:
         return
     rows = _rows(connection, table, month, parts, [place / part / "data.parquet" for part in parts])
-    unfinished.mkdir(parents=True)
-    try:
+    place.mkdir(parents=True, exist_ok=True)
+    with unfinished(place, months.label(month)) as made_in:
         begin = 0
         for number, (part, each) in enumerate(parts.items()):
             facts = Facts(table.name, part, each.rows, each.content_hash, as_of, code_version)
             content = with_former_names(table, rows.slice(begin, each.rows))
-            write_through(unfinished / f"{number}.parquet", content, facts)
+            write_rows(made_in / str(number), content, facts)
+            sync(made_in / str(number))
             begin += each.rows
         for part in parts:
             (place / part).mkdir(parents=True, exist_ok=True)
         for number, part in enumerate(parts):
-            (unfinished / f"{number}.parquet").replace(place / part / "data.parquet")
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+            (made_in / str(number)).replace(place / part / "data.parquet")
     for directory in sorted({place / part for part in parts} | {(place / part).parent for part in parts} | {place}):
         sync(directory)
 
@@ -241,10 +237,8 @@ def _write_columns(settings: Settings, table: Table) -> None:
     if file.exists() and pq.read_schema(file).remove_metadata().equals(empty.schema):
         return
     file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(f".{file.name}.new")
-    write_through(unfinished, empty, Facts(table.name, "", 0, "", "", ""))
-    unfinished.replace(file)
-    sync(file.parent)
+    with made(file) as new:
+        write_rows(new, empty, Facts(table.name, "", 0, "", "", ""))
 
 
 def _write_manifests(

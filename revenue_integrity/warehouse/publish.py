@@ -14,8 +14,6 @@ manifest-YYYY-MM.json`` lists the tenant's parts, ``close.json`` those of all (`
 
 import glob
 import json
-import os
-import tempfile
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,7 +31,7 @@ import pyarrow.parquet as pq
 
 from revenue_integrity import clock, months
 from revenue_integrity.errors import PublishError
-from revenue_integrity.files import sync, write_if_changed
+from revenue_integrity.files import made, write_if_changed
 from revenue_integrity.model.table import Table
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse.former_names import as_formerly_named, with_former_names, with_present_names
@@ -205,26 +203,14 @@ def _columns(table: Table) -> list[dict[str, str]]:
 
 
 def _write_parquet(file: Path, rows: pa.Table, facts: Facts) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=".", suffix=".new")
-    os.close(handle)
-    try:
-        write_through(Path(temporary), rows, facts)
-        Path(temporary).replace(file)
-        sync(file.parent)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with made(file) as new:
+        write_rows(new, rows, facts)
 
 
-def write_through(file: Path, rows: pa.Table, facts: Facts) -> None:
-    """Write rows and their facts into a file that nobody reads yet, to disk."""
+def write_rows(file: Path, rows: pa.Table, facts: Facts) -> None:
+    """Write rows and their facts into a file that nobody reads yet."""
     text = json.dumps(asdict(facts), sort_keys=True).encode()
-    with file.open("wb") as stream:
-        pq.write_table(rows.replace_schema_metadata({_FACTS: text}), stream, compression="zstd")
-        stream.flush()
-        os.fsync(stream.fileno())
-    file.chmod(0o644)
+    pq.write_table(rows.replace_schema_metadata({_FACTS: text}), file, compression="zstd")
 
 
 def facts_of(file: Path) -> Facts | None:

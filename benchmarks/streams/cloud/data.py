@@ -14,6 +14,8 @@ from pathlib import Path
 
 import duckdb
 
+from revenue_integrity.files import Durable, made
+
 DAY = date(2025, 3, 1)
 """The usage day of the large file."""
 
@@ -152,8 +154,6 @@ def events_of(day: date, first: int, last: int) -> str:
 
 def _write(file: Path, query: str, options: str = "format parquet") -> None:
     """Write rows in their order, whole or not at all: a file that a killed run left half is not taken for one."""
-    half = file.with_name(f".{file.name}")
-    with duckdb.connect() as engine:
+    with made(file, durable=Durable.NOTHING) as new, duckdb.connect() as engine:
         engine.execute("set TimeZone = 'UTC'")
-        engine.execute(f"copy ({query}) to '{half}' ({options})")
-    half.rename(file)
+        engine.execute(f"copy ({query}) to '{new}' ({options})")

@@ -8,7 +8,6 @@ digest, never by their URL, which is a secret.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 from collections.abc import Collection, Iterator, Sequence
@@ -19,11 +18,11 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from revenue_integrity import clock, months
+from revenue_integrity import clock, locks, months
 from revenue_integrity.desk.alerts import channels
 from revenue_integrity.desk.alerts.events import Event, Kind, Severity
 from revenue_integrity.errors import UsageError
-from revenue_integrity.files import sync
+from revenue_integrity.files import sync, write_whole
 from revenue_integrity.settings import Settings
 
 COLUMNS = ("raised_at", "severity", "kind", "book", "month", "title", "status", "attempts", "next_try_at")
@@ -175,7 +174,7 @@ def log(settings: Settings, now: datetime, severity: Severity, event: Event | No
     kind, month = (event.kind.value, event.month) if event else ("delivery", None)
     # Text of a batch may hold line ends; one event is one line.
     words = (_instant(now), severity.value.upper(), kind, months.label(month) if month else "-", " ".join(message.split()))
-    handle = os.open(settings.logs_path / "alerts.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    handle = os.open(settings.logs_path / "alerts.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o660)
     try:
         os.write(handle, (" ".join(words) + "\n").encode())
         os.fsync(handle)
@@ -198,16 +197,8 @@ def _file(settings: Settings, event: Event) -> Path:
 @contextlib.contextmanager
 def _locked(settings: Settings, name: str, *, wait: bool = True) -> Iterator[bool]:
     settings.alerts_path.mkdir(parents=True, exist_ok=True)
-    handle = os.open(settings.alerts_path / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            held = True
-        except BlockingIOError:
-            held = False
+    with locks.held(settings.alerts_path / f"{name}.lock", wait_seconds=locks.FOREVER if wait else 0) as held:
         yield held
-    finally:
-        os.close(handle)
 
 
 def _instant(value: datetime) -> str:
@@ -223,20 +214,14 @@ def _plain(value: Any) -> Any:
 
 
 def _write(settings: Settings, record: Record) -> None:
-    """Write a record's file, synced; the state lock must be held, which makes the name of the new file ours."""
+    """Write a record's file, synced; the state lock must be held."""
     file = _file(settings, record.event)
     text = json.dumps(asdict(record), default=_plain, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
     if not file.parent.exists():
         file.parent.mkdir(parents=True)
         sync(file.parent.parent)
         sync(settings.alerts_path)
-    new = file.with_suffix(".new")
-    with new.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    new.replace(file)
-    sync(file.parent)
+    write_whole(file, text)
 
 
 def _read_all(settings: Settings, folder: str) -> list[Record]:

@@ -6,7 +6,6 @@ reading and judging text (``landing.reading``), how a row becomes one of the log
 
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from revenue_integrity.files import sync
+from revenue_integrity.files import Durable, made, sync, unfinished
 from revenue_integrity.landing.eventstore import key_index, plain_text
 from revenue_integrity.landing.eventstore.incoming import Incoming, Kept
 from revenue_integrity.landing.eventstore.projection import canonical, log_columns, projection_of
@@ -127,16 +126,13 @@ class Keeping:
         if layout.problem or len(hashed) < len(self._work.log.hashed):
             return None
         target = self._directory(source, batch.batch_id) / f"{file.name}.parquet"
-        unfinished = target.with_name(f".{target.name}")
         in_order = sorted(hashed, key=lambda column: self._work.log.hashed.index(column.stored))
         try:
-            hashes, may_be_untidy = write_typed(self._work.connection, file, present, in_order, unfinished)
+            with made(target, durable=Durable.CONTENT) as new:
+                hashes, may_be_untidy = write_typed(self._work.connection, file, present, in_order, new)
         except (duckdb.Error, pa.ArrowException):
             # Not as regular as it looked: it is read record by record, which tells what is wrong with which.
-            unfinished.unlink(missing_ok=True)
             return None
-        sync(unfinished)
-        unfinished.replace(target)
         kept = self._new(source, batch, file, target, self._canonical(source, [column.name for column in present], target))
         kept.rows, kept.may_be_untidy = sum(map(len, hashes)), may_be_untidy
         key_index.save_parts(hashes, kept.rows, key_index.beside(target))
@@ -209,8 +205,8 @@ class Keeping:
                 raise
             # Arrow takes lines that the engine refuses, those of megabytes: such a file is read record by record.
             return False
-        with tempfile.TemporaryDirectory(dir=self._home) as scratch:
-            subset = Path(scratch) / "rows.parquet"
+        with unfinished(self._home, "doubtful") as scratch:
+            subset = scratch / "rows.parquet"
             self._work.execute(
                 f"copy (select * exclude (landed_row, file_row_number) from landing_suspicious order by landed_row)"
                 f" to {quote(str(subset))} (format parquet)"
@@ -247,10 +243,8 @@ class Keeping:
             target = self._directory(source, batch.batch_id) / f"{file.name}.parquet"
             number = staged.numbers[file.path]
             rows = f"select {of_log} from {staged.table} where f = {number} order by rowid"
-            unfinished = target.with_name(f".{target.name}")
-            self._work.execute(f"copy ({rows}) to {quote(str(unfinished))} (format parquet, compression zstd)")
-            sync(unfinished)
-            unfinished.replace(target)
+            with made(target, durable=Durable.CONTENT) as new:
+                self._work.execute(f"copy ({rows}) to {quote(str(new))} (format parquet, compression zstd)")
             kept = self._new(source, batch, file, target)
             kept.rows = pq.read_metadata(target).num_rows
             if events_of(source).appends:
