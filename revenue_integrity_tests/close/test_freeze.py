@@ -80,7 +80,7 @@ def test_frozen_version_holds_the_bytes_and_their_sums(settings: Settings, files
         assert manifest["files"][f"{name}.parquet"]["sha256"] == hashlib.sha256(source.read_bytes()).hexdigest()
     assert manifest["facts"] == {"content_hash": "c" * 64, "ledger_seq": 1, "ledger_hash": entry.hash}
     assert (manifest["book"], manifest["month"], manifest["version"]) == ("retail", "2025-03", 1)
-    assert {path.stat().st_mode & 0o777 for path in place.iterdir()} == {0o444}
+    assert {path.stat().st_mode & 0o777 for path in place.iterdir()} == {0o440}
     assert verify_frozen(settings) == []
     assert is_frozen(settings, entry)
     assert read_manifest(settings, entry) == manifest

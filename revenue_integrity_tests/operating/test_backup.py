@@ -118,12 +118,31 @@ def test_a_home_comes_back_on_the_oldest_python_that_is_promised(
     assert (back.files, back.size) == (made.files, made.size)
 
 
-def test_what_is_unpacked_can_be_used_by_its_owner_and_changed_by_nobody_else(tmp_path: Path, settings: Settings) -> None:
+def test_what_is_unpacked_has_the_modes_that_the_user_asks_for_whatever_it_had(tmp_path: Path, settings: Settings) -> None:
     (settings.home / "demo").chmod(0o407)
     (settings.home / "logs" / "run.log").chmod(0o666)
+    before = os.umask(0o027)
+    try:
+        backup(settings, tmp_path / "home.tar")
+        back = restore(tmp_path / "home.tar", other_home(tmp_path)).path
+    finally:
+        os.umask(before)
+    assert [(back / name).stat().st_mode & 0o777 for name in ("demo", "logs/run.log", "logs", ".")] == [
+        0o640,
+        0o640,
+        0o750,
+        0o750,
+    ]
+    assert (tmp_path / "home.tar").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_backup_that_was_killed_leaves_nothing_behind_for_the_next(tmp_path: Path, settings: Settings) -> None:
+    (tmp_path / ".home.tar.0a1b2c3d.new").mkdir()
+    (tmp_path / ".home.tar.0a1b2c3d.new" / "new").write_bytes(b"half an archive")
     backup(settings, tmp_path / "home.tar")
-    back = restore(tmp_path / "home.tar", other_home(tmp_path)).path
-    assert [(back / name).stat().st_mode & 0o777 for name in ("demo", "logs/run.log")] == [0o605, 0o644]
+    (tmp_path / ".other.0a1b2c3d.new" / "home").mkdir(parents=True)
+    restore(tmp_path / "home.tar", other_home(tmp_path))
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_a_landing_zone_elsewhere_is_backed_up_and_comes_back_where_the_settings_say(tmp_path: Path, settings: Settings) -> None:

@@ -97,7 +97,7 @@ def test_failed_write_leaves_the_old_pack(tmp_path: Path, monkeypatch: pytest.Mo
     rename = Path.rename
 
     def fails_for_the_new_folder(self: Path, target: Path) -> Path:
-        if self.name.endswith(".new"):
+        if self.name == "new":
             raise OSError(28, "No space left on device")
         return rename(self, target)
 
