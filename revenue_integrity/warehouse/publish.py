@@ -210,7 +210,9 @@ def _write_parquet(file: Path, rows: pa.Table, facts: Facts) -> None:
 def write_rows(file: Path, rows: pa.Table, facts: Facts) -> None:
     """Write rows and their facts into a file that nobody reads yet."""
     text = json.dumps(asdict(facts), sort_keys=True).encode()
-    pq.write_table(rows.replace_schema_metadata({_FACTS: text}), file, compression="zstd")
+    # Into a stream: what the system refuses is then told in its own words, and not in Arrow's.
+    with file.open("wb") as stream:
+        pq.write_table(rows.replace_schema_metadata({_FACTS: text}), stream, compression="zstd")
 
 
 def facts_of(file: Path) -> Facts | None:
