@@ -40,7 +40,9 @@ def _usable(folder: Path) -> tuple[Path, dict[str, Any]]:
     for source in (installed, libraries):
         if source.is_dir():
             shutil.copytree(source, folder / source.relative_to(package.parent), ignore=shutil.ignore_patterns("include"))
-    folder.chmod(0o755)
+    # What is copied keeps its mode; the folders above it have that of this process, which others may not read.
+    for made in (folder, folder / package.name):
+        made.chmod(0o755)
     os.chown(folder, _NOBODY, _NOBODY)
     return folder / package.name / installed.name / "bin", {"user": _NOBODY, "group": _NOBODY, "extra_groups": []}
 
