@@ -10,6 +10,7 @@ from datetime import date
 from revenue_integrity import months
 from revenue_integrity.computing.ingestion import manifests
 from revenue_integrity.settings import Settings
+from revenue_integrity.warehouse.catalog import read_catalog
 
 
 def delivered_months(settings: Settings) -> list[date]:
@@ -17,7 +18,7 @@ def delivered_months(settings: Settings) -> list[date]:
 
     What a demo carries from before the months that it is about makes none.
     """
-    named = _named(settings)
+    named = _named(settings) or _on_record(settings)
     if not named:
         return []
     first = settings.simulated_from or min(named)
@@ -42,3 +43,9 @@ def service_months(settings: Settings) -> list[date]:
 def _named(settings: Settings) -> Sequence[date]:
     """Return the first and the last month that rows of each stream name."""
     return [months.parse(label) for manifest in manifests(settings) for label in manifest.named]
+
+
+def _on_record(settings: Settings) -> Sequence[date]:
+    """Return the months that hold rows: all that is known where an earlier release read, which kept no months that rows name."""
+    found = {name.rpartition("@")[2] for name, record in read_catalog(settings).partitions.items() if record.rows}
+    return [months.parse(label) for label in sorted(found)]

@@ -1,0 +1,56 @@
+"""A home of the release before (0.1), which knew no books: the next command carries it over, and what was signed stays signed.
+
+``fixtures/homes/0.1.tar.xz`` was made by that release: the months of the stories (``story``) with a cloud's charges and invoice beside
+them, day ``d`` of a month costing ``d.123456789``; both months signed for all streams together, 2025-02 by waiving
+``cloud_invoices_cover_cutoff``. Figures expected here are worked out by hand from that.
+"""
+
+import csv
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from revenue_integrity.settings import Settings
+from revenue_integrity_tests.scenarios import story
+from revenue_integrity_tests.support import command
+
+FORMER = Path(__file__).parent.parent / "fixtures" / "homes" / "0.1.tar.xz"
+
+
+@pytest.fixture(scope="module")
+def former_home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Return the settings of a copy of that home. The tests of this module follow each other in it."""
+    folder = tmp_path_factory.mktemp("former")
+    with tarfile.open(FORMER) as archive:
+        archive.extractall(folder)  # noqa: S202 -- it is ours
+    return story.story_settings(folder / "home")
+
+
+def status_rows(settings: Settings) -> dict[tuple[str, str], dict[str, str]]:
+    """Return the lines of ``status`` by month and book."""
+    told = command(settings, "status", "--format", "csv")
+    assert told.returncode == 0, told.stderr
+    return {(row["month"], row["book"]): row for row in csv.DictReader(io.StringIO(told.stdout))}
+
+
+def test_a_home_of_the_release_before_is_carried_over_and_stays_signed(former_home: Settings) -> None:
+    """One story: what reads it says what is there, ``run`` computes the months anew, no figure moves, both books stay signed."""
+    pairs = {(month, book) for month in ("2025-01", "2025-02") for book in ("colocation", "cloud")}
+    assert set(status_rows(former_home)) == pairs
+
+    ran = command(former_home, "run")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+    rows = status_rows(former_home)
+    assert {pair: row["status"] for pair, row in rows.items()} == dict.fromkeys(pairs, "signed_off")
+    colocation, cloud = rows["2025-02", "colocation"], rows["2025-02", "cloud"]
+    # Contract A: 600 + 1,500. Contract B: 400 + 800 + 28 days x 10; all is billed as it is due.
+    assert (colocation["revenue_cents"], colocation["variance_cents"]) == ("358000", "0")
+    # The days of February add up to 406; each has 0.123456789 besides.
+    assert cloud["cloud_cost"] == "409.456790092"
+    assert {row["version"] for row in rows.values()} == {"1"}
+
+    verified = command(former_home, "verify")
+    assert verified.returncode == 0, verified.stdout
