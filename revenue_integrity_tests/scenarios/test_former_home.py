@@ -24,7 +24,7 @@ def former_home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Return the settings of a copy of that home. The tests of this module follow each other in it."""
     folder = tmp_path_factory.mktemp("former")
     with tarfile.open(FORMER) as archive:
-        archive.extractall(folder)  # noqa: S202 -- it is ours
+        archive.extractall(folder)
     return story.story_settings(folder / "home")
 
 
