@@ -1,7 +1,7 @@
-"""A home of the release before (0.1), which knew no books: the next command carries it over, and what was signed stays signed.
+"""A home of the release before (0.1), which knew no books, is carried over by the next command; what was signed stays signed.
 
-``fixtures/homes/0.1.tar.xz`` was made by that release: the months of the stories (``story``) with a cloud's charges and invoice beside
-them, day ``d`` of a month costing ``d.123456789``; both months signed for all streams together, 2025-02 by waiving
+``fixtures/homes/0.1.tar.xz`` was made by that release: the months of the stories (``story``) with a cloud's charges and invoice
+beside them, day ``d`` of a month costing ``d.123456789``; both months signed for all streams together, 2025-02 by waiving
 ``cloud_invoices_cover_cutoff``. Figures expected here are worked out by hand from that.
 """
 
