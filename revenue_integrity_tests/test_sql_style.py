@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from revenue_integrity_tests import sql_style
+from revenue_integrity_tests.toy.stream import TOY
 
 
 @pytest.mark.parametrize(
@@ -31,8 +32,18 @@ def test_a_query_is_seen_with_its_includes_and_parameters() -> None:
     rendered = [path for path in sql_style.queries() if "{%" in path.read_text(encoding="utf-8")]
     assert len(rendered) > 5
     for path in rendered:
-        text = sql_style.rendered(path)
+        text = sql_style.Rendering().query(path)
         assert not [begins for begins in ("{%", "{{", "{#", "$") if begins in text], path
+
+
+def test_a_template_is_seen_as_it_is_written_out_for_each_stream() -> None:
+    found, read = sql_style.texts([], [TOY])
+    linted = dict(found)
+    sides = linted["reconcile for toy"]
+    assert "toy_boats" in sides
+    assert "{" not in sides
+    assert {path.name for path in read} >= {"reconcile.sql.j2", "booked_vs_due.sql", "recon_summary.sql.j2"}
+    assert [sql_style.offences(text) for text in linted.values()] == [[]] * len(linted)
 
 
 def test_lines_that_are_too_long_or_end_in_blanks_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
