@@ -19,10 +19,16 @@ from revenue_integrity import months
 from revenue_integrity.output import decimal_text
 
 MISSING = "–"
-_ABBREVIATIONS = {"erp": "ERP", "mrr": "MRR", "kwh": "kWh"}
+_ABBREVIATIONS = {"erp": "ERP", "mrr": "MRR", "kwh": "kWh", "kw": "kW", "wh": "Wh", "pue": "PUE"}
 _COST_FIGURE = re.compile(r"^cost_|_cost$|^(cost|breach_signed|breach_gross|charged|invoiced)$")
 """Names of a check's figures that are costs in units of the currency."""
 _DECIMAL = re.compile(r"-?\d+\.\d+")
+_MONEY_FIGURE = re.compile(r"^cents_|_cents$")
+"""Names of a check's figures that are whole cents."""
+_UNITS = {"wh": ("kWh", 1000)}
+"""Units that are kept whole, and the larger one in which people read them: its name, and how many make one."""
+_IN_UNITS = {"_wh": ("kWh", 1000, 0), "_kwh": ("kWh", 1, 0), "_kw": ("kW", 1, 1)}
+"""Ends of names of a check's figures that say their unit: how people read it, how many make one, and sensible places."""
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -91,7 +97,7 @@ class Currency:
 
     def evidence(self, value: Any) -> str:
         """Write JSON evidence as a line of text."""
-        return "; ".join(f"{name}: {shown}" for name, shown in self.figures(value))
+        return "; ".join(f"{name}: {shown}" if name else shown for name, shown in self.figures(value))
 
     def figures(self, value: Any) -> list[tuple[str, str]]:
         """Write a check's figures: cents as amounts, shares in percent, all else as it is."""
@@ -101,6 +107,11 @@ class Currency:
         """Write a check's figures as parts of a sentence: ``gross $1,234.56``, ``late share 12.3 %``, ``not late``."""
         return [self._part(name, shown) for name, shown in _pairs(value)]
 
+    @staticmethod
+    def parsed(value: Any) -> dict[str, Any]:
+        """Return a check's figures from their JSON; what is no object has none."""
+        return {name: shown for name, shown in _pairs(value) if name}
+
     def _figure(self, name: str, value: Any) -> str:
         """Write a value of JSON by what its name says of its unit; lists and objects become text in their order."""
         if isinstance(value, list):
@@ -109,8 +120,11 @@ class Currency:
             return " ".join(self._part(part, each) for part, each in value.items())
         if isinstance(value, bool) or value is None:
             return "none" if value is None else "yes" if value else "no"
-        if name.startswith("cents_") | name.endswith("_cents") and isinstance(value, int):
+        if isinstance(value, int) and _MONEY_FIGURE.search(name):
             return self.amount(value)
+        for end, (unit, many, places) in _IN_UNITS.items():
+            if name.endswith(end):
+                return _measured(value, unit, many, places)
         if isinstance(value, str) and _DECIMAL.fullmatch(value):
             # On record a number that is no whole one is text, so that none of its digits is lost.
             value = Decimal(value)
@@ -118,6 +132,8 @@ class Currency:
             return self._cost_text(value)
         if name.endswith("_share") and isinstance(value, int | Decimal):
             return percent(value)
+        if isinstance(value, int):
+            return f"{value:,}"
         return decimal_text(value) if isinstance(value, Decimal) else str(value)
 
     def _part(self, name: str, value: Any) -> str:
@@ -132,6 +148,21 @@ class Currency:
             return self.cost(Decimal(str(value)))
         except InvalidOperation:
             return str(value)
+
+
+def unit(name: str, currency: Currency) -> tuple[str, int]:
+    """Return how people read the unit of a reconciliation, and how many of its own make one of theirs (``wh`` is kWh, 1,000)."""
+    if name in ("cents", currency.code.lower()):
+        return currency.code, 1
+    return _UNITS.get(name, (words(name), 1))
+
+
+def _measured(value: Any, unit: str, many: int, places: int) -> str:
+    """Return a quantity with its unit; what is no number stays as it is."""
+    try:
+        return f"{quantity(Decimal(str(value)) / many, places)} {unit}"
+    except InvalidOperation:
+        return str(value)
 
 
 def is_missing(value: Any) -> bool:
@@ -215,13 +246,19 @@ def words(identifier: Any) -> str:
     return " ".join(_ABBREVIATIONS.get(word, word) for word in str(identifier).split("_"))
 
 
+def headed(text: str) -> str:
+    """Return words as they stand at the head of a line: with a capital."""
+    return text[:1].upper() + text[1:]
+
+
 def without_formula(text: str) -> str:
     """Return text that a spreadsheet, opening a CSV, shows and does not run: an apostrophe before what could be a formula."""
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def _label(name: str) -> str:
-    return words(name.removesuffix("_cents"))
+    end = next((end for end in ("_cents", *_IN_UNITS) if name.endswith(end)), "")
+    return words(name.removeprefix("cents_").removesuffix(end))
 
 
 def _pairs(value: Any) -> list[tuple[str, Any]]:
@@ -232,4 +269,4 @@ def _pairs(value: Any) -> list[tuple[str, Any]]:
         found = json.loads(value, parse_float=Decimal) if isinstance(value, str) else value
     except ValueError:
         found = value
-    return [(str(name), each) for name, each in found.items()] if isinstance(found, dict) else [("detail", found)]
+    return [(str(name), each) for name, each in found.items()] if isinstance(found, dict) else [("", found)]

@@ -124,8 +124,27 @@ def part_of(settings: Settings, shown: Month, earlier: Sequence[date], checks: F
         before=_before(settings, stream, report, shown.month),
         trends=_trends(settings, shown, earlier),
         checks=checks,
+        settings=_tolerances(settings, stream),
+        materiality=_materiality(stream, checks),
     )
     return StreamPart(stream, published, report)
+
+
+def _tolerances(settings: Settings, stream: Stream) -> dict[str, Any]:
+    """Return the settings by which a stream tolerates differences."""
+    own = settings.of_stream(stream.name)
+    return {name: getattr(own, name) for each in stream.reconciliations or () for name in each.tolerance.settings}
+
+
+def _materiality(stream: Stream, checks: Figures) -> dict[str, int]:
+    """Return what each reconciliation that is held against materiality may reach, as its check said."""
+    return {
+        check.recon: pair[1]
+        for check in stream.checks
+        if check.recon
+        for limit in check.limits
+        if (pair := limit.of(checks.get(check.name, {}))) is not None
+    }
 
 
 def _before(settings: Settings, stream: Stream, report: "Report", month: date) -> dict[str, pd.DataFrame]:
@@ -166,6 +185,7 @@ def rests_on(settings: Settings, shown: Month, earlier: Sequence[date]) -> dict[
         "trends": {months.label(month): {name: found.get(name) for name in datasets} for month, found in closed.items()},
         "before": {name: before.get(name) for name in report_of(stream).before},
         "report": _report_version(stream),
+        "tolerances": settings.of_stream(stream.name).values(*_tolerances(settings, stream)),
     }
 
 

@@ -61,6 +61,8 @@ class Published:
         before: datasets of the month before, as ``Report.before`` asks for them.
         trends: what ``Report.trends`` keeps of each published month up to this one, by the name of the trend.
         checks: the figures of the stream's checks, by the check's name.
+        settings: the settings by which differences of its reconciliations are tolerated, by their names.
+        materiality: cents that what a reconciliation holds against materiality may reach, by its name, as its check said.
     """
 
     month: date
@@ -69,6 +71,8 @@ class Published:
     before: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     trends: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     checks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    materiality: Mapping[str, int] = field(default_factory=dict)
     _rows: dict[Any, pd.DataFrame | None] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def table(self, dataset: str) -> pd.DataFrame | None:
@@ -103,7 +107,7 @@ class Published:
         earlier = months.add(self.month, -1)
         known = {name: frame[frame["month"] == pd.Timestamp(earlier)] for name, frame in self.trends.items() if "month" in frame}
         tables = {name: frame for name, frame in known.items() if not frame.empty} | dict(self.before)
-        return replace(self, month=earlier, tables=tables, before={}, checks={}) if tables else None
+        return replace(self, month=earlier, tables=tables, before={}, checks={}, materiality={}) if tables else None
 
 
 Rows = str | Callable[[Published], pd.DataFrame | None]
@@ -263,6 +267,7 @@ class Chart:
         sums: a column that marks totals of a waterfall.
         share: a column with the cumulative share, for ``pareto``.
         first: how many bars a ``pareto`` shows, the rest as one; 0 for all.
+        from_zero: whether the axis of a waterfall begins at 0 even where its steps are small beside its totals.
         shaded: a column that marks days whose ground is grey, and what that means.
         marked: a column that marks points of lines, and what that means.
         below: bars below the lines, over the same days; split like the lines.
@@ -286,6 +291,7 @@ class Chart:
     sums: str = ""
     share: str = ""
     first: int = 20
+    from_zero: bool = False
     shaded: tuple[str, str] | None = None
     marked: tuple[str, str] | None = None
     below: "Chart | None" = None

@@ -240,7 +240,17 @@ class Book:
             shown = stamp and stamp.replace(tzinfo=None, microsecond=stamp.microsecond // 1000 * 1000)
             cells.write_datetime(row, column, shown, style) if shown else cells.write_blank(row, column, None, style)
         else:
-            cells.write_string(row, column, _shortened(_text(value)), style)
+            cells.write_string(row, column, _shortened(self._words(value, written)), style)
+
+    def _words(self, value: Any, written: Format) -> str:
+        """Return what is no number as people read it: identifiers as words, JSON as key and value."""
+        match written:
+            case "words" | "pill":
+                return wording.words(value)
+            case "evidence":
+                return self.data.currency.evidence(value)
+            case _:
+                return _text(value)
 
     def heading(self, column: Column) -> str:
         """Return what stands above a column: amounts name the currency."""

@@ -207,7 +207,7 @@ def _waterfall(drawn: Drawn, frame: pd.DataFrame) -> Any:
         bars.append(
             {"at": at, "label": str(point.x), "start": start, "end": end, "value": point.value, "sum": is_total, "colour": shade}
         )
-    low, high, truncated = _span(bars)
+    low, high, truncated = _span(bars, from_zero=drawn.chart.from_zero)
     values = [
         {
             "label": bar["label"],
@@ -227,6 +227,7 @@ def _waterfall(drawn: Drawn, frame: pd.DataFrame) -> Any:
     base = alt.Chart(alt.Data(values=values))
     colour = alt.Color("colour:N", scale=None)
     if len(bars) > _STANDING_STEPS:
+        channel["axis"]["tickCount"] = 4
         y = alt.Y("label:N", sort=order, axis=alt.Axis(title=None, labelLimit=170))
         marks = base.mark_bar(size=15).encode(y=y, x=alt.X(**channel), x2="end:Q", color=colour)
         labels = base.mark_text(align="left", dx=5, fontSize=11, color=INK).encode(y=y, x=alt.X("top:Q"), text="text:N")
@@ -239,12 +240,12 @@ def _waterfall(drawn: Drawn, frame: pd.DataFrame) -> Any:
     return (marks + labels).properties(width=_WIDTH, height=230)
 
 
-def _span(bars: Sequence[Mapping[str, Any]]) -> tuple[Any, Any, bool]:
+def _span(bars: Sequence[Mapping[str, Any]], *, from_zero: bool) -> tuple[Any, Any, bool]:
     """Return the lowest and highest amounts to show, and whether the axis leaves out the ground."""
     levels = [bar["end"] for bar in bars] + [bar["start"] for bar in bars if not bar["sum"]]
     low, high = min(levels), max(levels)
     moved = max(high - low, 1)
-    if low <= 0 or moved * _TRUNCATE_BELOW > high:
+    if from_zero or low <= 0 or moved * _TRUNCATE_BELOW > high:
         return min(low, 0), high, False
     return max(0, low - moved // 2), high + moved // 4, True
 

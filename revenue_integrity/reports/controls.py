@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from revenue_integrity.exact import added
-from revenue_integrity.model.report import Card, Column, Format, Kpi, Listing, Published, Section, Tone
+from revenue_integrity.model.report import Card, Column, Format, Kpi, Listing, Published, Section
 from revenue_integrity.model.table import Table
 from revenue_integrity.reports import reconciling
 from revenue_integrity.reports.pack_data import PackData, StreamPart, instant_of
@@ -188,26 +188,6 @@ def stream_tiles(part: StreamPart) -> Sequence[Kpi]:
     """Return the tiles of a stream: those that it declares, else those of its reconciliations."""
     standard = standard_of(part)
     return part.report.control_tiles or (standard.tiles if standard else ())
-
-
-def tiles(data: PackData) -> list[Kpi]:
-    """Return the tiles that hold for all streams: what stands in the way, and how the close stands."""
-    failing = _failing(data)
-    gated = failing[failing["gate"] != "warn"]
-    keys = set(zip(gated["asset"], gated["check"], strict=True))
-    stopping = len(keys - set(zip(data.waivers["asset"], data.waivers["check"], strict=True)))
-    note = f"of {len(data.checks):,}; {len(keys) - stopping} waived, {len(failing) - len(gated)} only warn"
-    in_the_way = Kpi(
-        "Checks in the way",
-        lambda _: stopping if len(data.checks) else "–",
-        "integer" if len(data.checks) else "text",
-        note if len(data.checks) else "no check is on record",
-        tone=lambda value, _: "" if value == "–" else "bad" if value else "good",
-    )
-    signed_by = data.status.get("approved_by")
-    said = f"approved by {signed_by}" if signed_by and not data.preliminary else "nobody has signed what is shown"
-    tone: Tone = "bad" if data.preliminary else "good"
-    return [in_the_way, Kpi("Close", lambda _: data.state, "text", said, tone=lambda *_: tone)]
 
 
 # Sheets that every pack has

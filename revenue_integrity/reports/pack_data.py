@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from revenue_integrity import months, wording
+from revenue_integrity.model.check import Check
 from revenue_integrity.model.report import Published, Report
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.wording import Currency
@@ -92,13 +93,22 @@ class PackData:
         """The month's datasets of all streams by name."""
         return {name: frame for part in self.parts for name, frame in part.published.tables.items()}
 
-    def title_of(self, asset: str, check: str) -> str:
-        """Return what people call a check of a table (``STREAM/TABLE``)."""
+    def check_of(self, asset: str, check: str) -> Check | None:
+        """Return a check of a table (``STREAM/TABLE``) as its stream declares it; ``None`` for one that every stream has."""
         declared = {
             (f"{part.stream.name}/{each.table.name}", each.name): each for part in self.parts for each in part.stream.checks
         }
-        found = declared.get((asset, check))
+        return declared.get((asset, check))
+
+    def title_of(self, asset: str, check: str) -> str:
+        """Return what people call a check of a table (``STREAM/TABLE``)."""
+        found = self.check_of(asset, check)
         return found.heading if found else wording.words(check)
+
+    def stream_of(self, asset: str) -> str:
+        """Return what people call the stream of a table (``STREAM/TABLE``)."""
+        name = asset.partition("/")[0]
+        return next((part.title for part in self.parts if part.stream.name == name), name)
 
     @property
     def preliminary(self) -> bool:

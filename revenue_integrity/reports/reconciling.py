@@ -11,9 +11,18 @@ from typing import Any
 import pandas as pd
 
 from revenue_integrity import wording
-from revenue_integrity.model.reconciliation import CENTS, CURRENCY, CURRENT, Reconciliation, Reconciliations
+from revenue_integrity.model.reconciliation import CENTS, CURRENCY, CURRENT, STATUSES, VIEWS, Reconciliation, Reconciliations
 from revenue_integrity.model.report import Card, Chart, Column, Format, Kpi, Listing, Names, Published, Section, Tone, Trend
-from revenue_integrity.reports.recon_figures import MEASURED, causes_of, explained, shown_view, steps, total_of, totals_of
+from revenue_integrity.reports.recon_figures import (
+    causes_of,
+    explained,
+    gross_steps,
+    in_shown_units,
+    shown_view,
+    steps,
+    total_of,
+    totals_of,
+)
 from revenue_integrity.wording import Currency
 
 SHEET, CAUSES_SHEET = "Reconciliations", "Causes"
@@ -98,7 +107,7 @@ class Standard:
 @cache
 def standard(recons: Reconciliations, names: Names) -> Standard:
     """Return what a stream's reconciliations show; ``names`` are the datasets that name the ids of their rows."""
-    headline = [each.name for each in recons.explained] or [recons.declared[0].name]
+    headline = headline_recons(recons)
     tiles = [tile for name in headline for tile in (variance_kpi(recons, name), *_explained_tile(recons, name))]
     return Standard(
         results_listing(recons, names),
@@ -136,9 +145,14 @@ def totals_listing(recons: Reconciliations) -> Listing:
             Column("matched", "Matched", "integer"),
             Column("within_tolerance", "In tolerance", "integer"),
             Column("breaches", "Breaches", "integer", tone="tone"),
-            *(Column(name, name.capitalize(), "decimal", by="format") for name in MEASURED),
+            *(Column(name, name.capitalize(), "decimal", by="format", whole=True, places=0) for name in ("left", "right")),
+            *(Column(name, name.capitalize(), "decimal", by="format", places=0) for name in ("signed", "gross")),
+            Column("variance_share", "Signed, % of right", "share", places=2),
+            Column("tolerance", "Tolerance", "name"),
+            Column("materiality_cents", "Materiality", "cents"),
         ),
-        note="Variance is left less right. Gross adds up absolute variances, so errors which cancel each other stay visible.",
+        note="Variance is left less right. Gross adds up absolute variances, so errors which cancel each other stay visible."
+        " A row within tolerance is nobody's task; materiality limits the causes of all rows in breach together.",
         first=0,
         empty="Nothing was compared in this month.",
         absent="Not available: no source of the other side has ever delivered.",
@@ -161,34 +175,74 @@ def results_listing(
             fields = [f"{side}_{suffix}" for side in ("left", "right", "variance")]
             amounts += [Column(each, word, money, total=alone) for each, word in zip(fields, words, strict=True)]
     explanation = [Column("explanation", "Explanation", "wide")] if recons.explanation else []
+    measured = [f"{side}_value" for side in ("left", "right", "variance")]
+
+    def rows(published: Published) -> pd.DataFrame | None:
+        frame = published.table(recons.results.name)
+        if frame is None:
+            return None
+        shown = in_shown_units(_breaches_first(frame, recons), published.currency, measured)
+        return with_names(
+            published, shown.assign(tone=shown["status"].map(lambda status: "bad" if status == "breach" else "")), names
+        )
+
     return Listing(
         title,
-        lambda published: _with_names(published, published.table(recons.results.name), names),
+        rows,
         (
             Column("recon", "Reconciliation", "words", width=24),
             Column("view", "View", "words", width=13),
             *grain_columns(recons, names),
-            Column("unit", "Unit", width=8),
+            Column("shown_unit", "Unit", width=8),
             *amounts,
             Column("variance_pct", "Variance, % of right", "share"),
-            Column("status", "Status", "words", width=17),
+            Column("status", "Status", "words", width=17, tone="tone"),
             *explanation,
         ),
-        note=note or "Left less right, row by row; filter by reconciliation and view. Totals stand on the Summary",
+        note=note
+        or "Left less right, row by row, breaches first; filter by reconciliation and view. Totals stand on the Summary",
         sheet=sheet,
     )
+
+
+def _breaches_first(frame: pd.DataFrame, recons: Reconciliations) -> pd.DataFrame:
+    """Return results or causes: rows in breach first, then as reconciliations and views are declared, the largest first."""
+    places = [list(reversed(STATUSES)), [each.name for each in recons], list(VIEWS)]
+    keys = pd.DataFrame(
+        {
+            name: frame[name].map({each: at for at, each in enumerate(order)}).to_numpy()
+            for name, order in zip(("status", "recon", "view"), places, strict=True)
+            if name in frame
+        }
+    )
+    columns = [name for name in ("variance_cents", "variance_value", "cause_cents") if name in frame]
+    sizes = [_size(row) for row in frame[columns].astype(object).itertuples(index=False, name=None)]
+    ordered = keys.assign(size=pd.Series(sizes, dtype=object)).sort_values(
+        [*keys.columns, "size"], ascending=[*[True] * len(keys.columns), False], kind="stable"
+    )
+    return frame.iloc[ordered.index.to_numpy()]
+
+
+def _size(amounts: tuple[Any, ...]) -> Any:
+    return max((abs(each) for each in amounts if not wording.is_missing(each)), default=0)
 
 
 def _causes_listing(recons: Reconciliations, names: Names) -> Listing | None:
     if recons.causes is None:
         return None
     dataset = recons.causes.name
+
+    def rows(published: Published) -> pd.DataFrame | None:
+        frame = published.table(dataset)
+        return None if frame is None else with_names(published, _breaches_first(frame, recons), names)
+
     return Listing(
         "Causes",
-        lambda published: _with_names(published, published.table(dataset), names),
+        rows,
         (
             Column("recon", "Reconciliation", "words", width=24),
             Column("view", "View", "words", width=13),
+            Column("status", "Status", "words", width=17),
             *grain_columns(recons, names),
             Column("cause", "Cause", "words", width=20),
             Column("family", "Family", "words", width=14),
@@ -197,7 +251,8 @@ def _causes_listing(recons: Reconciliations, names: Names) -> Listing | None:
             Column("link_id", "Link", width=16),
             Column("evidence", "Evidence", "evidence"),
         ),
-        note="Why each variance stands; the causes of a row add up to its variance exactly. Totals stand on the Summary",
+        note="Why each variance stands, rows in breach first; the causes of a row add up to its variance exactly."
+        " Totals stand on the Summary",
         sheet=CAUSES_SHEET,
     )
 
@@ -212,10 +267,6 @@ def grain_columns(recons: Reconciliations, names: Names) -> list[Column]:
         if column in named:
             found.append(Column(named[column], f"{heading_of(column)} name", width=26))
     return found
-
-
-def _with_names(published: Published, frame: pd.DataFrame | None, names: Names) -> pd.DataFrame | None:
-    return None if frame is None else with_names(published, frame, names)
 
 
 def with_names(published: Published, frame: pd.DataFrame, names: Names) -> pd.DataFrame:
@@ -242,7 +293,7 @@ def _trend_chart(recons: Reconciliations, name: str) -> Chart:
         return frame[(frame["recon"] == name) & (frame["view"] == shown_view(recon, published, recons))]
 
     return Chart(
-        f"{wording.words(name)[:1].upper()}{wording.words(name)[1:]} by month",
+        f"{wording.headed(wording.words(name))} by month",
         "line",
         rows,
         x="month",
@@ -251,7 +302,7 @@ def _trend_chart(recons: Reconciliations, name: str) -> Chart:
         unit="Variance, {currency}" if declared_format(recon) != "decimal" else f"Variance, {recon.unit}",
         shades={"Signed": "blue", "Gross": "red"},
         note=lambda published: (
-            f"{recon.left[:1].upper()}{recon.left[1:]} less {recon.right},"
+            f"{wording.headed(recon.left)} less {recon.right},"
             f" view {wording.words(shown_view(recon, published, recons))}, signed and gross."
         ),
     )
@@ -267,11 +318,12 @@ def _why(recons: Reconciliations, names: Names) -> list[Section]:
         (
             Column("cause", "Cause", "words"),
             Column("family", "Family", "words"),
-            Column("rows", "Rows", "integer"),
+            Column("rows_at_close", "Rows as of close", "integer"),
             Column("at_close", "As of close", "cents"),
-            Column("current", "Current", "cents"),
+            Column("rows_current", "Rows of all postings", "integer"),
+            Column("current", "All postings", "cents"),
         ),
-        note="Causes add up to the variance exactly, row by row.",
+        note="Causes add up to the variance exactly, row by row; each view has its own.",
         first=0,
         group="group",
         sums="is_sum",
@@ -296,6 +348,47 @@ def _steps_chart(recons: Reconciliations, recon: Reconciliation) -> Chart:
             f"View {wording.words(shown_view(recon, published, recons))}: {recon.right}, the causes, {recon.left}."
         ),
     )
+
+
+def gross_bridge(recons: Reconciliations, name: str) -> tuple[Chart, Listing]:
+    """Return the bridge of the gross variances of a reconciliation, from the close to what is held against materiality."""
+    recon, money = recons.named(name), declared_format(recons.named(name))
+    called = wording.headed(wording.words(name))
+
+    def rows(published: Published) -> pd.DataFrame | None:
+        return gross_steps(published, recons, name)
+
+    chart = Chart(
+        f"{called}, gross",
+        "waterfall",
+        rows,
+        x="step",
+        y="gross",
+        format=money,
+        sums="is_sum",
+        from_zero=True,
+        note=f"Gross: {recon.left} less {recon.right}, absolute amounts of all rows.",
+    )
+    listing = Listing(
+        f"{called}, step by step",
+        rows,
+        (
+            Column("step", "Step"),
+            Column("rows", "Rows", "integer"),
+            Column("signed", "Signed", money),
+            Column("gross", "Gross", money),
+        ),
+        note="Each sum is what stands above it added up; gross amounts do not cancel each other.",
+        first=0,
+        sums="is_sum",
+        empty="Nothing was compared in this month.",
+    )
+    return chart, listing
+
+
+def headline_recons(recons: Reconciliations) -> list[str]:
+    """Return the reconciliations that speak for a stream: those whose variances are explained, else the first."""
+    return [each.name for each in recons.explained] or [recons.declared[0].name]
 
 
 def _largest_causes(recons: Reconciliations, recon: Reconciliation, names: Names) -> Listing:

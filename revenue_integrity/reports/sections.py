@@ -271,11 +271,12 @@ def _cell(column: Column, row: Mapping[str, Any], currency: Currency) -> Cell:
     written: Format = row[column.by] if column.by else column.format
     is_missing = value is None or wording.is_missing(value)
     classes = "n" if _is_number(column) else _CLASSES.get(written, "")
-    if not is_missing and written in ("cents", "cost", "decimal") and value < 0:
+    text = _text(value, written, column, currency)
+    if not is_missing and written in ("cents", "cost", "decimal") and text.startswith("("):
         classes += " neg"
     tone: Tone = row.get(column.tone) or "" if column.tone else ""
     return Cell(
-        text=_text(value, written, column, currency),
+        text=text,
         classes=classes,
         pill=not is_missing and (written == "pill" or bool(tone)),
         tone=tone,

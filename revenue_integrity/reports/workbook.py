@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from revenue_integrity import months
+from revenue_integrity import months, wording
 from revenue_integrity.exact import added
 from revenue_integrity.model.reconciliation import AS_OF_CLOSE, CENTS, CURRENT
 from revenue_integrity.model.report import Column, Format, Headline, Listing, Published, total
@@ -152,9 +152,9 @@ def _formula(headline: Headline, place: Place) -> str:
 
 
 _RECON_TOTALS = (
-    Column("recon", "Reconciliation"),
-    Column("view", "View"),
-    Column("unit", "Unit"),
+    Column("recon", "Reconciliation", "words"),
+    Column("view", "View", "words"),
+    Column("shown_unit", "Unit"),
     Column("rows", "Rows", "integer"),
     Column("matched", "Matched", "integer"),
     Column("within_tolerance", "Within tolerance", "integer"),
@@ -163,6 +163,11 @@ _RECON_TOTALS = (
     Column("right", "Right", "decimal"),
     Column("signed", "Variance, signed", "decimal"),
     Column("gross", "Variance, gross", "decimal"),
+)
+_RECON_LIMITS = (
+    Column("variance_share", "Signed, % of right", "share"),
+    Column("tolerance", "Tolerance"),
+    Column("materiality_cents", "Materiality", "cents"),
 )
 
 
@@ -177,13 +182,15 @@ def _recon_totals(book: Book, sheet: Sheet, row: int, part: StreamPart, place: P
     if found is None or found.empty:
         book.text(sheet, row + 1, 0, "Not available", "note")
         return row + 3
-    book.headings(sheet, row + 1, _RECON_TOTALS, widths=False)
+    book.headings(sheet, row + 1, [*_RECON_TOTALS, *_RECON_LIMITS], widths=False)
     results = part.published.table(recons.results.name)
     for line, record in enumerate(plain_records(found), row + 2):
         for position, column in enumerate(_RECON_TOTALS[:7]):
             book.write(sheet, line, position, record[column.field], column.format)
         for position, name in enumerate(recon_figures.MEASURED, 7):
             _recon_amount(book, sheet, (line, position), record, name, results, place)
+        for position, column in enumerate(_RECON_LIMITS, len(_RECON_TOTALS)):
+            book.write(sheet, line, position, record[column.field], column.format)
     return row + 3 + len(found)
 
 
@@ -201,21 +208,26 @@ def _recon_amount(
     suffix = "cents" if record["unit"] == CENTS else "value"
     measured = {"left": f"left_{suffix}", "right": f"right_{suffix}"}.get(name, f"variance_{suffix}")
     amount, written = record[name], record["format"]
-    if place is None or measured not in place.columns or results is None or amount != _listed(results, record, measured, name):
+    named = {"recon": "$A", "view": "$B", "shown_unit": "$C"}
+    is_listed = place is not None and {measured, *named} <= {*place.columns}
+    if place is None or results is None or not is_listed or not _adds_up(results, record, measured, name):
         book.write(sheet, line, position, amount, written)
         return
-    condition = "*".join(
-        f"({place.span(column)}={own}{line + 1})" for column, own in (("recon", "$A"), ("view", "$B"), ("unit", "$C"))
-    )
+    condition = "*".join(f"({place.span(column)}={own}{line + 1})" for column, own in named.items())
     cells = f"ABS({place.span(measured)})" if name == "gross" else place.span(measured)
     places = 6 if written == "decimal" else 2
     book.formula(sheet, line, position, f"=ROUND(SUMPRODUCT({condition}*{cells}),{places})", amount, written)
 
 
-def _listed(results: pd.DataFrame, record: dict[str, Any], measured: str, name: str) -> Decimal:
+def _adds_up(results: pd.DataFrame, record: dict[str, Any], measured: str, name: str) -> bool:
+    """Return whether the rows of a sheet add up to an amount in total; a stream need not list those that agree."""
     mine = results[(results["recon"] == record["recon"]) & (results["view"] == record["view"])]
     values = mine[measured].dropna().astype(object).tolist()
-    return added(abs(value) for value in values) if name == "gross" else added(values)
+    listed = added(abs(value) for value in values) if name == "gross" else added(values)
+    return bool(listed == record[name] * record["many"])
+
+
+_CAUSES_BY_VIEW = ((AS_OF_CLOSE, "rows_at_close", "at_close"), (CURRENT, "rows_current", "current"))
 
 
 def _cause_totals(book: Book, sheet: Sheet, row: int, part: StreamPart, place: Place | None) -> int:
@@ -229,21 +241,25 @@ def _cause_totals(book: Book, sheet: Sheet, row: int, part: StreamPart, place: P
         book.text(sheet, row + 1, 0, "Not available", "note")
         return row + 3
     columns = (
-        Column("cause", "Cause"),
-        Column("recon", "Reconciliation"),
-        Column("family", "Family"),
+        Column("cause", "Cause", "words"),
+        Column("recon", "Reconciliation", "words"),
+        Column("family", "Family", "words"),
+        Column("rows_at_close", "Rows as of close", "integer"),
         Column("at_close", "As of close", "cents"),
-        Column("current", "Current", "cents"),
+        Column("rows_current", "Rows of all postings", "integer"),
+        Column("current", "All postings", "cents"),
     )
     book.headings(sheet, row + 1, columns, widths=False)
     causes = found[~found["is_sum"].astype(bool)]
     for line, record in enumerate(causes.to_dict("records"), row + 2):
         for position, column in enumerate(columns[:3]):
             book.write(sheet, line, position, record[column.field], column.format)
-        for position, (view, name) in enumerate(((AS_OF_CLOSE, "at_close"), (CURRENT, "current")), 3):
-            conditions = f'{place.span("recon")},$B{line + 1},{place.span("view")},"{view}",{place.span("cause")},$A{line + 1}'
+        for position, (view, rows_in, name) in enumerate(_CAUSES_BY_VIEW):
+            both = ((place.span("recon"), f"$B{line + 1}"), (place.span("view"), f'"{wording.words(view)}"'))
+            conditions = ",".join(f"{span},{wanted}" for span, wanted in (*both, (place.span("cause"), f"$A{line + 1}")))
+            book.formula(sheet, line, 3 + 2 * position, f"=COUNTIFS({conditions})", record[rows_in], "integer")
             formula = f"=ROUND(SUMIFS({place.span('cause_cents')},{conditions}),2)"
-            book.formula(sheet, line, position, formula, record[name], "cents")
+            book.formula(sheet, line, 4 + 2 * position, formula, record[name], "cents")
     if causes.empty:
         book.text(sheet, row + 2, 0, "No variance to explain", "note")
     return row + 3 + max(len(causes), 1)

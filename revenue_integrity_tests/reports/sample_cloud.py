@@ -195,10 +195,12 @@ def tables() -> dict[str, pd.DataFrame]:
     }
 
 
-def _check(name: str, gate: str, figures: Mapping[str, Any], *, passed: bool = True) -> dict[str, Any]:
+def _check(
+    name: str, gate: str, figures: Mapping[str, Any], *, passed: bool = True, table: str = "daily_account_cost"
+) -> dict[str, Any]:
     step = "" if passed else "Look at what is listed."
     return {
-        "asset": "cloud/daily_account_cost",
+        "asset": f"cloud/{table}",
         "check": name,
         "gate": gate,
         "passed": passed,
@@ -226,7 +228,11 @@ def checks() -> pd.DataFrame:
             _check("stages_agree", "publish", {"days": 30, "days_that_differ": 0}),
             _check("nothing_is_set_aside", "warn", {"rows_set_aside": 2, "cost_set_aside": "12.5"}, passed=False),
             _check(
-                "invoices_tie", "sign_off", {"breaches": 1, "breach_gross": "44.03", "charged": "4450.150000000029"}, passed=False
+                "invoices_tie",
+                "sign_off",
+                {"breaches": 1, "breach_gross": "44.03", "charged": "4450.150000000029"},
+                passed=False,
+                table="cloud_recon_results",
             ),
         ]
     )
@@ -252,7 +258,8 @@ def figures() -> dict[str, Mapping[str, Any]]:
 
 def cloud() -> PackData:
     """Return a month of a home that has cloud costs only; it is blocked."""
-    blocking = [{"check": "invoices_tie", "figures": {"breach_gross": "44.028102052725"}, "next_step": "Settle the invoices."}]
+    tied = {"check": "invoices_tie", "stream": "cloud", "table": "cloud_recon_results"}
+    blocking = [{**tied, "figures": {"breach_gross": "44.028102052725"}, "next_step": "Settle the invoices."}]
     return PackData(
         book="cloud",
         month=MONTH,

@@ -71,10 +71,10 @@ def _browse(address: str, profile: Path) -> tuple[str, str]:
     ("make", "views", "looked_at", "charts"),
     [
         # Variance by month, and the way from what is expected to what is billed.
-        (sample.signed, ["overview", "controls"], "controls", 2),
+        (sample.signed, ["signing", "overview", "controls"], "controls", 2),
         # Two tenants a day each, and the cost by month.
-        (sample_cloud.cloud, ["cloud", "controls"], "cloud", 3),
-        (sample_cloud.both, ["overview", "cloud", "controls"], "cloud", 3),
+        (sample_cloud.cloud, ["signing", "cloud", "controls"], "cloud", 3),
+        (sample_cloud.both, ["signing", "overview", "cloud", "controls"], "cloud", 3),
     ],
 )
 def test_browser_shows_the_views_without_errors_requests_or_overflow(

@@ -226,10 +226,10 @@ def test_chart_marks_restated_and_incomplete_days() -> None:
 @pytest.mark.parametrize(
     ("make", "views"),
     [
-        (sample.signed, ["overview", "controls"]),
-        (sample_cloud.cloud, ["cloud", "controls"]),
-        (sample_cloud.both, ["overview", "cloud", "controls"]),
-        (sample_cloud.first_month, ["cloud", "controls"]),
+        (sample.signed, ["signing", "overview", "controls"]),
+        (sample_cloud.cloud, ["signing", "cloud", "controls"]),
+        (sample_cloud.both, ["signing", "overview", "cloud", "controls"]),
+        (sample_cloud.first_month, ["signing", "cloud", "controls"]),
     ],
 )
 def test_page_has_the_views_of_the_streams_that_it_shows(make: Make, views: list[str]) -> None:
@@ -260,13 +260,13 @@ def test_page_shows_costs_to_the_cent() -> None:
     assert "GLOBEX 30 2 20.50 2025-06-29 – 2025-06-30" in text
     assert "late 2 25.90" in text
     assert "Waiting for an invoice: 30 charges with $307.50" in text
-    assert "breach gross $44.03" in text
+    assert "Invoices tie Breaches 1 none does not hold" in text
     assert "000000" not in re.sub("[0-9a-f]{64}", "", text)
 
 
 def test_controls_show_the_invoices_beside_the_other_reconciliations() -> None:
     text = words(sample_cloud.both())
-    assert "cloud invoices current $ 2 1 0 1 4,450.15 4,494.18 (44.03) 44.03" in text
+    assert "cloud invoices current USD 2 1 0 1 4,450.15 4,494.18 (44.03) 44.03 (0.98 %)" in text
     assert "ERP vs mart" in text
 
 

@@ -85,7 +85,7 @@ def test_a_stream_has_its_page_from_its_declaration() -> None:
     assert "Due for boats $210.00 $10.00 (+5.0 %) on the month before" in text
     assert "B-1 2 120.00 120.00 B-2 1 70.00 69.00 =B-3 1 20.00 20.00 Total 4 210.00 209.00" in text
     assert "Booked less due ($1.00) gross $1.00; 0 of 3 boats in breach" in text
-    assert "booked vs due as of close $ 3 2 1 0 209.00 210.00 (1.00) 1.00" in text
+    assert "booked vs due as of close USD 3 2 1 0 209 210 (1.00) 1.00 (0.48 %)" in text
 
 
 def test_a_stream_has_its_sheets_from_the_same_declaration() -> None:
@@ -95,15 +95,15 @@ def test_a_stream_has_its_sheets_from_the_same_declaration() -> None:
     assert (values["Boats"]["C5"].value, values["Boats"]["A9"].value) == (210, "=B-3")
     summary = {row[0].value: row[1] for row in formulas["Summary"].iter_rows() if row[0].value}
     assert summary["Due for boats, $"].value == "=Boats!C5"
-    totals = next(row for row in values["Summary"].iter_rows(values_only=True) if row[:2] == ("booked_vs_due", "current"))
-    assert totals[3:] == (3, 2, 1, 0, 209, 210, -1, 1)
+    totals = next(row for row in values["Summary"].iter_rows(values_only=True) if row[:2] == ("booked vs due", "current"))
+    assert totals[2:11] == ("USD", 3, 2, 1, 0, 209, 210, -1, 1)
 
 
 def test_a_stream_that_declares_no_report_has_what_every_stream_has() -> None:
     data = toy(Report())
     text = text_of(data)
     assert "Controls & Reconciliation" in text
-    assert "booked vs due as of close $ 3 2 1 0" in text
+    assert "booked vs due as of close USD 3 2 1 0" in text
     # Its tile names the reconciliation as it is called.
     assert "booked vs due ($1.00) gross $1.00" in text
     assert book_of(data).sheetnames == ["Summary", "Reconciliations", "Restatement", "Checks", "Sign-off"]

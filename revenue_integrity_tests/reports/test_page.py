@@ -98,8 +98,8 @@ def test_page_asks_the_network_for_nothing(html: str, structure: _Structure) -> 
 def test_each_chart_has_a_title_and_a_description(structure: _Structure) -> None:
     identifiers = {attributes["id"] for _, attributes in structure.tags if attributes.get("id")}
     charts = [attributes for tag, attributes in structure.tags if tag == "svg"]
-    # MRR, power, margin, Pareto, risk; variance by month and its causes.
-    assert len(charts) == 7
+    # Gross variances; MRR, power, margin, Pareto, risk; variance by month and its causes.
+    assert len(charts) == 8
     for attributes in charts:
         assert attributes["role"] == "img"
         assert {*str(attributes["aria-labelledby"]).split()} <= identifiers
@@ -123,7 +123,7 @@ def test_tables_have_headings_with_scope_and_the_page_a_skip_link(structure: _St
 def test_tabs_are_radio_buttons_with_labels(structure: _Structure) -> None:
     radios = [attributes for tag, attributes in structure.tags if tag == "input"]
     labelled = {attributes["for"] for tag, attributes in structure.tags if tag == "label"}
-    assert [attributes["type"] for attributes in radios] == ["radio", "radio"]
+    assert [attributes["type"] for attributes in radios] == ["radio"] * 3
     assert {attributes["id"] for attributes in radios} == labelled
 
 
@@ -140,7 +140,7 @@ def test_figures_are_those_of_the_tables(structure: _Structure) -> None:
 
 def test_unsigned_month_is_preliminary_and_says_what_blocks(html: str) -> None:
     assert "PRELIMINARY – the month is blocked" in html
-    assert "variances are explained" in html
+    assert "Variances are explained" in html
     assert "PRELIMINARY" not in page.page(sample.signed())
 
 
@@ -151,7 +151,7 @@ def test_reopened_month_is_preliminary() -> None:
 
 def test_waived_check_does_not_stand_in_the_way() -> None:
     text = " ".join("".join(parsed(page.page(sample.signed())).text).split())
-    assert "Checks in the way0of 3; 1 waived, 1 only warn" in text
+    assert "In the way of a signature0of 1 that a signature needs; 1 waived" in text
 
 
 def test_figures_and_evidence_are_written_by_their_units() -> None:
@@ -163,7 +163,7 @@ def test_figures_and_evidence_are_written_by_their_units() -> None:
         '{"lines": [{"document_id": "D1", "amount_cents": 5}, {"document_id": "D2"}]}'
     )
     text = " ".join("".join(parsed(page.page(data)).text).split())
-    assert "unexplained: ($100.00); late share: 3.5 %; rows: 1234; seen: yes; rate: 1.5" in text
+    assert "unexplained: ($100.00); late share: 3.5 %; rows: 1,234; seen: yes; rate: 1.5" in text
     assert "lines: document id D1 amount $0.05, document id D2" in text
 
 

@@ -84,18 +84,18 @@ def test_totals_are_live_formulas(formulas: Any) -> None:
 
 def test_summary_shows_signed_and_gross_variance(values: Any) -> None:
     summary = values["Summary"]
-    at_close = next(row for row in summary.iter_rows(values_only=True) if row[:2] == ("erp_vs_mart", "as_of_close"))
+    at_close = next(row for row in summary.iter_rows(values_only=True) if row[:2] == ("ERP vs mart", "as of close"))
     assert at_close[3:7] == (4, 1, 0, 3)
     # signed 3,500.50 - 500.00 + 500.00; gross adds them up
     assert [_cents(amount) for amount in at_close[7:11]] == [100_350_050, 100_000_000, 350_050, 450_050]
-    unit = next(row for row in summary.iter_rows(values_only=True) if row[0] == "metered_vs_billed_kwh")
-    assert unit[7:11] == (1_500_000, 1_480_000, 20_000, 20_000)
+    unit = next(row for row in summary.iter_rows(values_only=True) if row[0] == "metered vs billed kWh")
+    assert (unit[2], *unit[7:11]) == ("kWh", 1_500, 1_480, 20, 20)
 
 
 def test_summary_shows_causes_and_close_bridge(values: Any) -> None:
     summary = values["Summary"]
-    late = next(row for row in summary.iter_rows(values_only=True) if row[0] == "late_posting")
-    assert (_cents(late[3]), late[4]) == (350_050, 0)
+    late = next(row for row in summary.iter_rows(values_only=True) if row[0] == "late posting")
+    assert (late[3], _cents(late[4]), *late[5:7]) == (1, 350_050, 0, 0)
     assert _cents(_labelled(summary, "Posted now").value) == 100_000_000
     assert _cents(_labelled(summary, "Recognized in this month").value) == 100_362_350
 
@@ -124,7 +124,7 @@ def test_text_from_outside_is_never_a_formula(content: bytes, formulas: Any) -> 
         for row in sheet.iter_rows()
         for cell in row
         if cell.data_type == "f"
-        and not re.match(r"^=(ROUND\(|IF\(F5=0|'(Margin by customer|MRR bridge|Power allocation)'!)", cell.value)
+        and not re.match(r"^=(ROUND\(|COUNTIFS\(|IF\(F5=0|'(Margin by customer|MRR bridge|Power allocation)'!)", cell.value)
     ]
     assert found == []
     names = [cell.value for cell in formulas["Margin by customer"]["B"]]
@@ -157,7 +157,7 @@ def test_signed_month_shows_waiver_restatement_and_trail(values: Any) -> None:
 def test_text_longer_than_a_cell_is_shortened_and_says_so() -> None:
     data = sample.preliminary()
     sample.published(data).tables["recon_causes"].loc[0, "evidence"] = "x" * 40_000
-    evidence = [cell.value for cell in _open(workbook_bytes(data), values=True)["Causes"]["M"]]
+    evidence = [cell.value for cell in _open(workbook_bytes(data), values=True)["Causes"]["N"]]
     longest = max((str(text) for text in evidence), key=len)
     assert len(longest) == 32_767
     assert longest.endswith("(shortened; the whole text stands in the CSV)")

@@ -18,6 +18,7 @@ import pyarrow as pa
 from revenue_integrity import months, wording
 from revenue_integrity.exact import added, divide
 from revenue_integrity.model.report import Published
+from revenue_integrity.reports.recon_figures import in_shown_units
 
 NAMED_ACCOUNTS = 8
 """Accounts with a line of their own in a chart; the rest of a tenant's are one line."""
@@ -357,6 +358,7 @@ def invoices(published: Published) -> pd.DataFrame | None:
     frame = published.table("cloud_recon_results")
     if frame is None:
         return None
+    frame = in_shown_units(frame, published.currency, ())
     order = frame["status"].map({"breach": 0, "within_tolerance": 1}).fillna(2)
     return frame.assign(place=order, tone=["bad" if status == "breach" else "good" for status in frame["status"]])
 
