@@ -239,6 +239,11 @@ def month_label(month: Any) -> str:
     return months.label(pd.Timestamp(month))
 
 
+def counted(count: int, one: str, many: str) -> str:
+    """Write how many there are of something: ``1 row``, ``1,234 rows``."""
+    return f"{count:,} {one if count == 1 else many}"
+
+
 def words(identifier: Any) -> str:
     """Write an identifier of ours as words: ``late_posting`` as ``late posting``, ``erp_vs_mart`` as ``ERP vs mart``."""
     if is_missing(identifier):

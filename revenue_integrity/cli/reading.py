@@ -4,11 +4,15 @@ Belongs here: parsing, calling, printing. Does not belong here: finding the rows
 anything.
 """
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from revenue_integrity import output
+from revenue_integrity.cli import screens
 from revenue_integrity.cli.shared import (
     BookOption,
     Commands,
@@ -18,12 +22,15 @@ from revenue_integrity.cli.shared import (
     instant_of,
     month_of,
     months_of,
+    on_terminal,
     open_evidence,
     open_home,
+    print_lines,
     say,
     show,
 )
 from revenue_integrity.errors import UsageError
+from revenue_integrity.process import PROGRAM
 
 app = Commands("Read")
 
@@ -32,15 +39,20 @@ app = Commands("Read")
 def status(month: MonthOption = None, book: BookOption = "", chosen: FormatOption = None) -> None:
     """Show a line a month and book: what stands, what is stale, which checks fail."""
     from revenue_integrity.computing.horizon import delivered_months
-    from revenue_integrity.desk.status import status_frame
+    from revenue_integrity.desk.close_status import close_rows
+    from revenue_integrity.desk.status import frame_of
 
     home = open_home()
     wanted = delivered_months(home.settings) if month is None else months_of(month, home.settings)
+    named = home.book(book).name if book else ""
     with open_evidence(home) as evidence:
-        shown = status_frame(home, evidence, wanted)
-    if book:
-        shown = shown[shown["book"] == home.book(book).name]
-    show(shown, chosen, title=amounts_in(home), sparse=True)
+        rows = [row for row in close_rows(home, evidence, wanted) if not named or row.facts.book == named]
+        shown = frame_of(home, rows, wanted)
+    if on_terminal(chosen) and rows:
+        window = output.window_of(sys.stdout)
+        print_lines(screens.status(home, rows, shown, window, detailed=month is not None and len(wanted) == 1))
+    else:
+        show(shown, chosen, title=amounts_in(home), sparse=True)
 
 
 @app.command()
@@ -50,11 +62,16 @@ def recon(
     view: Annotated[str, typer.Option(help="current or as_of_close.")] = "current",
     chosen: FormatOption = None,
 ) -> None:
-    """Show the rows in breach with their causes and evidence."""
-    from revenue_integrity.serving.breaches import breaches
+    """Show the rows in breach with their causes and evidence, the largest first."""
+    from revenue_integrity.serving.breaches import breaches, for_programs, largest_first
 
     home = open_home()
-    show(breaches(home, month_of(month, home.settings), recon=name, view=view), chosen, title=amounts_in(home))
+    found = breaches(home, month_of(month, home.settings), recon=name, view=view)
+    if on_terminal(chosen):
+        asked = screens.typed(f"recon {month}", recon=name, view=None if view == "current" else view)
+        print_lines(screens.breaches(home, month, largest_first(found), output.window_of(sys.stdout), asked=asked))
+    else:
+        show(for_programs(found), chosen, title=amounts_in(home))
 
 
 @app.command()
@@ -93,7 +110,11 @@ def quarantine(month: MonthOption = None, chosen: FormatOption = None) -> None:
 
     home = open_home()
     wanted = None if month is None else months_of(month, home.settings)
-    show(exports.quarantine(home, wanted, say=say), chosen)
+    found = exports.quarantine(home, wanted, say=say)
+    if on_terminal(chosen):
+        print_lines(screens.quarantine(found, output.window_of(sys.stdout), asked=screens.typed("quarantine", month=month)))
+    else:
+        show(found, chosen)
 
 
 @app.command()
@@ -111,8 +132,28 @@ def restatement(
     first = None if from_version is None else _version(from_version)
     last = None if to_version == "current" else _version(to_version)
     with open_evidence(home) as evidence:
-        found = restating.restatement(home, evidence, month_of(month, home.settings), first, last, book=book)
-    show(found, chosen)
+        named = month_of(month, home.settings)
+        found = restating.restatement(home, evidence, named, first, last, book=book)
+        signed = restating.signed_versions(home, evidence, named, book=book) if found.empty else []
+    asked = screens.typed(f"restatement {month}", **{"book": book, "from": from_version, "to": to_version if last else None})
+    if not on_terminal(chosen):
+        show(found, chosen)
+    elif not found.empty:
+        print_lines(screens.restatement(found, month, output.window_of(sys.stdout), asked=asked))
+    if found.empty:
+        _say_nothing_changed(month, first or signed[-1], last, signed, asked)
+    elif first is None and last is None:
+        named_book = str(found["book"].iloc[0])
+        who = next(iter(home.settings.of_book(named_book).preparers), "NAME")
+        say(f"To sign it as it stands now: {PROGRAM} prepare {month} --book {named_book} --as {who}")
+
+
+def _say_nothing_changed(month: str, first: int, last: int | None, signed: Sequence[int], asked: str) -> None:
+    """Say what was compared, and which older version still differs from what came after it, if there is one."""
+    say(f"{month}: nothing changed since v{first}" if last is None else f"{month}: nothing differs between v{first} and v{last}")
+    earlier = [version for version in signed if version < first]
+    if earlier and last is None:
+        say(f"What v{first} changed of v{earlier[-1]}: {asked.partition(' --from')[0]} --from v{earlier[-1]}")
 
 
 def _version(text: str) -> int:

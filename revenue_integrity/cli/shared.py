@@ -5,7 +5,7 @@ Belongs here: what commands of more than one group need. Does not belong here: a
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -87,6 +87,17 @@ def open_evidence(home: "Deployment") -> Iterator["Evidence"]:
 def say(message: str) -> None:
     """Tell the person something that is no data; commands in it stand as they can be typed here."""
     print(process.as_typed(message), file=sys.stderr, flush=True)
+
+
+def on_terminal(chosen: Format | None) -> bool:
+    """Return whether a person reads what is printed now and has not chosen another form."""
+    return chosen is None and sys.stdout.isatty()
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines for people; commands in them stand as they can be typed here."""
+    for line in lines:
+        print(process.as_typed(line))
 
 
 def show(frame: "pd.DataFrame", chosen: Format | None, *, title: str = "", sparse: bool = False) -> None:

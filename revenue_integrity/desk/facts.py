@@ -203,7 +203,9 @@ class Desk:
 
     def _news(self, book: Book) -> str:
         pending = [batch for name in book.streams for batch in self._unread.get(name, ())]
-        return f"{len(pending)} batches landed and not read yet, {pending[0]} first" if pending else ""
+        if len(pending) == 1:
+            return f"{pending[0]} landed and is not read yet"
+        return f"{len(pending)} batches landed and are not read yet, {pending[0]} first" if pending else ""
 
     def _is_published(self, book: Book, month: date) -> bool:
         return all(is_published(self.settings, stream, month, self._catalog) for stream in self.attested(book, month))

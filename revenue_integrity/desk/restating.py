@@ -49,6 +49,16 @@ def restatement(
     return restatement_of(desk, meant, desk.facts(meant, month), from_version, to_version)
 
 
+def signed_versions(deployment: Deployment, evidence: Evidence, month: date, *, book: str = "") -> list[int]:
+    """Return the signed versions of a month of a book that can be compared with, in order."""
+    desk = Desk(deployment, evidence)
+    return sorted(_frozen_entries(desk.settings, desk.facts(the_book(desk, book, month), month)))
+
+
+def _frozen_entries(settings: Settings, facts: MonthFacts) -> dict[int, Entry]:
+    return {entry.version: entry for entry in facts.approvals if freeze.is_frozen(settings, entry)}
+
+
 def restatements(deployment: Deployment, evidence: Evidence, wanted: Sequence[date]) -> pd.DataFrame:
     """Return the dataset ``restatement``: of each month of a book that was signed, what changed since its latest version."""
     desk = Desk(deployment, evidence)
@@ -67,7 +77,7 @@ def restatement_of(
 ) -> pd.DataFrame:
     """Return ``restatement`` for a month of a book whose facts are known."""
     settings, month, streams = desk.settings, facts.month, desk.streams_of(book)
-    frozen = {entry.version: entry for entry in facts.approvals if freeze.is_frozen(settings, entry)}
+    frozen = _frozen_entries(settings, facts)
     wanted = from_version if from_version is not None else max(frozen, default=None)
     for version in (wanted, to_version):
         if version is not None and version not in frozen:

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pandas as pd
 
-from revenue_integrity.close.sign_off import Status, reopened_because
+from revenue_integrity.close.sign_off import MonthFacts, Status, reopened_because
 from revenue_integrity.desk.close_status import CloseRow, close_rows
 from revenue_integrity.desk.evidence import Evidence
 from revenue_integrity.errors import PublishError
@@ -18,8 +18,10 @@ from revenue_integrity.model.check import Gate
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.report import amount_of
 from revenue_integrity.model.stream import MonthFigure
+from revenue_integrity.process import PROGRAM
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import publish
+from revenue_integrity.warehouse.catalog import Catalog, read_catalog
 
 NOT_COMPUTED = "not computed"
 """Why a month is open for which nothing was computed yet."""
@@ -28,7 +30,7 @@ BEFORE_BOOK = "before the first month of its book"
 """Why a month is open that its book does not have."""
 
 _FIRST = ("month", "book", "status", "version")
-_LAST = ("quarantined", "checks_failed", "why")
+_LAST = ("quarantined", "checks_failed", "why", "next_command", "reprocessed_at")
 
 
 def figures_of(deployment: Deployment) -> dict[str, MonthFigure]:
@@ -51,14 +53,21 @@ def summary(deployment: Deployment, status: pd.DataFrame) -> pd.DataFrame:
 
 
 def status_frame(deployment: Deployment, evidence: Evidence, wanted: Sequence[date]) -> pd.DataFrame:
+    """Return ``frame_of`` of some months as they stand now."""
+    return frame_of(deployment, close_rows(deployment, evidence, wanted), wanted)
+
+
+def frame_of(deployment: Deployment, rows: Sequence[CloseRow], wanted: Sequence[date]) -> pd.DataFrame:
     """Return a row per month and book: status, the figures of its streams, quarantined rows, failed checks, why it stands so.
 
-    Figures are whole cents or exact currency units, as their streams declare them; empty where nothing is published.
+    Figures are whole cents or exact currency units, as their streams declare them; empty where nothing is published. Then what to
+    type next, as far as one command brings the month on, and when its reconciliations were last computed.
     """
     settings = deployment.settings
     figures = figures_by_stream(deployment, wanted)
     refused = _quarantined(settings)
-    rows = [
+    catalog = read_catalog(settings)
+    found = [
         {
             "month": pd.Timestamp(row.facts.month).as_unit("us"),
             "book": row.facts.book,
@@ -68,11 +77,13 @@ def status_frame(deployment: Deployment, evidence: Evidence, wanted: Sequence[da
             "quarantined": sum(refused.get((stream, row.facts.month), 0) for stream in row.streams),
             "checks_failed": sum(check.state in ("failed", "outdated") for check in row.facts.checks),
             "why": _why(row),
+            "next_command": next_command(row, settings.of_book(row.facts.book)),
+            "reprocessed_at": _reprocessed_at(deployment, row, catalog),
         }
-        for row in close_rows(deployment, evidence, wanted)
+        for row in rows
     ]
     declared = figures_of(deployment)
-    frame = pd.DataFrame(rows, columns=[*_FIRST, *declared, *_LAST])
+    frame = pd.DataFrame(found, columns=[*_FIRST, *declared, *_LAST])
     whole = [name for name, figure in declared.items() if figure.unit == "cents"]
     return frame.astype(dict.fromkeys(whole, "Int64"))
 
@@ -81,7 +92,7 @@ def _why(row: CloseRow) -> str:
     facts = row.facts
     if row.status is Status.OPEN:
         if facts.content_hash is None:
-            return NOT_COMPUTED
+            return _unpublished(facts) or NOT_COMPUTED
         return BEFORE_BOOK if facts.is_before_book else f"cutoff {facts.cutoff:%Y-%m-%dT%H:%M:%SZ}"
     if row.status is Status.STALE:
         return facts.stale or facts.news or "a run is going on"
@@ -92,6 +103,55 @@ def _why(row: CloseRow) -> str:
     if row.status is Status.SIGNED_OFF:
         return "explanation updated" if facts.explanation_updated else ""
     return failing or warnings
+
+
+def _unpublished(facts: MonthFacts) -> str:
+    """Return which checks kept a month that was computed from being published; empty if none did."""
+    stopped = [check for check in facts.checks if check.state == "failed" and check.gate in (Gate.WRITE, Gate.PUBLISH)]
+    return f"computed, not published: {', '.join(facts.called(check) for check in stopped)}" if stopped else ""
+
+
+def next_command(row: CloseRow, settings: Settings) -> str:
+    """Return the command that brings a month on or shows what keeps it; empty where there is nothing to do but wait.
+
+    ``settings`` are those of the book. A name that nobody can know stands as NAME.
+    """
+    facts, run = row.facts, f"run --months {row.facts.label}"
+    if facts.is_before_book or row.status is Status.SIGNED_OFF or facts.running:
+        return ""
+    if facts.content_hash is None:
+        stopped = next((check for check in facts.checks if check.state == "failed" and check.command), None)
+        return f"{PROGRAM} {stopped.command}" if _unpublished(facts) and stopped else f"{PROGRAM} {run}"
+    asked, command = facts.asked_for, ""
+    match row.status:
+        case Status.STALE:
+            command = "run" if facts.news else run
+        case Status.SIGNING:
+            command = "run"
+        case Status.BLOCKED | Status.REOPENED if facts.in_the_way:
+            first = facts.in_the_way[0]
+            command = (first.command if first.state == "failed" else run) or f"status --month {asked}"
+        case Status.BLOCKED:
+            command = run
+        case Status.REOPENED:
+            command = f"restatement {asked}"
+        case Status.READY:
+            command = f"prepare {asked} --as {_one_of(settings.preparers)}"
+        case Status.PREPARED:
+            preparer = facts.prepared.actor if facts.prepared else ""
+            command = f"approve {asked} --as {_one_of([name for name in settings.approvers if name != preparer])}"
+    return f"{PROGRAM} {command}" if command else ""
+
+
+def _one_of(names: Sequence[str]) -> str:
+    return next(iter(names), "NAME")
+
+
+def _reprocessed_at(deployment: Deployment, row: CloseRow, catalog: Catalog) -> str | None:
+    """Return when what a month of a book compares was last computed (ISO 8601, UTC)."""
+    recons = [deployment.streams.named(name).reconciliations for name in row.streams if name in deployment.streams.names]
+    records = [catalog.partition(each.summary.qualified, row.facts.month) for each in recons if each is not None]
+    return max((record.computed_at for record in records if record is not None), default=None)
 
 
 Figures = Mapping[str, int | Decimal]

@@ -43,6 +43,7 @@ class MonthFigure:
         only: the values that other columns must have for a row to count (``{"recon": "erp_vs_mart"}``).
         unit: whole cents, or exact currency units.
         in_summary: whether a summary of many months shows it.
+        is_variance: whether it is the variance of its stream where a line has room for one number alone.
     """
 
     name: str
@@ -53,6 +54,7 @@ class MonthFigure:
     only: Mapping[str, str] = field(default_factory=dict)
     unit: Literal["cents", "currency"] = "cents"
     in_summary: bool = False
+    is_variance: bool = False
 
 
 @dataclass(frozen=True)

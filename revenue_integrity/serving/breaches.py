@@ -22,7 +22,7 @@ _CAUSE = ("cause_no", "family", "cause", "cause_cents", "link_id", "explanation"
 
 
 def breaches(deployment: Deployment, month: date, *, recon: str | None, view: str) -> pd.DataFrame:
-    """Return the rows in breach of a month with their causes and evidence, the largest variance first.
+    """Return the rows in breach of a month with their causes and evidence, by reconciliation, the largest variance first.
 
     Raises:
         UsageError: there is no such view or reconciliation, or no stream has any.
@@ -40,7 +40,23 @@ def breaches(deployment: Deployment, month: date, *, recon: str | None, view: st
     order = chosen.assign(size=cents.where(cents.notna(), values).map(abs)).sort_values(
         ["recon", "size", "row_key", "cause_no"], ascending=[True, False, True, True]
     )
-    return order.drop(columns=["size", "row_key", "cause_no"]).reset_index(drop=True)
+    return order.drop(columns="size").reset_index(drop=True)
+
+
+def for_programs(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return breaches without what only puts them in order."""
+    return rows.drop(columns=["row_key", "cause_no"])
+
+
+def largest_first(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return breaches with the largest first whatever reconciliation they are of: money before other units, which have none."""
+    cents, values = rows["variance_cents"].astype(object), rows["variance_value"].astype(object)
+    is_money = cents.notna() | rows["unit"].astype(str).str.fullmatch("[a-z]{3}")
+    size = cents.where(cents.notna(), values.map(lambda value: None if pd.isna(value) else value * 100)).map(abs)
+    order = rows.assign(other=~is_money, size=size).sort_values(
+        ["other", "size", "recon", "row_key", "cause_no"], ascending=[True, False, True, True, True], kind="stable"
+    )
+    return order.drop(columns=["other", "size"]).reset_index(drop=True)
 
 
 def _results_of_streams(deployment: Deployment, month: date) -> pd.DataFrame:

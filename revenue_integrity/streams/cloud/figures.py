@@ -15,4 +15,5 @@ VARIANCE = MonthFigure(
     ("variance_signed",),
     only={"recon": INVOICES},
     unit="currency",
+    is_variance=True,
 )

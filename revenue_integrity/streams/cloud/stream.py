@@ -4,7 +4,7 @@ from revenue_integrity.close.landing_checks import landing_checks
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.streams.cloud import completeness, curated, focus, mart, month, recon, register, restatement, schemas
 from revenue_integrity.streams.cloud.checks import CHECKS, EXTRACTS
-from revenue_integrity.streams.cloud.figures import COST
+from revenue_integrity.streams.cloud.figures import COST, VARIANCE
 from revenue_integrity.streams.cloud.sources import SOURCES, STREAM
 
 CLOUD = Stream(
@@ -22,6 +22,6 @@ CLOUD = Stream(
     before_publish=restatement.before_publish,
     after_publish=restatement.after_publish,
     composed=(curated.EXPORTED, focus.EXPORTED),
-    figures=(COST,),
+    figures=(COST, VARIANCE),
 )
 """Stream 2: billing events and FOCUS exports to daily account cost."""

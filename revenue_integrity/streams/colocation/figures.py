@@ -20,7 +20,7 @@ STATUS = (
     MARGIN,
     MonthFigure("mrr_cents", "MRR", "contract_month", ("mrr_cents",)),
     MonthFigure("variance_cents", "Variance", "recon_summary", ("variance_signed",), only=_NOW, in_summary=True),
-    MonthFigure("variance_gross_cents", "Gross variance", "recon_summary", ("variance_gross",), only=_NOW),
+    MonthFigure("variance_gross_cents", "Gross variance", "recon_summary", ("variance_gross",), only=_NOW, is_variance=True),
     MonthFigure(
         "explained_cents",
         "Explained",
