@@ -173,7 +173,7 @@ def record_new(
                 "arrival": new.batch.arrival,
                 "digest": new.digest,
                 "status": status,
-                "unknown": ", ".join(sorted(new.unknown)) if not new.error else "",
+                "unknown": ",".join(sorted(new.unknown)) if not new.error else "",
                 "error": new.error or None,
                 "seen": before.first_seen_at if before else now,
                 "files": _stat_text(new.batch),

@@ -84,6 +84,8 @@ class Merge:
         self._raw = f"raw.{source.dataset}"
         self._held = f"meta.held_{source.dataset}"
         self._row = ", ".join([*map(name, source.values), *LINEAGE])
+        refused = [name(each) if source.refused_in_month or each != "month" else "cast(null as DATE)" for each in source.values]
+        self._refused_row = ", ".join([*refused, *LINEAGE])
         self._key = ", ".join(map(name, source.key))
         self._month = "month" if source.has_month else "cast(null as DATE) as month"
         self._stored = self._any(self._raw) or self._any(self._held)
@@ -425,9 +427,9 @@ class Merge:
         held = f"{self._row}, is_duplicate, static_errors, reference_errors, raw"
         for rows in (
             f"(select {self._row}, is_duplicate, null, null, null from landing_resolved where is_duplicate)",
-            f"""(select {self._row}, false, static_errors, reference_errors, raw
+            f"""(select {self._refused_row}, false, static_errors, reference_errors, raw
                 from landing_new inner join landing_failed using (staged_row))""",
-            f"""(select {self._row}, false, static_errors, reference_errors, raw
+            f"""(select {self._refused_row}, false, static_errors, reference_errors, raw
                 from landing_judged where static_errors is not null or reference_errors is not null)""",
         ):
             if self._make("held", f"select * from {rows} as held ({held})"):

@@ -28,6 +28,9 @@ CANONICAL_INSTANT = (
     r"(Z|[+-](0[0-9]|1[0-8])(:[0-5][0-9])?)"
 )
 
+CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x{80}-\x{9f}]"
+"""Control characters but tab and line ends: nobody means them, and a terminal or a chart obeys them."""
+
 _SHOWN = 60
 """Characters of an offending value that a reason repeats."""
 
@@ -237,6 +240,10 @@ class Judgement:
     reason: str
 
 
+def _controlled(text: str) -> str:
+    return f"coalesce(regexp_matches({text}, {quote(CONTROL)}), false)"
+
+
 def judged(column: SourceColumn, text: str, currency: str) -> Judgement:
     """Return how a column is judged, given SQL for its text; the typed value stands under the column's stored name."""
     value = name(column.stored)
@@ -244,7 +251,8 @@ def judged(column: SourceColumn, text: str, currency: str) -> Judgement:
     problems: list[tuple[str, str]] = []
     empty = f"{stripped(text)} is null" if column.default is None else "false"
     if column.required:
-        problems.append((empty, quote(f"{column.name} is empty")))
+        wanted = f" and not coalesce({name(column.unless)}, false)" if column.unless else ""
+        problems.append((f"{empty}{wanted}", quote(f"{column.name} is empty")))
     suspicious = f"{value} is null" if column.required else f"({value} is null and {text} is not null)"
     unread = f"{value} is null and not ({empty})"
     if column.kind == "ts" and not column.utc:
@@ -275,6 +283,9 @@ def judged(column: SourceColumn, text: str, currency: str) -> Judgement:
         reserved = ", ".join(map(quote, RESERVED_IDS))
         problems.append((f"{value} in ({reserved})", f"'{column.name} ' || {value} || ' is a reserved id'"))
         suspicious += f" or {value} in ({reserved})"
+    if column.kind in ("text", "id") or column.aliases:
+        problems.append((_controlled(stripped(text)), quote(f"{column.name} holds a control character")))
+        suspicious += f" or {_controlled(text)}"
     if column.ge is not None:
         bound = column.ge * (100 if column.kind == "money" else 1)
         words = "is negative" if column.ge == 0 else f"is below {column.ge}"

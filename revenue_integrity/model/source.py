@@ -56,6 +56,7 @@ class SourceColumn:
         aliases: other words for allowed values, lower-cased, and what they mean; any word not listed means the last value.
         sign_setting: the setting that, with the value ``signed``, lifts ``ge``.
         caseless: whether a text is compared without case; it is then held in lower case.
+        unless: the flag with which a row may lack the value although it is required.
     """
 
     name: str
@@ -73,6 +74,7 @@ class SourceColumn:
     aliases: tuple[tuple[str, str], ...] = ()
     sign_setting: str = ""
     caseless: bool = False
+    unless: str = ""
 
     @property
     def stored(self) -> str:
@@ -262,6 +264,7 @@ class Source:
         nulls: texts that stand for an empty field, beside the empty one.
         bare: whether the raw table has the name alone, as those have that were there before other streams.
         events: for a source whose rows come by the million: the event log that they fill, and how its deliveries relate.
+        refused_in_month: whether a refused row belongs to the month that it names; the period of an invoice is no service month.
     """
 
     stream: str
@@ -285,6 +288,7 @@ class Source:
     # What is built from a source does not depend on what it is called.
     bare: bool = field(default=False, repr=False)
     events: "Events | None" = None
+    refused_in_month: bool = True
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]

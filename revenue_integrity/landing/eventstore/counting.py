@@ -53,7 +53,7 @@ def count_batches(work: LogWork, kept: list[Kept]) -> None:
         select later.batch_id, {work.month_of("earlier")}, 0, 0, 0, count(*)
         from landing_later as later
         inner join {versions} as earlier on {same("later", "earlier", work.log.key)}
-        where earlier.is_moved and ({columns(order, "later")}) > ({columns(order, "earlier")})
+        where earlier.is_moved and earlier.{work.day} is not null and ({columns(order, "later")}) > ({columns(order, "earlier")})
         group by all
     """
     work.execute(f"""
@@ -68,7 +68,7 @@ def count_batches(work: LogWork, kept: list[Kept]) -> None:
             select batch_id, month, 0, count(*), 0, 0 from ({held}) where month is not null group by all
             union all
             select v.batch_id, {work.month_of("v")}, -count(*), 0, count(*), 0
-            from {versions} as v where v.is_duplicate group by all
+            from {versions} as v where v.is_duplicate and v.{work.day} is not null group by all
             {moved if work.log.key else ""}
             union all
             select later.batch_id, {work.month_of("earlier")}, 0, 0, 0, sum(earlier.row_count)

@@ -18,7 +18,7 @@ from revenue_integrity.model import table as column
 from revenue_integrity.model.events import EventLog
 from revenue_integrity.model.query import Query
 from revenue_integrity.model.rule import Rule, days_of
-from revenue_integrity.model.source import Source
+from revenue_integrity.model.source import Source, SourceColumn
 from revenue_integrity.model.table import Table, table
 from revenue_integrity.settings import Settings
 
@@ -36,7 +36,7 @@ def outcomes_table(log: EventLog, called: str, description: str, more: Sequence[
         more: columns of a version to show, beside its day and key.
     """
     declared = {each.stored: each for each in log.columns}
-    shown = [replace(declared[each], required=declared[each].required or each in log.key) for each in _shown(log, more)]
+    shown = [replace(declared[each], required=_is_filled(log, declared[each])) for each in _shown(log, more)]
     return table(
         log.stream,
         "curated",
@@ -61,6 +61,11 @@ def outcomes_table(log: EventLog, called: str, description: str, more: Sequence[
         slice_column=log.day,
         published_slices="tenant_id" in log.apart,
     )
+
+
+def _is_filled(log: EventLog, column: SourceColumn) -> bool:
+    # What ends an event may say nothing but which one.
+    return column.stored in log.key or (column.required and not (log.ends and column.stored in log.measures))
 
 
 def _shown(log: EventLog, more: Sequence[str]) -> list[str]:

@@ -91,7 +91,8 @@ def _row_inputs(
             -- What is not among the events must not be taken off them, however old the outcomes are.
             semi join (select file_no, {columns(of_day)} from {log.schema}.days where is_live) as d
                 on c.file_no = d.file_no and {same("c", "d", of_day)}
-            where o.{day} in ({wanted}) and not c.set_aside
+            -- What came without a day is not among the events of any.
+            where o.{day} in ({wanted}) and not c.set_aside and not c.without_day
         """
     joins, conditions = [], [f"e.{day} in ({wanted})"]
     if connection.execute(f"select 1 from ({tables['left_out']}) limit 1").fetchall():

@@ -76,6 +76,7 @@ def note_days(work: LogWork, kept: Sequence[Kept]) -> None:
             from (
                 select file_no, {columns(work.of_day)}, {scope} as scope, count(*) as row_count, {sums}
                 from ({scan(work, mine)}) {bad}
+                where {work.day} is not null
                 group by {by}
             ) as d
             inner join {work.table("files")} as f on d.file_no = f.file_no

@@ -71,8 +71,8 @@ class EventStore:
                 recording.note_days(work, kept)
                 recording.note_breakdowns(work, kept)
                 versions.note_versions(work, kept)
-            counting.count_batches(work, kept)
             settling.settle(work)
+            counting.count_batches(work, kept)
             touched |= day_slices.refresh(work)
         return touched
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from revenue_integrity.landing.eventstore.incoming import Kept
 from revenue_integrity.landing.eventstore.work import LogWork
-from revenue_integrity.landing.values import SPACE, name, quote
+from revenue_integrity.landing.values import CONTROL, SPACE, name, quote
 from revenue_integrity.model.source import RESERVED_IDS, Source
 from revenue_integrity.model.stage import ScannedFile
 from revenue_integrity.warehouse.scanning import scan_sql
@@ -23,7 +23,7 @@ def parquet(file: Kept) -> str:
 
 
 def suspicious(source: Source, currency: str, seen: Sequence[str]) -> dict[str, str]:
-    """Return, for each column of a plain file, SQL that is true of values that are bad or need tidying.
+    """Return, for what is looked at (columns, mostly), SQL that is true of values of a plain file that are bad or need tidying.
 
     Args:
         source: the source.
@@ -33,14 +33,18 @@ def suspicious(source: Source, currency: str, seen: Sequence[str]) -> dict[str, 
     predicates = {}
     for column in source.columns:
         value = name(column.stored)
-        parts = [f"{value} is null"] if column.required else []
+        parts = [f"{value} is null"] if column.required and not column.unless else []
+        if column.unless:
+            # On its own, for it looks at another column, too.
+            missing = f"{value} is null and not coalesce({name(column.unless)}, false)"
+            predicates[f"{column.stored} unless {column.unless}"] = f"coalesce({missing}, false)"
         match column.kind:
             case "id" if column.stored in seen:
                 parts += [f"not regexp_full_match({value}, {quote('[!-^`{-~]+')})"]
             case "id":
                 # Plain functions, for the engine works them out once for each word of a dictionary; patterns it does not.
                 parts.append(f"{value} = '' or upper({value}) <> {value} or strlen({value}) <> length({value})")
-                parts.append(_contains(value, "_" + SPACE))
+                parts += [_contains(value, "_" + SPACE), f"regexp_matches({value}, {quote(CONTROL)})"]
             case "enum":
                 parts.append(f"{value} not in ({', '.join(map(quote, column.values))})")
             case "currency":
@@ -49,7 +53,7 @@ def suspicious(source: Source, currency: str, seen: Sequence[str]) -> dict[str, 
                 parts.append(f"{value} = '' or trim({value}) <> {value}")
                 edges = f"not regexp_full_match({value}, {quote('[!-~]|[!-~].*[!-~]')})"
                 parts.append(f"case when strlen({value}) <> length({value}) then {edges} else false end")
-                parts.append(_contains(value, SPACE.replace(" ", "")))
+                parts += [_contains(value, SPACE.replace(" ", "")), f"regexp_matches({value}, {quote(CONTROL)})"]
             case "ts" | "date":
                 parts.append(f"not isfinite({value})")
             case _:

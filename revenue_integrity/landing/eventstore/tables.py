@@ -7,7 +7,7 @@ In the schema of a log stand
 - ``files``: one row per kept file, with the SQL that reads the log's columns from it,
 - ``days``: rows and measures per file, day, what is kept apart and scope, and whether they stand,
 - ``versions``: all versions, on any day, of events that have more than one row or a tombstone; ``compared`` shows them with their
-  content in one text,
+  content in one text; a tombstone that came ``without_day`` has the day of another version, and none while it waits for one,
 - ``refused``: the bad rows of its files, with day and measures as far as they could be read,
 - ``admitted``: what people let count although it was set aside,
 - for each breakdown its sums: ``<breakdown>`` as it stands, ``<breakdown>_parts`` by file and day.
@@ -81,7 +81,8 @@ def _declared(log: EventLog) -> dict[str, str]:
         "versions": f"""
             file_no BIGINT not null, row_number BIGINT not null, batch_id VARCHAR not null, arrival TIMESTAMPTZ not null,
             file_name VARCHAR not null, {", ".join(f"{name(column)} {log.types[column]}" for column in log.version_columns)},
-            {preference} {", ".join(f"{mark} BOOLEAN not null" for mark in MARKS)}, set_aside BOOLEAN not null
+            {preference} {", ".join(f"{mark} BOOLEAN not null" for mark in MARKS)}, without_day BOOLEAN not null,
+            set_aside BOOLEAN not null
         """,
         "admitted": "month DATE not null, batch_id VARCHAR not null",
     }
@@ -136,6 +137,8 @@ def _refused(log: EventLog, source: Source, settings: Settings) -> str:
 def _as_text(log: EventLog, column: str) -> str:
     """Return SQL for a column of a version as text; no text holds the mark that stands for null."""
     value = f"epoch_us({name(column)})" if log.types[column].startswith("TIMESTAMP") else name(column)
+    if column == log.day:
+        value = f"case when not without_day then {value} end"
     return f"coalesce({value}::varchar, chr(30))"
 
 

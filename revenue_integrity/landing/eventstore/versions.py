@@ -133,7 +133,10 @@ def _compare(work: LogWork) -> None:
                 union all
                 -- Rows that share their key with a new one were found with it, whether they are on record or not.
                 select {shown}, false as is_new
-                from {work.table("versions")} semi join landing_wanted using (file_no, row_number) {of_part}
+                from (
+                    select * replace (case when not without_day then {work.day} end as {work.day}) from {work.table("versions")}
+                )
+                semi join landing_wanted using (file_no, row_number) {of_part}
             )
 
             select
@@ -141,7 +144,8 @@ def _compare(work: LogWork) -> None:
                 lag({content}) over each_event is not distinct from {content} as is_duplicate,
                 lag(file_no) over each_event is not null and not is_duplicate as is_correction,
                 coalesce(lag(row({moment})) over each_event = row({moment}), false) and not is_duplicate as is_conflict,
-                min({work.day}) over of_event < max({work.day}) over of_event as is_moved,
+                -- What withdraws an event that did not come yet has no day.
+                coalesce(min({work.day}) over of_event < max({work.day}) over of_event, false) as is_moved,
                 -- What stands alone was met for a bad row's sake, or for another's of the same hash.
                 {ended} count(*) over of_event > 1 as is_noted
             from versions
@@ -151,7 +155,9 @@ def _compare(work: LogWork) -> None:
                     partition by {key} order by {order} rows between unbounded preceding and unbounded following
                 )
         """)
-    work.execute(f"insert into landing_days select distinct {work.day} from landing_versions where is_noted")
+    work.execute(
+        f"insert into landing_days select distinct {work.day} from landing_versions where is_noted and {work.day} is not null"
+    )
 
 
 def _insert(work: LogWork) -> None:
@@ -161,7 +167,7 @@ def _insert(work: LogWork) -> None:
         insert into {work.table("versions")} by name
         select
             e.file_no, e.row_number, f.batch_id, f.arrival, f.file_name, {columns([*work.log.version_columns, *preference], "e")},
-            {columns(MARKS, "v")}, false as set_aside
+            {columns(MARKS, "v")}, e.{work.day} is null as without_day, false as set_aside
         from landing_found_versions as e
         inner join {work.table("files")} as f on e.file_no = f.file_no
         inner join landing_versions as v on {same("e", "v", ("file_no", "row_number"))}

@@ -49,17 +49,22 @@ create table if not exists meta.cloud_published_live (
 create table if not exists meta.cloud_published_excluded (
     usage_date date not null, batch_id varchar not null, file_name varchar not null, row_number bigint not null
 );
+create table if not exists meta.cloud_published_tenants (usage_date date not null, tenant_id varchar not null);
+insert into meta.cloud_published_tenants
+select distinct usage_date, tenant_id from meta.cloud_published_costs
+where not exists (select 1 from meta.cloud_published_tenants);
 create table if not exists meta.cloud_departures (tenant_id varchar not null, event_id varchar not null);
 """
 """What is remembered of the last completed publication of each day, and events between two months: gone from a published day,
-not yet published on the one that they moved to. ``rows_hash`` tells which rows did not count (``differing.sql``)."""
+not yet published on the one that they moved to. ``rows_hash`` tells which rows did not count (``differing.sql``). A tenant-day
+stays published once it was, also when nothing is left of it; what is published of other tenants does not make it so."""
 
 
 def before_publish(connection: "duckdb.DuckDBPyConnection", settings: Settings, month: date) -> None:
     """Write the ledger rows of the publication that is about to happen, for the days of the month whose costs change.
 
-    Rows of a publication that never completed are replaced, so this may be repeated. The first publication of a day restates
-    nothing.
+    Rows of a publication that never completed are replaced, so this may be repeated. The first publication of a tenant's day
+    restates nothing.
 
     Raises:
         WarehouseError: a delivery was read after the month was computed, or the causes of an account-day do not add up to its
@@ -116,6 +121,11 @@ def remember_published(connection: "duckdb.DuckDBPyConnection", month: date) -> 
         connection.execute("""
             insert into meta.cloud_published_days
             select distinct usage_date, 1, null from restatement_costs anti join meta.cloud_published_days using (usage_date)
+        """)
+        connection.execute("""
+            insert into meta.cloud_published_tenants
+            select distinct usage_date, tenant_id from restatement_costs
+            anti join meta.cloud_published_tenants using (usage_date, tenant_id)
         """)
         connection.execute("""
             update meta.cloud_published_days as remembered set rows_hash = differing.rows_hash
@@ -184,6 +194,11 @@ def _find_causes(connection: "duckdb.DuckDBPyConnection", month: date, days: lis
         if files:
             rows(days, [file_no for (file_no,) in files])
             _add_causes(connection, step, month)
+    # Of a tenant's first publication of a day there is nothing to restate, whatever was published of others.
+    connection.execute(
+        f"delete from {_CAUSES} where (usage_date, tenant_id) not in"
+        " (select (usage_date, tenant_id) from meta.cloud_published_tenants)"
+    )
     # Last: it explains what is left.
     _add_causes(connection, "reread_causes", month)
 

@@ -35,6 +35,9 @@ _CURRENCY = _column("currency", "currency", "Its currency.")
 _INGESTED_AT = _column("ingested_at", "ts", "When the sending system took it in; the latest version by it wins.")
 _IS_DELETED = _column("is_deleted", "bool", "Whether the event is withdrawn.", required=False)
 
+_unless_deleted = partial(replace, unless=_IS_DELETED.stored)
+"""Who withdraws an event need not repeat it."""
+
 _of_focus = partial(SourceColumn, kind="text", required=False)
 
 EVENTS = EventLog(
@@ -83,12 +86,12 @@ BILLING_EVENTS = Source(
         _EVENT_ID,
         _TENANT,
         _ACCOUNT,
-        _SERVICE,
+        _unless_deleted(_SERVICE),
         _REGION,
-        _PRICING_MODEL,
-        _USAGE_DATE,
-        _COST,
-        _CURRENCY,
+        _unless_deleted(_PRICING_MODEL),
+        _unless_deleted(_USAGE_DATE),
+        _unless_deleted(_COST),
+        _unless_deleted(_CURRENCY),
         _INGESTED_AT,
         _IS_DELETED,
     ),
@@ -196,6 +199,7 @@ CLOUD_INVOICES = Source(
     ("provider", "invoice_id"),
     optional=True,
     bare=True,
+    refused_in_month=False,
 )
 
 _present = "true"

@@ -1,8 +1,9 @@
--- Account-days whose published cost changes, one row each. A day that was never published has no restatement.
+-- Account-days whose published cost changes, one row each. A tenant's day that was never published has no restatement.
 with present as (
     select usage_date, tenant_id, account_id, total_cost as cost
     from mart.daily_account_cost
-    where month = $first and usage_date in (select usage_date from meta.cloud_published_days)
+    semi join meta.cloud_published_tenants using (usage_date, tenant_id)
+    where month = $first
 ),
 
 published as (
