@@ -240,9 +240,9 @@ class Listing:
 
 Shade = Literal["blue", "teal", "red", "grey", "amber", "violet"]
 
-ChartKind = Literal["bar", "stacked", "line", "area", "across", "donut", "waterfall", "pareto"]
+ChartKind = Literal["bar", "stacked", "line", "area", "across", "donut", "waterfall", "pareto", "scatter"]
 """Bars side by side, bars upon each other, lines, a line over its area, lying bars, a ring, a waterfall, bars with the share that
-the largest make together."""
+the largest make together, points between two measures."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,11 +253,12 @@ class Chart:
         title: what it shows.
         kind: how it is drawn.
         rows: what it is drawn from.
-        x: the column along the axis: months (dates), days of the month (integers) or names.
+        x: the column along the axis: months (dates), days of the month (integers) or names; of points a share.
         y: the columns that are measured, each with what people call it; with ``series`` one column.
         format: how these are written: cents, cost, or plain numbers.
         series: a column whose values are lines, bars or colours of their own.
         unit: what the axis says; money says its currency by itself.
+        along: what the axis of ``x`` says, of points.
         note: a sentence above the picture.
         describe: more for those who cannot see it; its figures are told anyway.
         split: a column for each of whose values there is a picture of its own.
@@ -282,6 +283,7 @@ class Chart:
     format: Format = "cents"
     series: str = ""
     unit: str = ""
+    along: str = ""
     note: Text = ""
     describe: Text = ""
     split: str = ""

@@ -22,6 +22,8 @@ _SHORT_LABEL = 14
 """Characters of labels that have room beside each other below five bars."""
 _TRUNCATE_BELOW = 5
 """A waterfall whose steps are smaller than its totals by this factor begins its axis near them, and says so."""
+_TALLEST_REST = 2
+"""How much taller than the largest bar the one of all others may be."""
 _LABELLED_POINTS = 7
 """Points of a line that have room for their amounts."""
 
@@ -166,7 +168,13 @@ def _pareto(drawn: Drawn, frame: pd.DataFrame) -> Any:
         (f"{point.x}\u200b#{at}", point.value, point.row.get(share), False) for at, point in enumerate(shown)
     ]
     if rest:
-        bars.append((f"{len(rest)} others", added(point.value for point in rest), rest[-1].row.get(share), True))
+        together = added(point.value for point in rest)
+        # A bar for hundreds of others would leave nothing to see of the largest: its amount stands in its label instead.
+        told = f"{len(rest)} others"
+        hides = abs(together) > _TALLEST_REST * max(abs(point.value) for point in shown)
+        bars.append(
+            (f"{told}: {drawn.short(together)}" if hides else told, 0 if hides else together, rest[-1].row.get(share), True)
+        )
     order = [key for key, *_ in bars]
     values = [
         {
@@ -238,6 +246,20 @@ def _waterfall(drawn: Drawn, frame: pd.DataFrame) -> Any:
     marks = base.mark_bar(size=size).encode(x=x, y=alt.Y(**channel), y2="end:Q", color=colour)
     labels = base.mark_text(dy=-7, fontSize=11, color=INK).encode(x=x, y=alt.Y("top:Q"), text="text:N")
     return (marks + labels).properties(width=_WIDTH, height=230)
+
+
+def _scatter(drawn: Drawn, frame: pd.DataFrame) -> Any:
+    """Return a point for each row between two measures, the series that stand for all others below the rest."""
+    import altair as alt
+
+    values = [{**value, "x": float(value["x"])} for value in _values(drawn)]
+    axis = alt.Axis(title=drawn.chart.along, format=".0%", tickCount=6)
+    return (
+        alt.Chart(alt.Data(values=values))
+        .mark_point(filled=True, size=44, opacity=0.75)
+        .encode(x=alt.X("x:Q", axis=axis, scale={"zero": False}), y=alt.Y(**drawn.axis()), color=_colour(drawn))
+        .properties(width=_WIDTH, height=_HEIGHT)
+    )
 
 
 def _span(bars: Sequence[Mapping[str, Any]], *, from_zero: bool) -> tuple[Any, Any, bool]:
@@ -326,4 +348,5 @@ KINDS: Mapping[str, Callable[[Drawn, pd.DataFrame], Any]] = {
     "donut": _donut,
     "waterfall": _waterfall,
     "pareto": _pareto,
+    "scatter": _scatter,
 }

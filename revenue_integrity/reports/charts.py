@@ -51,6 +51,7 @@ _KIND_WORDS = {
     "donut": "Ring",
     "waterfall": "Waterfall",
     "pareto": "Bars with their cumulative share",
+    "scatter": "Points",
 }
 
 
@@ -88,9 +89,9 @@ def _description(drawn: Drawn, frame: pd.DataFrame) -> str:
     """Return what a chart shows in words, the latest or the first figures of it."""
     chart, xs = drawn.chart, drawn.xs
     over_time = all(re.fullmatch(r"\d{4}-\d{2}", str(x)) for x in xs)
-    told = xs[-_TOLD:] if over_time else xs[:_TOLD]
+    told = xs if chart.kind == "scatter" else xs[-_TOLD:] if over_time else xs[:_TOLD]
     unit = f" in {drawn.currency.code}" if chart.format in MONEY else ""
-    if chart.kind == "line" and chart.shaded is not None:
+    if chart.kind == "scatter" or (chart.kind == "line" and chart.shaded is not None):
         sums = [(name, added(point.value for point in drawn.points if point.series == name)) for name in drawn.series]
         shown = "; ".join(f"{name} {drawn.told(value)}" for name, value in sums)
     else:

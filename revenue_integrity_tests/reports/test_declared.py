@@ -349,6 +349,7 @@ CHARTS = (
     Chart("A", "donut", "rows", x="x", y="w"),
     Chart("A", "waterfall", "rows", x="x", y="v", sums="sum"),
     Chart("A", "pareto", "rows", x="x", y="w", share="share", first=1),
+    Chart("A", "scatter", "rows", x="share", y="v", series="s", along="Share"),
 )
 
 

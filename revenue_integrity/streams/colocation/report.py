@@ -27,6 +27,7 @@ from revenue_integrity.model.report import (
 )
 from revenue_integrity.reports import registers
 from revenue_integrity.reports.reconciling import bridge_listing, explained_kpi, variance_kpi
+from revenue_integrity.streams.colocation import report_earnings as earnings
 from revenue_integrity.streams.colocation import report_rows as rows
 from revenue_integrity.streams.colocation.figures import LATE_CENTS, MARGIN, POWER_COST, REVENUE
 from revenue_integrity.streams.colocation.recon import CHARGES, RECONCILIATIONS
@@ -148,6 +149,7 @@ CUSTOMERS = Listing(
     note="Contractual revenue less allocated power cost; the largest margin first",
     sheet="Margin by customer",
     what="customers",
+    first=10,
 )
 
 LOSING = Listing(
@@ -156,6 +158,134 @@ LOSING = Listing(
     (Column("shown", "Customer"), *_PER_MONTH),
     what="customers",
     collapsed=True,
+)
+
+_MARGIN_BY = (
+    Column("revenue_cents", "Revenue", "cents", whole=True),
+    Column("power_cost_cents", "Power cost", "cents", whole=True),
+    Column("margin_cents", "Margin", "cents", whole=True),
+    Column("margin_pct", "Margin, % of revenue", "share"),
+)
+_CONTRACT = (Column("contract_id", "Contract", "name"), Column("customer", "Customer"))
+_RACK = (Column("rack_id", "Rack", "name"), *_CONTRACT)
+_USED = (
+    Column("contracts", "Contracts", "integer"),
+    Column("contracted_kw", "Contracted kW", "decimal", places=0),
+    Column("used_kw", "Used kW", "decimal", places=0),
+    Column("power_utilization", "Power used", "share"),
+    Column("contracted_racks", "Contracted racks", "decimal", places=1),
+    Column("assigned_racks", "Assigned racks", "decimal", places=1),
+    Column("rack_utilization", "Racks assigned", "share"),
+    Column("margin_cents", "Margin", "cents", whole=True),
+)
+
+USED_BY_SITE = Listing(
+    "Contracted and used by site",
+    earnings.usage_by("site"),
+    (Column("site", "Site"), *_USED),
+    note="Means over the month. What is contracted earns rent whether it is used or not; what is used costs power.",
+    first=0,
+)
+
+USED_BY_CUSTOMER = Listing(
+    "Contracted and used by customer",
+    earnings.usage_by("customer"),
+    (Column("customer", "Customer"), *_USED),
+    note="The largest reservation first. Means over the month.",
+    what="customers",
+    first=10,
+)
+
+BEST = Listing("Contracts that earn most", earnings.best, (*_CONTRACT, *_MARGIN_BY), what="contracts", first=8)
+WORST = Listing("Contracts that earn least", earnings.worst, (*_CONTRACT, *_MARGIN_BY), what="contracts", first=8)
+BEST_RACKS = Listing("Racks that earn most", earnings.best_racks, (*_RACK, *_MARGIN_BY[2:]), what="racks", first=8)
+WORST_RACKS = Listing("Racks that earn least", earnings.worst_racks, (*_RACK, *_MARGIN_BY[2:]), what="racks", first=8)
+
+USAGE = Listing(
+    "Contracts whose usage, not price, took the margin",
+    earnings.eaten,
+    (
+        *_CONTRACT,
+        Column("site", "Site"),
+        Column("change_cents", "Change of margin", "cents", whole=True),
+        Column("revenue_effect_cents", "Revenue", "cents", whole=True),
+        Column("usage_effect_cents", "Usage", "cents", whole=True),
+        Column("rate_effect_cents", "Price of power", "cents", whole=True),
+        Column("usage_cv", "Volatility", "share"),
+        Column("load_factor", "Load factor", "share"),
+    ),
+    note="Their margin fell, and what they used more took at least as much of it as the price of power. Volatility: spread of"
+    " daily kWh over their mean; load factor: mean draw over peak.",
+    what="contracts",
+    first=12,
+    empty="No contract lost margin to its usage rather than to the price of power.",
+    absent="Not available: it compares with the month before.",
+)
+
+
+def _usage_against(column: str, title: str, along: str) -> Chart:
+    return Chart(
+        title,
+        "scatter",
+        earnings.scattered,
+        x=column,
+        y="usage_effect_cents",
+        series="series",
+        rest="is_rest",
+        shades={earnings.TOOK: "red"},
+        unit="Usage effect on margin, {currency}",
+        along=along,
+        note="Each point is a contract; below 0 it used more than in the month before, or began.",
+        empty="Not available: it compares with the month before.",
+    )
+
+
+CONTRACTS = Listing(
+    "Contracts",
+    earnings.contracts,
+    (
+        Column("contract_id", "Contract", width=13),
+        Column("customer_id", "Customer", width=13),
+        Column("customer_name", "Customer name", width=28),
+        Column("site_id", "Site", width=10),
+        Column("contracted_kw", "Contracted kW", "decimal", width=13),
+        Column("avg_kw", "Used kW", "decimal", width=13),
+        Column("power_utilization", "Power used", "share"),
+        Column("contracted_racks", "Contracted racks", "decimal", width=12),
+        Column("assigned_racks", "Assigned racks", "decimal", width=12),
+        Column("rack_utilization", "Racks assigned", "share"),
+        Column("used_kwh", "Used, kWh", "decimal", total=True),
+        Column("peak_kw", "Peak kW", "decimal", width=12),
+        Column("load_factor", "Load factor", "share"),
+        Column("usage_cv", "Volatility", "share"),
+        Column("mrr_cents", "MRR", "cents", total=True),
+        Column("revenue_cents", "Revenue", "cents", total=True),
+        Column("power_cost_cents", "Power cost", "cents", total=True),
+        Column("margin_cents", "Margin", "cents", total=True),
+        Column("margin_pct", "Margin, % of revenue", "share", share=("margin_cents", "revenue_cents")),
+    ),
+    note="Contracted and used power and racks are means over days in force; the largest margin first",
+    sheet="Contracts",
+)
+
+RACKS = Listing(
+    "Racks",
+    earnings.racks,
+    (
+        Column("rack_id", "Rack", width=16),
+        Column("contract_id", "Contract", width=13),
+        Column("customer_id", "Customer", width=13),
+        Column("customer_name", "Customer name", width=28),
+        Column("site_id", "Site", width=10),
+        Column("rated_kw_days", "Rated kW-days", "decimal", total=True),
+        Column("revenue_cents", "Revenue", "cents", total=True),
+        Column("power_cost_cents", "Power cost", "cents", total=True),
+        Column("margin_cents", "Margin", "cents", total=True),
+        Column("margin_pct", "Margin, % of revenue", "share", share=("margin_cents", "revenue_cents")),
+    ),
+    note="Each contract's revenue and power cost over its racks, by rated power and days; the largest margin first",
+    sheet="Racks",
+    sheet_only_if_there=True,
 )
 
 MOST_AT_RISK = Listing(
@@ -238,6 +368,45 @@ OVERVIEW = View(
                     note="Bars: margin of each customer, the largest first. Line: what they make together of positive margins.",
                 ),
                 Card("Customers", (CUSTOMERS, LOSING)),
+            ),
+        ),
+        Section(
+            "Which contracts, racks and customers earn?",
+            (
+                Chart(
+                    "Contracted against used power",
+                    "bar",
+                    earnings.usage_by("site"),
+                    x="site",
+                    y={"contracted_kw": "Contracted", "used_kw": "Used"},
+                    format="decimal",
+                    unit="kW, mean of the month",
+                    note="Power reserved and drawn per site.",
+                ),
+                Chart(
+                    "Contracted against assigned racks",
+                    "bar",
+                    earnings.usage_by("site"),
+                    x="site",
+                    y={"contracted_racks": "Contracted", "assigned_racks": "Assigned"},
+                    format="decimal",
+                    unit="Racks, mean of the month",
+                    note="Racks sold and racks that stand there per site.",
+                ),
+                Card("Contracted and used by site", (USED_BY_SITE,), wide=True),
+                Card("Contracted and used by customer", (USED_BY_CUSTOMER,), wide=True),
+                BEST,
+                WORST,
+                BEST_RACKS,
+                WORST_RACKS,
+            ),
+        ),
+        Section(
+            "Whose usage eats their margin?",
+            (
+                _usage_against("usage_cv", "Usage effect against volatility", "Volatility of daily kWh"),
+                _usage_against("load_factor", "Usage effect against load factor", "Load factor: mean draw over peak"),
+                Card(USAGE.title, (Sentence(earnings.usage_words), USAGE), wide=True),
             ),
         ),
         Section(
@@ -386,10 +555,11 @@ REPORT = Report(
         "mrr_movements",
         "mrr_summary",
         "power_allocation",
+        "rack_month",
         "site_month",
         "sites",
     ),
-    sheets=(LATE, CUSTOMERS, MRR_BRIDGE, ALLOCATION, MARGIN_BRIDGE, RISK),
+    sheets=(LATE, CUSTOMERS, CONTRACTS, RACKS, MRR_BRIDGE, ALLOCATION, MARGIN_BRIDGE, RISK),
     register=(registers.assumptions("assumptions", "Assumptions"), registers.metrics("metric_register", "Metric register")),
     headlines=(
         Headline("Revenue", CUSTOMERS, "revenue_cents"),
