@@ -74,13 +74,15 @@ def test_following_the_page_leads_from_an_empty_folder_to_a_signed_month(page: s
 
     told = follow(tmp_path, [line for block in fenced(page, "sh") for line in block.splitlines()])
     assert [(line, code) for line, code, _ in told if code] == []
-    said = {line.split()[1]: out for line, _, out in told}
-    assert rows(said["export"]) == [
+    said = {line.split()[1] if "export" not in line else line.split()[2]: out for line, _, out in told if len(line.split()) > 1}
+    assert rows(said["toy_boats"]) == [
         {"month": "2025-01", "boat_id": "B-1", "rentals": "2", "due_cents": "15000", "booked_cents": "15000"},
         {"month": "2025-01", "boat_id": "B-2", "rentals": "1", "due_cents": "7000", "booked_cents": "0"},
     ]
     (breach,) = rows(said["recon"])
     assert (breach["boat_id"], breach["variance_cents"], breach["status"]) == ("B-2", "-7000", "breach")
+    causes = [(row["view"], row["boat_id"], row["cause"], row["cause_cents"]) for row in rows(said["toy_recon_causes"])]
+    assert sorted(causes) == [("as_of_close", "B-2", "unbooked", "-7000"), ("current", "B-2", "unbooked", "-7000")]
     (month,) = rows(said["status"])
     assert (month["status"], month["version"]) == ("signed_off", "1")
     pack = (tmp_path / said["pack"].strip()).read_text(encoding="utf-8")

@@ -59,8 +59,8 @@ def test_a_late_batch_is_read_and_exactly_its_month_is_computed(home: Deployment
     assert (month.why, month.batches) == ("raw.toy_rentals: batches changed", (batch,))
     # What differs and what stands behind it, with what landed before and what is published after.
     assert [table.name for table in month.tables] == [
-        *("batches", "quarantine", "toy_rentals", "toy_rentals", "toy_boats"),
-        *("toy_recon_results", "toy_recon_summary", "published"),
+        *("batches", "quarantine", "toy_rentals", "toy_rentals", "toy_boats", "toy_month"),
+        *("toy_recon_results", "toy_recon_causes", "toy_recon_summary", "published"),
     ]
     # While that run is queued or going on, it is not asked for again.
     assert plan(home, memory, NOON + timedelta(minutes=3), Home(busy={("toy", "2025-01")})) == ([], [])

@@ -18,7 +18,8 @@ from revenue_integrity_tests.toy_home import FEBRUARY, JANUARY, land_all, put, r
 from revenue_integrity_tests.without_dagster import bring_up_to_date
 
 LANDED = ["raw.batches", "raw.quarantine", "raw.toy_rentals"]
-MADE = ["curated.toy_rentals", "mart.toy_boats", "recon.toy_recon_results", "recon.toy_recon_summary"]
+RECON = ["recon.toy_recon_causes", "recon.toy_recon_results", "recon.toy_recon_summary"]
+MADE = ["curated.toy_rentals", "mart.toy_boats", "mart.toy_month", *RECON]
 
 
 def told(planned: list[Step]) -> list[tuple[date, list[str]]]:
@@ -41,7 +42,7 @@ def test_what_differs_is_made_with_everything_behind_it_and_published() -> None:
     stale = {JANUARY: StaleMonth(("why",), frozenset({"mart.toy_boats"}))}
     (step,) = steps(TOY, stale, Manifest())
     assert step.reason == "why"
-    behind = {"mart.toy_boats", "recon.toy_recon_results", "recon.toy_recon_summary"}
+    behind = {"mart.toy_boats", "mart.toy_month", *RECON}
     assert told([step]) == [(JANUARY, sorted({*behind, "close.published"}))]
 
 

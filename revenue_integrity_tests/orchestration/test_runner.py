@@ -211,7 +211,11 @@ def test_late_data_touch_exactly_their_month(toy: Deployment) -> None:
     assert summary.failures == []
     after = records(wide)
     new = {name for name in after if name not in before or after[name].content_hash != before[name].content_hash}
-    touched = {f"{table}@{month}" for table in ("curated.toy_rentals", "mart.toy_boats") for month in ("2025-01", "2025-03")}
+    touched = {
+        f"{table}@{month}"
+        for table in ("curated.toy_rentals", "mart.toy_boats", "mart.toy_month")
+        for month in ("2025-01", "2025-03")
+    }
     assert {name for name in new if name.startswith(("curated.", "mart."))} == touched
     changed = {name for name, digest in published_bytes(wide).items() if files.get(name) != digest}
     assert {name for name in changed if "month=2025-02" in name} == set()

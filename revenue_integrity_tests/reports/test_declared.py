@@ -90,7 +90,7 @@ def test_a_stream_has_its_page_from_its_declaration() -> None:
 
 def test_a_stream_has_its_sheets_from_the_same_declaration() -> None:
     formulas, values = book_of(toy()), book_of(toy(), values=True)
-    assert formulas.sheetnames == ["Summary", "Reconciliations", "Boats", "Restatement", "Checks", "Sign-off"]
+    assert formulas.sheetnames == ["Summary", "Reconciliations", "Causes", "Boats", "Restatement", "Checks", "Sign-off"]
     assert formulas["Boats"]["C5"].value == "=ROUND(SUM(C7:C9),2)"
     assert (values["Boats"]["C5"].value, values["Boats"]["A9"].value) == (210, "=B-3")
     summary = {row[0].value: row[1] for row in formulas["Summary"].iter_rows() if row[0].value}
@@ -106,7 +106,7 @@ def test_a_stream_that_declares_no_report_has_what_every_stream_has() -> None:
     assert "booked vs due as of close USD 3 2 1 0" in text
     # Its tile names the reconciliation as it is called.
     assert "booked vs due ($1.00) gross $1.00" in text
-    assert book_of(data).sheetnames == ["Summary", "Reconciliations", "Restatement", "Checks", "Sign-off"]
+    assert book_of(data).sheetnames == ["Summary", "Reconciliations", "Causes", "Restatement", "Checks", "Sign-off"]
     assert set(pack.pack_files(data)) >= {"csv/toy_boats.csv", "csv/toy_recon_results.csv"}
 
 

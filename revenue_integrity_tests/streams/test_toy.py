@@ -52,6 +52,38 @@ def test_bookings_are_compared_with_what_was_due_in_both_views(tmp_path: Path) -
         assert connection.sql(totals).fetchall() == [("as_of_close", 2, -7_100, 7_100), ("current", 1, -2_100, 2_100)]
 
 
+def test_every_cent_between_books_and_tariff_has_a_cause(tmp_path: Path) -> None:
+    home = toy_deployment(tmp_path / "home")
+    put(
+        home.settings,
+        "20250220T000000Z",
+        [
+            rental("2025-01", "R-1", "B-1", "100.00", "100.00"),
+            rental("2025-01", "R-2", "B-1", "50.00", "50.00", booked_at="2025-02-12T00:00:00Z"),
+            rental("2025-01", "R-3", "B-2", "71.50", "75.10"),
+            rental("2025-01", "R-4", "B-3", "20.00"),
+            rental("2025-01", "R-5", "B-3", "10.00", "10.01"),
+            rental("2025-01", "R-6", "B-4", "70.00", "69.00"),
+        ],
+    )
+    with computed(home) as connection:
+        rows = (
+            "select boat_id, family, cause, cause_cents, explanation from recon.toy_recon_causes where view = '{}' order by all"
+        )
+        of_all_postings = [
+            ("B-2", "data", "digits_exchanged", 360, "75.10 is booked for R-3 where 71.50 is due."),
+            ("B-3", "missing", "unbooked", -2_000, "Nothing is booked for R-4; 20.00 is due."),
+            ("B-3", "rounding", "rounding", 1, "0.01 is what rounding leaves for B-3."),
+            ("B-4", None, "unexplained", -100, "No rule explains -1.00."),
+        ]
+        late = ("B-1", "timing", "late_posting", -5_000, "50.00 for R-2 was booked after the cutoff.")
+        assert connection.sql(rows.format("current")).fetchall() == of_all_postings
+        assert connection.sql(rows.format("as_of_close")).fetchall() == [late, *of_all_postings]
+        month = "select boats, due_cents, booked_cents, booked_share::varchar from mart.toy_month"
+        # 304.11 of 321.50.
+        assert connection.sql(month).fetchall() == [(4, 32_150, 30_411, "0.945910")]
+
+
 def test_two_streams_with_a_source_of_one_name_keep_their_rows_apart(tmp_path: Path) -> None:
     twin = Stream("twin", (replace(RENTALS, stream="twin"),), (), ())
     home = toy_deployment(tmp_path / "home")

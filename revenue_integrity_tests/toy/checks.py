@@ -6,8 +6,13 @@ Dagster check (``orchestration.check_factory``).
 
 from functools import partial
 
-from revenue_integrity.close.judgement import sql_check
+from revenue_integrity.close.judgement import CheckText, sql_check
 from revenue_integrity.close.landing_checks import deliveries_cover_cutoff
+from revenue_integrity.close.reconciliation_checks import (
+    causes_add_up,
+    causes_are_within_materiality,
+    variances_are_explained,
+)
 from revenue_integrity.model.check import Control, Gate
 from revenue_integrity.model.signed import Extracts
 from revenue_integrity_tests.toy import recon, schemas
@@ -37,6 +42,26 @@ CHECKS = (
         settings=("toy_dearest_cents",),
         control=Control(
             "A typing error is taken for revenue.", "`toy_rentals`; setting `toy_dearest_cents`", "revenue accounting"
+        ),
+    ),
+    causes_add_up(recon.RECONCILIATIONS),
+    variances_are_explained(
+        recon.RECONCILIATIONS,
+        CheckText(
+            "every_booking_is_explained",
+            "Every cent that the books hold otherwise than due has a named cause.",
+            "Look at the boats listed: correct the booking, land it, and the month recomputes.",
+            Control("Money differs and nobody knows why.", "`toy_recon_causes`: `unexplained`", "revenue accounting"),
+        ),
+    ),
+    causes_are_within_materiality(
+        recon.RECONCILIATIONS,
+        recon.BOOKED,
+        CheckText(
+            "bookings_are_within_materiality",
+            "Causes other than late postings on rows in breach stay within materiality, gross.",
+            "Have the largest causes corrected in the books, or waive with a reason.",
+            Control("The books are materially wrong.", "`toy_recon_causes`", "revenue accounting"),
         ),
     ),
     deliveries_cover_cutoff(

@@ -38,3 +38,18 @@ TOY_BOATS = table(
         column.money("booked_cents", "What the books hold."),
     ],
 )
+
+TOY_MONTH = table(
+    "toy",
+    "mart",
+    "toy_month",
+    "What all boats earned, one row per month.",
+    ("month",),
+    [
+        column.month(),
+        column.integer("boats", "Boats that were rented out.", unit="boats", ge=1),
+        column.money("due_cents", "What the tariff asks.", ge=0),
+        column.money("booked_cents", "What the books hold."),
+        column.ratio("booked_share", "Booked over due."),
+    ],
+)
