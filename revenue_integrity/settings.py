@@ -510,7 +510,11 @@ def read_settings(model: type[Settings], **overrides: Any) -> Settings:
             f"the settings cannot be read: {error}", "Correct the file that REVENUE_INTEGRITY_CONFIG names"
         ) from error
     _refuse_unknown_variables(model)
-    return settings
+    begins = settings.simulated_from
+    if begins is None or settings.names("first_month"):
+        return settings
+    # A demo begins with the months that it is about: what is carried from before them is history, and no month of its own.
+    return settings.model_copy(update={"first_month": begins})
 
 
 def _refuse_missing_file() -> None:

@@ -5,6 +5,7 @@ of runs, the UI, sensors).
 """
 
 from datetime import date
+from decimal import Decimal
 
 from revenue_integrity.computing import ingestion, landed_month, publication, table_month
 from revenue_integrity.computing.plan import Step, stale_months, steps
@@ -17,10 +18,10 @@ from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse.catalog import read_catalog
 
 
-def bring_up_to_date(home: Deployment) -> list[Step]:
-    """Read what was landed, and do what is to be done until nothing is; return the steps that were done."""
+def bring_up_to_date(home: Deployment, only: str = "") -> list[Step]:
+    """Read what was landed, of one stream or of all, and do what is to be done until nothing is; return what was done."""
     settings, done = home.settings, []
-    for stream in home.streams:
+    for stream in home.streams.only(only) if only else home.streams:
         ingestion.ingest(settings, stream)
         for _ in range(8):
             wanted = due_months(stream, read_catalog(settings), settings)
@@ -54,7 +55,8 @@ def judged(stream: Stream, month: date, settings: Settings) -> list[CheckRecord]
             check.name,
             check.gate,
             "passed" if found.passed else "failed",
-            dict(found.figures),
+            # As the record of runs keeps them: figures that are no whole numbers as exact text.
+            {name: f"{value:f}" if isinstance(value, Decimal) else value for name, value in found.figures.items()},
             found.next_step,
         )
         for check, found in table_month.judgements(stream.checks, month, settings)

@@ -35,6 +35,8 @@ def run(
         return
     if demo_if_empty:
         demo.prepare_home(home, simulators(), say=say)
+        # A home that has just become a demo begins where its demo does.
+        home = open_home()
     with open_evidence(home) as evidence:
         # First, while what was signed is still what is published.
         for sentence in freezing.complete(home, evidence):

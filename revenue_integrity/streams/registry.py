@@ -44,6 +44,11 @@ STREAMS = {
         "revenue_integrity.streams.cloud.settings:CloudSettings",
         "revenue_integrity.streams.cloud.simulate.simulator:SIMULATOR",
     ),
+    "bookings": Entry(
+        "revenue_integrity.streams.bookings.stream:BOOKINGS",
+        "revenue_integrity.streams.bookings.settings:BookingsSettings",
+        "revenue_integrity.streams.bookings.simulate.simulator:SIMULATOR",
+    ),
 }
 """The streams by their names, in the order in which people see them."""
 

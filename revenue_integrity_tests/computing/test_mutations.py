@@ -18,21 +18,32 @@ COLOCATION, CLOUD = "streams/colocation", "streams/cloud"
 RECON = {"recon.recon_results", "recon.recon_causes", "close.close_bridge"}
 """Tables of reconciliation of colocation whose queries get the cutoff."""
 
+LATE = {
+    "curated.recognition_lines", "curated.billing_lines", "mart.bookings_flows", "mart.compliance_month", "mart.deal_month",
+    "mart.deferred_rollforward", "mart.revenue_month", "close.bookings_close_bridge",
+}  # fmt: skip
+"""Tables of bookings that say what came after the cutoff, or are as of the cutoff."""
+
+CAUSES = {"recon.recon_causes", "recon.bookings_recon_causes"}
+"""Tables that the library of causes makes."""
+
 EXACT = {
     "mart.contract_month", "mart.site_month", "mart.mrr_summary", "mart.customer_month", "mart.margin_bridge",
-    "mart.contract_risk", "mart.assumptions", "mart.cloud_assumptions",
+    "mart.contract_risk", "mart.recurring_summary", "mart.assumptions", "mart.cloud_assumptions",
 }  # fmt: skip
 """Tables of which a ratio or a rounded amount is computed in Python."""
 
 OF_LANDING = {"rows_are_conserved", "sources_have_delivered", "quarantined_share_is_small", "quarantined_share_is_bearable"}
 OF_EVIDENCE = {"colocation.erp_extract_covers_cutoff", "colocation.no_batch_is_rejected"} | {
     "cloud.cloud_invoices_cover_cutoff", "cloud.no_batch_is_rejected",
+    "bookings.recognition_extract_covers_cutoff", "bookings.no_batch_is_rejected",
 }  # fmt: skip
 ALL_WITH_CUTOFF = "all checks but those of the landing"
 MATERIALITY = {
     f"colocation.{each}_within_materiality"
     for each in ("erp_vs_mart_is", "erp_vs_allocated_power_is", "unmapped_lines_are", "late_postings_are")
-}
+} | {f"bookings.{each}_within_materiality" for each in ("recognition_is", "unmapped_entries_are")}
+STREAMS = {"colocation", "cloud", "bookings"}
 
 
 class Change(NamedTuple):
@@ -54,18 +65,16 @@ CHANGES = {
         "close/causes/sides.py", r"& ~rows\.index\.isin\(case\.right\[\"row\"\]\)", "", {"recon.recon_causes"}
     ),
     "a method of a data class": Change(
-        "close/causes/explaining.py", r'self\.rows\["rest"\] != 0', 'self.rows["rest"] > 0', {"recon.recon_causes"}
+        "close/causes/explaining.py", r'self\.rows\["rest"\] != 0', 'self.rows["rest"] > 0', CAUSES
     ),
-    "the engine of causes": Change(
-        "close/causes/explaining.py", r'\["rest"\] - cents', '["rest"] - 1 * cents', {"recon.recon_causes"}
-    ),
+    "the engine of causes": Change("close/causes/explaining.py", r'\["rest"\] - cents', '["rest"] - 1 * cents', CAUSES),
     "the cutoff lies a day earlier": Change(
         "close/calendar.py",
         r"day \+ timedelta\(days=1\)",
         "day + timedelta(days=0)",
-        {"curated.invoice_lines"} | RECON,
+        {"curated.invoice_lines"} | RECON | LATE,
         ALL_WITH_CUTOFF,
-        {"colocation", "cloud"},
+        STREAMS,
     ),
     "rounding": Change("exact.py", r"rounding=ROUND_HALF_UP\)", 'rounding="ROUND_HALF_EVEN")', EXACT),
     "a constant": Change(f"{COLOCATION}/mart.py", r"^_HOURS = 24$", "_HOURS = 23", {"mart.contract_month"}),
@@ -93,7 +102,7 @@ CHANGES = {
         {"curated.contract_terms", "curated.meter_daily", "curated.power_bills", "recon.recon_results"},
     ),
     "SQL that several streams include": Change(
-        "close/sql/reconcile.sql.j2", r"\Z", " limit 7", {"recon.recon_results", "recon.cloud_recon_results"}
+        "close/sql/reconcile.sql.j2", r"\Z", " limit 7", {f"recon.{each}recon_results" for each in ("", "cloud_", "bookings_")}
     ),
     "a check's SQL": Change(
         f"{COLOCATION}/sql/checks/rack_split_adds_up.sql", r"\Z", " limit 1", set(), {"colocation.rack_split_adds_up"}
@@ -117,7 +126,7 @@ CHANGES = {
         r"\Z",
         " limit 1",
         set(),
-        {f"{stream}.quarantined_share_is_{each}" for stream in ("colocation", "cloud") for each in ("small", "bearable")},
+        {f"{stream}.quarantined_share_is_{each}" for stream in STREAMS for each in ("small", "bearable")},
     ),
     "how a check that warns says what to do": Change(
         f"{COLOCATION}/checks.py",
@@ -134,8 +143,8 @@ CHANGES = {
         r"begin <= each\.arrival <= cutoff",
         "begin <= each.arrival < cutoff",
         set(),
-        {"colocation.no_batch_is_rejected", "cloud.no_batch_is_rejected"},
-        {"colocation", "cloud"},
+        {f"{stream}.no_batch_is_rejected" for stream in STREAMS},
+        STREAMS,
     ),
     "which extracts a close rests on": Change(
         f"{COLOCATION}/recon_checks.py",
@@ -163,7 +172,9 @@ CHANGES = {
     "the settings that a rule rests on": Change(
         f"{COLOCATION}/curated.py", r'\("accrual_months", \*METER_SETTINGS\)', "METER_SETTINGS", {"curated.power_bills"}
     ),
-    "a setting that checks rest on": Change("settings.py", r"100_000, ge=0", "100_001, ge=0", {"mart.assumptions"}, MATERIALITY),
+    "a setting that checks rest on": Change(
+        "settings.py", r"100_000, ge=0", "100_001, ge=0", {"mart.assumptions", "mart.bookings_assumptions"}, MATERIALITY
+    ),
 }
 
 WITHOUT_CONSEQUENCE = {
@@ -246,7 +257,7 @@ def test_what_nothing_rests_on_makes_nothing_again(copy: Copy, unchanged: Mappin
     [
         ("a check's SQL", {"colocation"}),
         ("what a check lists", {"colocation"}),
-        ("rounding", {"colocation", "cloud"}),
+        ("rounding", STREAMS),
         ("a rule of its own", {"cloud"}),
         ("how a check that warns says what to do", set()),
         ("what a check's failure stops", {"colocation"}),
@@ -260,4 +271,4 @@ def test_a_sign_off_attests_the_code_of_its_own_streams(
 
 
 def test_a_sign_off_attests_the_settings_of_checks_that_gate(unchanged: Mapping[str, Any], ask: Ask) -> None:
-    assert different(unchanged["settings"], ask("a setting that checks rest on")["settings"]) == {"colocation"}
+    assert different(unchanged["settings"], ask("a setting that checks rest on")["settings"]) == {"colocation", "bookings"}

@@ -120,7 +120,11 @@ REACH = 2
 """Months around its own that a month's causes look at: an end of a shift beside it may have chosen one beside that."""
 
 
-CAUSE_QUERIES = ("rows", "entries", "lines", "history", "billed", "versions")
+def _month_alone(month: date, settings: BookingsSettings) -> dict[str, date]:
+    return {"first": month, "last": month}
+
+
+CAUSE_QUERIES = ("rows", "results", "entries", "lines", "history", "billed", "versions")
 """What the rules of cause look at: each a query that returns only what belongs to rows with a variance."""
 
 
@@ -143,10 +147,8 @@ def recon_causes(month: date, settings: BookingsSettings, **frames: pd.DataFrame
     case = recognized_case(settings, frames)
     found = explain(case, CAUSES)
     explained = found[found["row"].map(case.rows["month"]) == pd.Timestamp(month)]
-    rows = frames["rows"]
-    of_month = rows[rows["month"] == pd.Timestamp(month)]
     late = late_postings(month, frames["entries"])
-    return causes_table(month, RECONCILIATIONS, of_month, {RECOGNIZED: explained}, {RECOGNIZED: late})
+    return causes_table(month, RECONCILIATIONS, frames["results"], {RECOGNIZED: explained}, {RECOGNIZED: late})
 
 
 _TO_DATE = Reads("mart", "bookings_flows", None)
@@ -161,13 +163,14 @@ RULES = (
             _TO_DATE,
             raw("bookings_ledger_balances"),
         ),
+        parameters=_month_alone,
     ),
     bridge_rule(BRIDGE, POSTINGS),
     Rule(
         CAUSE_TABLE,
         recon_causes,
         (
-            window("recon", "bookings_recon_results", months_before=REACH, months_after=REACH),
+            same_month("recon", "bookings_recon_results"),
             window("curated", "recognition_lines", months_before=REACH, months_after=REACH),
             window("curated", "billing_lines", months_before=REACH, months_after=REACH),
             window("mart", "deal_line_month", months_before=REACH, months_after=REACH),

@@ -49,7 +49,7 @@ def _policy() -> pa.Column:
 
 CUSTOMERS = _curated(
     "bookings_customers_known",
-    "Customers that matter to the month, with their present attributes.",
+    "Customers that matter to the month, one row per customer, with their present attributes.",
     ("month", "customer_id"),
     [
         column.month(),
@@ -210,7 +210,7 @@ FLOWS = _mart(
 
 DEAL_MONTH = _mart(
     "deal_month",
-    "The primary table: a deal's month, expected, recognized and billed, and its balances as the books stood at the cutoff.",
+    "The primary table: expected, recognized and billed, and balances as the books stood at the cutoff, one row per deal.",
     ("month", "deal_id"),
     [
         column.month(),
@@ -234,7 +234,7 @@ DEAL_MONTH = _mart(
 
 COMPLIANCE_MONTH = _mart(
     "compliance_month",
-    "Entries of the period by accounting standard and type, and how they were reviewed.",
+    "Entries of the period and how they were reviewed, one row per accounting standard and type.",
     ("month", "standard", "revenue_type"),
     [
         column.month(),
@@ -250,7 +250,7 @@ COMPLIANCE_MONTH = _mart(
 
 RPO_BY_YEAR = _mart(
     "rpo_by_year",
-    "What remains to be recognized after the month, by the calendar year in which it falls.",
+    "What remains to be recognized after the month, one row per calendar year in which it falls.",
     ("month", "year"),
     [
         column.month(),
@@ -261,7 +261,7 @@ RPO_BY_YEAR = _mart(
 
 DEFERRED_ROLLFORWARD = _mart(
     "deferred_rollforward",
-    "Roll-forward of deferred revenue per deal: opening, billed, recognized, closing; negative is a contract asset.",
+    "Roll-forward of deferred revenue, one row per deal: opening, billed, recognized, closing; negative is a contract asset.",
     ("month", "deal_id"),
     [
         column.month(),
@@ -276,7 +276,7 @@ DEFERRED_ROLLFORWARD = _mart(
 
 REVENUE_MONTH = _mart(
     "revenue_month",
-    "Revenue by segment and type, expected and recognized, entries without a line included.",
+    "Revenue expected and recognized, entries without a line included, one row per segment and type.",
     ("month", "segment", "revenue_type"),
     [
         column.month(),
@@ -292,7 +292,7 @@ REVENUE_MONTH = _mart(
 
 BOOKINGS_MONTH = _mart(
     "bookings_month",
-    "What was booked in the month, by customer, type and kind of change, at stated prices.",
+    "What was booked in the month at stated prices, one row per customer, type and kind of change.",
     ("month", "customer_id", "revenue_type", "change"),
     [
         column.month(),
@@ -307,7 +307,7 @@ BOOKINGS_MONTH = _mart(
 
 RECURRING_MOVEMENTS = _mart(
     "recurring_movements",
-    "MRR bridge per customer: run-rate at the ends of the month before and of this one, and what moved it.",
+    "MRR bridge, one row per customer: run-rate at the ends of the month before and of this one, and what moved it.",
     ("month", "customer_id"),
     [
         column.month(),
@@ -324,7 +324,7 @@ RECURRING_MOVEMENTS = _mart(
 
 RECURRING_SUMMARY = _mart(
     "recurring_summary",
-    "MRR bridge of all customers with gross and net retention.",
+    "MRR bridge of all customers with gross and net retention, one row per month.",
     ("month",),
     [
         column.month(),

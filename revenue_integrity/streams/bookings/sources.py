@@ -85,7 +85,9 @@ DEAL_LINES = Source(
         SourceColumn("booked_on", "date", "Day on which the version was agreed."),
         SourceColumn("start_date", "date", "First day of the term."),
         SourceColumn("end_date", "date", "Last day of the term; follows from its months if empty.", required=False),
-        SourceColumn("duration_months", "int", "Months of the term; follow from its days if empty.", required=False),
+        SourceColumn(
+            "duration_months", "int", "Months of the term; follow from its days if empty.", required=False, unit="months"
+        ),
         SourceColumn(
             "policy", "enum", "How the amount is spread; by the class of revenue if empty.", required=False, values=POLICIES
         ),

@@ -11,7 +11,6 @@ import pandas as pd
 
 from revenue_integrity.close.causes.explaining import Case, case_of
 from revenue_integrity.close.causes.items import counts, in_turn
-from revenue_integrity.model.reconciliation import CURRENT
 from revenue_integrity.streams.bookings.causes.readings import yardsticks
 from revenue_integrity.streams.bookings.settings import BookingsSettings
 
@@ -29,7 +28,7 @@ def recognized_case(settings: BookingsSettings, frames: Mapping[str, pd.DataFram
     ``named_deal``. In ``more``: ``readings``, and ``earlier``, the variances of earlier months (``row``, ``distance`` in months,
     ``cents``).
     """
-    rows = _varied(frames["rows"], settings)
+    rows = _described(frames["rows"], settings)
     entries = _of_rows(entry_items(frames["entries"]), rows)
     rows = rows.assign(n=counts(entries, rows.index).clip(lower=1))
     rows = _with_line(rows, frames["lines"], frames["billed"])
@@ -46,8 +45,7 @@ def recognized_case(settings: BookingsSettings, frames: Mapping[str, pd.DataFram
     return case_of(rows, entries.drop(index=_repaired(entries)), pd.DataFrame(), more)
 
 
-def _varied(rows: pd.DataFrame, settings: BookingsSettings) -> pd.DataFrame:
-    found = rows[(rows["view"] == CURRENT) & (rows["variance_cents"] != 0)].reset_index(drop=True)
+def _described(found: pd.DataFrame, settings: BookingsSettings) -> pd.DataFrame:
     line_no = found["line_no"].astype("Int64")
     line = "line " + line_no.astype(object).astype(str) + " of deal " + found["deal_id"]
     made = pd.DataFrame(
@@ -62,7 +60,7 @@ def _varied(rows: pd.DataFrame, settings: BookingsSettings) -> pd.DataFrame:
             "revenue_type": found["revenue_type"],
             "name": line.where(found["deal_id"].notna(), "an entry of " + found["revenue_type"] + " without a line"),
             "is_recurring": found["revenue_type"].isin(settings.recurring_revenue_types),
-            "due": found["right_cents"].astype("int64"),
+            "due": found["due_cents"].astype("int64"),
             "cents": found["variance_cents"].astype("int64"),
         }
     )

@@ -39,7 +39,7 @@ def _post_late(landing: Path, month: date, cutoff: Cutoff) -> str:
 SIMULATOR = Simulator(
     stream="bookings",
     sketch="{deals} deals",
-    options=(Option("deals", "Deals in force at a time.", 120),),
+    options=(Option("deals", "Deals in force at a time.", 60),),
     judge=_judge,
     simulate=_simulate,
     late=LateStory("late recognition entry", 2, _post_late),

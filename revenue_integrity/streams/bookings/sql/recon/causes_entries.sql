@@ -1,6 +1,8 @@
 -- Entries of the rows that have a variance, and the late ones of the month. Whether a reversal names an entry of its line is told
 -- from what that entry says of itself, of whatever period it is.
 with
+{% include 'recon/causes_keys.sql.j2' %},
+
     entries as (
         select r.*
         from raw.bookings_recognition_entries as r
@@ -37,7 +39,7 @@ select
         n.deal_id = l.deal_id and coalesce(n.line_no, l.line_no) = l.line_no and n.revenue_type = l.revenue_type, false
     ) as reverses_own_line,
     e.deal_id as named_deal_id
-from recon.bookings_recon_results as k
+from told as k
 inner join curated.recognition_lines as l
     on
         k.month = l.month
@@ -47,9 +49,4 @@ inner join curated.recognition_lines as l
         and k.revenue_type = l.revenue_type
 left join named as n on l.reverses_entry_id = n.entry_id
 left join raw.bookings_recognition_entries as e on l.entry_id = e.entry_id and e.row_status = 'surviving'
-where
-    k.recon = 'recognized_vs_schedule'
-    and k.view = 'current'
-    and k.month between $first and $last
-    and (k.variance_cents <> 0 or (k.month = $month and l.late))
 order by k.month, l.entry_id
