@@ -67,6 +67,10 @@ def land(
     mapping: Annotated[
         Path | None, typer.Option(help="TOML file that says which of the files' columns is which of ours; see `map check`.")
     ] = None,
+    covers: Annotated[
+        str | None,
+        typer.Option(help="Months that the delivery speaks about beside those of its rows, for example 2025-10:2025-12."),
+    ] = None,
 ) -> None:
     """Check files and put them into the landing zone as one batch."""
     from revenue_integrity.landing import zone
@@ -74,13 +78,14 @@ def land(
     home = open_home()
     declared = home.source(stream, source)
     when = None if arrival is None else instant_of(arrival)
+    spoken_of = () if covers is None else months.parse_range(covers)
     if mapping is None:
-        _tell_landed(zone.land(home.settings, declared, files, when))
+        _tell_landed(zone.land(home.settings, declared, files, when, spoken_of))
         return
     from revenue_integrity.landing.conversion import land_converted
     from revenue_integrity.landing.mapping import load_mapping
 
-    landed, converted = land_converted(home.settings, load_mapping(mapping, home.source), declared, files, when)
+    landed, converted = land_converted(home.settings, load_mapping(mapping, home.source), declared, files, when, spoken_of)
     _tell_landed(landed)
     if converted.left_out:
         say(f"{converted.left_out} rows left out, as the mapping says")

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from revenue_integrity import months
 from revenue_integrity.close.calendar import cutoff
 from revenue_integrity.exact import named_rows
 from revenue_integrity.model.check import Figure, Judge, Judgement, Limit, Reader
@@ -30,6 +31,8 @@ class Delivery:
         arrival: when it became visible.
         status: loaded, rejected or changed.
         rows_without_month: quarantined rows that name no service month.
+        months: the service months of its rows, as labels.
+        covers: the months that its writer says it speaks about (``2025-10:2025-12``); empty for none.
     """
 
     batch_id: str
@@ -37,6 +40,14 @@ class Delivery:
     arrival: datetime
     status: str
     rows_without_month: int
+    months: frozenset[str] = frozenset()
+    covers: str = ""
+
+    def is_about(self, month: date, which: Extracts) -> bool:
+        """Return whether it speaks about a month."""
+        label = months.label(month)
+        first, _, last = self.covers.partition(":")
+        return self.source in which.of_every_month or label in self.months or first <= label <= last
 
 
 DELIVERIES = """
@@ -48,7 +59,12 @@ DELIVERIES = """
         (
             select count(*) from meta.quarantine as q
             where q.batch_id = b.batch_id and q.row_number is not null and q.month is null
-        ) as rows_without_month
+        ) as rows_without_month,
+        coalesce((
+            select string_agg(distinct strftime(m.month, '%Y-%m'), ',') from meta.batch_months as m
+            where m.batch_id = b.batch_id and m.loaded + m.quarantined + m.duplicates > 0
+        ), '') as months,
+        coalesce(b.covers, '') as covers
     from meta.batches as b
     where b.stream = $stream
     order by b.batch_id
@@ -61,21 +77,26 @@ def delivered_slice(source: Source) -> str:
     return f"delivered_{source.dataset}"
 
 
-def _latest(deliveries: Iterable[Delivery], which: Extracts) -> dict[str, datetime]:
-    """Return the latest arrival of each source whose extracts must reach the cutoff and that has delivered."""
-    latest: dict[str, datetime] = {}
+def deliveries_of(rows: Iterable[Sequence[Any]]) -> list[Delivery]:
+    """Return deliveries as rows of ``DELIVERIES`` tell them."""
+    return [
+        Delivery(batch_id, source, arrival, status, refused, frozenset(filter(None, named.split(","))), covers)
+        for batch_id, source, arrival, status, refused, named, covers in rows
+    ]
+
+
+def extracts_short_of(
+    deliveries: Iterable[Delivery], which: Extracts, month: date, cutoff: datetime
+) -> dict[str, datetime | None]:
+    """Return the sources without a batch about a month that arrived at or after its cutoff, each with its latest about it."""
+    latest: dict[str, datetime | None] = {which.always: None} if which.always else {}
     for each in deliveries:
         counts = each.source == which.always or (which.prefix and each.source.startswith(which.prefix))
         if counts and each.status != "rejected":
-            latest[each.source] = max(each.arrival, latest.get(each.source, each.arrival))
-    return dict(sorted(latest.items()))
-
-
-def extracts_short_of(deliveries: Sequence[Delivery], which: Extracts, cutoff: datetime) -> dict[str, datetime | None]:
-    """Return the sources without a batch that arrived at or after a cutoff, each with its latest arrival."""
-    latest = _latest(deliveries, which)
-    short: dict[str, datetime | None] = {source: arrival for source, arrival in latest.items() if arrival < cutoff}
-    return {which.always: None, **short} if which.always and which.always not in latest else short
+            before = latest.setdefault(each.source, None)
+            if each.is_about(month, which):
+                latest[each.source] = max(each.arrival, before or each.arrival)
+    return {source: arrival for source, arrival in sorted(latest.items()) if arrival is None or arrival < cutoff}
 
 
 def in_the_way(deliveries: Sequence[Delivery], month: date, cutoff: datetime) -> list[Delivery]:
@@ -100,7 +121,7 @@ def in_the_way(deliveries: Sequence[Delivery], month: date, cutoff: datetime) ->
 def evidence(deliveries: Sequence[Delivery], which: Extracts, month: date, cutoff: datetime) -> Mapping[str, Any]:
     """Return what the checks of a month see of the manifest; while it stays the same, their verdict does."""
     return {
-        "short": sorted(extracts_short_of(deliveries, which, cutoff)),
+        "short": sorted(extracts_short_of(deliveries, which, month, cutoff)),
         "in_the_way": [each.batch_id for each in in_the_way(deliveries, month, cutoff)],
         "delivering": sorted({each.source for each in deliveries if each.status != "rejected" and each.arrival <= cutoff}),
     }
@@ -113,10 +134,10 @@ def evidence_slice(stream: str) -> str:
 
 def _deliveries(reader: Reader, stream: str) -> list[Delivery]:
     rows = reader.rows(Query(DELIVERIES, {"stream": stream}))
-    return [
-        Delivery(row.batch_id, row.source, row.arrival.to_pydatetime(), row.status, row.rows_without_month)
+    return deliveries_of(
+        (row.batch_id, row.source, row.arrival.to_pydatetime(), row.status, row.rows_without_month, row.months, row.covers)
         for row in named_rows(rows)
-    ]
+    )
 
 
 NOTHING_SHORT = (Limit("sources_short_of_cutoff"),)
@@ -131,11 +152,15 @@ def extracts_cover_cutoff(stream: str, which: Extracts) -> Judge:
 
     def judge(reader: Reader, month: date, settings: Settings) -> Judgement:
         limit = cutoff(month, settings)
-        short = extracts_short_of(_deliveries(reader, stream), which, limit)
+        short = extracts_short_of(_deliveries(reader, stream), which, month, limit)
         rows = pd.DataFrame(
             [{"source": name, "latest_arrival": None if at is None else f"{at:%Y-%m-%dT%H:%M:%SZ}"} for name, at in short.items()]
         )
-        step = f"Land an extract of {', '.join(short)} taken at or after the cutoff {limit:%Y-%m-%dT%H:%M:%SZ}."
+        label = months.label(month)
+        step = (
+            f"Land an extract of {', '.join(short)} with rows of {label}, taken at or after the cutoff {limit:%Y-%m-%dT%H:%M:%SZ}"
+            f" (with --covers {label} where there is nothing more to tell of it)."
+        )
         figures: dict[str, Figure] = {"sources_short_of_cutoff": len(short), "cutoff": f"{limit:%Y-%m-%dT%H:%M:%S.%fZ}"}
         return Judgement(not short, figures, rows if short else None, step if short else "")
 

@@ -136,6 +136,7 @@ class MonthFacts:
         of_several: tables and names that checks of several streams share: what names no stream there names no check.
         book: the book; empty for what was signed before there were books.
         begins: the first month of the book; ``None`` where the month is not compared with it.
+        backdated: batches of the month whose arrival lies in a past that was signed before they came.
     """
 
     month: date
@@ -158,6 +159,7 @@ class MonthFacts:
     of_several: frozenset[tuple[str, str]] = frozenset()
     book: str = ""
     begins: date | None = None
+    backdated: Sequence[str] = ()
 
     @property
     def label(self) -> str:
@@ -296,6 +298,12 @@ def new_batches(facts: MonthFacts) -> list[str]:
     """Return the ids of batches behind the month that were not behind the signed version."""
     known = {batch["id"] for batch in facts.signed.batches} if facts.signed else set()
     return sorted(batch["id"] for batch in facts.batches if batch["id"] not in known)
+
+
+def newly_backdated(facts: MonthFacts) -> list[str]:
+    """Return the ids of batches that claim to have come before something signed, and were not behind what was signed last."""
+    new = new_batches(facts)
+    return [batch for batch in facts.backdated if batch in new]
 
 
 def _refuse_others(actor: str, allowed: Sequence[str], role: str, setting: str) -> None:

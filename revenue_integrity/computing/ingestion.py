@@ -15,16 +15,18 @@ from typing import TYPE_CHECKING, Any
 from revenue_integrity import months
 from revenue_integrity.canonical import sha256_of
 from revenue_integrity.close.calendar import CALENDAR_SETTINGS, cutoff
-from revenue_integrity.close.evidence import DELIVERIES, Delivery, delivered_slice, evidence, evidence_slice
+from revenue_integrity.close.evidence import DELIVERIES, delivered_slice, deliveries_of, evidence, evidence_slice
+from revenue_integrity.close.ledger import Action, Ledger
 from revenue_integrity.computing.manifests import publish_manifest
 from revenue_integrity.computing.reached import reached
 from revenue_integrity.files import write_if_changed
 from revenue_integrity.landing import ingest as landing
+from revenue_integrity.landing.batches import judge_backdated
 from revenue_integrity.landing.eventstore import tables as events
 from revenue_integrity.landing.report import IngestReport
 from revenue_integrity.landing.slices import touching_batches
 from revenue_integrity.landing.tables import built_by
-from revenue_integrity.landing.zone import FoundBatch, scan
+from revenue_integrity.landing.zone import parse_arrival, scan
 from revenue_integrity.model.signed import Extracts
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.settings import Settings
@@ -47,6 +49,7 @@ class Manifest:
         kept: the files that the event store rests on, relative to the home.
         aside: for each batch all of whose rows of some month are set aside, these months.
         named: the first and the last service month that rows name; empty if none does.
+        backdated: the batches whose arrival lies in a past that was signed before they were read.
     """
 
     built_by: str = ""
@@ -57,6 +60,7 @@ class Manifest:
     kept: Sequence[str] = ()
     aside: Mapping[str, list[str]] = field(default_factory=dict)
     named: Sequence[str] = ()
+    backdated: Sequence[str] = ()
 
     def fingerprint(self, source: str, month: date) -> str:
         """Return the fingerprint of a raw partition: a hash of the (batch, digest) set that touches it."""
@@ -113,10 +117,6 @@ def latest_arrival(settings: Settings, stream: Stream) -> str:
     return max((batch_id.rsplit("/", 1)[1] for batch_id in read_manifest(settings, stream).seen), default="")
 
 
-def _look(batch: FoundBatch) -> str:
-    return json.dumps([[file.name, file.size, file.modified] for file in batch.files])
-
-
 def _built_by(stream: Stream, settings: Settings) -> str:
     used = settings.of_stream(stream.name).values(*stream.refresh_settings, *CALENDAR_SETTINGS)
     labels = [months.label(month) for month in settings.months]
@@ -139,7 +139,7 @@ def pending(settings: Settings, stream: Stream, as_of: datetime | None = None) -
     found = [each for each in scan(settings.landing_path, stream.sources).batches if as_of is None or each.arrival <= as_of]
     if manifest.built_by != _built_by(stream, settings) or events.lost_files(manifest.kept, settings):
         return [batch.batch_id for batch in found]
-    return [batch.batch_id for batch in found if manifest.seen.get(batch.batch_id) != _look(batch)]
+    return [batch.batch_id for batch in found if manifest.seen.get(batch.batch_id) != batch.look]
 
 
 def ingest(settings: Settings, stream: Stream, as_of: datetime | None = None) -> IngestReport | None:
@@ -149,6 +149,7 @@ def ingest(settings: Settings, stream: Stream, as_of: datetime | None = None) ->
         return None
     with database.connect(settings) as connection:
         report = landing.ingest(connection, settings.landing_path, stream.sources, settings, as_of)
+        judge_backdated(connection, stream.name, _signed(settings, stream))
         _refresh_evidence(connection, settings, stream)
         if stream.refresh is not None:
             stream.refresh(connection, settings.of_stream(stream.name))
@@ -178,7 +179,7 @@ def _refresh_evidence(connection: "duckdb.DuckDBPyConnection", settings: Setting
     They make a month stale when a verdict on its deliveries changes, and only then.
     """
     rows = connection.execute(DELIVERIES, {"stream": stream.name}).fetchall()
-    deliveries = [Delivery(*row) for row in rows]
+    deliveries = deliveries_of(rows)
     delivered = {each.source for each in deliveries if each.status != "rejected"}
     own = settings.of_stream(stream.name)
     came = [delivered_slice(source) for source in stream.sources if source.name in delivered]
@@ -224,8 +225,25 @@ def _write_manifest(connection: "duckdb.DuckDBPyConnection", settings: Settings,
             for batch_id, of_batch in events.batches_set_aside(connection, stream.sources).items()
         },
         "named": _named(connection, stream),
+        "backdated": _backdated(connection, stream),
     }
     write_if_changed(_file(settings, stream), json.dumps(manifest, sort_keys=True) + "\n")
+
+
+def _signed(settings: Settings, stream: Stream) -> list[tuple[datetime, datetime]]:
+    """Return, for each approval that attests a stream, when it was made and the arrival up to which it knew batches."""
+    book = next((name for name, declared in settings.books.items() if stream.name in declared.streams), stream.name)
+    return [
+        (datetime.fromisoformat(entry.at), parse_arrival(entry.as_of))
+        for entry in Ledger(settings).entries()
+        # An entry from before there were books is about all streams.
+        if entry.action == Action.APPROVE and entry.book in ("", book) and entry.as_of
+    ]
+
+
+def _backdated(connection: "duckdb.DuckDBPyConnection", stream: Stream) -> list[str]:
+    asked = "select batch_id from meta.batches where stream = $stream and backdated order by batch_id"
+    return [batch_id for (batch_id,) in connection.execute(asked, {"stream": stream.name}).fetchall()]
 
 
 def _named(connection: "duckdb.DuckDBPyConnection", stream: Stream) -> list[str]:

@@ -101,6 +101,7 @@ class Desk:
         mine = self.entries(book, month)
         attested = self._with_rows(book, month)
         begins = self.first_month(book)
+        batches = self._batches(book, month)
         return MonthFacts(
             month=month,
             now=clock.now(),
@@ -113,7 +114,7 @@ class Desk:
             checks=self._checks(book, month),
             entries=mine,
             month_before_was_signed=None if month <= begins else self._was_signed(book, months.add(month, -1)),
-            batches=self._batches(book, month),
+            batches=batches,
             settings_hash=settings_hash(attested, own),
             code_version=code_version(attested),
             explanation_updated=self._explanation_updated(book, month, mine),
@@ -122,6 +123,7 @@ class Desk:
             of_several=self._of_several,
             book=book.name,
             begins=begins,
+            backdated=self._backdated(batches),
         )
 
     def first_month(self, book: Book) -> date:
@@ -302,6 +304,10 @@ class Desk:
             if label not in manifest.aside.get(batch_id, ())
         }
         return [{"id": batch_id, "digest": digest} for batch_id, digest in sorted(found)]
+
+    def _backdated(self, batches: Sequence[Mapping[str, str]]) -> list[str]:
+        flagged = {batch for stream in self._streams for batch in ingestion.read_manifest(self.settings, stream).backdated}
+        return sorted(batch["id"] for batch in batches if batch["id"] in flagged)
 
     def _explanation_updated(self, book: Book, month: date, entries: Sequence[Entry]) -> bool:
         """Return whether what explains a month is other than it was signed with: its causes, and what counts them."""

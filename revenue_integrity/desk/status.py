@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pandas as pd
 
-from revenue_integrity.close.sign_off import MonthFacts, Status, reopened_because
+from revenue_integrity.close.sign_off import MonthFacts, Status, newly_backdated, reopened_because
 from revenue_integrity.desk.close_status import CloseRow, close_rows
 from revenue_integrity.desk.evidence import Evidence
 from revenue_integrity.errors import PublishError
@@ -89,6 +89,12 @@ def frame_of(deployment: Deployment, rows: Sequence[CloseRow], wanted: Sequence[
 
 
 def _why(row: CloseRow) -> str:
+    flagged = newly_backdated(row.facts)
+    told = f"backdated: {', '.join(flagged)}" if flagged else ""
+    return "; ".join(part for part in (_why_so(row), told) if part)
+
+
+def _why_so(row: CloseRow) -> str:
     facts = row.facts
     if row.status is Status.OPEN:
         if facts.content_hash is None:

@@ -4,7 +4,6 @@ Belongs here: ``meta.batches``, looking at known batches again, what a changed o
 (``zone``), rows of batches (``merge``, ``eventstore``), the order of work (``ingest``).
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,7 +15,7 @@ from revenue_integrity import clock
 from revenue_integrity.errors import LandingError, WarehouseError
 from revenue_integrity.landing.reading.inspection import FileFacts, inspect, sha256_of
 from revenue_integrity.landing.report import IngestReport, Violation
-from revenue_integrity.landing.zone import FoundBatch, Scan, digest_of, scan
+from revenue_integrity.landing.zone import NOTE, FoundBatch, Scan, covers_of, digest_of, scan
 from revenue_integrity.model.source import Source
 
 _BATCHES = """
@@ -25,7 +24,7 @@ _BATCHES = """
         digest VARCHAR not null, status VARCHAR not null, rows_in_file BIGINT not null, rows_loaded BIGINT not null,
         rows_quarantined BIGINT not null, exact_duplicates BIGINT not null, corrections BIGINT not null,
         unknown_columns VARCHAR not null, error VARCHAR, first_seen_at TIMESTAMPTZ not null, files VARCHAR not null,
-        found_digest VARCHAR, first_status VARCHAR not null
+        found_digest VARCHAR, first_status VARCHAR not null, covers VARCHAR not null default '', backdated BOOLEAN
     )
 """
 
@@ -49,16 +48,22 @@ class New:
     facts: list[FileFacts]
     error: str = ""
     unknown: set[str] = field(default_factory=set)
+    covers: str = ""
+    note_digest: str = ""
 
     @property
     def digest(self) -> str:
         """Its digest, of the files as they were inspected."""
-        return digest_of((file.name, file.sha256) for file in self.facts)
+        note = [(NOTE, self.note_digest)] if self.note_digest else []
+        return digest_of([*((file.name, file.sha256) for file in self.facts), *note])
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the tables of this module if they are not there."""
     connection.execute(_BATCHES)
+    # Stores of earlier releases have no such columns: nothing was said of their batches, and nobody judged them.
+    connection.execute("alter table meta.batches add column if not exists covers VARCHAR default ''")
+    connection.execute("alter table meta.batches add column if not exists backdated BOOLEAN")
     connection.execute("""
         create table if not exists meta.batch_months (
             batch_id VARCHAR not null, month DATE not null, loaded BIGINT not null, quarantined BIGINT not null,
@@ -107,11 +112,7 @@ def refuse_unfaithful(found: Scan, known: Mapping[str, Known]) -> None:
 
 
 def _digest(batch: FoundBatch) -> str:
-    return digest_of((file.name, sha256_of(batch.path / file.name)) for file in batch.files)
-
-
-def _stat_text(batch: FoundBatch) -> str:
-    return json.dumps([[file.name, file.size, file.modified] for file in batch.files])
+    return digest_of((file.name, sha256_of(batch.path / file.name)) for file in batch.all_files)
 
 
 def look_again(batches: Iterable[FoundBatch], known: Mapping[str, Known]) -> dict[str, str]:
@@ -119,13 +120,42 @@ def look_again(batches: Iterable[FoundBatch], known: Mapping[str, Known]) -> dic
     return {
         batch.batch_id: _digest(batch)
         for batch in batches
-        if batch.batch_id in known and known[batch.batch_id].files != _stat_text(batch)
+        if batch.batch_id in known and known[batch.batch_id].files != batch.look
     }
 
 
 def inspect_all(batch: FoundBatch) -> list[FileFacts]:
     """Return what each file of a batch is."""
     return [inspect(batch.path / file.name) for file in batch.files]
+
+
+def read_new(batch: FoundBatch) -> New:
+    """Return what a batch is: each of its files, and what its writer says about it."""
+    new = New(batch, inspect_all(batch))
+    if batch.note:
+        new.note_digest = sha256_of(batch.path / NOTE)
+        try:
+            new.covers = covers_of(batch)
+        except LandingError as error:
+            new.error = str(error)
+    return new
+
+
+def judge_backdated(connection: duckdb.DuckDBPyConnection, stream: str, signed: Sequence[tuple[datetime, datetime]]) -> None:
+    """Put on record of batches that were not judged yet whether their arrival lies in what was signed before they were seen.
+
+    ``signed`` has, for each approval, when it was made and the as-of that it signed.
+    """
+    connection.execute(
+        """
+        update meta.batches as b set backdated = exists (
+            select 1 from (select unnest($at::TIMESTAMPTZ[]) as at, unnest($as_of::TIMESTAMPTZ[]) as as_of) as s
+            where s.at <= b.first_seen_at and b.arrival <= s.as_of
+        )
+        where b.stream = $stream and b.backdated is null
+        """,
+        {"stream": stream, "at": [at for at, _ in signed], "as_of": [as_of for _, as_of in signed]},
+    )
 
 
 def forget(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
@@ -146,7 +176,7 @@ def record_looks(
         connection.execute(
             "update meta.batches set files = $files, found_digest = $found,"
             " status = case when $same then first_status else 'changed' end where batch_id = $batch_id",
-            {"files": _stat_text(found[batch_id]), "found": None if same else digest, "same": same, "batch_id": batch_id},
+            {"files": found[batch_id].look, "found": None if same else digest, "same": same, "batch_id": batch_id},
         )
 
 
@@ -176,7 +206,8 @@ def record_new(
                 "unknown": ",".join(sorted(new.unknown)) if not new.error else "",
                 "error": new.error or None,
                 "seen": before.first_seen_at if before else now,
-                "files": _stat_text(new.batch),
+                "files": new.batch.look,
+                "covers": new.covers,
             }
         )
     if rows:
@@ -186,7 +217,7 @@ def record_new(
             select
                 unnest($batch_id), unnest($stream), unnest($source), unnest($arrival), unnest($digest), unnest($status),
                 0, 0, 0, 0, 0, unnest($unknown), unnest($error::VARCHAR[]), unnest($seen), unnest($files), null,
-                unnest($status)
+                unnest($status), unnest($covers), null
             """,
             {key: [row[key] for row in rows] for key in rows[0]},
         )

@@ -15,7 +15,7 @@ import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
 
@@ -425,7 +425,12 @@ def _records(style: FileStyle, plain: Path, width: int) -> Iterator[list[str | N
 
 
 def land_converted(
-    settings: Settings, mapping: Mapping, source: Source, files: Sequence[Path], arrival: datetime | None = None
+    settings: Settings,
+    mapping: Mapping,
+    source: Source,
+    files: Sequence[Path],
+    arrival: datetime | None = None,
+    covers: Sequence[date] = (),
 ) -> tuple[Landed, Converted]:
     """Convert foreign files and land them as one batch; return the batch and what became of their rows.
 
@@ -440,7 +445,7 @@ def land_converted(
         )
     with tempfile.TemporaryDirectory() as folder:
         converted = apply_mapping(mapping, files, Path(folder))
-        return land(settings, source, converted.files, arrival), converted
+        return land(settings, source, converted.files, arrival, covers), converted
 
 
 @dataclass(frozen=True)

@@ -36,9 +36,11 @@ def batches_table(stream: str) -> Table:
             column.text("unknown_columns", "Columns that are not modelled, separated by commas."),
             column.text("error", "Why it was rejected, or what changed.", null=True),
             column.instant("first_seen_at", "When it was first read."),
+            column.text("covers", "Months that it speaks about beside those of its rows, as its writer says; empty for none."),
+            column.flag("backdated", "Whether its arrival lies in a past that was signed before it was first read."),
         ],
         partition="",
-        content_excludes=("first_seen_at",),
+        content_excludes=("first_seen_at", "backdated"),
     )
 
 
@@ -69,7 +71,8 @@ def quarantine_table(stream: str) -> Table:
 _BATCHES = """
     select
         batch_id, arrival, digest, status, rows_in_file, rows_loaded, rows_quarantined, exact_duplicates, corrections,
-        unknown_columns, coalesce(error, 'found digest ' || found_digest) as error, first_seen_at
+        unknown_columns, coalesce(error, 'found digest ' || found_digest) as error, first_seen_at,
+        coalesce(covers, '') as covers, coalesce(backdated, false) as backdated
     from meta.batches
     where stream = $stream
     order by batch_id

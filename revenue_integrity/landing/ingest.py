@@ -70,7 +70,7 @@ def ingest(
     present = {batch.batch_id for batch in found.batches}
     report.missing = [batch_id for batch_id in known if batch_id not in present]
     looks = {} if rebuild else batches.look_again(counting, known)
-    news = [New(batch, batches.inspect_all(batch)) for batch in counting if rebuild or batch.batch_id not in known]
+    news = [batches.read_new(batch) for batch in counting if rebuild or batch.batch_id not in known]
     work = _Work(connection, landing, sources, settings, report, known, {batch.batch_id: batch for batch in found.batches})
     try:
         work.stage(news)
@@ -133,8 +133,7 @@ class _Work:
             if not mine:
                 continue
             for new in mine:
-                if new.batch.problem:
-                    new.error = new.batch.problem
+                new.error = new.batch.problem or new.error
             if source.is_kept_in_files:
                 self._keep_files(source, mine)
                 continue

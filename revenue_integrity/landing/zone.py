@@ -7,18 +7,19 @@ prepares it under a name that begins with ``.`` and renames it. Names that begin
 """
 
 import hashlib
+import json
 import os
 import re
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from revenue_integrity import clock
+from revenue_integrity import clock, months
 from revenue_integrity.errors import LandingError, UsageError
 from revenue_integrity.files import sync, unfinished
 from revenue_integrity.landing.reading.inspection import FORMATS, file_format, inspect
@@ -33,6 +34,9 @@ _SHOWN = 20
 """Bad rows that landing tells one by one."""
 
 _ARRIVAL = re.compile(r"\d{8}T\d{6}Z")
+
+NOTE = "_batch.json"
+"""What a writer says about a batch, beside its files: no data, but part of what the batch is."""
 
 
 def parse_arrival(text: str) -> datetime:
@@ -63,6 +67,7 @@ class FoundBatch:
         arrival: when it became visible.
         path: its directory.
         files: its files, by name.
+        note: what its writer says about it (``NOTE``), if anything.
         problem: why it cannot be read whatever its files hold; empty if nothing is wrong with it.
     """
 
@@ -70,7 +75,18 @@ class FoundBatch:
     arrival: datetime
     path: Path
     files: tuple[FoundFile, ...]
+    note: FoundFile | None = None
     problem: str = ""
+
+    @property
+    def all_files(self) -> tuple[FoundFile, ...]:
+        """The files of which its digest is made."""
+        return (*self.files, self.note) if self.note else self.files
+
+    @property
+    def look(self) -> str:
+        """What this look shows of it: while it stays the same, nobody reads the batch again."""
+        return json.dumps([[file.name, file.size, file.modified] for file in self.all_files])
 
 
 @dataclass(frozen=True)
@@ -132,11 +148,39 @@ def _look(batch_id: str, arrival: datetime, path: Path) -> FoundBatch:
     problem = ""
     for entry in _visible(path):
         if entry.is_file():
-            stat = entry.stat()
-            files.append(FoundFile(entry.name, stat.st_size, stat.st_mtime_ns))
+            files.append(_weighed(Path(entry.path)))
         else:
             problem = f"{entry.name} is not a file"
-    return FoundBatch(batch_id, arrival, path, tuple(files), problem)
+    note = _weighed(path / NOTE) if (path / NOTE).is_file() else None
+    return FoundBatch(batch_id, arrival, path, tuple(files), note, problem)
+
+
+def _weighed(file: Path) -> FoundFile:
+    stat = file.stat()
+    return FoundFile(file.name, stat.st_size, stat.st_mtime_ns)
+
+
+def note_of(covers: str) -> str:
+    """Return the text of the note of a batch that speaks about some months (``2025-10:2025-12``)."""
+    return json.dumps({"covers": covers}) + "\n"
+
+
+def covers_of(batch: FoundBatch) -> str:
+    """Return the months that a batch speaks about as its writer says (``2025-10:2025-12``), empty if nothing is said.
+
+    Raises:
+        LandingError: what its writer says cannot be read.
+    """
+    if batch.note is None:
+        return ""
+    step = 'Write it as {"covers": "2025-10:2025-12"}, in a batch of another arrival'
+    try:
+        said = json.loads((batch.path / NOTE).read_text(encoding="utf-8"))
+        covers = said["covers"]
+        wanted = months.parse_range(covers)
+    except (UsageError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise LandingError(f"{NOTE} does not say which months the batch covers", step) from error
+    return f"{months.label(wanted[0])}:{months.label(wanted[-1])}"
 
 
 def digest_of(files: Iterable[tuple[str, str]]) -> str:
@@ -170,10 +214,13 @@ class Landed:
     unknown_columns: tuple[str, ...]
 
 
-def land(settings: Settings, source: Source, files: Sequence[Path], arrival: datetime | None = None) -> Landed:
+def land(
+    settings: Settings, source: Source, files: Sequence[Path], arrival: datetime | None = None, covers: Sequence[date] = ()
+) -> Landed:
     """Check files and put them into the landing zone as one batch, atomically.
 
-    What would be rejected as a whole is refused. Bad rows are not: they are told, and go to quarantine when the batch is read.
+    ``covers`` are months that the batch speaks about beside those of its rows: there is nothing more to tell of them. What
+    would be rejected as a whole is refused. Bad rows are not: they are told, and go to quarantine when the batch is read.
 
     Raises:
         LandingError: a file is missing, cannot be read or lacks a column, two have one name, or the arrival is taken.
@@ -191,7 +238,8 @@ def land(settings: Settings, source: Source, files: Sequence[Path], arrival: dat
             prepared = place / "batch"
             prepared.mkdir()
             copies = [_copy(file, prepared / file.name) for file in files]
-            checked = _check(settings, source, copies)
+            note = _note(prepared, covers)
+            checked = _check(settings, source, copies, note)
             sync(prepared)
             batch = _show(prepared, directory, arrival)
             sync(directory)
@@ -213,13 +261,23 @@ def _check_names(files: Sequence[Path]) -> None:
             raise LandingError(f"two files are named {file.name}", "Rename one of them")
 
 
+def _note(prepared: Path, covers: Sequence[date]) -> list[tuple[str, str]]:
+    """Write what is said about a batch; return name and digest of the file, nothing if nothing is said."""
+    if not covers:
+        return []
+    text = note_of(f"{months.label(min(covers))}:{months.label(max(covers))}")
+    (prepared / NOTE).write_text(text, encoding="utf-8")
+    sync(prepared / NOTE)
+    return [(NOTE, hashlib.sha256(text.encode()).hexdigest())]
+
+
 def _copy(file: Path, to: Path) -> Path:
     shutil.copyfile(file, to)
     sync(to)
     return to
 
 
-def _check(settings: Settings, source: Source, files: Sequence[Path]) -> dict[str, Any]:
+def _check(settings: Settings, source: Source, files: Sequence[Path], note: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """Read the copies as ingestion will; return what ``Landed`` tells of them."""
     (source,) = under([source], settings)
     facts = [inspect(file) for file in files]
@@ -238,7 +296,7 @@ def _check(settings: Settings, source: Source, files: Sequence[Path]) -> dict[st
             from {numbered} qualify static_errors is not null order by all limit {_SHOWN}
         """).fetchall()
     return {
-        "digest": digest_of((file.name, file.sha256) for file in facts),
+        "digest": digest_of([*((file.name, file.sha256) for file in facts), *note]),
         "rows": rows,
         "quarantined": quarantined,
         "reasons": tuple(f"{names[number]} row {row}: {errors}" for number, row, errors in bad),

@@ -5,10 +5,11 @@ which extracts must reach the cutoff. Does not belong here: hashing it (``close.
 (``close.sign_off``), where signed versions are kept (``close.freeze``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from revenue_integrity.model.source import Source
 from revenue_integrity.model.table import Table
 
 
@@ -47,10 +48,21 @@ def signed_table(
 class Extracts:
     """Which sources of a stream must have delivered at or after the cutoff.
 
+    A delivery counts for the months that it speaks about: those of its rows, and those that its writer says it covers. What holds
+    all there is, or names no month, speaks about every month.
+
     Attributes:
         prefix: how the names of sources begin that must, once they have delivered at all; empty for none.
         always: the source that must even if it never delivered; empty for none.
+        of_every_month: the sources of which each delivery speaks about every month.
     """
 
     prefix: str = ""
     always: str = ""
+    of_every_month: tuple[str, ...] = ()
+
+
+def extracts_of(sources: Sequence[Source], *, prefix: str = "", always: str = "") -> Extracts:
+    """Return which of some sources must have delivered, and which of them speak about every month, as they declare it."""
+    every = tuple(sorted(each.name for each in sources if each.is_full_extract or not each.has_month))
+    return Extracts(prefix, always, every)

@@ -261,6 +261,7 @@ class Source:
         starts: first days to keep, for months that look back.
         reaches: its rows that matter to months that are not theirs.
         optional: whether a deployment may do without it.
+        is_full_extract: whether each delivery holds all there is, so that it speaks about every month.
         nulls: texts that stand for an empty field, beside the empty one.
         bare: whether the raw table has the name alone, as those have that were there before other streams.
         events: for a source whose rows come by the million: the event log that they fill, and how its deliveries relate.
@@ -284,8 +285,9 @@ class Source:
     starts: Starts | None = None
     reaches: tuple[Reach, ...] = ()
     optional: bool = False
+    # What is built from a source depends neither on how much each delivery holds nor on what it is called.
+    is_full_extract: bool = field(default=False, repr=False)
     nulls: tuple[str, ...] = ()
-    # What is built from a source does not depend on what it is called.
     bare: bool = field(default=False, repr=False)
     events: "Events | None" = None
     refused_in_month: bool = True

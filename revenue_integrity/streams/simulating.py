@@ -23,6 +23,7 @@ from pydantic import ValidationError
 
 from revenue_integrity.errors import UsageError
 from revenue_integrity.files import Durable, made
+from revenue_integrity.landing.zone import NOTE, note_of
 
 CSV, GZIP, PARQUET, JSON = "csv", "csv.gz", "parquet", "json"
 
@@ -108,8 +109,8 @@ class Zone:
     rows: int = 0
     _taken: set[str] = field(default_factory=set)
 
-    def write(self, source: str, arrival: datetime, name: str, table: pa.Table, form: str = CSV) -> str:
-        """Write one batch of one file, so that it appears at once, and return its id."""
+    def write(self, source: str, arrival: datetime, name: str, table: pa.Table, form: str = CSV, *, covers: str = "") -> str:
+        """Write one batch of one file, so that it appears at once, and return its id; ``covers`` is what its writer says."""
         found = batch_id(self.stream, source, arrival)
         if found in self._taken:
             raise ValueError(f"batch {found} is written twice")
@@ -120,6 +121,8 @@ class Zone:
         with made(target, durable=Durable.NOTHING) as new:
             new.mkdir()
             (new / f"{name}.{form}").write_bytes(_bytes(table, form))
+            if covers:
+                (new / NOTE).write_text(note_of(covers), encoding="utf-8")
         self.batches += 1
         self.rows += table.num_rows
         return found

@@ -27,6 +27,7 @@ from revenue_integrity.model.check import CheckRecord
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.reports import index, manifest, pack
 from revenue_integrity.serving import export
+from revenue_integrity.warehouse import publish
 from revenue_integrity_tests import toy_home
 from revenue_integrity_tests.desk import huts
 from revenue_integrity_tests.toy_home import FEBRUARY, JANUARY, NOW
@@ -427,3 +428,27 @@ def test_the_status_beside_a_summary_is_that_of_the_book_of_its_stream(tmp_path:
     assert set(read("toy_recon_summary")["sign_off_status"]) == {"signed_off"}
     assert read("close_status")[["book", "status"]].to_numpy().tolist() == [["toy", "signed_off"], ["huts", "ready"]]
     assert read("sign_off_ledger")[["book", "action"]].to_numpy().tolist() == [["toy", "prepare"], ["toy", "approve"]]
+
+
+def _flags(home: Deployment) -> pd.DataFrame:
+    return publish.read_published(home.settings, "batches", None)
+
+
+def test_a_batch_that_claims_to_have_come_before_a_signature_is_told_until_the_month_is_signed_anew(tmp_path: Path) -> None:
+    home, evidence = open_home(tmp_path)
+    sign(home, evidence, "toy", JANUARY)
+    # The signature knew batches up to 2025-03-10; this one came after it and says that it had been there on the 5th.
+    backdated = toy_home.put(home.settings, "20250305T000000Z", [toy_home.rental("2025-01", "R-9", "B-1", "10.00", "10.00")])
+    late = toy_home.put(home.settings, "20250310T120000Z", [toy_home.rental("2025-01", "R-8", "B-1", "1.00", "1.00")])
+    bring_up_to_date(home)
+
+    flags = _flags(home).set_index("batch_id")["backdated"]
+    assert flags.loc[[backdated, late]].tolist() == [True, False]
+    assert not flags.drop(backdated).any()
+    why = status_frame(home, evidence, [JANUARY]).set_index("book")["why"]
+    assert f"backdated: {backdated}" in why["toy"]
+    assert "backdated" not in why["huts"]
+
+    sign(home, evidence, "toy", JANUARY)
+    assert status_frame(home, evidence, [JANUARY]).set_index("book")["why"]["toy"] == ""
+    assert _flags(home).set_index("batch_id")["backdated"][backdated]

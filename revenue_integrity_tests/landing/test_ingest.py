@@ -432,3 +432,21 @@ def test_nothing_temporary_is_left(store: Store) -> None:
     store.ingest()
     assert store.rows("select table_name from duckdb_tables() where temporary") == []
     assert store.rows("select view_name from duckdb_views() where temporary and not internal") == []
+
+
+def test_what_is_said_of_a_batch_is_kept_and_noticed_when_it_changes(store: Store) -> None:
+    put_rows(store.landing, "power_bills", "20250405T000000Z", row("power_bills"))
+    note = put(store.landing, "power_bills", "20250405T000000Z", '{"covers": "2025-02:2025-03"}', "_batch.json")
+    asked = "select covers, status, rows_in_file from meta.batches where source = 'power_bills'"
+    assert store.ingest().loaded == ["colocation/power_bills/20250405T000000Z"]
+    assert store.rows(asked) == [("2025-02:2025-03", "loaded", 1)]
+    note.write_text('{"covers": "2025-01:2025-03"}')
+    store.ingest()
+    assert store.rows(asked) == [("2025-02:2025-03", "changed", 1)]
+
+
+def test_a_batch_of_which_nobody_can_read_what_is_said_is_rejected(store: Store) -> None:
+    put_rows(store.landing, "power_bills", "20250405T000000Z", row("power_bills"))
+    put(store.landing, "power_bills", "20250405T000000Z", "soon", "_batch.json")
+    (told,) = store.ingest().rejected.values()
+    assert "_batch.json does not say which months the batch covers" in told

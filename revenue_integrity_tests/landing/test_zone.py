@@ -1,13 +1,14 @@
 """The landing zone: what is a batch, and how one is put there."""
 
-from datetime import UTC, datetime
+import hashlib
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from revenue_integrity import clock
 from revenue_integrity.errors import LandingError, UsageError
-from revenue_integrity.landing.zone import digest_of, land, parse_arrival, scan
+from revenue_integrity.landing.zone import covers_of, digest_of, land, parse_arrival, scan
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.colocation.sources import METER_READINGS, SOURCES
 from revenue_integrity_tests.landing.support import Store, csv_text, put_rows, put_world, row
@@ -119,3 +120,24 @@ def test_two_files_of_one_name_are_refused(settings: Settings, file: Path) -> No
     other.write_bytes(file.read_bytes())
     with pytest.raises(LandingError, match="two files are named"):
         land(settings, METER_READINGS, [file, other], NOON)
+
+
+def test_what_is_said_of_a_batch_is_part_of_it_and_no_data(settings: Settings, file: Path) -> None:
+    plain = land(settings, METER_READINGS, [file], NOON)
+    spoken = land(settings, METER_READINGS, [file], NOON.replace(hour=13), [date(2025, 2, 1), date(2024, 12, 1)])
+    assert (spoken.path / "_batch.json").read_text() == '{"covers": "2024-12:2025-02"}\n'
+    digests = [hashlib.sha256(each.read_bytes()).hexdigest() for each in (file, spoken.path / "_batch.json")]
+    assert spoken.digest == digest_of([("readings.csv", digests[0]), ("_batch.json", digests[1])]) != plain.digest
+    assert (spoken.rows, plain.rows) == (2, 2)
+    found = scan(settings.landing_path, SOURCES).batches
+    assert [[each.name for each in batch.files] for batch in found] == [["readings.csv"], ["readings.csv"]]
+    assert [covers_of(batch) for batch in found] == ["", "2024-12:2025-02"]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"covers": "soon"}', '{"covers": 7}', '{"covers": "2025-03:2025-01"}', '"x"'])
+def test_what_is_said_of_a_batch_must_be_readable(settings: Settings, file: Path, text: str) -> None:
+    landed = land(settings, METER_READINGS, [file], NOON)
+    (landed.path / "_batch.json").write_text(text)
+    (batch,) = scan(settings.landing_path, SOURCES).batches
+    with pytest.raises(LandingError, match=r"_batch\.json does not say which months the batch covers"):
+        covers_of(batch)

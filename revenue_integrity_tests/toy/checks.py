@@ -14,13 +14,13 @@ from revenue_integrity.close.reconciliation_checks import (
     variances_are_explained,
 )
 from revenue_integrity.model.check import Control, Gate
-from revenue_integrity.model.signed import Extracts
+from revenue_integrity.model.signed import extracts_of
 from revenue_integrity_tests.toy import recon, schemas
-from revenue_integrity_tests.toy.sources import RENTALS
+from revenue_integrity_tests.toy.sources import RENTALS, SOURCES
 
 _check = partial(sql_check, "revenue_integrity_tests.toy")
 
-EXTRACTS = Extracts(prefix=RENTALS.name)
+EXTRACTS = extracts_of(SOURCES, prefix=RENTALS.name)
 """Rentals must have been delivered at or after the cutoff before a month is signed."""
 
 CHECKS = (

@@ -15,13 +15,13 @@ from revenue_integrity.close.reconciliation_checks import (
     variances_are_explained,
 )
 from revenue_integrity.model.check import Check, Control, Gate, Limit
-from revenue_integrity.model.signed import Extracts
+from revenue_integrity.model.signed import extracts_of
 from revenue_integrity.streams.bookings import recon, schemas
-from revenue_integrity.streams.bookings.sources import BILLINGS, RECOGNITION_ENTRIES
+from revenue_integrity.streams.bookings.sources import BILLINGS, RECOGNITION_ENTRIES, SOURCES
 
 _check = partial(sql_check, "revenue_integrity.streams.bookings")
 
-EXTRACTS = Extracts(prefix=BILLINGS.name, always=RECOGNITION_ENTRIES.name)
+EXTRACTS = extracts_of(SOURCES, prefix=BILLINGS.name, always=RECOGNITION_ENTRIES.name)
 """Entries must reach the cutoff; billings must, once they have delivered."""
 
 CHECKS: tuple[Check, ...] = (

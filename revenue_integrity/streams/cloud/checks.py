@@ -11,13 +11,13 @@ from revenue_integrity.close.judgement import PROGRAM_ERROR, CheckText, sql_chec
 from revenue_integrity.close.landing_checks import deliveries_cover_cutoff, no_batch_is_rejected
 from revenue_integrity.close.reconciliation_checks import pairs_agree
 from revenue_integrity.model.check import Check, Control, Gate, Limit
-from revenue_integrity.model.signed import Extracts
+from revenue_integrity.model.signed import extracts_of
 from revenue_integrity.streams.cloud import recon, schemas
-from revenue_integrity.streams.cloud.sources import CLOUD_INVOICES
+from revenue_integrity.streams.cloud.sources import CLOUD_INVOICES, SOURCES
 
 _check = partial(sql_check, "revenue_integrity.streams.cloud")
 
-EXTRACTS = Extracts(prefix=CLOUD_INVOICES.name)
+EXTRACTS = extracts_of(SOURCES, prefix=CLOUD_INVOICES.name)
 """Invoices must reach the cutoff where they are delivered at all; a deployment may do without them."""
 
 CHECKS: tuple[Check, ...] = (

@@ -20,13 +20,14 @@ from revenue_integrity.close.reconciliation_checks import (
     variances_are_explained,
 )
 from revenue_integrity.model.check import Check, Control, Gate, Limit
-from revenue_integrity.model.signed import Extracts
+from revenue_integrity.model.signed import extracts_of
 from revenue_integrity.streams.colocation.causes.inputs import CHARGES, POWER
 from revenue_integrity.streams.colocation.recon import POSTINGS, RECONCILIATIONS
+from revenue_integrity.streams.colocation.sources import SOURCES
 
 _check = partial(sql_check, "revenue_integrity.streams.colocation")
 
-EXTRACTS = Extracts(prefix="erp_", always="erp_invoices")
+EXTRACTS = extracts_of(SOURCES, prefix="erp_", always="erp_invoices")
 """Extracts of the ERP must reach the cutoff; without invoices nothing was billed at all."""
 
 RECON_CHECKS: tuple[Check, ...] = (

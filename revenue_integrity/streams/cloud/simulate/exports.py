@@ -311,7 +311,9 @@ class Exporter:
             if kind and kind != "charges_missing":
                 told.append((month, kind, invoice, charged - (amount or 0)))
         if rows:
-            batch = zone.write(INVOICES, at, "invoices", text_table(INVOICE_COLUMNS, rows))
+            # Invoicing says with each run that it is done with the month before: what is not there by now was never invoiced.
+            covers = f"{months.label(months.add(period, -1))}:{months.label(period)}"
+            batch = zone.write(INVOICES, at, "invoices", text_table(INVOICE_COLUMNS, rows), covers=covers)
         for month, kind, invoice, difference in told:
             self._tell(INVOICES, kind, month, None, difference, batch if rows else "", invoice=invoice)
 
