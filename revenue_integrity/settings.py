@@ -222,6 +222,23 @@ class Settings(BaseSettings):
     quarantine_publish_share: Share = Field(Decimal("0.05"), description="Quarantined share that stops publishing.")
 
     # Alerts
+    alert_variance: dict[Literal["info", "warning", "critical"], Share] = Field(
+        {"info": Decimal("0.01"), "warning": Decimal("0.03"), "critical": Decimal("0.1")},
+        description="Gross variance of a reconciliation, as a share of its right side, from which a breach has a severity.",
+    )
+    alert_on: dict[str, Literal["info", "warning", "critical"]] = Field(
+        dict.fromkeys(
+            (
+                "costs_move_believably",
+                "days_are_complete",
+                "deliveries_are_in_time",
+                "data_quality_does_not_fall",
+                "reads_are_complete",
+            ),
+            "info",
+        ),
+        description="Checks that only warn and are told all the same, each with its severity.",
+    )
     alert_channels: dict[Literal["info", "warning", "critical"], tuple[ChannelUrl, ...]] = Field(
         {}, description="Channels by severity, as Apprise URLs; a severity not named uses those of the next lower one."
     )

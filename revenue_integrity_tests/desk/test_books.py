@@ -452,3 +452,49 @@ def test_a_batch_that_claims_to_have_come_before_a_signature_is_told_until_the_m
     sign(home, evidence, "toy", JANUARY)
     assert status_frame(home, evidence, [JANUARY]).set_index("book")["why"]["toy"] == ""
     assert _flags(home).set_index("batch_id")["backdated"][backdated]
+
+
+def _open(home: Deployment) -> dict[str, str]:
+    """Return the alerts that are open, with their severities."""
+    frame = outbox.frame(home.settings)
+    standing = frame[~frame["status"].str.contains("resolved") & (frame["kind"] != "approved")]
+    return dict(zip(standing["title"], standing["severity"], strict=True))
+
+
+def test_what_was_signed_and_stands_is_not_overdue_while_files_come_and_runs_go_on(tmp_path: Path) -> None:
+    home, evidence = open_home(tmp_path)
+    sign(home, evidence, "toy", JANUARY)
+    huts.land(home.settings, "20250311T000000Z", {"2025-02": "1.00"})
+    evidence.busy = frozenset({"toy", "huts"})
+    with clock.held_at(NOW.replace(month=9)):
+        tell(home, close_status.close_rows(home, evidence, [JANUARY]))
+    assert _open(home) == {"huts 2025-01: close overdue since 2025-02-22, still stale": "critical"}
+
+
+def test_nothing_is_told_of_a_month_that_has_not_begun_and_of_no_check_of_the_sign_off_before_the_cutoff(tmp_path: Path) -> None:
+    home = home_of(tmp_path)
+    # Delivered before the cutoff of February, so that a check of its sign-off fails until more comes.
+    huts.land(home.settings, "20250301T000000Z")
+    bring_up_to_date(home)
+
+    def told(month: int, day: int) -> list[str]:
+        with clock.held_at(NOW.replace(month=month, day=day)):
+            tell(home, close_status.close_rows(home, Judged(home), [FEBRUARY]))
+        return list(_open(home))
+
+    assert told(1, 31) == []
+    assert told(3, 7) == []
+    assert told(3, 8) == ["huts 2025-02: check huts/huts_month/extract_covers_cutoff failed"]
+
+
+def test_while_a_month_is_computed_nothing_is_over_and_nothing_new(tmp_path: Path) -> None:
+    home, evidence = open_home(tmp_path)
+    sign(home, evidence, "toy", JANUARY)
+    late_rental(home)
+    tell(home, close_status.close_rows(home, evidence, [JANUARY]))
+    reopened = {"toy 2025-01: signed version 1 reopened": "critical"}
+    assert reopened.items() <= _open(home).items()
+    evidence.busy = frozenset({"toy"})
+    standing = _open(home)
+    tell(home, close_status.close_rows(home, evidence, [JANUARY]))
+    assert _open(home) == standing

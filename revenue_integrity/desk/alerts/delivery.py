@@ -4,9 +4,11 @@ Belongs here: what is due, in which order, when to try again, escalation. Does n
 (``channels``), how records are kept (``outbox``).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from revenue_integrity import months
 from revenue_integrity.desk.alerts import channels, outbox
 from revenue_integrity.desk.alerts.channels import Channel
 from revenue_integrity.desk.alerts.events import Event, Kind, Severity
@@ -40,30 +42,71 @@ def deliver(settings: Settings, now: datetime) -> Delivered:
     with outbox.sole_delivery(settings) as held:
         if not held:
             return Delivered(busy=True)
-        sent = failed = pending = 0
+        sent = failed = 0
         down: set[str] = set()
         reachable = _reachable(settings)
-        for record in outbox.records(settings):
+        records = outbox.records(settings)
+        for number, record in enumerate(records):
             dispatches = _wanted(settings, record, now, reachable)
             if dispatches != record.dispatches:
-                record = outbox.update(settings, record, dispatches)
-            for position, dispatch in enumerate(record.dispatches):
-                channel = reachable.get(dispatch.channel)
-                due = dispatch.status == "pending" and (dispatch.next_try_at is None or dispatch.next_try_at <= now)
-                if not due or channel is None or channel.key in down:
-                    continue
-                problem = channels.send(channel, record.event.severity, *_message(record, dispatch))
-                after = _after(settings, dispatch, problem, now)
+                records[number] = outbox.update(settings, record, dispatches)
+        for message in _messages(records, now):
+            channel = reachable.get(message.channel)
+            if channel is None or channel.key in down:
+                continue
+            problem = channels.send(channel, message.severity, *message.text(records))
+            for number, position in message.parts:
+                record = records[number]
+                after = _after(settings, record.dispatches[position], problem, now)
                 dispatches = [*record.dispatches[:position], after, *record.dispatches[position + 1 :]]
-                record = outbox.update(settings, record, dispatches)
+                records[number] = outbox.update(settings, record, dispatches)
                 if problem:
-                    failed += 1
-                    down.add(channel.key)
-                    _log_failure(settings, record, after, problem, now)
-                else:
-                    sent += 1
-            pending += len(record.pending)
+                    _log_failure(settings, records[number], after, problem, now)
+            if problem:
+                failed += 1
+                down.add(channel.key)
+            else:
+                sent += 1
+        pending = sum(len(record.pending) for record in records)
         return Delivered(sent, failed, pending)
+
+
+@dataclass
+class _Message:
+    """One message to a channel: the numbers of its records, each with the position of the dispatch that it carries out."""
+
+    channel: str
+    severity: Severity
+    parts: list[tuple[int, int]]
+
+    def text(self, records: Sequence[Record]) -> tuple[str, str]:
+        """Return its title and its body."""
+        told = [(records[number], records[number].dispatches[position]) for number, position in self.parts]
+        if len(told) == 1:
+            return _message(*told[0])
+        event = told[0][0].event
+        over = sum(dispatch.purpose == "resolved" for _, dispatch in told)
+        counted = [f"{len(told) - over} to look at"] if len(told) > over else []
+        counted += [f"{over} resolved"] if over else []
+        escalated = "Escalated: " if all(dispatch.purpose == "escalation" for _, dispatch in told) else ""
+        month = "" if event.month is None else months.label(event.month)
+        title = f"{escalated}[{self.severity}] {f'{event.book} {month}'.strip()}: {', '.join(counted)}"
+        return title, "\n\n".join("\n".join(_message(record, dispatch)) for record, dispatch in told)
+
+
+def _messages(records: Sequence[Record], now: datetime) -> list[_Message]:
+    """Return the messages that are due, oldest first: what belongs together goes to a channel at once."""
+    found: dict[tuple[str, ...], _Message] = {}
+    for number, record in enumerate(records):
+        for position, each in enumerate(record.dispatches):
+            if each.status != "pending" or (each.next_try_at is not None and each.next_try_at > now):
+                continue
+            alone = (each.channel, str(number), str(position))
+            key = (each.channel, each.digest, str(each.attempts)) if each.digest else alone
+            message = found.setdefault(key, _Message(each.channel, record.event.severity, []))
+            message.severity = max(message.severity, record.event.severity, key=list(Severity).index)
+            message.parts.append((number, position))
+    return list(found.values())
 
 
 def send_test(settings: Settings, now: datetime) -> dict[str, str | None]:
@@ -97,23 +140,25 @@ def _wanted(settings: Settings, record: Record, now: datetime, reachable: dict[s
     }
     for orphan in orphans:
         # The channel left the settings (a rotated token, say) before it took the message: the ones there now inherit it.
-        if heirs[orphan.purpose]:
+        if heirs.get(orphan.purpose):
             wanted.remove(orphan)
-            _add(wanted, orphan.purpose, heirs[orphan.purpose], now)
+            _add(wanted, orphan.purpose, heirs[orphan.purpose], now, orphan.digest)
     if record.event.severity is Severity.CRITICAL and not record.resolved_at:
         step = timedelta(minutes=settings.alert_escalate_after_minutes)
         reached = int((now - record.open_since) / step)
-        _add(wanted, "escalation", heirs["escalation"][: max(reached, 0)], now)
+        event = record.event
+        digest = "" if event.month is None else f"escalation|{event.book}|{event.month}"
+        _add(wanted, "escalation", heirs["escalation"][: max(reached, 0)], now, digest)
     return wanted
 
 
-def _add(dispatches: list[Dispatch], purpose: str, wanted: list[Channel], now: datetime) -> None:
+def _add(dispatches: list[Dispatch], purpose: str, wanted: list[Channel], now: datetime, digest: str) -> None:
     there = {(each.purpose, each.channel) for each in dispatches}
     for channel in wanted:
         if purpose == "first" and ("first", channel.key) not in there:
-            dispatches.append(Dispatch("first", channel.key, next_try_at=now))
+            dispatches.append(Dispatch("first", channel.key, next_try_at=now, digest=digest))
         if purpose == "escalation" and ("escalation", channel.key) not in there:
-            dispatches.append(Dispatch("escalation", channel.key, next_try_at=now))
+            dispatches.append(Dispatch("escalation", channel.key, next_try_at=now, digest=digest))
 
 
 def _after(settings: Settings, dispatch: Dispatch, problem: str | None, now: datetime) -> Dispatch:
@@ -127,8 +172,8 @@ def _after(settings: Settings, dispatch: Dispatch, problem: str | None, now: dat
 
 def _message(record: Record, dispatch: Dispatch) -> tuple[str, str]:
     title = f"[{record.event.severity}] {record.event.title}"
-    if dispatch.purpose == "escalation":
-        title = f"Escalated: {title}"
+    told = {"escalation": "Escalated: ", "resolved": "Resolved: ", "again": "Holds again: "}
+    title = told.get(dispatch.purpose, "") + title
     lines = [record.event.body, f"Since {record.open_since:%Y-%m-%d %H:%M} UTC."]
     if record.resolved_at:
         lines.append(f"Resolved at {record.resolved_at:%Y-%m-%d %H:%M} UTC.")

@@ -6,9 +6,10 @@ An event's ``content`` identifies the state that it tells of: the same kind, mon
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -35,6 +36,8 @@ class Kind(StrEnum):
     BATCH_REJECTED = "batch_rejected"
     BATCH_CHANGED = "batch_changed"
     CLOSE_LATE = "close_late"
+    BATCH_BACKDATED = "batch_backdated"
+    CAUSES_FOUND = "causes_found"
     RUN_FAILED = "run_failed"
     APPROVED = "approved"
     TEST = "test"
@@ -63,6 +66,12 @@ class Event:
     book: str = ""
 
     @property
+    def subject(self) -> str:
+        """What it is about, whatever its figures: a state with other figures takes the place of the one before."""
+        apart = self.kind in (Kind.CHECK_FAILED, Kind.BREACH_OVER_MATERIALITY)
+        return f"{self.kind}|{self.content.partition('|')[0] if apart else ''}"
+
+    @property
     def identity(self) -> str:
         """What makes two events the same: a digest of kind, book, month and content."""
         month = "" if self.month is None else months.label(self.month)
@@ -89,6 +98,22 @@ class FailedCheck:
     waived: bool = False
 
 
+@dataclass(frozen=True)
+class FoundCause:
+    """A cause of a variance in breach: what tells it from others, its family and cents, and the sentence about it."""
+
+    key: str
+    family: str
+    cents: int
+    sentence: str
+
+
+NOT_THERE_YET = frozenset({"timing", "missing"})
+"""Families of causes that a month before its cutoff has by nature."""
+
+_SHOWN = 8
+"""Causes that a digest shows one by one."""
+
 FINISHED = frozenset({"signed_off"})
 ON_TIME = FINISHED | {"ready", "prepared"}
 """Statuses of a month about which nobody needs a warning one business day before the close is due."""
@@ -102,25 +127,72 @@ def _in_commands(book: str, month: date) -> str:
     return f"{months.label(month)} --book {book}" if book else months.label(month)
 
 
-def check_failed(book: str, month: date, check: FailedCheck) -> Event:
-    """Return the event of a failed check: critical if it stops writing or publishing, a warning if it stops the sign-off."""
-    severity = Severity.CRITICAL if check.gate in ("write", "publish") else Severity.WARNING
+def check_failed(book: str, month: date, check: FailedCheck, severity: Severity | None = None) -> Event:
+    """Return the event of a failed check: critical if it stops writing or publishing, a warning if it stops the sign-off.
+
+    What only warns has the severity that the settings give it.
+    """
+    severity = severity or (Severity.CRITICAL if check.gate in ("write", "publish") else Severity.WARNING)
     body = _lines(f"Gate: {check.gate}.", f"Figures: {check.figures}." if check.figures else "", check.next_step)
     title = f"{_named(book, month)}: check {check.name} failed"
     return Event(Kind.CHECK_FAILED, month, severity, title, body, f"{check.name}|{check.gate}|{check.figures}", book)
 
 
-def breach_over_materiality(
-    book: str, month: date, recon: str, gross_cents: int, materiality_cents: int, currency: str, largest: str = ""
-) -> Event:
+def breach_over_materiality(book: str, month: date, breach: "Breach", settings: Settings) -> Event:
     """Return the event of a reconciliation whose causes exceed materiality (both gross cents, late postings apart)."""
+    money = Currency(settings.currency)
     title = (
-        f"{_named(book, month)}: {recon} breaches by {Currency(currency).amount(gross_cents)}, "
-        f"above materiality of {Currency(currency).amount(materiality_cents)}"
+        f"{_named(book, month)}: {breach.recon} breaches by {money.amount(breach.gross_cents)}, "
+        f"above materiality of {money.amount(breach.materiality_cents)}"
     )
-    body = _lines(largest, f"`revenue-integrity recon {months.label(month)}` lists the causes.")
-    content = f"{recon}|{gross_cents}|{materiality_cents}"
-    return Event(Kind.BREACH_OVER_MATERIALITY, month, Severity.CRITICAL, title, body, content, book)
+    body = f"`revenue-integrity recon {months.label(month)}` lists the causes."
+    content = f"{breach.recon}|{breach.gross_cents}|{breach.materiality_cents}"
+    return Event(Kind.BREACH_OVER_MATERIALITY, month, _severity_of(breach.share, settings), title, body, content, book)
+
+
+def _severity_of(share: Decimal | None, settings: Settings) -> Severity:
+    """Return how bad a variance is by its share of what it is measured by; one of nothing is as bad as can be."""
+    if share is None:
+        return Severity.CRITICAL
+    reached = [each for each in Severity if share >= settings.alert_variance.get(each.value, Decimal(2))]
+    return reached[-1] if reached else Severity.INFO
+
+
+def batches_backdated(book: str, month: date, batches: Sequence[str]) -> Event:
+    """Return the event of batches that claim to have come before something that was signed without them."""
+    title = f"{_named(book, month)}: {', '.join(batches)} backdated"
+    body = "It came after a signature, and its arrival says that it had been there before. Ask who delivered it, and why so."
+    return Event(Kind.BATCH_BACKDATED, month, Severity.WARNING, title, body, "|".join(batches), book)
+
+
+def causes_found(
+    book: str,
+    month: date,
+    causes: Sequence[FoundCause],
+    told: Collection[str],
+    last_told: date | None,
+    today: date,
+    currency: str,
+) -> Event | None:
+    """Return the day's digest of a month before its cutoff: what is there and wrong, and was not told before.
+
+    What is not there yet (families timing and missing) is nothing that anybody must do anything about. There is one a day.
+    """
+    new = sorted(
+        (each for each in causes if each.family not in NOT_THERE_YET and each.key not in told),
+        key=lambda each: (-abs(each.cents), each.key),
+    )
+    if not new or last_told == today:
+        return None
+    money = Currency(currency)
+    gross = sum(abs(each.cents) for each in new)
+    counted = "1 new cause" if len(new) == 1 else f"{len(new)} new causes"
+    lines = [f"{money.amount(each.cents)} {each.sentence}" for each in new[:_SHOWN]]
+    more = f"... and {len(new) - _SHOWN} more" if len(new) > _SHOWN else ""
+    step = f"`revenue-integrity recon {months.label(month)}` lists all; there is time until the cutoff."
+    title = f"{_named(book, month)}: {counted} of variance before the cutoff, {money.amount(gross)} gross"
+    content = "|".join(each.key for each in new)
+    return Event(Kind.CAUSES_FOUND, month, Severity.INFO, title, _lines(*lines, more, step), content, book)
 
 
 def month_reopened(book: str, month: date, version: int, signed_hash: str, content_hash: str, reason: str) -> Event:
@@ -189,12 +261,15 @@ def close_is_late(book: str, month: date, status: str, now: datetime, settings: 
 
 @dataclass(frozen=True)
 class Breach:
-    """Causes of a reconciliation above materiality, in gross cents without late postings."""
+    """Causes of a reconciliation above materiality, in gross cents without late postings.
+
+    ``share`` is the gross variance by the total that it is measured by; ``None`` where that is nothing.
+    """
 
     recon: str
     gross_cents: int
     materiality_cents: int
-    largest: str = ""
+    share: Decimal | None = None
 
 
 def events_of_month(
@@ -210,27 +285,29 @@ def events_of_month(
     breaches: Sequence[Breach],
     now: datetime,
     settings: Settings,
+    is_before_cutoff: bool = False,
+    backdated: Sequence[str] = (),
 ) -> list[Event]:
     """Return all events that the present state of a month of a book calls for, in a fixed order; settings are the book's.
 
-    Checks of gate ``warn`` stop nothing and waived ones were judged by an approver: neither makes an event. Figures at
-    materiality are within it. What an earlier call returned and this one does not is over: the caller resolves its kind.
+    Before the cutoff, what stops only the sign-off stops nothing yet. Checks of gate ``warn`` make an event where the settings
+    name them, and waived ones were judged by an approver: they make none. Figures at materiality are within it. What an earlier
+    call returned and this one does not is over: the caller resolves its kind.
     """
     found: list[Event] = []
     if status == "reopened":
         found.append(month_reopened(book, month, version, signed_hash, content_hash, reopened_because))
+    found += [batches_backdated(book, month, backdated)] if backdated else []
     found += [
-        breach_over_materiality(
-            book, month, each.recon, each.gross_cents, each.materiality_cents, settings.currency, each.largest
-        )
+        breach_over_materiality(book, month, each, settings)
         for each in sorted(breaches, key=lambda each: each.recon)
-        if each.gross_cents > each.materiality_cents
+        if each.gross_cents > each.materiality_cents and not is_before_cutoff
     ]
-    found += [
-        check_failed(book, month, each)
-        for each in sorted(failing_checks, key=lambda each: (each.name, each.gate))
-        if each.gate != "warn" and not each.waived
-    ]
+    for each in sorted(failing_checks, key=lambda each: (each.name, each.gate)):
+        wanted = settings.alert_on.get(each.name.rpartition("/")[2]) if each.gate == "warn" else None
+        if each.waived or (each.gate == "warn" and wanted is None) or (each.gate == "sign_off" and is_before_cutoff):
+            continue
+        found.append(check_failed(book, month, each, Severity(wanted) if wanted else None))
     late = close_is_late(book, month, status, now, settings)
     return [*found, late] if late else found
 

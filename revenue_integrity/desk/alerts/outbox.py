@@ -27,7 +27,13 @@ from revenue_integrity.settings import Settings
 
 COLUMNS = ("raised_at", "severity", "kind", "book", "month", "title", "status", "attempts", "next_try_at")
 
-STATE_KINDS = (Kind.BREACH_OVER_MATERIALITY, Kind.CHECK_FAILED, Kind.MONTH_REOPENED, Kind.CLOSE_LATE)
+STATE_KINDS = (
+    Kind.BREACH_OVER_MATERIALITY,
+    Kind.CHECK_FAILED,
+    Kind.MONTH_REOPENED,
+    Kind.CLOSE_LATE,
+    Kind.BATCH_BACKDATED,
+)
 """Kinds that tell of a month's present state: they are over when the state no longer calls for them."""
 
 
@@ -36,20 +42,22 @@ class Dispatch:
     """What became of an event on one channel.
 
     Attributes:
-        purpose: the channel's place: told first, or told because nobody resolved it.
+        purpose: what is told: the event, that nobody resolved it, that it is over, that it holds again.
         channel: digest of the channel (``channels.Channel.key``).
         status: pending until the channel took it.
         attempts: tries so far.
         next_try_at: when it is due; ``None`` once sent.
         sent_at: when the channel took it.
+        digest: what is told at the same time about the same month is one message; empty for one of its own.
     """
 
-    purpose: Literal["first", "escalation"]
+    purpose: Literal["first", "escalation", "resolved", "again"]
     channel: str
     status: Literal["pending", "sent"] = "pending"
     attempts: int = 0
     next_try_at: datetime | None = None
     sent_at: datetime | None = None
+    digest: str = ""
 
 
 @dataclass
@@ -74,10 +82,11 @@ class Record:
         return f"{told}, resolved" if self.resolved_at else told
 
 
-def raise_alert(settings: Settings, event: Event) -> bool:
+def raise_alert(settings: Settings, event: Event, digest: str = "") -> bool:
     """Put an event into the outbox and the log file, and return whether it is new.
 
-    It talks to no channel. An event that was resolved and holds again is open again, but told no second time.
+    It talks to no channel. An event that was resolved and holds again is open again; who was told that it is over is told so.
+    ``digest`` names the message that it belongs to with others.
 
     Raises:
         OSError: the home cannot be written.
@@ -88,11 +97,17 @@ def raise_alert(settings: Settings, event: Event) -> bool:
         if known is None:
             # The log comes first: killed in between, the caller raises it again, and a line twice is better than none.
             log(settings, now, event.severity, event, f"{event.title} | {event.body}")
-            wanted = [Dispatch("first", each.key, next_try_at=now) for each in channels.of_severity(settings, event.severity)]
+            reached = channels.of_severity(settings, event.severity)
+            wanted = [Dispatch("first", each.key, next_try_at=now, digest=digest) for each in reached]
             _write(settings, Record(event, raised_at=now, open_since=now, dispatches=wanted))
         elif known.resolved_at:
             log(settings, now, event.severity, event, f"holds again: {event.title}")
             known.open_since, known.resolved_at = now, None
+            ended = [each for each in known.dispatches if each.purpose == "resolved"]
+            known.dispatches = [each for each in known.dispatches if each.purpose not in ("resolved", "again")]
+            known.dispatches += [
+                Dispatch("again", each.channel, next_try_at=now, digest=digest) for each in ended if each.status == "sent"
+            ]
             _write(settings, known)
     return known is None
 
@@ -100,14 +115,23 @@ def raise_alert(settings: Settings, event: Event) -> bool:
 def resolve(settings: Settings, kind: Kind, month: date | None, *, except_for: Collection[Event] = (), book: str = "") -> int:
     """Mark the open events of a kind, book and month as over, but for those that still hold; return how many.
 
-    What is still pending is told nevertheless: somebody will ask what happened in between.
+    What is still pending is told nevertheless: somebody will ask what happened in between. Who was told is told that it is over.
     """
     return _resolve(settings, (kind,), book, month, except_for)
 
 
-def _resolve(settings: Settings, kinds: Collection[Kind], book: str, month: date | None, except_for: Collection[Event]) -> int:
+def _resolve(
+    settings: Settings,
+    kinds: Collection[Kind],
+    book: str,
+    month: date | None,
+    except_for: Collection[Event],
+    digest: str = "",
+) -> int:
     now = clock.now()
     kept = {event.identity for event in except_for}
+    # What goes on with other figures is not over.
+    going_on = {event.subject for event in except_for}
     count = 0
     with _locked(settings, "state"):
         for record in _read_all(settings, _folder(month)):
@@ -116,16 +140,32 @@ def _resolve(settings: Settings, kinds: Collection[Kind], book: str, month: date
             if event.kind in kinds and event.book in ("", book) and not record.resolved_at and event.identity not in kept:
                 log(settings, now, event.severity, event, f"resolved: {event.title}")
                 record.resolved_at = now
+                if event.subject not in going_on:
+                    told = dict.fromkeys(each.channel for each in record.dispatches if each.status == "sent")
+                    record.dispatches += [Dispatch("resolved", each, next_try_at=now, digest=digest) for each in told]
                 _write(settings, record)
                 count += 1
     return count
 
 
-def raise_state(settings: Settings, book: str, month: date, events: Sequence[Event]) -> int:
-    """Raise all events of the present state of a month of a book and resolve those of earlier states; return how many are new."""
-    new = sum(raise_alert(settings, event) for event in events)
-    _resolve(settings, STATE_KINDS, book, month, events)
+def raise_state(settings: Settings, book: str, month: date, events: Sequence[Event], over: Collection[Kind] = STATE_KINDS) -> int:
+    """Raise all events of the present state of a month of a book and resolve those of earlier states; return how many are new.
+
+    All of it is told in one message. ``over`` are the kinds of which what no longer holds is known to be over.
+    """
+    digest = f"{book}|{months.label(month)}|{_instant(clock.now())}"
+    new = sum(raise_alert(settings, event, digest) for event in events)
+    _resolve(settings, over, book, month, events, digest)
     return new
+
+
+def told_causes(settings: Settings, book: str, month: date) -> tuple[frozenset[str], datetime | None]:
+    """Return the causes that digests of a month of a book have told, and when the last of them was raised."""
+    digests = [
+        each for each in _read_all(settings, _folder(month)) if (each.event.kind, each.event.book) == (Kind.CAUSES_FOUND, book)
+    ]
+    told = frozenset(key for each in digests for key in each.event.content.split("|"))
+    return told, max((each.raised_at for each in digests), default=None)
 
 
 def records(settings: Settings) -> list[Record]:

@@ -233,12 +233,54 @@ def test_a_resolved_alert_does_not_escalate_and_one_that_holds_again_starts_its_
         with clock.held_at(NOW + 30 * MINUTE):
             assert resolve(settings, Kind.CHECK_FAILED, MARCH) == 1
             assert resolve(settings, Kind.CHECK_FAILED, MARCH) == 0
-        assert deliver(settings, NOW + 90 * MINUTE) == Delivered()
+        assert deliver(settings, NOW + 90 * MINUTE) == Delivered(sent=1)
         with clock.held_at(NOW + 100 * MINUTE):
-            assert not raise_alert(settings, critical), "told once, for ever"
-        assert deliver(settings, NOW + 159 * MINUTE) == Delivered()
+            assert not raise_alert(settings, critical), "it is no new one"
+        assert deliver(settings, NOW + 159 * MINUTE) == Delivered(sent=1)
         assert deliver(settings, NOW + 160 * MINUTE) == Delivered(sent=1)
-    assert receiver.paths() == ["/team", "/lead"]
+    assert list(zip(receiver.paths(), receiver.titles(), strict=True)) == [
+        ("/team", "[critical] check a failed"),
+        ("/team", "Resolved: [critical] check a failed"),
+        ("/team", "Holds again: [critical] check a failed"),
+        ("/lead", "Escalated: [critical] check a failed"),
+    ]
+
+
+def test_what_a_months_state_calls_for_is_one_message_and_so_is_its_end(tmp_path: Path) -> None:
+    with receiving() as receiver:
+        settings = settings_for(
+            tmp_path,
+            alert_channels={"warning": [receiver.url("team")]},
+            alert_escalation_channels=[receiver.url("lead")],
+            alert_escalate_after_minutes=60,
+        )
+        state = [event("a|1", title="A"), event("b|1", title="B", severity=Severity.CRITICAL), event("c|1", title="C")]
+        state += [event("d|1", title="D", severity=Severity.CRITICAL)]
+        with clock.held_at(NOW):
+            assert outbox.raise_state(settings, "toy", MARCH, state) == 4
+        assert deliver(settings, NOW) == Delivered(sent=1)
+        assert deliver(settings, NOW + 61 * MINUTE) == Delivered(sent=1)
+        # One is over, one goes on with another figure, two stand as they were.
+        with clock.held_at(NOW + 62 * MINUTE):
+            assert outbox.raise_state(settings, "toy", MARCH, [*state[1:3], event("d|2", title="D more")]) == 1
+        assert deliver(settings, NOW + 62 * MINUTE) == Delivered(sent=1)
+        with clock.held_at(NOW + 70 * MINUTE):
+            assert outbox.raise_state(settings, "toy", MARCH, []) == 0
+        assert deliver(settings, NOW + 70 * MINUTE) == Delivered(sent=2)
+    by_path = [(path, title) for path, title in zip(receiver.paths(), receiver.titles(), strict=True)]
+    assert by_path[:3] == [
+        ("/team", "[critical] 2025-03: 4 to look at"),
+        ("/lead", "Escalated: [critical] 2025-03: 2 to look at"),
+        ("/team", "[warning] 2025-03: 1 to look at, 1 resolved"),
+    ]
+    assert sorted(by_path[3:]) == [
+        ("/lead", "Resolved: [critical] B"),
+        ("/team", "[critical] 2025-03: 3 resolved"),
+    ]
+    body = str(receiver.messages[2]["message"])
+    assert "Resolved: [warning] A" in body
+    assert "[warning] D more" in body
+    assert "[critical] D" not in body.replace("[warning] D more", "")
 
 
 def test_what_is_resolved_before_it_was_sent_is_told_with_its_end(tmp_path: Path) -> None:

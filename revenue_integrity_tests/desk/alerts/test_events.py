@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from revenue_integrity.desk.alerts import events
-from revenue_integrity.desk.alerts.events import Breach, Event, FailedCheck, Kind, Severity
+from revenue_integrity.desk.alerts.events import Breach, Event, FailedCheck, FoundCause, Kind, Severity
 from revenue_integrity.settings import Settings
 
 MARCH = date(2025, 3, 1)
@@ -76,7 +77,7 @@ def test_figures_at_materiality_are_within_it() -> None:
     at = Breach("erp_vs_mart", 100_000, 100_000)
     above = Breach("erp_vs_allocated_power", 123_456_789, 100_000)
     (found,) = _state(breaches=[at, above])
-    assert (found.kind, found.severity) == (Kind.BREACH_OVER_MATERIALITY, Severity.CRITICAL)
+    assert (found.kind, found.severity) == (Kind.BREACH_OVER_MATERIALITY, Severity.CRITICAL), "of nothing"
     assert found.title == ("toy 2025-03: erp_vs_allocated_power breaches by $1,234,567.89, above materiality of $1,000.00")
 
 
@@ -132,6 +133,58 @@ def test_events_outside_a_months_state_name_their_subject() -> None:
     assert events.batch_changed("b", "d1", "").title == "Batch b is gone"
     assert events.batch_changed("b", "d1", "d2").title == "Batch b changed after it was read"
     assert events.run_failed(MARCH, "f", 3, "out of disk").title == "2025-03: run failed 3 times and was given up"
+
+
+@pytest.mark.parametrize(
+    ("share", "severity"),
+    [("0.002", "info"), ("0.01", "info"), ("0.0299", "info"), ("0.03", "warning"), ("0.0999", "warning"), ("0.1", "critical")],
+)
+def test_how_bad_a_breach_is_follows_from_its_share(share: str, severity: str) -> None:
+    (found,) = _state(breaches=[Breach("erp_vs_mart", 200_000, 100_000, Decimal(share))])
+    assert found.severity == severity
+
+
+def test_before_the_cutoff_only_what_keeps_a_month_from_being_computed_or_published_is_told() -> None:
+    checks = [FailedCheck("s/t/z", "sign_off"), FailedCheck("s/t/a", "publish"), FailedCheck("s/t/w", "write")]
+    found = _state(failing_checks=checks, breaches=[Breach("erp_vs_mart", 200_000, 100_000)], is_before_cutoff=True)
+    assert [each.title for each in found] == ["toy 2025-03: check s/t/a failed", "toy 2025-03: check s/t/w failed"]
+
+
+def test_warnings_are_told_where_the_settings_name_them() -> None:
+    checks = [FailedCheck("s/t/days_are_complete", "warn"), FailedCheck("s/t/rows_are_like_before", "warn")]
+    assert [(each.title, each.severity) for each in _state(failing_checks=checks)] == [
+        ("toy 2025-03: check s/t/days_are_complete failed", Severity.INFO)
+    ]
+    louder = SETTINGS.model_copy(update={"alert_on": {"rows_are_like_before": "warning"}})
+    assert [(each.title, each.severity) for each in _state(failing_checks=checks, settings=louder)] == [
+        ("toy 2025-03: check s/t/rows_are_like_before failed", Severity.WARNING)
+    ]
+
+
+def test_a_digest_tells_new_causes_that_are_there_and_wrong_once_a_day() -> None:
+    found = [
+        FoundCause("k1", "duplicate", 120_000, "C-1 was billed twice."),
+        FoundCause("k2", "configuration", -5_000, "C-2 has an old price."),
+        FoundCause("k3", "missing", -900_000, "C-3 was not billed yet."),
+        FoundCause("k4", "timing", 700_000, "C-4 stands in another month."),
+    ]
+    today = date(2025, 3, 20)
+
+    def digest(told: set[str], last: date | None = None) -> Event | None:
+        return events.causes_found("toy", MARCH, found, told, last, today, "USD")
+
+    first = digest(set())
+    assert first
+    assert first.title == "toy 2025-03: 2 new causes of variance before the cutoff, $1,250.00 gross"
+    assert first.severity is Severity.INFO
+    assert first.body.splitlines()[:2] == ["$1,200.00 C-1 was billed twice.", "($50.00) C-2 has an old price."]
+    assert "C-3" not in first.body
+    assert digest({"k1", "k2"}) is None
+    again = digest({"k1"})
+    assert again
+    assert "1 new cause of" in again.title
+    assert digest({"k1"}, today) is None, "one a day"
+    assert digest({"k1"}, date(2025, 3, 19))
 
 
 def test_a_month_in_order_makes_no_event() -> None:
