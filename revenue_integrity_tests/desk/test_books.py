@@ -484,7 +484,7 @@ def test_nothing_is_told_of_a_month_that_has_not_begun_and_of_no_check_of_the_si
 
     assert told(1, 31) == []
     assert told(3, 7) == []
-    assert told(3, 8) == ["huts 2025-02: check huts/huts_month/extract_covers_cutoff failed"]
+    assert told(3, 8) == ["huts 2025-02: check huts/hut_month/extract_covers_cutoff failed"]
 
 
 def test_while_a_month_is_computed_nothing_is_over_and_nothing_new(tmp_path: Path) -> None:
