@@ -127,6 +127,8 @@ def pull(
 
     home = open_home()
     pulled = pulling.pull(home.settings, home.source(stream, source), url, table=table, query_file=query, cursor=cursor)
+    if pulled.warning:
+        say(f"warning: {pulled.warning}")
     if pulled.landed is None:
         say(f"{pulled.rows} rows read, nothing new to land")
     else:

@@ -13,7 +13,7 @@ from revenue_integrity.close import freeze
 from revenue_integrity.close.ledger import Action, Entry
 from revenue_integrity.close.signed_content import content_hash
 from revenue_integrity.computing.publication import digest_of_rows
-from revenue_integrity.computing.versions import settings_hash
+from revenue_integrity.computing.versions import code_version, settings_hash
 from revenue_integrity.errors import IntegrityError, PublishError
 from revenue_integrity.model.book import Book
 from revenue_integrity.model.deployment import Deployment
@@ -78,7 +78,8 @@ class Former:
             return own
         attested = self.streams(entry)
         of_version = [stream for stream in self._deployment.streams if stream.name in attested]
-        if entry.settings_hash == settings_hash(of_version, self._settings):
+        # Under other code other settings were hashed: which of them differ cannot be told, and that the code does is certain.
+        if entry.settings_hash == settings_hash(of_version, self._settings) or entry.code_version != code_version(of_version):
             mine = [stream for stream in of_version if stream.name in book.streams]
             own = replace(own, settings_hash=settings_hash(mine, self._settings.of_book(book.name)))
         return replace(own, content_hash=self._content(approval, book))

@@ -30,6 +30,14 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from revenue_integrity.errors import LandingError, UsageError
 from revenue_integrity.files import unfinished, write_whole
+from revenue_integrity.landing.asking import (
+    WRITES_ARE_NOT_REFUSED,
+    as_reader,
+    connect_arguments,
+    one_query,
+    read_only,
+    reads_alone,
+)
 from revenue_integrity.landing.reading.inspection import sha256_of
 from revenue_integrity.landing.reading.layout import layout_of
 from revenue_integrity.landing.zone import Landed, land
@@ -59,11 +67,13 @@ class Pulled:
         landed: the batch; ``None`` if there was no row, or the rows are those of the batch landed last.
         rows: rows read.
         boundary: the greatest cursor value that was read up to, as text; empty without a cursor.
+        warning: what whoever runs the database should know; empty where there is nothing.
     """
 
     landed: Landed | None
     rows: int
     boundary: str = ""
+    warning: str = ""
 
 
 @dataclass(frozen=True)
@@ -202,8 +212,9 @@ def engine_of(url: URL) -> Engine:
         # The driver would make an empty database.
         raise LandingError(f"there is no database {url.database}", "Name a file that exists")
     extra = {"postgresql": "postgres", "mssql": "sqlserver"}.get(backend)
+    arguments = {"connect_args": _CONNECT_ARGUMENTS.get(backend, {})} | connect_arguments(url)
     try:
-        return sa.create_engine(url, connect_args=_CONNECT_ARGUMENTS.get(backend, {}), hide_parameters=True)
+        return sa.create_engine(as_reader(url), hide_parameters=True, **arguments)
     except (NoSuchModuleError, ImportError, ArgumentError) as error:
         step = f"Install revenue-integrity[{extra}]" if extra else "Use postgresql, mssql or sqlite"
         raise UsageError(f"there is no driver for {url.drivername}", step) from error
@@ -262,12 +273,13 @@ def pull(
         cursor: a column that only grows (an id, an instant of change); without it everything is read.
 
     Raises:
-        UsageError: the URL, the query or the cursor cannot be meant.
+        UsageError: the URL, the query or the cursor cannot be meant, or the query does more than read.
         LandingError: the database refuses, or its columns are not those of the source; the message holds no secret.
     """
-    selected = _selected(table, query_file, query)
     address = resolve_url(url)
+    selected = _selected(table, query_file, query, address.get_backend_name())
     engine = engine_of(address)
+    warning = "" if reads_alone(engine) else WRITES_ARE_NOT_REFUSED
     path = state_path(settings, source)
     origin = hashlib.sha256(repr((masked(address), str(selected), cursor)).encode()).hexdigest()
     last = State.read(path, origin)
@@ -278,7 +290,7 @@ def pull(
             with _explained(address, source), _snapshot(engine) as connection:
                 reached = _boundary(connection, selected, cursor) if cursor else None
                 if cursor and reached is None:
-                    return Pulled(None, 0)
+                    return Pulled(None, 0, warning=warning)
                 statement = _statement(connection, selected, cursor, last, reached, settings)
                 rows = _stream(connection, statement, source, file)
             boundary = _text_of(reached) if cursor else ""
@@ -294,10 +306,10 @@ def pull(
         kind = _kind_of(reached) if cursor else ""
         furthest = max(reached, last.value) if cursor and last and last.kind == kind else reached
         State(origin, kind, furthest if cursor else "", landed.batch_id, content).write(path)
-    return Pulled(landed, rows, boundary)
+    return Pulled(landed, rows, boundary, warning)
 
 
-def _selected(table: str | None, query_file: Path | None, query: str | None) -> str | sa.TableClause:
+def _selected(table: str | None, query_file: Path | None, query: str | None, backend: str) -> str | sa.TableClause:
     if sum(each is not None for each in (table, query_file, query)) != 1:
         raise UsageError("a pull reads either a table or a query", "Name exactly one of --table and --query")
     if table is not None:
@@ -308,19 +320,14 @@ def _selected(table: str | None, query_file: Path | None, query: str | None) -> 
             query = query_file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"the query {query_file} cannot be read ({error})", "Name a file that holds one select") from error
-    text = (query or "").strip().removesuffix(";").strip()
-    if not text:
-        raise UsageError("the query is empty", "Write one select")
-    return text
+    return one_query(query or "", backend)
 
 
 @contextmanager
 def _snapshot(engine: Engine) -> Iterator[Connection]:
     """Connect for reading; where the database can, boundary and rows come from one snapshot and nothing can be written."""
     with engine.connect() as connection:
-        if engine.dialect.name == "postgresql":
-            connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        yield connection
+        yield read_only(connection)
 
 
 def _sql(connection: Connection, selected: str | sa.TableClause) -> str:

@@ -72,6 +72,8 @@ def _pull_asset(settings: Settings, configured: PullSource, source: Source) -> t
         except RevenueIntegrityError as error:
             raise dg.Failure(str(error), allow_retries=isinstance(error, LandingError)) from error
         landed = result.landed
+        if result.warning:
+            context.log.warning(result.warning)
         context.log.info("%d rows read, %s", result.rows, f"landed as {landed.batch_id}" if landed else "nothing new to land")
         return dg.MaterializeResult(
             metadata={

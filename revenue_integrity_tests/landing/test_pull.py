@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from revenue_integrity.errors import LandingError, RevenueIntegrityError, UsageError
+from revenue_integrity.landing.asking import one_query, reads_alone
 from revenue_integrity.landing.pull import engine_of, masked, pull, resolve_url, state_path
 from revenue_integrity.settings import Settings
 from revenue_integrity_tests.landing.support import Store
@@ -177,8 +178,17 @@ def test_a_pull_changes_nothing_in_the_database(database: sa.Connection, setting
     query = "select service_month, extracted_at, nextval('counter') as lines, amount from totals"
     with pytest.raises(LandingError, match="read-only transaction"):
         pull(settings, TOTALS, "env:ERP_URL", query=query)
-    with pytest.raises(LandingError, match="syntax error"):
+    with pytest.raises(UsageError, match="not one select"):
         pull(settings, TOTALS, "env:ERP_URL", query="delete from totals returning *")
+    written = "with gone as (delete from totals returning *) select * from gone"
+    with pytest.raises(LandingError, match=r"read-only transaction|data-modifying"):
+        pull(settings, TOTALS, "env:ERP_URL", query=written)
+    for escape in (
+        "select * from totals; commit; drop table totals",
+        "select * from totals) x; drop table totals; select * from (select 1",
+    ):
+        with pytest.raises(UsageError, match="not one select"):
+            pull(settings, TOTALS, "env:ERP_URL", query=escape)
     assert database.execute(sa.text("select count(*) from totals")).scalar() == 1
 
 
@@ -286,6 +296,62 @@ def test_sqlite_works_for_a_try(sqlite_url: str, settings: Settings, tmp_path: P
     assert landed_rows(settings, "select lines, amount_cents from raw.erp_control_totals") == [(1, 1010)]
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "attach database '{other}' as other",
+        "select service_month, extracted_at, lines, amount from totals; drop table totals",
+        "select 1; attach database '{other}' as other",
+        "drop table totals",
+        "pragma writable_schema = on",
+        "with t as (select 1) insert into totals select '2025-04', '', 1, '1' from t",
+        "select load_extension('{other}')",
+        "vacuum into '{other}'",
+    ],
+)
+def test_no_query_writes_to_a_database_of_one_file_or_beside_it(
+    sqlite_url: str, settings: Settings, tmp_path: Path, query: str
+) -> None:
+    file, other = tmp_path / "erp.sqlite", tmp_path / "other.sqlite"
+    before = file.read_bytes()
+    with pytest.raises(RevenueIntegrityError):
+        pull(settings, TOTALS, sqlite_url, query=query.format(other=other))
+    assert file.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.glob("*.sqlite*")) == ["erp.sqlite"]
+
+
+def test_a_semicolon_inside_a_text_or_before_a_comment_ends_no_query(sqlite_url: str, settings: Settings) -> None:
+    query = "select service_month, extracted_at, lines, amount from totals where 'a;b' <> \"lines\"; -- that's all\n;"
+    assert pull(settings, TOTALS, sqlite_url, query=query).rows == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("select * into copied from totals", "does more than read"),
+        ("with t as (select 1 as a) delete from totals", "does more than read"),
+        ("exec drop_everything", "not one select"),
+        ("select 1; exec drop_everything", "not one select"),
+        ("merge into totals using x on 1 = 1 when matched then delete", "not one select"),
+        ("select from where", "cannot be read as one select"),
+    ],
+)
+def test_where_no_session_is_kept_from_writing_a_query_must_be_seen_to_read(query: str, reason: str) -> None:
+    with pytest.raises(UsageError, match=reason):
+        one_query(query, "mssql")
+
+
+def test_sql_server_is_asked_for_a_reader_and_says_that_it_does_not_refuse_to_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ERP_PASSWORD", "secret")
+    engine = engine_of(resolve_url("mssql://reader:${ERP_PASSWORD}@erp.example.com/finance"))
+    assert engine.url.query["ApplicationIntent"] == "ReadOnly"
+    assert not reads_alone(engine)
+    chosen = engine_of(resolve_url("mssql://reader:${ERP_PASSWORD}@erp.example.com/finance?applicationintent=ReadWrite"))
+    assert dict(chosen.url.query) == {"applicationintent": "ReadWrite"}
+    with_cte = "with t as (select top 5 [id] from dbo.[lines] with (nolock)) select * from t"
+    assert one_query(f"{with_cte} ;", "mssql") == with_cte
+
+
 def test_either_a_table_or_a_query_is_pulled(sqlite_url: str, settings: Settings, tmp_path: Path) -> None:
     for more in ({}, {"table": "totals", "query": "select 1"}):
         with pytest.raises(UsageError, match="either a table or a query"):
@@ -339,8 +405,10 @@ def test_memory_does_not_grow_with_the_rows(database: sa.Connection, tmp_path: P
         large = pull(settings, source, "env:ERP_URL", table="totals", cursor="id")
         print(small.rows, large.rows, peak() - before)
     """)
+    # As a file: of a program without one DuckDB thinks that a person types it, and shows how far it is when the machine is busy.
+    (file := tmp_path / "program.py").write_text(program)
     done = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path / "home")], capture_output=True, text=True, check=False, env=dict(os.environ)
+        [sys.executable, file, str(tmp_path / "home")], capture_output=True, text=True, check=False, env=dict(os.environ)
     )
     assert done.returncode == 0, done.stderr
     small, large, grown = done.stdout.split()
