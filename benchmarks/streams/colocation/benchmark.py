@@ -4,12 +4,10 @@ Belongs here: what is compared with what, and the aims. Does not belong here: th
 ``batches``), what a first try would be (``naive``).
 """
 
-from typing import Any
-
 from benchmarks.measure import Figures, Piece, run_piece
 from benchmarks.part import TIMES, Part, Run, Size
+from benchmarks.scoring import report_scores
 from benchmarks.streams.colocation import pieces
-from benchmarks.streams.colocation.truth import Score, total
 from revenue_integrity import months
 
 
@@ -110,43 +108,13 @@ def truth(run: Run) -> None:
     seeds, contracts = range(1, run.sizes["seeds"] + 1), run.sizes["contracts"]
     last = months.label(months.add(months.parse("2024-01"), run.sizes["months"] - 1))
     arguments = {"contracts": contracts, "sites": 3, "first": "2024-01", "last": last}
-    scores: list[Score] = []
-    look_alikes = named = 0
-    differences: list[dict[str, Any]] = []
-    for seed in seeds:
-        found = run.report.measure(
+    found = {
+        seed: run.report.measure(
             f"truth, seed {seed}", pieces.truth, 1, run.say, home=run.work / f"truth_{seed}", seed=seed, **arguments
-        )
-        scores += [Score(**each) for each in found.facts["scores"]]
-        look_alikes += found.facts["look_alikes"]
-        named += found.facts["look_alikes_named"]
-        differences += [{"seed": seed, "what": each} for each in found.facts["differences"]]
-    run.report.tables[f"causes found against planted: seeds {', '.join(map(str, seeds))}, {contracts} contracts, to {last}"] = [
-        {
-            "cause": each.cause,
-            "planted": each.planted,
-            "found": each.found,
-            "precision rows": _share(each.right, each.found),
-            "recall rows": _share(each.right, each.planted),
-            "planted cents": each.planted_cents,
-            "found cents": each.found_cents,
-            "precision cents": _share(each.right_cents, each.found_cents),
-            "recall cents": _share(each.right_cents, each.planted_cents),
-        }
-        for each in total(scores)
-    ]
-    if differences:
-        run.report.tables["planted and found differ"] = differences
-    run.report.aims.append(("planted cents found under their cause", _share(*_cents(scores)), "100.00 %"))
-    run.report.aims.append(("look-alikes with a cause that was not planted", f"{named} of {look_alikes}", "0"))
-
-
-def _cents(scores: list[Score]) -> tuple[int, int]:
-    return sum(each.right_cents for each in scores), sum(each.planted_cents for each in scores)
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.2f} %" if whole else "-"
+        ).facts
+        for seed in seeds
+    }
+    report_scores(run.report, f"{contracts} contracts, to {last}", found)
 
 
 PARTS = (

@@ -8,13 +8,12 @@ row of the reconciliation and cause, in the view of all postings, and for lines 
 the simulator does not plant (`rounding`) stand in the table too: whatever is found and was not planted lowers precision.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from benchmarks.scoring import compared
 from revenue_integrity import months
 from revenue_integrity.close.calendar import cutoff
 from revenue_integrity.streams.colocation.simulate.program import simulate
@@ -22,27 +21,6 @@ from revenue_integrity.streams.registry import load_settings
 
 KEY = ["month", "recon", "customer_id", "contract_id", "site_id", "charge_type", "view", "cause"]
 """What a cause is planted and found at."""
-
-
-@dataclass(frozen=True)
-class Score:
-    """How one cause was found, over all rows of one or more seeds.
-
-    Attributes:
-        cause: its label.
-        planted, found: rows that were planted, and rows that carry the label.
-        right: rows that were planted and carry the label.
-        planted_cents, found_cents: gross cents of both.
-        right_cents: gross cents on which both agree, with their sign.
-    """
-
-    cause: str
-    planted: int
-    found: int
-    right: int
-    planted_cents: int
-    found_cents: int
-    right_cents: int
 
 
 def compare_seed(home: Path, seed: int, contracts: int, sites: int, first: str, last: str) -> dict[str, Any]:
@@ -74,41 +52,13 @@ def compare_seed(home: Path, seed: int, contracts: int, sites: int, first: str, 
     planted = planted[planted["cured_at"] == ""].astype({"cents": "int64"})
     planted = planted.loc[planted["month"].isin([months.label(month) for month in settings.months])]
     planted = planted.groupby(KEY).agg({"cents": "sum"}).reset_index()
-    rows = planted.merge(found, on=KEY, how="outer", suffixes=("_planted", "_found"), indicator=True)
-    rows = rows.fillna({"cents_planted": 0, "cents_found": 0}).astype({"cents_planted": "int64", "cents_found": "int64"})
     look_alikes = pd.read_csv(truth / "look_alikes.csv", dtype=str, keep_default_na=False)
     row_key = [name for name in KEY if name not in ("view", "cause")]
     now = found[found["view"] == "current"]
     named = look_alikes.merge(now, on=row_key).merge(
         planted[[*row_key, "cause"]], on=[*row_key, "cause"], how="left", indicator=True
     )
-    wrong = rows[rows["cents_planted"] != rows["cents_found"]].head(40)
-    return {
-        "scores": [vars(_score(str(cause), part)) for cause, part in rows.groupby("cause")],
+    return compared(planted, found, KEY) | {
         "look_alikes": len(look_alikes),
         "look_alikes_named": int((named["_merge"] == "left_only").sum()),
-        "differences": [
-            " ".join(str(row[name]) for name in [*KEY, "cents_planted", "cents_found"] if row[name] != "")
-            for row in wrong.to_dict("records")
-        ],
     }
-
-
-def _score(cause: str, rows: pd.DataFrame) -> Score:
-    planted, found = rows["cents_planted"], rows["cents_found"]
-    agreed = pd.concat([planted.abs(), found.abs()], axis=1).min(axis=1).where(planted * found > 0, 0)
-    return Score(
-        cause,
-        int((rows["_merge"] != "right_only").sum()),
-        int((rows["_merge"] != "left_only").sum()),
-        int((rows["_merge"] == "both").sum()),
-        int(planted.abs().sum()),
-        int(found.abs().sum()),
-        int(agreed.sum()),
-    )
-
-
-def total(scores: Iterable[Score]) -> list[Score]:
-    """Return one score per cause over several seeds."""
-    frame = pd.DataFrame([vars(score) for score in scores]).groupby("cause", as_index=False).sum()
-    return [Score(**{str(name): value for name, value in row.items()}) for row in frame.to_dict("records")]

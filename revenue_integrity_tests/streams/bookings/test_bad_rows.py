@@ -10,7 +10,9 @@ import pytest
 from revenue_integrity.landing.ingest import ingest
 from revenue_integrity.streams.bookings.settings import BookingsSettings
 from revenue_integrity.streams.bookings.sources import SOURCES
+from revenue_integrity.streams.bookings.stream import BOOKINGS
 from revenue_integrity.warehouse import database
+from revenue_integrity_tests.cases import computed_case
 from revenue_integrity_tests.streams.bookings.world import EARLY, customer, entry, line, put
 
 MILESTONE = {"deal_id": "D-1", "line_no": 1, "milestone_no": 1, "share": "0.5", "completed_on": ""}
@@ -156,3 +158,29 @@ def test_without_a_column_that_must_be_there_the_batch_is_rejected_with_its_file
     read(home)
     (words,) = home[1].execute("select dq_errors from meta.quarantine").fetchone() or ("",)
     assert "data.csv lacks the column amount" in words
+
+
+@pytest.mark.parametrize("policy", ["equal_months", "prorated_months", "daily"])
+def test_amounts_at_the_limit_of_the_type_are_due_booked_and_explained_to_the_cent(tmp_path: Path, policy: str) -> None:
+    # 9,999,999,999,999.99 over the year 2025: January is a twelfth, or 31 of 365 days; the next months are what is left of the
+    # sum up to them, rounded half away from zero.
+    whole = 10**15 - 1
+    parts, of = {"equal_months": ((1, 2, 3), 12), "prorated_months": ((1, 2, 3), 12), "daily": ((31, 59, 90), 365)}[policy]
+    to_date = [(2 * whole * part + of) // (2 * of) for part in parts]
+    due = [cents - before for cents, before in zip(to_date, [0, *to_date], strict=False)]
+    settings = BookingsSettings(home=tmp_path, first_month="2025-01", last_month="2025-03", threads=1)
+    put(settings.landing_path, "customers", EARLY, [customer()])
+    put(settings.landing_path, "deal_lines", EARLY, [line(amount=LARGEST, policy=policy)])
+    booked = [entry("E-1", "2025-01", LARGEST), entry("E-2", "2025-02", f"-{LARGEST}")]
+    put(settings.landing_path, "recognition_entries", "20250410T000000Z", booked)
+    with computed_case(settings, BOOKINGS) as connection:
+        rows = connection.execute(
+            "select expected_cents, expected_to_date_cents, remaining_cents from mart.recognition_schedule order by month"
+        ).fetchall()
+        assert rows == [(now, so_far, whole - so_far) for now, so_far in zip(due, to_date, strict=True)]
+        variances = connection.execute(
+            "select r.variance_cents, sum(c.cause_cents) from recon.bookings_recon_results as r"
+            " left join recon.bookings_recon_causes as c using (month, recon, view, row_key)"
+            " where r.recon = 'recognized_vs_schedule' and r.view = 'current' group by r.month, 1 order by r.month"
+        ).fetchall()
+        assert variances == [(cents, cents) for cents in (whole - due[0], -whole - due[1], -due[2])]
