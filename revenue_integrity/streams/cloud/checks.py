@@ -91,6 +91,7 @@ CHECKS: tuple[Check, ...] = (
         "Land the files of the batches listed again through a mapping that gives what is missing as [fixed] values (providername,"
         " billingaccountid): their rows replace nothing and are replaced by nothing, and the same export twice counts twice.",
         lists="offenders",
+        limits=(Limit("rows"),),
         control=Control(
             "Exports of several providers replace each other, or one counts twice.",
             "`cloud_events`: `provider`",
@@ -135,6 +136,26 @@ CHECKS: tuple[Check, ...] = (
         lists="offenders",
         limits=(Limit("incomplete_days"),),
         control=Control("A half day is taken for a cheap one.", "`daily_account_cost`: `data_complete`", "data operations"),
+    ),
+    _check(
+        "dimensions_add_up",
+        schemas.CLOUD_COST_BY,
+        Gate.PUBLISH,
+        "Each dimension of cloud_cost_by adds up to the month, in rows, cost and amortised cost, tenant by tenant.",
+        PROGRAM_ERROR,
+        lists="offenders",
+        limits=(Limit("differing"),),
+        control=Control("A cost by region or owner is not that of the month.", "`cloud_cost_by`", "data operations"),
+    ),
+    _check(
+        "deliveries_are_in_time",
+        schemas.CLOUD_DAYS,
+        Gate.WARN,
+        "Every tenant's day was available when it was due.",
+        "Ask for the days listed where nothing came, and whoever delivers late why; their costs are incomplete until then.",
+        lists="offenders",
+        limits=(Limit("days_late"), Limit("days_missing")),
+        control=Control("Costs are late, or a day is missing, and nobody notices.", "`cloud_days`", "data operations"),
     ),
     _check(
         "look_ups_are_complete",

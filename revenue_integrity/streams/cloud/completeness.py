@@ -1,7 +1,7 @@
 """Whether a tenant's day is complete: from the arrivals of batches alone, never from the clock.
 
-Belongs here: the rule of ``data_complete`` (30-cloud, *Stages* 3) and the slices by which a day whose answer changes becomes
-stale. Does not belong here: costs (``mart``).
+Belongs here: the rule of ``data_complete`` (30-cloud, *Stages* 3), when a day is due and available, and the slices by which a day
+whose answer changes becomes stale. Does not belong here: costs (``mart``).
 
 A day is complete for a tenant when its publishing cutoff has passed (some batch of the stream arrived after it), every source
 that is expected for the tenant has delivered for it at or after the end of the day, and at least one source has.
@@ -20,10 +20,11 @@ COMPLETENESS = "cloud_completeness"
 
 SETTINGS = ("publishing_cutoff_hour", "expected_source_days", "expected_sources")
 
-_TABLE = "create table if not exists meta.cloud_complete_days (tenant_id VARCHAR not null, usage_date DATE not null)"
+DAYS = "cloud_days_due"
+"""The slice of a month's days that are due, of all tenants."""
 
-_COMPLETE = """
-    create or replace temp table complete_now as
+_DUE = """
+    create or replace temp table due_now as
     with deliveries as (
         select distinct tenant_id, source, arrival from cloud_events.days
         union
@@ -31,8 +32,29 @@ _COMPLETE = """
         select tenant_id, 'billing_events', arrival from cloud_events.versions where usage_date is null
     ),
 
+    newest as (
+        select max(arrival) as arrival from meta.batches where stream = 'cloud' and first_status = 'loaded'
+    ),
+
+    -- Days to the last one due: its cutoff is on the day after it.
+    spans as (
+        select
+            d.tenant_id,
+            min(d.usage_date) as first_day,
+            greatest(
+                max(d.usage_date), any_value(((n.arrival - to_hours($hour)) at time zone 'UTC')::date - 1)
+            ) as last_day
+        from cloud_events.days as d
+        cross join newest as n
+        group by d.tenant_id
+    ),
+
     tenant_days as (
-        select distinct tenant_id, usage_date, (usage_date + 1)::timestamp at time zone 'UTC' as day_end from cloud_events.days
+        select
+            tenant_id,
+            usage_date::date as usage_date,
+            (usage_date::date + 1)::timestamp at time zone 'UTC' as day_end
+        from (select tenant_id, unnest(generate_series(first_day, last_day, interval 1 day)) as usage_date from spans)
     ),
 
     named as (
@@ -59,45 +81,76 @@ _COMPLETE = """
         anti join named as n on t.tenant_id = n.tenant_id
     ),
 
-    lacking as (
-        select distinct w.tenant_id, w.usage_date
+    delivered as (
+        select w.tenant_id, w.usage_date, max(d.arrival) as last_arrival, count(*) = count(d.arrival) as is_whole
         from wanted as w
-        anti join deliveries as d on w.tenant_id = d.tenant_id and w.source = d.source and d.arrival >= w.day_end
+        asof left join deliveries as d on w.tenant_id = d.tenant_id and w.source = d.source and w.day_end <= d.arrival
+        group by w.tenant_id, w.usage_date
+    ),
+
+    available as (
+        select
+            t.tenant_id,
+            t.usage_date,
+            t.day_end + to_hours($hour) as due_at,
+            -- Whoever was expected must have delivered, and somebody must.
+            case when w.tenant_id is null then d.arrival when w.is_whole then w.last_arrival end as available_at
+        from tenant_days as t
+        asof left join deliveries as d on t.tenant_id = d.tenant_id and t.day_end <= d.arrival
+        left join delivered as w on t.tenant_id = w.tenant_id and t.usage_date = w.usage_date
     )
 
-    select t.tenant_id, t.usage_date
-    from tenant_days as t
-    semi join deliveries as d on t.tenant_id = d.tenant_id and d.arrival >= t.day_end
-    anti join lacking as l on t.tenant_id = l.tenant_id and t.usage_date = l.usage_date
-    where t.day_end + to_hours($hour) <= (
-        select max(arrival) from meta.batches where stream = 'cloud' and first_status = 'loaded'
-    )
+    select a.*, a.available_at is not null and a.due_at <= n.arrival as complete
+    from available as a
+    cross join newest as n
 """
 
 
 def refresh(connection: "duckdb.DuckDBPyConnection", settings: CloudSettings) -> None:
-    """Work out ``meta.cloud_complete_days`` anew, and the slices of the days."""
+    """Work out ``meta.cloud_due_days`` and ``meta.cloud_complete_days`` anew, and the slices of months and days."""
     connection.execute(
         "create table if not exists meta.cloud_complete_days (tenant_id VARCHAR not null, usage_date DATE not null)"
     )
+    connection.execute("""
+        create table if not exists meta.cloud_due_days (
+            tenant_id VARCHAR not null, usage_date DATE not null, due_at TIMESTAMPTZ not null, available_at TIMESTAMPTZ,
+            complete BOOLEAN not null
+        )
+    """)
     expected = {tenant.upper(): list(sources) for tenant, sources in sorted(settings.expected_sources.items())}
     connection.begin()
     connection.execute(
-        _COMPLETE,
+        _DUE,
         {
             "expected": json.dumps(expected),
             "days": settings.expected_source_days,
             "hour": settings.publishing_cutoff_hour,
         },
     )
+    connection.execute("delete from meta.cloud_due_days")
+    connection.execute("insert into meta.cloud_due_days from due_now")
     connection.execute("delete from meta.cloud_complete_days")
-    connection.execute("insert into meta.cloud_complete_days select * from complete_now")
-    connection.execute(f"delete from meta.slices where stream = 'cloud' and starts_with(source, '{COMPLETENESS}/')")
+    # Of days with rows alone: the published contract has no others.
+    connection.execute("""
+        insert into meta.cloud_complete_days
+        select tenant_id, usage_date from due_now semi join cloud_events.days using (tenant_id, usage_date) where complete
+    """)
+    connection.execute(
+        f"delete from meta.slices where stream = 'cloud' and (starts_with(source, '{COMPLETENESS}/') or source = '{DAYS}')"
+    )
     connection.execute(f"""
         insert into meta.slices
         select 'cloud', '{COMPLETENESS}/' || usage_date, date_trunc('month', usage_date)::date,
             sha256(string_agg(tenant_id, chr(10) order by tenant_id))
         from meta.cloud_complete_days group by usage_date
     """)
-    connection.execute("drop table complete_now")
+    connection.execute(f"""
+        insert into meta.slices
+        select 'cloud', '{DAYS}', date_trunc('month', usage_date)::date,
+            sha256(string_agg(
+                concat_ws('|', tenant_id, usage_date, due_at, available_at, complete), chr(10) order by tenant_id, usage_date
+            ))
+        from meta.cloud_due_days group by all
+    """)
+    connection.execute("drop table due_now")
     connection.commit()

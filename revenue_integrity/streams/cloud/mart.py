@@ -46,12 +46,24 @@ def daily_inputs(connection: "duckdb.DuckDBPyConnection", settings: Settings, da
     )
 
 
+def cloud_region_day(month: date, settings: Settings) -> Query:
+    """Return cost by tenant, region, pricing model and day, from the events that count."""
+    return load_query(_PACKAGE, "mart/cloud_region_day")
+
+
 RULES = (
     Rule(
         schemas.ACCOUNT_SERVICE_DAY,
         account_service_day,
         (days_of("raw", EVENTS.rows_slice, *_SOURCES), days_of("curated", "cloud_event_outcomes")),
         sql=("mart/account_service_day",),
+        stage=events_that_count,
+    ),
+    Rule(
+        schemas.CLOUD_REGION_DAY,
+        cloud_region_day,
+        (days_of("raw", EVENTS.rows_slice, *_SOURCES), days_of("curated", "cloud_event_outcomes")),
+        sql=("mart/cloud_region_day",),
         stage=events_that_count,
     ),
     Rule(

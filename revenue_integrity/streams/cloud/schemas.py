@@ -10,8 +10,9 @@ import pandera.pandas as pa
 
 from revenue_integrity.landing.eventstore.outcomes import outcomes_table
 from revenue_integrity.model import table as column
-from revenue_integrity.model.table import table
-from revenue_integrity.streams.cloud.sources import EVENT_SOURCES, EVENTS
+from revenue_integrity.model.source import Source
+from revenue_integrity.model.table import Table, table
+from revenue_integrity.streams.cloud.sources import ACCOUNTS, EVENT_SOURCES, EVENTS, PRICING, REGIONS, SERVICES
 
 _SOURCE_NAMES = tuple(source.name for source in EVENT_SOURCES)
 
@@ -107,6 +108,78 @@ DAILY_ACCOUNT_COST = _mart(
     published_slices=True,
     slice_column=_DAY,
 )
+
+CLOUD_REGION_DAY = _mart(
+    "cloud_region_day",
+    "Cost by day, region and pricing model, one row per tenant, region, pricing model and day; from the events that count.",
+    ("month", "tenant_id", "region", "pricing_model", "usage_date"),
+    [
+        column.month(),
+        _tenant(),
+        column.text("region", "The region; UNKNOWN for what names none."),
+        column.text("pricing_model", "How it is priced."),
+        _usage_date(),
+        cost("total_cost", "Cost of its events, exact."),
+        cost("effective_cost", "Amortised cost of the rows that say one; empty where none does.", null=True),
+        column.integer("event_count", "Events and charge rows that count.", unit="rows", ge=1),
+    ],
+    slice_column=_DAY,
+)
+
+DIMENSIONS = ("region", "pricing_model", "billing_owner", "service_category")
+
+CLOUD_COST_BY = _mart(
+    "cloud_cost_by",
+    "The month's cost by one dimension after the other, one row per tenant, dimension and value; each adds up to the month.",
+    ("month", "tenant_id", "dimension", "value"),
+    [
+        column.month(),
+        _tenant(),
+        column.text("dimension", "What the cost is broken down by.", isin=DIMENSIONS),
+        column.text("value", "Region, pricing model, owner or category; UNKNOWN for what names none."),
+        column.text("name", "Name of the region, description of the pricing model, else the value; UNKNOWN without one."),
+        cost("total_cost", "Cost of its events, exact."),
+        cost("effective_cost", "Amortised cost of the rows that say one; empty where none does.", null=True),
+        column.integer("event_count", "Events and charge rows that count.", unit="rows", ge=1),
+    ],
+)
+
+CLOUD_DAYS = _mart(
+    "cloud_days",
+    "When each day of a tenant was due and available, one row per tenant and day, also of days for which nothing came.",
+    ("month", "tenant_id", "usage_date"),
+    [
+        column.month(),
+        _tenant(),
+        _usage_date(),
+        column.instant("due_at", "The publishing cutoff of the day."),
+        column.instant(
+            "available_at",
+            "When the last expected source had delivered since the end of the day; empty while one has not.",
+            null=True,
+        ),
+        column.flag("in_time", "Whether it was available when it was due."),
+        column.flag("complete", "Whether the day's cutoff has passed and every expected source has delivered since its end."),
+        column.integer("events", "Events and charge rows that count.", unit="rows", ge=0),
+    ],
+)
+
+
+def look_up(source: Source, called: str) -> Table:
+    """Declare what is exported of a look-up: its rows as they stand at present, without a month."""
+    shown = [each.table_column() for each in source.columns]
+    return table("cloud", "mart", called, f"{source.description} As it stands at present.", source.key, shown, partition="")
+
+
+LOOK_UPS = {
+    source: look_up(source, called)
+    for source, called in (
+        (ACCOUNTS, "cloud_dim_account"),
+        (SERVICES, "cloud_dim_service"),
+        (REGIONS, "cloud_dim_region"),
+        (PRICING, "cloud_dim_pricing_model"),
+    )
+}
 
 CLOUD_MONTH = _mart(
     "cloud_month",

@@ -21,7 +21,7 @@ CLOUD = Stream(
     ledgers=(schemas.CLOUD_RESTATEMENT,),
     before_publish=restatement.before_publish,
     after_publish=restatement.after_publish,
-    composed=(curated.EXPORTED, focus.EXPORTED),
+    composed=(curated.EXPORTED, focus.EXPORTED, *month.EXPORTED),
     figures=(COST, VARIANCE),
 )
 """Stream 2: billing events and FOCUS exports to daily account cost."""

@@ -19,6 +19,7 @@ from revenue_integrity import output
 from revenue_integrity.landing.datasets import read_batches, read_quarantine
 from revenue_integrity.landing.eventstore.reading import show_rows
 from revenue_integrity.streams.cloud import curated, restatement
+from revenue_integrity.streams.cloud.month import EXPORTED
 from revenue_integrity.streams.cloud.sources import EVENTS
 from revenue_integrity.warehouse.storage import exact_frame
 from revenue_integrity_tests.streams.cloud.support import DAILY, OUTCOMES, SERVICES, Cloud
@@ -131,6 +132,19 @@ def test_stages_are_those_of_the_reference(landed: tuple[Case, Computed]) -> Non
     compared(case, "outcomes", named_as_the_case_does(computed.rows("cloud_event_outcomes")))
     for stage in ("account_service_day", "daily_account_cost"):
         compared(case, stage, computed.rows(stage))
+
+
+def test_costs_by_dimension_and_days_are_those_of_the_reference(landed: tuple[Case, Computed]) -> None:
+    case, computed = landed
+    for dataset in ("cloud_cost_by", "cloud_days"):
+        compared(case, dataset, computed.rows(dataset))
+    for month in case.facts["months"]:
+        assert computed.judge("dimensions_add_up", month).passed
+        days = computed.rows("cloud_days", month=month)
+        assert computed.judge("deliveries_are_in_time", month).figures["days_in_time"] == sum(row["in_time"] for row in days)
+    for each in EXPORTED:
+        relation = each.relation(computed.connection, computed.settings, [], None)
+        compared(case, each.table.name, list(output.plain_rows(exact_frame(relation.to_arrow_table()))))
 
 
 def test_charges_and_invoices_are_compared_as_by_the_reference(landed: tuple[Case, Computed]) -> None:
