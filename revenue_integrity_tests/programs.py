@@ -37,6 +37,7 @@ PROGRAMS = {
     "browser": Program("a browser", ("chromium", "chromium-browser", "google-chrome"), ("chromium", "fonts-dejavu-core")),
     "office": Program("an office", ("soffice", "libreoffice"), ("libreoffice-calc", "fonts-dejavu-core")),
     "java": Program("Java", ("java",), ("default-jre-headless",)),
+    "systemd": Program("the checker of systemd's units", ("systemd-analyze",), ("systemd",)),
 }
 
 MISSING = "missing on this machine: "

@@ -27,6 +27,22 @@ def doctor(chosen: FormatOption = None) -> None:
 
 
 @app.command()
+def service(
+    output_directory: Annotated[Path, typer.Option("-o", "--output", help="Directory for the units.")],
+    user: Annotated[bool, typer.Option("--user", help="For the manager of this user, not of the machine.")] = False,
+    minutes: Annotated[int, typer.Option(min=1, max=1440, help="Time between two runs of the timer.")] = 10,
+) -> None:
+    """Write systemd units: the UI with its daemon, or a timer that runs what is stale."""
+    import os
+
+    from revenue_integrity.operating import service as units
+
+    for file in units.write(load_settings(), os.environ, output_directory, user=user, minutes=minutes):
+        print(file)
+    say("How to install them stands in their heads; docs/unattended.md shows cron and the Task Scheduler too.")
+
+
+@app.command()
 def backup(target: Annotated[Path, typer.Argument(help="Archive to write, for example home-2025-05-03.tar.")]) -> None:
     """Write all state of the home into one archive, whatever runs at the time."""
     from revenue_integrity.operating import backup as archives

@@ -48,6 +48,9 @@ def status(month: MonthOption = None, book: BookOption = "", chosen: FormatOptio
     with open_evidence(home) as evidence:
         rows = [row for row in close_rows(home, evidence, wanted) if not named or row.facts.book == named]
         shown = frame_of(home, rows, wanted)
+        in_the_way = evidence.troubles()
+    for sentence in in_the_way:
+        say(sentence)
     if on_terminal(chosen) and rows:
         window = output.window_of(sys.stdout)
         print_lines(screens.status(home, rows, shown, window, detailed=month is not None and len(wanted) == 1))

@@ -318,6 +318,10 @@ def _one(role: str) -> str:
 
 def _refuse_unsettled(facts: MonthFacts) -> None:
     """Refuse while the month's figures may still move."""
+    if not facts.as_of:
+        raise Refusal(
+            f"nothing was ever delivered for {facts.named}", "Land what its sources deliver, and run it: revenue-integrity run"
+        )
     if facts.content_hash is None:
         raise Refusal(f"{facts.named} was never published", f"Run it: revenue-integrity run --months {facts.label}")
     if facts.news:

@@ -31,6 +31,10 @@ class Evidence(Protocol):
         """Return what is on record at this moment."""
         ...
 
+    def troubles(self) -> list[str]:
+        """Return what keeps runs from going on by themselves, as sentences."""
+        ...
+
     def packs_written(self, month: date, book: str, facts: Mapping[str, Any]) -> None:
         """Put on record that the close pack of a month of a book was written, with what people want to see of it."""
         ...

@@ -4,6 +4,7 @@ Belongs here: environment, settings, disk, permissions, ports, the state of the 
 (checks do), proving hashes (``verify`` does).
 """
 
+import contextlib
 import errno
 import importlib.metadata
 import json
@@ -30,6 +31,7 @@ from revenue_integrity.model.stream import Streams
 from revenue_integrity.operating.ui import ADDRESS, refuse_taken_port
 from revenue_integrity.orchestration.instance import carried_over
 from revenue_integrity.orchestration.reloading import headers_of_this_user
+from revenue_integrity.orchestration.standing import troubles
 from revenue_integrity.settings import PREFIX, Settings
 
 _PINNED = {"dagster": "1.13.27", "duckdb": "2.0.0", "pandas": "2.3.3"}
@@ -84,6 +86,7 @@ def _examine_home(deployment: Deployment) -> Iterator[Finding]:
         _home,
         _permissions,
         _disk,
+        _weight,
         partial(_landing, streams=deployment.streams),
         _warehouse,
         partial(_event_store, streams=deployment.streams),
@@ -309,10 +312,46 @@ def _opened(settings: Settings, file: Path) -> Finding:
     try:
         with dg.DagsterInstance.from_config(str(settings.dagster_path)) as instance:
             runs = instance.get_runs_count()
+            found = troubles(instance, settings)
     except Exception as error:  # Dagster and what it stands on raise of every kind
         step = f"Correct {file}, and see whether the database that it names is up"
         return Finding("Dagster instance", False, f"it cannot be opened: {type(error).__name__}: {str(error)[:300]}", step)
+    if found:
+        told, steps = ("; ".join(part) for part in zip(*((each.found, each.next_step) for each in found), strict=True))
+        return Finding("Dagster instance", False, told, steps)
     return Finding("Dagster instance", True, f"{runs} runs in {file.parent}")
+
+
+_WEIGHED = {
+    "landing zone": "landing_path",
+    "warehouse": "warehouse_path",
+    "published": "published_path",
+    "packs": "packs_path",
+    "Dagster": "dagster_path",
+    "logs": "logs_path",
+    "alerts": "alerts_path",
+}
+"""Parts of a home that grow, by the setting that says where they stand."""
+
+
+def _weight(settings: Settings) -> Finding:
+    """Say what each part of the home weighs, the heaviest first."""
+    parts = {what: getattr(settings, place) for what, place in _WEIGHED.items()} | {"events": settings.home / "events"}
+    sizes = {what: _bytes_of(place) for what, place in parts.items()}
+    told = [f"{what} {size / 1024**2:,.1f} MiB" for what, size in sorted(sizes.items(), key=lambda each: -each[1]) if size]
+    return Finding("weight", True, ", ".join(told) or "nothing yet")
+
+
+def _bytes_of(place: Path) -> int:
+    if place.is_file():
+        return place.stat().st_size
+    found = 0
+    for folder, _, names in os.walk(place):
+        for name in names:
+            # A run at work takes files away while they are counted.
+            with contextlib.suppress(FileNotFoundError):
+                found += Path(folder, name).lstat().st_size
+    return found
 
 
 def _at(configured: Any, name: str) -> Any:

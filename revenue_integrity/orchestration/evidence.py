@@ -18,6 +18,7 @@ from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.orchestration.check_results import Materialized, newest_materializations, results_of_month
 from revenue_integrity.orchestration.instance import open_instance
 from revenue_integrity.orchestration.runs_under_way import PARTITION_TAG, streams_of, unfinished_runs
+from revenue_integrity.orchestration.standing import troubles
 from revenue_integrity.orchestration.stream_assets import check_specs
 
 PACK = "pack"
@@ -39,6 +40,10 @@ class DagsterEvidence:
     def now(self) -> "SeenInDagster":
         """Return what is on record at this moment."""
         return SeenInDagster(self._deployment, self._instance)
+
+    def troubles(self) -> list[str]:
+        """Return what keeps runs from going on by themselves, as sentences."""
+        return [f"{each.found}. {each.next_step}." for each in troubles(self._instance, self._deployment.settings)]
 
     def packs_written(self, month: date, book: str, facts: Mapping[str, Any]) -> None:
         """Put on record that the close pack of a month of a book was written, as a materialization of its asset."""

@@ -6,6 +6,7 @@ and when it is written anew (``desk.packs``).
 
 import dagster as dg
 
+from revenue_integrity.computing import ingestion
 from revenue_integrity.computing.publication_tables import publication_table
 from revenue_integrity.desk import packs
 from revenue_integrity.errors import RevenueIntegrityError
@@ -31,6 +32,8 @@ def pack_asset(book: Book, deployment: Deployment, partitions: dg.PartitionsDefi
     )
     def close_pack(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         month = month_of(context.partition_key)
+        if not any(ingestion.read_manifest(deployment.settings, each).seen for each in deployment.streams_of(book)):
+            return dg.MaterializeResult(metadata={"pack": "none: nothing was ever delivered for this book"})
         try:
             evidence = DagsterEvidence(deployment, context.instance)
             packs.write_month(deployment, evidence, month, book=book.name, for_run=context.run.run_id)

@@ -381,3 +381,9 @@ def test_a_check_that_is_none_is_answered_with_a_near_one(people: Settings) -> N
         Refusal, match=r"there is no check 'total_ties'\. Did you mean totals_tie\? Checks that can be waived: totals_tie"
     ):
         refuse_waive(replace(FACTS, checks=(BREAKS,)), "total_ties", "ana", "known", people)
+
+
+def test_what_nothing_was_ever_delivered_for_is_not_signed() -> None:
+    empty = replace(FACTS, as_of="", batches=())
+    with pytest.raises(Refusal, match="nothing was ever delivered for 2025-02"):
+        refuse_prepare(empty, "pat", home_settings(Path("/nowhere"), preparers=("pat",)))
