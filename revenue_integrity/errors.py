@@ -68,7 +68,7 @@ def no_such(what: str, name: str, known: Iterable[str], them: str, *, where: str
         name: the name.
         known: the names that there are, in the order in which people see them.
         them: what these are called, in the plural.
-        where: where it was looked for (``colocation``), where that is not everywhere.
+        where: where it was looked for (a stream), where that is not everywhere.
     """
     names = list(known)
     place = f" in {where}" if where else ""

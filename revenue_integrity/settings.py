@@ -5,7 +5,7 @@ not belong here: a stream's own settings (its ``settings``), reading what is in 
 
 Values come from the environment (``REVENUE_INTEGRITY_FIRST_MONTH=2024-01``, lists as JSON), then from the TOML file that
 ``REVENUE_INTEGRITY_CONFIG`` names, then from the defaults below. Every setting has one name, by which rules and fingerprints
-know it; a stream's own may also stand in the stream's section (``[cloud]``, ``REVENUE_INTEGRITY_CLOUD__…``), there without the
+know it; a stream's own may also stand in the stream's section (``[boats]``, ``REVENUE_INTEGRITY_BOATS__…``), there without the
 stream's name in front.
 """
 
@@ -193,7 +193,8 @@ class Settings(BaseSettings):
         {}, description="Configuration of Spark, for example spark.master; by default a local one on all processors."
     )
     tenant: str | None = Field(
-        None, description="Whom this process reads for: only this tenant's published cloud data, and nothing else of the home."
+        None,
+        description="Whom this process reads for: only this tenant's rows of what is published, and nothing else of the home.",
     )
 
     # Close
@@ -472,7 +473,7 @@ class _SectionedFile(TomlConfigSettingsSource):
 
 
 def _section_variables(model: type[Settings]) -> dict[str, str]:
-    """Return the variables that name a setting by its section, by the setting: ``REVENUE_INTEGRITY_CLOUD__LOOKBACK_DAYS``."""
+    """Return the variables that name a setting by its section, by the setting: ``REVENUE_INTEGRITY_BOATS__DEAREST_CENTS``."""
     import os
 
     found: dict[str, str] = {}

@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 from revenue_integrity.errors import LandingError, UsageError
 from revenue_integrity.landing import nem12, shaping, styles
 from revenue_integrity.landing.containers import ContainerError, opened, rows_of_sheet
-from revenue_integrity.landing.mapping import NUMBERS, ColumnRule, FileStyle, Mapping
+from revenue_integrity.landing.mapping import NUMBERS, ColumnReading, FileStyle, Mapping
 from revenue_integrity.landing.reading.inspection import inspect
 from revenue_integrity.landing.reading.staging import Stager
 from revenue_integrity.landing.values import name, quote
@@ -64,7 +64,7 @@ class Converted:
     rounded: dict[str, int] = field(default_factory=dict)
 
 
-def _text_sql(rule: ColumnRule, style: FileStyle) -> str:
+def _text_sql(rule: ColumnReading, style: FileStyle) -> str:
     """Return SQL for the text that a column is made of; null if there is none, or if a part of several is missing."""
     empty = (*style.empty, *rule.empty)
     if len(rule.origins) == 1:
@@ -79,13 +79,13 @@ def _text_sql(rule: ColumnRule, style: FileStyle) -> str:
     return text
 
 
-def _value_sql(column: SourceColumn, rule: ColumnRule, style: FileStyle) -> str:
+def _value_sql(column: SourceColumn, rule: ColumnReading, style: FileStyle) -> str:
     """Return SQL for the contract's text of a column."""
     value = _stated_sql(column, rule, style)
     return value if rule.default is None else f"coalesce({value}, {quote(rule.default)})"
 
 
-def _stated_sql(column: SourceColumn, rule: ColumnRule, style: FileStyle) -> str:
+def _stated_sql(column: SourceColumn, rule: ColumnReading, style: FileStyle) -> str:
     if column.kind in NUMBERS and not rule.meanings:
         number = _number_sql(rule, style)
         return number if rule.round is None else styles.rounded(number, rule.round)
@@ -100,7 +100,7 @@ def _stated_sql(column: SourceColumn, rule: ColumnRule, style: FileStyle) -> str
     return styles.day(text, dates) if column.kind == "date" else styles.month(text, dates)
 
 
-def _number_sql(rule: ColumnRule, style: FileStyle) -> str:
+def _number_sql(rule: ColumnReading, style: FileStyle) -> str:
     """Return SQL for the text of a number, not yet rounded."""
     numbers, empty = rule.numbers(style), (*style.empty, *rule.empty)
 

@@ -3,8 +3,8 @@
 Belongs here: the file's declaration, and its refusal if it does not fit the contract. Does not belong here: converting files
 (``conversion``), the styles of dates and numbers (``styles``), the meter format NEM12 (``nem12``).
 
-    stream = "colocation"
-    source = "erp_invoices"
+    stream = "boats"
+    source = "rentals"
 
     [file]                              # how the file is written; all optional
     format = "csv"                      # or nem12
@@ -126,7 +126,7 @@ class FileStyle(_Strict):
     empty: tuple[str, ...] = ()
 
 
-class ColumnRule(_Strict):
+class ColumnReading(_Strict):
     """Where a column of the contract comes from; what is not said is as the file's style says.
 
     One of ``from``, ``add`` and ``subtract``, ``sum_of``, ``max_of`` says where.
@@ -266,7 +266,7 @@ class _MappingFile(_Strict):
     stream: str
     source: str
     file: FileStyle = FileStyle()
-    columns: dict[str, str | ColumnRule]
+    columns: dict[str, str | ColumnReading]
     fixed: dict[str, str] = {}
     keep: dict[str, tuple[str, ...]] = {}
     drop: dict[str, tuple[str, ...]] = {}
@@ -293,7 +293,7 @@ class Mapping:
     path: Path
     source: Source
     style: FileStyle
-    columns: dict[str, ColumnRule]
+    columns: dict[str, ColumnReading]
     fixed: dict[str, str]
     keep: dict[str, tuple[str, ...]]
     drop: dict[str, tuple[str, ...]]
@@ -333,7 +333,7 @@ def load_mapping(path: Path, find_source: Callable[[str, str], Source]) -> Mappi
     except UsageError as error:
         raise UsageError(f"the mapping {path}: {error.reason}", error.next_step) from error
     rules = {
-        column: ColumnRule.model_validate({"from": rule}) if isinstance(rule, str) else rule
+        column: ColumnReading.model_validate({"from": rule}) if isinstance(rule, str) else rule
         for column, rule in declared.columns.items()
     }
     mapping = Mapping(
@@ -352,7 +352,7 @@ def _problems(error: ValidationError) -> Iterator[str]:
             if not isinstance(problem["input"], dict):
                 yield f'{".".join(parts[:-1])} is neither a column name nor a table such as {{ from = "Name" }}'
             continue
-        key = ".".join(part for part in parts if part != "ColumnRule")
+        key = ".".join(part for part in parts if part != "ColumnReading")
         if problem["type"] == "extra_forbidden":
             yield f"there is no key '{key}'"
         elif problem["type"] == "missing":
@@ -371,7 +371,7 @@ def _file_problems(mapping: Mapping) -> Iterator[str]:
         yield f"file.encoding = '{style.encoding}' is no character encoding (for example utf-8, windows-1252)"
     if style.delimiter in ('"', "\n", "\r") or style.delimiter == style.quote:
         yield f"file.delimiter = {style.delimiter!r} cannot separate fields"
-    yield from _number_problems("file.", ColumnRule.model_validate({"from": "-"}), style)
+    yield from _number_problems("file.", ColumnReading.model_validate({"from": "-"}), style)
     if style.sheet and style.format != "xlsx":
         yield 'file.sheet needs file.format = "xlsx"'
     if style.timezone and style.timezone not in zoneinfo.available_timezones():
@@ -392,7 +392,7 @@ def _format_problem(key: str, dates: Dates, kind: str) -> Iterator[str]:
         yield f"{key} = '{dates.declared}': {error}"
 
 
-def _number_problems(key: str, rule: ColumnRule, style: FileStyle) -> Iterator[str]:
+def _number_problems(key: str, rule: ColumnReading, style: FileStyle) -> Iterator[str]:
     """Tell what is wrong with the style of numbers of a column, or of a file if the column says nothing of its own."""
     numbers = rule.numbers(style)
     if numbers is None:
@@ -469,7 +469,7 @@ def month_of(source: Source) -> str:
     return next((column.name for column in source.columns if column.kind == "month"), "")
 
 
-def _rule_problems(key: str, rule: ColumnRule, column: SourceColumn, style: FileStyle) -> Iterator[str]:
+def _rule_problems(key: str, rule: ColumnReading, column: SourceColumn, style: FileStyle) -> Iterator[str]:
     ways = [bool(rule.origins), bool(rule.add or rule.subtract), bool(rule.sum_of), bool(rule.max_of)]
     if sum(ways) != 1:
         yield f"{key} needs one of from, add and subtract, sum_of, max_of"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Kind = Literal["text", "id", "enum", "currency", "int", "dec", "money", "date", "ts", "month", "bool", "timezone"]
 
 RESERVED_IDS = ("STRANDED", "UNASSIGNED", "UNKNOWN")
-"""Identifiers that the program itself gives to what belongs to nobody; a row that uses one is bad (10-colocation, *Sources*)."""
+"""Identifiers that the program itself gives to what belongs to nobody; a row that uses one is bad."""
 
 LINEAGE = ("batch_id", "arrival", "file_name", "row_number")
 """Where a row came from; row 1 is the first data row of its file."""
@@ -118,7 +118,7 @@ class SourceColumn:
 
 
 @dataclass(frozen=True)
-class Rule:
+class RowRule:
     """A reason to refuse a row: an SQL predicate that is true of bad rows, and SQL text of the reason.
 
     Both are over the stored columns of the row; a rule that sees a missing value (null) does not hold.
@@ -275,10 +275,10 @@ class Source:
     key: tuple[str, ...]
     versions: Versions = field(default_factory=Versions)
     month_of: str = ""
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[RowRule, ...] = ()
     references: tuple[Reference, ...] = ()
     day_facts: DayFacts | None = None
-    reference_rules: tuple[Rule, ...] = ()
+    reference_rules: tuple[RowRule, ...] = ()
     anchor: Anchor | None = None
     matters: str = ""
     matters_reads: tuple[str, ...] = ()
@@ -354,7 +354,7 @@ class Source:
 
     @property
     def dataset(self) -> str:
-        """The name of its raw table, and of its slice: what tables and fingerprints know it by (``bookings_billings``)."""
+        """The name of its raw table, and of its slice: what tables and fingerprints know it by (``boats_rentals``)."""
         return self.own(self.name)
 
     @property

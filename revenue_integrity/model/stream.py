@@ -107,7 +107,7 @@ class Stream:
         return self.title or self.name.capitalize()
 
     def dataset(self, name: str) -> str:
-        """Return what the stream's own of a dataset that every stream has is called (``checks``: ``cloud_checks``)."""
+        """Return what the stream's own of a dataset that every stream has is called (``checks``: ``boats_checks``)."""
         prefix = self.name if self.prefix is None else self.prefix
         return f"{prefix}_{name}" if prefix else name
 

@@ -45,7 +45,7 @@ _UI_SECONDS = 2
 
 
 @dataclass(frozen=True)
-class Finding:
+class Examination:
     """What one examination found: a sentence, and what to do if it is not well."""
 
     what: str
@@ -66,23 +66,23 @@ def examine(load: Callable[[], Deployment]) -> pd.DataFrame:
         findings.append(_of("settings", error))
     else:
         settings = deployment.settings
-        findings.append(Finding("settings", True, f"home {settings.home}, months from {settings.first_month:%Y-%m}"))
+        findings.append(Examination("settings", True, f"home {settings.home}, months from {settings.first_month:%Y-%m}"))
         findings += _examine_home(deployment)
     rows = [astuple(_in_one_line(finding)) for finding in findings]
     return pd.DataFrame(rows, columns=["what", "ok", "found", "next_step"])
 
 
-def _in_one_line(finding: Finding) -> Finding:
+def _in_one_line(finding: Examination) -> Examination:
     """Return a finding without line ends, which messages of libraries may hold."""
-    return Finding(finding.what, finding.ok, " ".join(finding.found.split()), " ".join(finding.next_step.split()))
+    return Examination(finding.what, finding.ok, " ".join(finding.found.split()), " ".join(finding.next_step.split()))
 
 
-def _of(what: str, error: RevenueIntegrityError) -> Finding:
-    return Finding(what, False, error.reason, error.next_step)
+def _of(what: str, error: RevenueIntegrityError) -> Examination:
+    return Examination(what, False, error.reason, error.next_step)
 
 
-def _examine_home(deployment: Deployment) -> Iterator[Finding]:
-    examinations: list[Callable[[Settings], Finding]] = [
+def _examine_home(deployment: Deployment) -> Iterator[Examination]:
+    examinations: list[Callable[[Settings], Examination]] = [
         _home,
         _permissions,
         _disk,
@@ -100,21 +100,21 @@ def _examine_home(deployment: Deployment) -> Iterator[Finding]:
     yield from _pulls(deployment)
 
 
-def _python() -> Finding:
+def _python() -> Examination:
     found = ".".join(str(part) for part in sys.version_info[:3])
-    return Finding(
+    return Examination(
         "python", sys.version_info >= (3, 11), found, "" if sys.version_info >= (3, 11) else "Install Python 3.11 or newer"
     )
 
 
-def _packages() -> Iterator[Finding]:
+def _packages() -> Iterator[Examination]:
     for name, wanted in _PINNED.items():
         try:
             found = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             found = "not installed"
         step = "" if found == wanted else f"Make the environment again (make clean, then make run): {wanted} is needed"
-        yield Finding(f"package {name}", found == wanted, found, step)
+        yield Examination(f"package {name}", found == wanted, found, step)
 
 
 def _existing(path: Path) -> Path:
@@ -133,17 +133,17 @@ def _refuses(directory: Path) -> str:
         return (error.strerror or type(error).__name__).lower()
 
 
-def _home(settings: Settings) -> Finding:
+def _home(settings: Settings) -> Examination:
     place = _existing(settings.home)
     refusal = _refuses(place)
     state = "exists" if settings.home.exists() else f"will be made below {place}"
     if not refusal:
-        return Finding("home", True, f"{settings.home} {state}")
+        return Examination("home", True, f"{settings.home} {state}")
     step = f"Give this user the right to write to {place}, or set {PREFIX}HOME to another directory"
-    return Finding("home", False, f"{settings.home} cannot be written: {place}: {refusal}", step)
+    return Examination("home", False, f"{settings.home} cannot be written: {place}: {refusal}", step)
 
 
-def _permissions(settings: Settings) -> Finding:
+def _permissions(settings: Settings) -> Examination:
     """Examine the directories of the home, and those that stand elsewhere."""
     wanted = [
         settings.landing_path,
@@ -160,32 +160,32 @@ def _permissions(settings: Settings) -> Finding:
     files = [settings.warehouse_path, *settings.ledger_path.glob("*")] if not refused else []
     refused += [f"{file}: not writable" for file in files if file.exists() and not os.access(file, os.R_OK | os.W_OK)]
     if not refused:
-        return Finding("permissions", True, f"{len(refusals)} directories are writable")
+        return Examination("permissions", True, f"{len(refusals)} directories are writable")
     step = "Give this user the right to write there: run everything of a home as one user, or as users of one group"
-    return Finding("permissions", False, f"not writable: {'; '.join(refused)}", step)
+    return Examination("permissions", False, f"not writable: {'; '.join(refused)}", step)
 
 
-def _disk(settings: Settings) -> Finding:
+def _disk(settings: Settings) -> Examination:
     places = {_existing(path) for path in (settings.home, settings.landing_path, settings.published_path)}
     free, place = min((shutil.disk_usage(place).free, place) for place in places)
     found = f"{free / 1024**3:.1f} GiB free at {place}"
     if free >= settings.disk_reserve_gib * 1024**3:
-        return Finding("disk", True, found)
+        return Examination("disk", True, found)
     step = (
         f"Make room ({settings.home / 'as_of'} and {settings.home / 'tmp'} hold nothing that cannot be made again):"
         " a failed write loses nothing, but no month can be computed"
     )
-    return Finding("disk", False, f"{found}, less than {settings.disk_reserve_gib} GiB", step)
+    return Examination("disk", False, f"{found}, less than {settings.disk_reserve_gib} GiB", step)
 
 
-def _landing(settings: Settings, streams: Streams) -> Finding:
+def _landing(settings: Settings, streams: Streams) -> Examination:
     from revenue_integrity.landing import zone
 
     path = settings.landing_path
     if not os.path.lexists(path):
-        return Finding("landing zone", True, f"{path} is empty", "Land a batch, or simulate source systems")
+        return Examination("landing zone", True, f"{path} is empty", "Land a batch, or simulate source systems")
     if not path.is_dir():
-        return Finding("landing zone", False, f"{path} is no directory", f"Move it away, or set {PREFIX}LANDING")
+        return Examination("landing zone", False, f"{path} is no directory", f"Move it away, or set {PREFIX}LANDING")
     try:
         found = zone.scan(path, [source for stream in streams for source in stream.sources])
         # Names alone can be read where files cannot.
@@ -197,31 +197,31 @@ def _landing(settings: Settings, streams: Streams) -> Finding:
         return _of("landing zone", error)
     except OSError as error:
         step = "Give this user the right to read the landing zone with all its directories"
-        return Finding("landing zone", False, f"{error.filename or path} cannot be read: {error.strerror}", step)
+        return Examination("landing zone", False, f"{error.filename or path} cannot be read: {error.strerror}", step)
     if found.ignored:
         step = "Move or rename what is no batch: <stream>/<source>/<YYYYMMDDTHHMMSSZ>/<file>"
-        return Finding("landing zone", False, f"{len(found.batches)} batches; ignored: {'; '.join(found.ignored[:3])}", step)
-    return Finding("landing zone", True, f"{len(found.batches)} batches in {path}")
+        return Examination("landing zone", False, f"{len(found.batches)} batches; ignored: {'; '.join(found.ignored[:3])}", step)
+    return Examination("landing zone", True, f"{len(found.batches)} batches in {path}")
 
 
-def _warehouse(settings: Settings) -> Finding:
+def _warehouse(settings: Settings) -> Examination:
     from revenue_integrity.warehouse.database import connect
 
     if not settings.warehouse_path.exists():
-        return Finding("warehouse", True, "not there yet", "It is made by the first run")
+        return Examination("warehouse", True, "not there yet", "It is made by the first run")
     try:
         with connect(settings.model_copy(update={"lock_timeout_seconds": 1}), read_only=True) as connection:
             tables = connection.sql("select count(*) from duckdb_tables() where schema_name not in ('main', 'meta')").fetchall()
     except RevenueIntegrityError as error:
         # A run at work is no trouble, but whoever waits for it wants to know whom to ask.
-        return Finding("warehouse", "is in use" in error.reason, error.reason, error.next_step)
+        return Examination("warehouse", "is in use" in error.reason, error.reason, error.next_step)
     except (duckdb.Error, OSError) as error:
         step = "Give this user the right to read and write it; if it is damaged, restore a backup, or delete it and run again"
-        return Finding("warehouse", False, f"{settings.warehouse_path} cannot be opened: {error}", step)
-    return Finding("warehouse", True, f"{tables[0][0]} tables, {settings.warehouse_path.stat().st_size / 1024**2:.0f} MiB")
+        return Examination("warehouse", False, f"{settings.warehouse_path} cannot be opened: {error}", step)
+    return Examination("warehouse", True, f"{tables[0][0]} tables, {settings.warehouse_path.stat().st_size / 1024**2:.0f} MiB")
 
 
-def _event_store(settings: Settings, streams: Streams) -> Finding:
+def _event_store(settings: Settings, streams: Streams) -> Examination:
     from revenue_integrity.computing.ingestion import read_manifest
     from revenue_integrity.landing.eventstore.tables import lost_files
 
@@ -232,82 +232,82 @@ def _event_store(settings: Settings, streams: Streams) -> Finding:
         kept = []
     except OSError as error:
         step = "Give this user the right to read the home with all its directories"
-        return Finding("event store", False, f"{error.filename} cannot be read: {error.strerror}", step)
+        return Examination("event store", False, f"{error.filename} cannot be read: {error.strerror}", step)
     if not kept:
-        return Finding("event store", True, "not there yet", "It is made by the first run that reads billing events")
+        return Examination("event store", True, "not there yet", "It is made by the first run that reads billing events")
     if lost := lost_files(kept, settings):
         step = "Run `revenue-integrity run`: they are made again from the landing zone, and the months stay as they are"
-        return Finding("event store", False, f"{len(lost)} of its {len(kept)} files are gone, first {lost[0]}", step)
-    return Finding("event store", True, f"{len(kept)} files")
+        return Examination("event store", False, f"{len(lost)} of its {len(kept)} files are gone, first {lost[0]}", step)
+    return Examination("event store", True, f"{len(kept)} files")
 
 
-def _ledger(settings: Settings) -> Finding:
+def _ledger(settings: Settings) -> Examination:
     from revenue_integrity.close.ledger import Ledger
 
     if not settings.ledger_path.exists():
-        return Finding("ledger", True, "not there yet", "It is made by the first sign-off")
+        return Examination("ledger", True, "not there yet", "It is made by the first sign-off")
     ledger = Ledger(settings.model_copy(update={"lock_timeout_seconds": 1}))
     try:
         broken = ledger.verify()
         if not broken:
-            return Finding("ledger", True, f"its chain holds, {len(ledger.entries())} entries")
+            return Examination("ledger", True, f"its chain holds, {len(ledger.entries())} entries")
     except RevenueIntegrityError as error:
         return _of("ledger", error)
     except OSError as error:
-        return Finding("ledger", False, f"it cannot be read: {error}", "Give this user the right to read and write it")
+        return Examination("ledger", False, f"it cannot be read: {error}", "Give this user the right to read and write it")
     step = f"Run `revenue-integrity verify` for all that does not hold. {broken[0].next_step}"
-    return Finding("ledger", False, f"it does not hold: {broken[0].subject}: {broken[0].problem}", step)
+    return Examination("ledger", False, f"it does not hold: {broken[0].subject}: {broken[0].problem}", step)
 
 
-def _people(settings: Settings, books: Sequence[Book]) -> Finding:
+def _people(settings: Settings, books: Sequence[Book]) -> Examination:
     """Return whether two people may close each book for which anybody is named."""
     told = []
     owners = {book.name: settings.of_book(book.name) for book in books}
     owners = {book: own for book, own in owners.items() if own.preparers or own.approvers}
     if not owners:
-        return Finding("sign-off", True, "nobody may sign off", f"Set {PREFIX}PREPARERS and {PREFIX}APPROVERS to begin")
+        return Examination("sign-off", True, "nobody may sign off", f"Set {PREFIX}PREPARERS and {PREFIX}APPROVERS to begin")
     for book, own in owners.items():
         preparers, approvers = set(own.preparers), set(own.approvers)
         people = f"{len(preparers)} preparers, {len(approvers)} approvers"
         if not preparers or not approvers or len(preparers | approvers) < 2:
             found = f"{book}: {people} are too few: nobody approves what they prepared"
-            return Finding("sign-off", False, found, f"Set {PREFIX}PREPARERS and {PREFIX}APPROVERS to two people at least")
+            return Examination("sign-off", False, found, f"Set {PREFIX}PREPARERS and {PREFIX}APPROVERS to two people at least")
         told.append((people, book))
     listed = {people: [book for each, book in told if each == people] for people, _ in told}
-    return Finding("sign-off", True, "; ".join(f"{', '.join(books)}: {people}" for people, books in listed.items()))
+    return Examination("sign-off", True, "; ".join(f"{', '.join(books)}: {people}" for people, books in listed.items()))
 
 
-def _instance(settings: Settings) -> Finding:
+def _instance(settings: Settings) -> Examination:
     file = settings.dagster_path / "dagster.yaml"
     if not file.exists():
-        return Finding("Dagster instance", True, "not there yet", "It is made by the first run")
+        return Examination("Dagster instance", True, "not there yet", "It is made by the first run")
     default = f"Correct {file}, or delete it: the next command writes the default"
     try:
         text = file.read_text(encoding="utf-8")
         configured = yaml.safe_load(text)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        return Finding("Dagster instance", False, f"{file} cannot be read: {error}", default)
+        return Examination("Dagster instance", False, f"{file} cannot be read: {error}", default)
     if not isinstance(configured, dict):
-        return Finding("Dagster instance", False, f"{file} holds no settings", default)
+        return Examination("Dagster instance", False, f"{file} holds no settings", default)
     runs, steps = (_at(configured, f"concurrency.{name}") for name in ("runs.max_concurrent_runs", "pools.default_limit"))
     wrong = [f"concurrency.pools.default_limit is {steps}, not 1"] if steps != 1 else []
     wrong += ["concurrency.runs.max_concurrent_runs is not set"] if not isinstance(runs, int) else []
     if wrong:
-        return Finding("Dagster instance", False, f"{file}: {', '.join(wrong)}", f"One warehouse has one writer. {default}")
+        return Examination("Dagster instance", False, f"{file}: {', '.join(wrong)}", f"One warehouse has one writer. {default}")
     if "storage" in configured and "event_log_storage" in configured:
         step = "Take event_log_storage out: storage holds the event log too"
-        return Finding("Dagster instance", False, f"{file} names both storage and event_log_storage", step)
+        return Examination("Dagster instance", False, f"{file} names both storage and event_log_storage", step)
     if "postgres" in str(configured.get("storage", "")) and not _is_installed(_POSTGRES):
         step = f"Install {_POSTGRES} of the version that belongs to dagster {_PINNED['dagster']}"
-        return Finding("Dagster instance", False, f"{file} names PostgreSQL, and {_POSTGRES} is not installed", step)
+        return Examination("Dagster instance", False, f"{file} names PostgreSQL, and {_POSTGRES} is not installed", step)
     if carried_over(text) != text:
-        return Finding(
+        return Examination(
             "Dagster instance", True, "configured by an earlier release", "The next command that opens it carries it over"
         )
     return _opened(settings, file)
 
 
-def _opened(settings: Settings, file: Path) -> Finding:
+def _opened(settings: Settings, file: Path) -> Examination:
     os.environ["DAGSTER_HOME"] = str(settings.dagster_path)
     try:
         with dg.DagsterInstance.from_config(str(settings.dagster_path)) as instance:
@@ -315,11 +315,11 @@ def _opened(settings: Settings, file: Path) -> Finding:
             found = troubles(instance, settings)
     except Exception as error:  # Dagster and what it stands on raise of every kind
         step = f"Correct {file}, and see whether the database that it names is up"
-        return Finding("Dagster instance", False, f"it cannot be opened: {type(error).__name__}: {str(error)[:300]}", step)
+        return Examination("Dagster instance", False, f"it cannot be opened: {type(error).__name__}: {str(error)[:300]}", step)
     if found:
         told, steps = ("; ".join(part) for part in zip(*((each.found, each.next_step) for each in found), strict=True))
-        return Finding("Dagster instance", False, told, steps)
-    return Finding("Dagster instance", True, f"{runs} runs in {file.parent}")
+        return Examination("Dagster instance", False, told, steps)
+    return Examination("Dagster instance", True, f"{runs} runs in {file.parent}")
 
 
 _WEIGHED = {
@@ -334,12 +334,12 @@ _WEIGHED = {
 """Parts of a home that grow, by the setting that says where they stand."""
 
 
-def _weight(settings: Settings) -> Finding:
+def _weight(settings: Settings) -> Examination:
     """Say what each part of the home weighs, the heaviest first."""
     parts = {what: getattr(settings, place) for what, place in _WEIGHED.items()} | {"events": settings.home / "events"}
     sizes = {what: _bytes_of(place) for what, place in parts.items()}
     told = [f"{what} {size / 1024**2:,.1f} MiB" for what, size in sorted(sizes.items(), key=lambda each: -each[1]) if size]
-    return Finding("weight", True, ", ".join(told) or "nothing yet")
+    return Examination("weight", True, ", ".join(told) or "nothing yet")
 
 
 def _bytes_of(place: Path) -> int:
@@ -368,16 +368,16 @@ def _is_installed(package: str) -> bool:
     return True
 
 
-def examined_port(settings: Settings) -> Finding:
+def examined_port(settings: Settings) -> Examination:
     """Examine the port of the UI: free, or our UI answers there to its own user."""
     what = f"port {settings.ui_port}"
     try:
         refuse_taken_port(settings.ui_port)
     except RevenueIntegrityError as error:
         if _is_our_ui(settings):
-            return Finding(what, True, f"a Dagster UI answers on http://{ADDRESS}:{settings.ui_port}")
+            return Examination(what, True, f"a Dagster UI answers on http://{ADDRESS}:{settings.ui_port}")
         return _of(what, error)
-    return Finding(what, True, "free")
+    return Examination(what, True, "free")
 
 
 def _is_our_ui(settings: Settings) -> bool:
@@ -392,7 +392,7 @@ def _is_our_ui(settings: Settings) -> bool:
         return False
 
 
-def _pulls(deployment: Deployment) -> Iterator[Finding]:
+def _pulls(deployment: Deployment) -> Iterator[Examination]:
     """Examine each configured source: its variable, its URL, its driver. Nothing is connected."""
     if not deployment.settings.pull_sources:
         return
@@ -407,4 +407,4 @@ def _pulls(deployment: Deployment) -> Iterator[Finding]:
         except RevenueIntegrityError as error:
             yield _of(what, error)
         else:
-            yield Finding(what, True, f"reads {masked(url)} by {each.cron}")
+            yield Examination(what, True, f"reads {masked(url)} by {each.cron}")

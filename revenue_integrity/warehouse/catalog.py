@@ -212,7 +212,7 @@ def refresh(connection: duckdb.DuckDBPyConnection, settings: Settings, month: da
 def _text(records: Mapping[str, Mapping[str, Any]]) -> str:
     """Return a month's records as JSON with a line for each: indented throughout, it would take three times as long to write.
 
-    A month of cloud costs names some thousand slices, and each step of a run renews the file.
+    A month that is kept by day and part names some thousand slices, and each step of a run renews the file.
     """
     parts = []
     for kind, named in sorted(records.items()):

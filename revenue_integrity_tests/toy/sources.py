@@ -3,7 +3,7 @@
 Belongs here: declarations. Does not belong here: how files are read and versions resolved (``landing``), curated tables.
 """
 
-from revenue_integrity.model.source import Rule, Source, SourceColumn
+from revenue_integrity.model.source import RowRule, Source, SourceColumn
 
 RENTALS = Source(
     "toy",
@@ -19,7 +19,7 @@ RENTALS = Source(
         SourceColumn("currency", "currency", "Currency of both amounts."),
     ),
     key=("rental_id",),
-    rules=(Rule("(booked_cents is null) <> (booked_at is null)", "'booked and booked_at must both be there, or neither'"),),
+    rules=(RowRule("(booked_cents is null) <> (booked_at is null)", "'booked and booked_at must both be there, or neither'"),),
 )
 
 SOURCES = (RENTALS,)

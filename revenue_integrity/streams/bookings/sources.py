@@ -8,7 +8,7 @@ from typing import get_args
 
 from revenue_integrity.model.postings import earlier_postings
 from revenue_integrity.model.query import read_sql
-from revenue_integrity.model.source import Anchor, Lookup, Reach, Reference, Rule, Source, SourceColumn
+from revenue_integrity.model.source import Anchor, Lookup, Reach, Reference, RowRule, Source, SourceColumn
 from revenue_integrity.streams.bookings.schedule import LONGEST_TERM_MONTHS, POLICIES
 from revenue_integrity.streams.bookings.settings import RevenueType
 
@@ -28,15 +28,15 @@ TREATMENTS = ("retrospective", "prospective", "catch_up")
 KNOWN_CUSTOMERS = Lookup("known_customers", "customer_id", ("customers",), read_sql(_PACKAGE, "raw/known_customers"))
 KNOWN_DEALS = Lookup("known_deals", "deal_id", ("deal_lines",), read_sql(_PACKAGE, "raw/known_deals"))
 
-_DEAL_KNOWN = Rule("known_deals.deal_id is null", "'deal ' || r.deal_id || ' is unknown'")
-_LINE_KNOWN = Rule(
+_DEAL_KNOWN = RowRule("known_deals.deal_id is null", "'deal ' || r.deal_id || ' is unknown'")
+_LINE_KNOWN = RowRule(
     "r.line_no is not null and known_deals.deal_id is not null and not list_contains(known_deals.line_nos, r.line_no)",
     "'deal ' || r.deal_id || ' has no line ' || r.line_no",
 )
 
 
-def _positive(column: str) -> Rule:
-    return Rule(f"{column} < 1", f"'{column} ' || {column} || ' is below 1'")
+def _positive(column: str) -> RowRule:
+    return RowRule(f"{column} < 1", f"'{column} ' || {column} || ' is below 1'")
 
 
 def _rewrites_the_past(row: str) -> str:
@@ -98,27 +98,27 @@ DEAL_LINES = Source(
     ),
     key=("deal_id", "line_no", "version"),
     rules=(
-        Rule("end_date < start_date", "'end_date ' || end_date || ' is before start_date ' || start_date"),
-        Rule("end_date is null and duration_months is null", "'neither end_date nor duration_months'"),
+        RowRule("end_date < start_date", "'end_date ' || end_date || ' is before start_date ' || start_date"),
+        RowRule("end_date is null and duration_months is null", "'neither end_date nor duration_months'"),
         _positive("duration_months"),
         _positive("version"),
         _positive("line_no"),
-        Rule(
+        RowRule(
             f"duration_months > {LONGEST_TERM_MONTHS} or date_diff('month', start_date, end_date) > {LONGEST_TERM_MONTHS}",
             f"'a term of more than {LONGEST_TERM_MONTHS} months'",
         ),
-        Rule(
+        RowRule(
             "effective_from is null and (status = 'cancelled' or modification in ('prospective', 'catch_up'))",
             "'no effective_from in a version that is ' || if(status = 'cancelled', status, modification)",
         ),
-        Rule(
+        RowRule(
             "status = 'active' and effective_from not between start_date and coalesce("
             "end_date, (start_date + to_months(least(duration_months, 1200)::integer))::date - 1)",
             "'effective_from ' || effective_from || ' lies outside the term from ' || start_date",
         ),
     ),
     references=(Reference("customer_id", KNOWN_CUSTOMERS),),
-    reference_rules=(Rule("known_customers.customer_id is null", "'customer ' || r.customer_id || ' is unknown'"),),
+    reference_rules=(RowRule("known_customers.customer_id is null", "'customer ' || r.customer_id || ' is unknown'"),),
     anchor=Anchor(
         group="deal_id",
         fixed=("customer_id",),
@@ -151,7 +151,7 @@ MILESTONES = Source(
         SourceColumn("completed_on", "date", "Day on which it was completed.", required=False),
     ),
     key=("deal_id", "line_no", "milestone_no"),
-    rules=(Rule("share <= 0 or share > 1", "'share ' || share || ' is not above 0 and at most 1'"),),
+    rules=(RowRule("share <= 0 or share > 1", "'share ' || share || ' is not above 0 and at most 1'"),),
     references=(Reference("deal_id", KNOWN_DEALS),),
     reference_rules=(_DEAL_KNOWN, _LINE_KNOWN),
     matters="r.completed_on <= m.month_end",
@@ -203,7 +203,7 @@ RECOGNITION_MAPPING = Source(
         SourceColumn("valid_to", "date", "Last day of validity; open if empty.", required=False),
     ),
     key=("accounting_ref", "valid_from"),
-    rules=(Rule("valid_to < valid_from", "'valid_to ' || valid_to || ' is before valid_from ' || valid_from"),),
+    rules=(RowRule("valid_to < valid_from", "'valid_to ' || valid_to || ' is before valid_from ' || valid_from"),),
     references=(Reference("deal_id", KNOWN_DEALS),),
     reference_rules=(_DEAL_KNOWN, _LINE_KNOWN),
     matters="r.valid_from <= m.month_end",
@@ -227,7 +227,7 @@ BILLINGS = Source(
     key=("document_id", "document_line"),
     month_of="invoice_date",
     rules=(
-        Rule(
+        RowRule(
             "document_type = 'credit_memo' and amount_cents > 0",
             "'a credit memo with a positive amount of ' || amount_cents::DECIMAL(30,0) * 0.01",
         ),

@@ -11,7 +11,7 @@ from revenue_integrity.model.source import (
     Lookup,
     Reach,
     Reference,
-    Rule,
+    RowRule,
     Source,
     SourceColumn,
     Starts,
@@ -26,13 +26,13 @@ CONTRACTS = Lookup("contracts", "contract_id", ("contract_versions",), read_sql(
 
 DAY_LENGTHS = DayFacts("day_lengths", ("site_id", "reading_date"), read_sql(_PACKAGE, "raw/day_lengths"))
 
-_CUSTOMER_KNOWN = Rule("known_customers.customer_id is null", "'customer ' || r.customer_id || ' is unknown'")
-_SITE_KNOWN = Rule("known_sites.site_id is null", "'site ' || r.site_id || ' is unknown'")
-_CONTRACT_KNOWN = Rule("contracts.contract_id is null", "'contract ' || r.contract_id || ' is unknown'")
+_CUSTOMER_KNOWN = RowRule("known_customers.customer_id is null", "'customer ' || r.customer_id || ' is unknown'")
+_SITE_KNOWN = RowRule("known_sites.site_id is null", "'site ' || r.site_id || ' is unknown'")
+_CONTRACT_KNOWN = RowRule("contracts.contract_id is null", "'contract ' || r.contract_id || ' is unknown'")
 
 
-def _in_order(start: str, end: str) -> Rule:
-    return Rule(f"{end} < {start}", f"'{end} ' || {end} || ' is before {start} ' || {start}")
+def _in_order(start: str, end: str) -> RowRule:
+    return RowRule(f"{end} < {start}", f"'{end} ' || {end} || ' is before {start} ' || {start}")
 
 
 CUSTOMERS = Source(
@@ -118,7 +118,7 @@ CONTRACT_VERSIONS = Source(
     key=("contract_id", "version"),
     rules=(
         _in_order("effective_from", "effective_to"),
-        Rule("pricing_model = 'metered' and energy_rate is null", "'metered without energy_rate'"),
+        RowRule("pricing_model = 'metered' and energy_rate is null", "'metered without energy_rate'"),
     ),
     references=(Reference("customer_id", KNOWN_CUSTOMERS), Reference("site_id", KNOWN_SITES)),
     reference_rules=(_CUSTOMER_KNOWN, _SITE_KNOWN),
@@ -180,11 +180,11 @@ METER_READINGS = Source(
     reference_rules=(
         _CONTRACT_KNOWN,
         _SITE_KNOWN,
-        Rule(
+        RowRule(
             "r.site_id <> contracts.site_id",
             "'contract ' || r.contract_id || ' is at site ' || contracts.site_id || ', not at ' || r.site_id",
         ),
-        Rule(
+        RowRule(
             "contracts.contract_id is not null and ("
             "contracts.service_from is null"
             " or r.reading_date not between contracts.service_from and contracts.service_to"
@@ -192,7 +192,7 @@ METER_READINGS = Source(
             "contracts.gaps, lambda gap: r.reading_date between gap.gap_from and gap.gap_to)) > 0))",
             "'contract ' || r.contract_id || ' has no service on ' || r.reading_date",
         ),
-        Rule(
+        RowRule(
             # Both are widened first: a product of 18 digits overflows.
             "cast(r.kwh as DECIMAL(28,6)) * 3600 > cast(r.peak_kw as DECIMAL(28,6)) * day_lengths.seconds",
             "'kwh ' || r.kwh || ' is above peak_kw ' || r.peak_kw || ' x the ' || format('{:g}', day_lengths.seconds / 3600)"
@@ -225,7 +225,7 @@ POWER_BILLS = Source(
     key=("site_id", "month"),
     versions=Versions(within=("bill_version",), prefer="bill_version"),
     rules=(
-        Rule(
+        RowRule(
             "energy_charge_cents::hugeint + demand_charge_cents + fixed_charge_cents + tax_cents <> total_cents",
             "'the four charges add up to ' || (energy_charge_cents::DECIMAL(30,0) + demand_charge_cents + fixed_charge_cents"
             " + tax_cents) * 0.01 || ', not to the total of ' || total_cents::DECIMAL(30,0) * 0.01",
@@ -272,7 +272,7 @@ ERP_INVOICES = Source(
         ),
     ),
     rules=(
-        Rule(
+        RowRule(
             "document_type = 'credit_memo' and amount_cents > 0",
             "'a credit memo with a positive amount of ' || amount_cents::DECIMAL(30,0) * 0.01",
         ),
@@ -298,7 +298,7 @@ ERP_MAPPING = Source(
     reference_rules=(
         _CONTRACT_KNOWN,
         _CUSTOMER_KNOWN,
-        Rule(
+        RowRule(
             "r.customer_id <> contracts.customer_id",
             "'contract ' || r.contract_id || ' is of customer ' || contracts.customer_id || ', not of ' || r.customer_id",
         ),

@@ -28,8 +28,7 @@ from revenue_integrity.model import table as column
 from revenue_integrity.model.events import EventLog, Events
 from revenue_integrity.model.query import Query
 from revenue_integrity.model.rule import Rule, days_of
-from revenue_integrity.model.source import Rule as RowRule
-from revenue_integrity.model.source import Source, SourceColumn, Versions
+from revenue_integrity.model.source import RowRule, Source, SourceColumn, Versions
 from revenue_integrity.model.table import Table, table
 from revenue_integrity.orchestration.io_manager import Computed, replace_month
 from revenue_integrity.settings import Settings, joined
