@@ -99,6 +99,21 @@ CHECKS: tuple[Check, ...] = (
         ),
     ),
     _check(
+        "deliveries_replace_their_scope",
+        schemas.DAILY_ACCOUNT_COST,
+        Gate.SIGN_OFF,
+        "No FOCUS delivery leaves less than half of the rows or cost of the period that it replaces, or empties a day of it.",
+        "Compare the figures with the provider's: if files of the export are missing, land it as one batch; if it is whole,"
+        " waive this check with the reason.",
+        lists="offenders",
+        limits=(Limit("scopes"),),
+        control=Control(
+            "A part of an export replaces the whole, and most of the cost is gone.",
+            "`batches`, `cloud_events`",
+            "data operations",
+        ),
+    ),
+    _check(
         "delivered_days_are_not_empty",
         schemas.DAILY_ACCOUNT_COST,
         Gate.PUBLISH,
