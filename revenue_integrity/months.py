@@ -14,7 +14,7 @@ from revenue_integrity.errors import UsageError
 _REMEMBERED = 4096
 """Results that are kept: rules ask for the neighbours and the ends of the same few months for each of their rows."""
 
-_MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
+_MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 
 
 def parse(text: str) -> date:

@@ -25,6 +25,9 @@ _FOLDED_ABOVE = 40
 """Characters up to which a column of a table is never folded: figures and identifiers stay in one piece."""
 
 
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""How text begins that spreadsheets take for a formula."""
+
 _NARROWEST = 16
 """Characters to which a long column is folded, at most, so that a table fits."""
 
@@ -98,11 +101,24 @@ def text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def write_csv(rows: Iterable[dict[str, Any]], columns: list[str], stream: TextIO) -> None:
-    """Write plain rows as CSV with a header, lines ending in a bare newline."""
+def write_csv(rows: Iterable[dict[str, Any]], columns: list[str], stream: TextIO, *, safe_cells: bool = False) -> None:
+    """Write plain rows as CSV with a header, lines ending in a bare newline.
+
+    With ``safe_cells`` no text can be taken for a formula by a spreadsheet that opens the file: an apostrophe stands before it.
+    """
     writer = csv.writer(stream, lineterminator="\n")
+    cell = _safe_text if safe_cells else text
     writer.writerow(columns)
-    writer.writerows([text(row[column]) for column in columns] for row in rows)
+    writer.writerows([cell(row[column]) for column in columns] for row in rows)
+
+
+def without_formula(words: str) -> str:
+    """Return text that a spreadsheet, opening a CSV, shows and does not run: an apostrophe before what could be a formula."""
+    return f"'{words}" if words.startswith(_FORMULA_STARTS) else words
+
+
+def _safe_text(value: Any) -> str:
+    return without_formula(value) if isinstance(value, str) else text(value)
 
 
 def write_json(rows: Iterable[dict[str, Any]], stream: TextIO) -> None:
@@ -121,11 +137,18 @@ def _json_value(value: Any) -> str:
 
 
 def show(
-    frame: "pd.DataFrame", chosen: Format | None, stream: TextIO | None = None, title: str = "", *, sparse: bool = False
+    frame: "pd.DataFrame",
+    chosen: Format | None,
+    stream: TextIO | None = None,
+    title: str = "",
+    *,
+    sparse: bool = False,
+    safe_cells: bool = False,
 ) -> list[str]:
     """Print a frame: as chosen, else as a table that fits on a terminal and as CSV into a pipe or file.
 
-    With ``sparse`` a table, which is for the eye, leaves out columns without any value. Returns the columns that did not fit: a
+    With ``sparse`` a table, which is for the eye, leaves out columns without any value; with ``safe_cells`` a CSV holds nothing
+    that a spreadsheet takes for a formula. Returns the columns that did not fit: a
     table that was asked for is wider than the window instead.
     """
     stream = stream or sys.stdout
@@ -133,7 +156,7 @@ def show(
     chosen = Format.TABLE if fits else chosen or Format.CSV
     columns = [str(name) for name in frame.columns]
     if chosen is Format.CSV:
-        write_csv(plain_rows(frame), columns, stream)
+        write_csv(plain_rows(frame), columns, stream, safe_cells=safe_cells)
     elif chosen is Format.JSON:
         write_json(plain_rows(frame), stream)
     else:

@@ -56,7 +56,19 @@ def _month(value: Any) -> Any:
     return value
 
 
-Month = Annotated[date, BeforeValidator(_month), PlainSerializer(months.label, return_type=str)]
+def _computable(month: date) -> date:
+    """Refuse months around which calendars and engines have no room to look back and ahead."""
+    if not _FIRST_YEAR <= month.year <= _LAST_YEAR:
+        raise ValueError(f"must lie between {_FIRST_YEAR}-01 and {_LAST_YEAR}-12")
+    return month
+
+
+_FIRST_YEAR, _LAST_YEAR = 1900, 2199
+
+LARGEST = 10**15
+"""The largest number that a setting may be: beyond every amount of cents, and exact whoever computes with it."""
+
+Month = Annotated[date, BeforeValidator(_month), AfterValidator(_computable), PlainSerializer(months.label, return_type=str)]
 Share = Annotated[Decimal, Field(ge=0, le=1)]
 
 
@@ -257,7 +269,9 @@ class Settings(BaseSettings):
     memory_limit: str = Field(
         "2GB", pattern=r"^\d+(\.\d+)?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$", description="Memory limit of the engine."
     )
-    threads: int = Field(0, ge=0, description="Threads of the engine; 0 means one for each processor that the process may use.")
+    threads: int = Field(
+        0, ge=0, le=1024, description="Threads of the engine; 0 means one for each processor that the process may use."
+    )
     lock_timeout_seconds: int = Field(300, ge=0, description="How long to wait for another writer (seconds).")
     disk_reserve_gib: int = Field(2, ge=0, description="Free disk below which `doctor` warns (GiB).")
     ui_port: int = Field(3000, ge=1, le=65535, description="Port of the UI on 127.0.0.1.")
@@ -290,6 +304,21 @@ class Settings(BaseSettings):
         toml = os.environ.get(f"{PREFIX}CONFIG")
         sources = (init_settings, env_settings, _SectionVariables(settings_cls))
         return (*sources, _SectionedFile(settings_cls, Path(toml))) if toml else sources
+
+    @field_validator("*")
+    @classmethod
+    def _bearable(cls, value: Any) -> Any:
+        if isinstance(value, int | Decimal) and abs(Decimal(value)) > LARGEST:
+            raise ValueError(f"must be at most {LARGEST}")
+        return value
+
+    @field_validator("home", "landing", "published", mode="before")
+    @classmethod
+    def _named(cls, path: Any) -> Any:
+        # An empty path is the directory in which the command happens to be started.
+        if path is not None and not str(path).strip():
+            raise ValueError("names no directory; unset it, or name one")
+        return path
 
     @field_validator("home", "landing", "published")
     @classmethod
@@ -523,16 +552,48 @@ def read_settings(model: type[Settings], **overrides: Any) -> Settings:
         raise SettingsError(
             "; ".join(_explain(problem, model) for problem in error.errors()), "Correct it and try again"
         ) from error
-    except (OSError, ValueError) as error:
-        raise SettingsError(
-            f"the settings cannot be read: {error}", "Correct the file that REVENUE_INTEGRITY_CONFIG names"
-        ) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise _unreadable(error, model) from error
     _refuse_unknown_variables(model)
+    for name in ("home", "landing", "published"):
+        _refuse_no_directory(name, getattr(settings, name))
     begins = settings.simulated_from
     if begins is None or settings.names("first_month"):
         return settings
     # A demo begins with the months that it is about: what is carried from before them is history, and no month of its own.
     return settings.model_copy(update={"first_month": begins})
+
+
+def _unreadable(error: Exception, model: type[Settings]) -> SettingsError:
+    """Return the refusal of a variable that is no JSON, or of a file that is no TOML."""
+    import os
+
+    reason = "too deeply nested" if isinstance(error, RecursionError) else str(error)
+    named = _NAMED_FIELD.search(reason)
+    variable = f"{PREFIX}{named[1]}".upper() if named and named[1] in model.model_fields else ""
+    if named and variable in {each.upper() for each in os.environ}:
+        return SettingsError(
+            f"setting {named[1]}: {variable} is no JSON, as which lists and tables are written", 'Write it like ["a", "b"]'
+        )
+    return SettingsError(
+        f"the settings cannot be read: {reason}", f"Correct the file that {PREFIX}CONFIG names, or the variables"
+    )
+
+
+_NAMED_FIELD = re.compile(r'for field "(\w+)"')
+
+
+def _refuse_no_directory(name: str, path: Path | None) -> None:
+    """Refuse a place that no directory can have: a file stands there or above it, or the system takes no such name."""
+    try:
+        for each in (path, *path.parents) if path else ():
+            if each.exists():
+                if not each.is_dir():
+                    raise SettingsError(f"setting {name}: {each} is no directory", "Name a directory, or one that can be made")
+                return
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise SettingsError(f"setting {name} names no place of this system: {reason}", "Name another directory") from error
 
 
 def _refuse_missing_file() -> None:
@@ -546,12 +607,13 @@ def _refuse_missing_file() -> None:
 
 def _explain(problem: Any, model: type[Settings]) -> str:
     name = ".".join(str(part) for part in problem["loc"])
+    said = str(problem["msg"]).removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
         return f"there is no setting '{name}'; {_what_there_is(name, model)}"
     if name.startswith("alert_"):
         # The value may hold a channel's token, and so may its place if severity and URL were swapped.
-        return f"setting {problem['loc'][0] if '://' in name else name}: {problem['msg']}"
-    return f"setting {name or 'combination'}={problem['input']!r}: {problem['msg']}" if name else str(problem["msg"])
+        return f"setting {problem['loc'][0] if '://' in name else name}: {said}"
+    return f"setting {name or 'combination'}={problem['input']!r}: {said}" if name else said
 
 
 def _what_there_is(name: str, model: type[Settings]) -> str:

@@ -29,7 +29,6 @@ _UNITS = {"wh": ("kWh", 1000)}
 """Units that are kept whole, and the larger one in which people read them: its name, and how many make one."""
 _IN_UNITS = {"_wh": ("kWh", 1000, 0), "_kwh": ("kWh", 1, 0), "_kw": ("kW", 1, 1)}
 """Ends of names of a check's figures that say their unit: how people read it, how many make one, and sensible places."""
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 _SIZES = (
@@ -254,11 +253,6 @@ def words(identifier: Any) -> str:
 def headed(text: str) -> str:
     """Return words as they stand at the head of a line: with a capital."""
     return text[:1].upper() + text[1:]
-
-
-def without_formula(text: str) -> str:
-    """Return text that a spreadsheet, opening a CSV, shows and does not run: an apostrophe before what could be a formula."""
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def _label(name: str) -> str:

@@ -179,3 +179,13 @@ def test_a_terminal_is_shown_what_hides_or_moves_the_cursor_as_its_number() -> N
     assert "<U+001B>[31mred<U+202E>txt<U+200B>" in text
     assert "\x1b" not in text
     assert output.seen("Zoë Ünal\u00a0GmbH\n日本") == "Zoë Ünal\u00a0GmbH\n日本"
+
+
+def test_safe_cells_hold_nothing_that_a_spreadsheet_runs_and_numbers_stay_numbers() -> None:
+    frame = pd.DataFrame({"name": ["=1+1", "+x", "-x", "@x", "\tx", "plain", None], "margin_cents": [-5, 1, 2, 3, 4, 5, 6]})
+    stream = io.StringIO()
+    output.show(frame, Format.CSV, stream, safe_cells=True)
+    rows = list(csv.DictReader(io.StringIO(stream.getvalue())))
+    assert [row["name"] for row in rows] == ["'=1+1", "'+x", "'-x", "'@x", "'\tx", "plain", ""]
+    assert rows[0]["margin_cents"] == "-5"
+    assert "\n=1+1," in shown(frame, Format.CSV)

@@ -4,6 +4,7 @@ Belongs here: parsing, calling, printing. Does not belong here: finding the rows
 anything.
 """
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from revenue_integrity.cli.shared import (
     Commands,
     FormatOption,
     MonthOption,
+    SafeCellsOption,
     amounts_in,
     instant_of,
     month_of,
@@ -64,6 +66,7 @@ def recon(
     name: Annotated[str | None, typer.Option("--recon", help="Only this reconciliation.")] = None,
     view: Annotated[str, typer.Option(help="current or as_of_close.")] = "current",
     chosen: FormatOption = None,
+    safe_cells: SafeCellsOption = False,
 ) -> None:
     """Show the rows in breach with their causes and evidence, the largest first."""
     from revenue_integrity.serving.breaches import breaches, for_programs, largest_first
@@ -74,7 +77,7 @@ def recon(
         asked = screens.typed(f"recon {month}", recon=name, view=None if view == "current" else view)
         print_lines(screens.breaches(home, month, largest_first(found), output.window_of(sys.stdout), asked=asked))
     else:
-        show(for_programs(found), chosen, title=amounts_in(home))
+        show(for_programs(found), chosen, title=amounts_in(home), safe_cells=safe_cells)
 
 
 @app.command()
@@ -89,6 +92,7 @@ def export(
     as_of: Annotated[str | None, typer.Option("--as-of", help="From a past world that `run --as-of` computed.")] = None,
     to: Annotated[Path | None, typer.Option("-o", "--output", help="File to write; .csv, .json or .parquet.")] = None,
     chosen: FormatOption = None,
+    safe_cells: SafeCellsOption = False,
 ) -> None:
     """Print a dataset as it is published."""
     from revenue_integrity.serving.export import asked_for, rows_of
@@ -101,9 +105,9 @@ def export(
         home, dataset, wanted, stream=stream, tenant=tenant, live=live, as_of=when, say=say, open_evidence=open_evidence
     )
     if to is None:
-        show(rows_of(found, asked), chosen)
+        show(rows_of(found, asked), chosen, safe_cells=safe_cells)
     else:
-        say(f"{write(found, asked, to, chosen)} rows written to {to}")
+        say(f"{write(found, asked, to, chosen, safe_cells=safe_cells)} rows written to {to}")
 
 
 @app.command()
@@ -161,6 +165,6 @@ def _say_nothing_changed(month: str, first: int, last: int | None, signed: Seque
 
 def _version(text: str) -> int:
     number = text.removeprefix("v")
-    if not number.isdigit() or int(number) < 1:
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", number):
         raise UsageError(f"'{text}' is no version", "Write v1, v2, ... or current")
     return int(number)

@@ -59,6 +59,13 @@ class Commands(typer.Typer):
 FormatOption = Annotated[
     Format | None, typer.Option("--format", help="How data are printed; by default a table on a terminal, else CSV.")
 ]
+SafeCellsOption = Annotated[
+    bool,
+    typer.Option(
+        "--safe-cells",
+        help="In CSV, an apostrophe before text that a spreadsheet would run (= + - @); without it, text is as it was sent.",
+    ),
+]
 MonthOption = Annotated[str | None, typer.Option("--month", help="Month 2025-03 or range 2025-01:2025-06.")]
 BookOption = Annotated[str, typer.Option("--book", help="What is signed together; by default the one book in use.")]
 WhoOption = Annotated[str, typer.Option("--as", help="Who decides; must stand in the setting preparers or approvers.")]
@@ -86,7 +93,7 @@ def open_evidence(home: "Deployment") -> Iterator["Evidence"]:
 
 def say(message: str) -> None:
     """Tell the person something that is no data; commands in it stand as they can be typed here."""
-    print(process.as_typed(message), file=sys.stderr, flush=True)
+    print(output.seen(process.as_typed(message)), file=sys.stderr, flush=True)
 
 
 def on_terminal(chosen: Format | None) -> bool:
@@ -97,12 +104,14 @@ def on_terminal(chosen: Format | None) -> bool:
 def print_lines(lines: Iterable[str]) -> None:
     """Print lines for people; commands in them stand as they can be typed here."""
     for line in lines:
-        print(process.as_typed(line))
+        print(output.seen(process.as_typed(line)))
 
 
-def show(frame: "pd.DataFrame", chosen: Format | None, *, title: str = "", sparse: bool = False) -> None:
+def show(
+    frame: "pd.DataFrame", chosen: Format | None, *, title: str = "", sparse: bool = False, safe_cells: bool = False
+) -> None:
     """Print data, and say what of it did not fit."""
-    left_out = output.show(frame, chosen, title=title, sparse=sparse)
+    left_out = output.show(frame, chosen, title=title, sparse=sparse, safe_cells=safe_cells)
     if left_out:
         say(
             f"{len(left_out)} of {len(frame.columns)} columns do not fit: {', '.join(left_out)}. --format table shows all of them"

@@ -148,8 +148,14 @@ class _Runner:
     def run_selection(self, select: str, wanted: Sequence[date]) -> None:
         """Materialize an asset selection in some months."""
         # Pulls belong to no month; `revenue-integrity pull` and their schedules run them.
-        chosen = dg.AssetSelection.from_string(select) - dg.AssetSelection.groups(PULL_GROUP)
-        keys = tuple(sorted(chosen.resolve(self._graph)))
+        try:
+            chosen = dg.AssetSelection.from_string(select) - dg.AssetSelection.groups(PULL_GROUP)
+            keys = tuple(sorted(chosen.resolve(self._graph)))
+        except dg.DagsterError as error:
+            raise UsageError(
+                f"'{select}' is no selection of assets: {str(error).strip().splitlines()[0]}",
+                "Write one as in the UI, for example key:STREAM/LAYER/TABLE, with + before or behind it for what is around it",
+            ) from error
         if not keys:
             raise UsageError(f"the selection '{select}' names no asset", "See the asset keys in the UI, or `status`")
         with self._progress(len(wanted)) as advance:

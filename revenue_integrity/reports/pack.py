@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from revenue_integrity import output, wording
+from revenue_integrity import output
 from revenue_integrity.errors import PublishError
 from revenue_integrity.files import made
 from revenue_integrity.reports import manifest, page, workbook
@@ -64,13 +64,8 @@ def write_files(files: Mapping[str, bytes], folder: Path) -> None:
 def csv_bytes(frame: pd.DataFrame) -> bytes:
     """Return a frame as CSV with plain values; text that a spreadsheet would run gets an apostrophe before it."""
     stream = io.StringIO()
-    rows = ({name: _harmless(value) for name, value in row.items()} for row in output.plain_rows(frame))
-    output.write_csv(rows, [str(name) for name in frame.columns], stream)
+    output.write_csv(output.plain_rows(frame), [str(name) for name in frame.columns], stream, safe_cells=True)
     return stream.getvalue().encode()
-
-
-def _harmless(value: Any) -> Any:
-    return wording.without_formula(value) if isinstance(value, str) else value
 
 
 def _datasets(data: PackData) -> dict[str, pd.DataFrame]:

@@ -15,7 +15,7 @@ import pandas as pd
 from revenue_integrity.computing.horizon import delivered_months
 from revenue_integrity.desk.close_status import close_rows
 from revenue_integrity.desk.evidence import OpenEvidence
-from revenue_integrity.errors import PublishError, Refusal, UsageError
+from revenue_integrity.errors import PublishError, Refusal, UsageError, no_such
 from revenue_integrity.landing.datasets import read_batches, read_quarantine
 from revenue_integrity.model.dataset import Composed, Streamed
 from revenue_integrity.model.deployment import Deployment
@@ -207,16 +207,33 @@ def _reading(asked: Asked) -> ReadTable:
             with database.connect(world, read_only=True) as connection:
                 rows = read_partitions(connection, table, asked.months)
             own = rows if asked.tenant is None else rows[rows["tenant_id"] == asked.tenant].reset_index(drop=True)
+            if own.empty and not rows.empty:
+                _refuse_unknown_tenant(asked, rows["tenant_id"].unique().tolist())
             return _with_former_names(table, own)
 
         return from_warehouse
     summaries = [stream.dataset(RECON_SUMMARY) for stream in asked.streams]
 
     def as_published(table: Table) -> pd.DataFrame:
-        rows = _with_former_names(table, publish.read_published(deployment.settings, table, asked.wanted, tenant=asked.tenant))
+        try:
+            found = publish.read_published(deployment.settings, table, asked.wanted, tenant=asked.tenant)
+        except PublishError:
+            _refuse_unknown_tenant(asked, publish.tenants_of(deployment.settings, table.name))
+            raise
+        rows = _with_former_names(table, found)
         return _with_run_columns(asked, table, rows) if table.name in summaries else rows
 
     return as_published
+
+
+def _refuse_unknown_tenant(asked: Asked, known: Sequence[str]) -> None:
+    """Refuse a tenant that is none; a process that reads for one tenant learns of no other.
+
+    Raises:
+        UsageError: there is no such tenant; the message names those that there are.
+    """
+    if asked.tenant is not None and known and asked.tenant not in known and asked.deployment.settings.tenant is None:
+        raise no_such("tenant", asked.tenant, sorted(known), "Tenants")
 
 
 def _with_former_names(table: Table, rows: pd.DataFrame) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import duckdb
 import pandas as pd
@@ -79,6 +79,11 @@ class Parts:
 def tenant_directory(tenant: str) -> str:
     """Return the directory name of a tenant: percent-encoded, so that no name leads out of it or names another."""
     return f"tenant={quote(tenant, safe='')}"
+
+
+def tenants_of(settings: Settings, dataset: str) -> list[str]:
+    """Return the tenants of which something of a dataset is published."""
+    return sorted(unquote(each.name.partition("=")[2]) for each in (settings.published_path / dataset).glob("tenant=*"))
 
 
 def part_of(table: Table, month: date, values: Sequence[Any]) -> str:
@@ -498,6 +503,7 @@ def verify_files(connection: duckdb.DuckDBPyConnection, table: Table, files: Seq
             rows = pq.read_table(file, partitioning=None)
             declared = table if set(table.columns) <= set(rows.schema.names) else former
             rows = _without_copies(table, rows)
+            declared = _as_written(declared, rows.schema)
             rows = rows.cast(_as_hashed(declared, rows.schema))
         except (OSError, PublishError, KeyError, ValueError) as error:
             found[file] = error
@@ -512,6 +518,17 @@ def verify_files(connection: duckdb.DuckDBPyConnection, table: Table, files: Seq
             found[files[number]] = digest
         connection.unregister("published_rows")
     return found
+
+
+def _as_written(table: Table, found: pa.Schema) -> Table:
+    """Return a table with the columns that a file has where it lacks some that were declared since: its hash knows none of them.
+
+    A file that lacks a column of the key is none of the table.
+    """
+    lacking = set(table.columns) - set(found.names)
+    if not lacking or lacking & set(table.key):
+        return table
+    return table.only([name for name in table.columns if name not in lacking])
 
 
 def _as_hashed(table: Table, found: pa.Schema) -> pa.Schema:

@@ -4,57 +4,17 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from revenue_integrity.cli import program as cli
-from revenue_integrity.settings import PREFIX, BookSettings, Settings
+from revenue_integrity.settings import BookSettings, Settings
+from revenue_integrity_tests.cli.conftest import Run
 from revenue_integrity_tests.support import command_process, environment_of, home_settings
 
-Run = Callable[..., "Done"]
-
 SITES = "site_id,site_name,region,timezone,capacity_kw\nS-9,Nine,north,UTC,100\n"
-
-
-class Done:
-    """What a command left: exit code, stdout, stderr."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code = code
-        self.out = out
-        self.err = err
-
-    def refused(self, code: int, *told: str) -> None:
-        """Demand a refusal: its exit code, nothing on stdout, one line that says all of this, no traceback."""
-        assert self.code == code, self.err
-        assert self.out == ""
-        assert "Traceback" not in self.err
-        (line,) = [line for line in self.err.splitlines() if line.startswith("error: ")]
-        for part in told:
-            assert part in line, line
-
-
-@pytest.fixture
-def run_in(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Return a function that runs a command in this process, over a home."""
-
-    def run(settings: Settings, *arguments: str) -> Done:
-        for name, value in environment_of(settings).items():
-            if name.startswith(PREFIX):
-                monkeypatch.setenv(name, value)
-        code = 0
-        try:
-            cli.main(list(arguments))
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        captured = capsys.readouterr()
-        return Done(code, captured.out, captured.err)
-
-    return run
 
 
 @pytest.fixture

@@ -81,6 +81,23 @@ def test_files_of_both_releases_verify_and_a_copy_that_lies_does_not(tmp_path: P
         assert "cost_usd differs from cost" in str(publish.verify_files(connection, NOW, files)[files[1]])
 
 
+def test_a_file_from_before_a_column_was_declared_verifies_as_it_was_written_and_one_without_its_key_does_not(
+    tmp_path: Path,
+) -> None:
+    settings = home_settings(tmp_path)
+    put(settings, BEFORE, MARCH, "1.50")
+    file = publish.file_of(settings, "costs", MARCH)
+    written = publish.manifest_in(file.with_name("manifest.json"))["content_hash"]
+    owned = table(
+        "toy", "mart", "costs", "Costs.", ("month", "id"), [*BEFORE.schema.columns.values(), column.text("owner", "Owner.")]
+    )
+    with publish.verifying() as connection:
+        assert publish.verify_files(connection, owned, [file]) == {file: written}
+        pq.write_table(pq.read_table(file, partitioning=None).drop_columns(["id"]), file)
+        (found,) = publish.verify_files(connection, owned, [file]).values()
+    assert isinstance(found, Exception)
+
+
 def test_a_new_name_moves_the_content_and_not_what_was_signed() -> None:
     before = signed_table(BEFORE, "cost_usd").projection
     now = signed_table(NOW, "cost", signed_as={"cost": "cost_usd"}).projection
