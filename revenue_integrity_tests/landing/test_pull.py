@@ -279,6 +279,23 @@ def test_sql_server_is_reached_through_microsofts_driver(monkeypatch: pytest.Mon
     assert ":boundary" not in str(compiled)
 
 
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        # Who the process is, by the ticket that Kerberos gave it (or by Windows).
+        ("mssql://erp.example.com:1433/finance?Trusted_Connection=yes&Encrypt=yes", "Trusted_Connection=yes"),
+        ("mssql://erp.example.com/finance?Trusted_Connection=yes&ServerSPN=MSSQLSvc/erp.example.com:1433", "ServerSPN=MSSQLSvc/"),
+        ("mssql://erp.example.com/finance?Authentication=ActiveDirectoryIntegrated", "Authentication=ActiveDirectoryIntegrated"),
+    ],
+)
+def test_sql_server_is_reached_without_a_password(named: str, said: str) -> None:
+    url = resolve_url(named)
+    (connection_string,), _ = engine_of(url).dialect.create_connect_args(url)
+    assert said in connection_string
+    assert "Database=finance" in connection_string
+    assert not {part.partition("=")[0].lower() for part in connection_string.split(";")} & {"pwd", "password", "uid", "user"}
+
+
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     path = tmp_path / "erp.sqlite"

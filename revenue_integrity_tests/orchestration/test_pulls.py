@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 
 from revenue_integrity.errors import SettingsError
+from revenue_integrity.landing.pull import engine_of, resolve_url
 from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.jobs import MONTH_JOB
 from revenue_integrity.orchestration.pulls import pull_assets
@@ -85,6 +86,21 @@ def test_the_schedule_is_on_and_the_months_know_nothing_of_pulls(tmp_path: Path)
 def test_a_configuration_that_cannot_be_meant_is_refused(tmp_path: Path, changes: dict[str, str], reason: str) -> None:
     with pytest.raises(SettingsError, match=reason):
         pull_assets(deployment_of(configured(tmp_path / "home", **changes)))
+
+
+def test_two_servers_without_passwords_are_two_assets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pulls = [
+        {"stream": "bookings", "source": "deal_lines", "url_env": "CRM_URL", "table": "dbo.v_deal_lines", "cursor": "changed_at"},
+        {"stream": "bookings", "source": "recognition_entries", "url_env": "ERP_URL", "table": "dbo.v_entries"},
+    ]
+    monkeypatch.setenv("CRM_URL", "mssql://crm.example.com/sales?Trusted_Connection=yes")
+    monkeypatch.setenv("ERP_URL", "mssql://erp.example.com/finance?Trusted_Connection=yes&Encrypt=yes")
+    settings = load_settings(home=tmp_path, pull_sources=pulls)
+    assets, schedules = pull_assets(deployment_of(settings))
+    assert [asset.key.path for asset in assets] == [["bookings", "pull", each["source"]] for each in pulls]
+    assert len(schedules) == 2
+    hosts = [engine_of(resolve_url(f"env:{each.url_env}")).url.host for each in settings.pull_sources]
+    assert hosts == ["crm.example.com", "erp.example.com"]
 
 
 def test_a_source_is_pulled_from_one_place(tmp_path: Path) -> None:
