@@ -2,12 +2,7 @@
 with
 {% include 'curated/closes.sql.j2' %},
 
-    deal_customers as (
-        select deal_id, any_value(customer_id) as customer_id
-        from raw.bookings_deal_lines
-        where row_status = 'surviving'
-        group by deal_id
-    )
+{% include 'curated/deal_customers.sql.j2' %}
 
 select
     $month::date as month,

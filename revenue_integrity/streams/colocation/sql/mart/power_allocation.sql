@@ -1,13 +1,6 @@
 -- Each charge of each site's power bill split over the contracts with service there and STRANDED, by largest remainder.
 with
-    bills as (
-        select
-            site_id,
-            unnest(['energy', 'demand', 'fixed', 'tax']) as charge,
-            unnest([energy_cents, demand_cents, fixed_cents, tax_cents]) as billed_cents
-        from curated.power_bills
-        where month = $month
-    ),
+{% include 'mart/bills_by_charge.sql.j2' %},
 
     reserved as (
         select
