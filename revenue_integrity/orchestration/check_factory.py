@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from revenue_integrity import output
+from revenue_integrity import output, wording
 from revenue_integrity.computing.versions import judged_by
 from revenue_integrity.model.check import SCHEMA_HOLDS, Check, Figure, Gate, Judgement, Standing
 from revenue_integrity.model.table import Table
@@ -26,6 +26,9 @@ JUDGED_BY = "judged_by"
 
 LARGEST = "largest"
 """Metadata key of the offenders."""
+
+VALUE, LIMIT = "value", "limit"
+"""Metadata keys of what a verdict hangs on and how far it may go, money in currency units."""
 
 EXACT = "exact"
 """Metadata key of the figures that are no whole numbers, as exact text: Dagster plots floats, and a float is no money."""
@@ -79,7 +82,23 @@ def check_specs(
 
 def result_of(check: Check, judgement: Judgement, settings: Settings) -> dg.AssetCheckResult:
     """Return what Dagster records of a declared check's judgement."""
-    return result(check.table, check.name, check.gate, judgement, judged_by(check, settings))
+    found = result(check.table, check.name, check.gate, judgement, judged_by(check, settings))
+    return found._replace(metadata={**found.metadata, **limits_metadata(check, judgement)})
+
+
+def limits_metadata(check: Check, judgement: Judgement) -> dict[str, Any]:
+    """Return value and limit of the first figure that is beyond it, or of the first there is; nothing where no figure says it."""
+    held = [(each, pair) for each in check.limits if (pair := each.of(judgement.figures)) is not None]
+    if not held:
+        return {}
+    beyond = [each for each in held if each[1][0] > each[1][1]]
+    limit, (value, bound) = (beyond or held)[0]
+    what = limit.figure.removesuffix("_cents")
+    parts = 100 if what != limit.figure else 1
+    return {
+        VALUE: dg.MetadataValue.float(float(Decimal(value) / parts)),
+        LIMIT: dg.MetadataValue.text(f"{wording.words(what)} {limit.holds} {Decimal(bound) / parts:,f}"),
+    }
 
 
 def result(table: Table, name: str, gate: Gate, judgement: Judgement, judged: str = "") -> dg.AssetCheckResult:
@@ -117,10 +136,17 @@ def _figure(value: Figure) -> Any:
 
 
 def table_metadata(rows: pd.DataFrame) -> dg.TableMetadataValue:
-    """Return a small frame as a table that the UI renders."""
+    """Return a small frame as a table that the UI renders, with names that a person uses and money in currency units."""
+    names = {str(name): wording.words(str(name).removesuffix("_cents")) for name in rows.columns}
+    # Two columns must not fall together under one name.
+    names = {name: told if list(names.values()).count(told) == 1 else name for name, told in names.items()}
     records = [
-        dg.TableRecord({name: str(value) if isinstance(value, Decimal) else value for name, value in row.items()})
-        for row in output.plain_rows(rows)
+        dg.TableRecord({names[name]: _shown(name, value) for name, value in row.items()}) for row in output.plain_rows(rows)
     ]
-    schema = dg.TableSchema([dg.TableColumn(str(name), type="string") for name in rows.columns])
-    return dg.TableMetadataValue(records=records, schema=schema)
+    return dg.TableMetadataValue(records, dg.TableSchema([dg.TableColumn(name, type="string") for name in names.values()]))
+
+
+def _shown(name: str, value: Any) -> Any:
+    if name.endswith("_cents") and isinstance(value, int):
+        return wording.money(value)
+    return str(value) if isinstance(value, Decimal) else value

@@ -13,10 +13,13 @@ from dagster._core.event_api import PartitionKeyFilter
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord, AssetCheckExecutionRecordStatus
 
 from revenue_integrity.model.check import CheckRecord, Gate
-from revenue_integrity.orchestration.check_factory import EXACT, GATE_KEY, JUDGED_BY, LARGEST
+from revenue_integrity.orchestration.check_factory import EXACT, GATE_KEY, JUDGED_BY, LARGEST, LIMIT, VALUE
 
 _LOOKED_BACK = 20
 """Evaluations of a check's month that are looked at where the latest is not the one that counts: more runs never wait at once."""
+
+_NO_FIGURES = frozenset({EXACT, JUDGED_BY, LARGEST, VALUE, LIMIT})
+"""Metadata of a result that are no figures: for the eye, or about the verdict."""
 
 _FINISHED = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
 
@@ -88,7 +91,7 @@ def _record(spec: dg.AssetCheckSpec, found: AssetCheckExecutionRecord | None, ne
     if found.status is AssetCheckExecutionRecordStatus.PLANNED or event is None:
         return record("planned")
     evaluation = event.asset_check_evaluation_data
-    figures = {name: value.value for name, value in evaluation.metadata.items() if name not in (EXACT, JUDGED_BY, LARGEST)}
+    figures = {name: value.value for name, value in evaluation.metadata.items() if name not in _NO_FIGURES}
     exact = evaluation.metadata.get(EXACT)
     if isinstance(exact, dg.JsonMetadataValue) and isinstance(exact.value, dict):
         figures |= exact.value

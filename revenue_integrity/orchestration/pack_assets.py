@@ -14,7 +14,7 @@ from revenue_integrity.model.book import Book
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.orchestration.evidence import DagsterEvidence, metadata_of, pack_key
 from revenue_integrity.orchestration.partitions import month_of
-from revenue_integrity.orchestration.table_assets import asset_key
+from revenue_integrity.orchestration.table_assets import asset_key, group_of, tags_of
 
 
 def pack_asset(book: Book, deployment: Deployment, partitions: dg.PartitionsDefinition, pool: str | None) -> dg.AssetsDefinition:
@@ -23,7 +23,8 @@ def pack_asset(book: Book, deployment: Deployment, partitions: dg.PartitionsDefi
     @dg.asset(
         key=pack_key(book.name),
         partitions_def=partitions,
-        group_name=book.name.replace("-", "_"),
+        group_name=group_of(book.name, "close"),
+        tags=tags_of("close"),
         kinds={"html", "xlsx"},
         owners=[publication_table(book.streams[0]).owner],
         description="The month's close pack: workbook, page, CSVs and the manifest of their hashes; PRELIMINARY until signed.",

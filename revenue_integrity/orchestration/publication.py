@@ -5,24 +5,45 @@ Belongs here: the asset. Does not belong here: the decision and what is publishe
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import dagster as dg
 
-from revenue_integrity import logs
+from revenue_integrity import logs, wording
 from revenue_integrity.canonical import sha256_of
 from revenue_integrity.computing.publication import attempt
 from revenue_integrity.computing.publication_tables import publication_table
 from revenue_integrity.landing.datasets import batches_table, quarantine_table
 from revenue_integrity.model.check import MONTH_MAY_BE_PUBLISHED, Figure, Gate, Judgement
+from revenue_integrity.model.report import amount_of
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.orchestration import check_factory
 from revenue_integrity.orchestration.check_results import results_of_month
 from revenue_integrity.orchestration.partitions import month_of
-from revenue_integrity.orchestration.table_assets import asset_key
+from revenue_integrity.orchestration.table_assets import asset_key, group_of, tags_of
 from revenue_integrity.settings import Settings
+from revenue_integrity.warehouse import publish
 
 PUBLISHED_CHECK = MONTH_MAY_BE_PUBLISHED.name
+
+LONGEST_SILENCE = timedelta(days=40)
+"""A business month and the days until its data come: when nothing was published for longer, somebody should look."""
+
+
+def figures_of_month(stream: Stream, settings: Settings, month: date) -> dict[str, Any]:
+    """Return what a stream declares of a month as numbers in currency units, under plain labels; the UI plots them."""
+    tables = {table.name: table for table in stream.published_tables}
+    found: dict[str, Any] = {}
+    for figure in stream.figures:
+        rows = publish.read_published(settings, tables[figure.dataset], [month])
+        amount = amount_of(figure, rows)
+        if amount is not None:
+            parts = 100 if figure.unit == "cents" else 1
+            label = f"{wording.headed(figure.title)} ({settings.currency})"
+            found[label] = dg.MetadataValue.float(float(Decimal(amount) / parts))
+    return found
 
 
 def publication_asset(
@@ -40,7 +61,9 @@ def publication_asset(
     @dg.asset(
         key=asset_key(declared),
         partitions_def=partitions,
-        group_name=stream.name,
+        group_name=group_of(stream.name, declared.layer),
+        tags=tags_of(declared.layer),
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=LONGEST_SILENCE),
         kinds={"parquet"},
         owners=[declared.owner],
         description=declared.description,
@@ -62,7 +85,8 @@ def publication_asset(
                 raise dg.Failure(found.refused, allow_retries=False)
             counted = {"datasets": len(found.hashes), "datasets_renewed": found.renewed}
             logs.event("published", level=logging.INFO, error=None, month=month, run_id=context.run.run_id, **counted)
-        yield dg.MaterializeResult(metadata=counted, data_version=dg.DataVersion(sha256_of(found.hashes)))
+        shown = {**counted, **figures_of_month(stream, settings, month)}
+        yield dg.MaterializeResult(metadata=shown, data_version=dg.DataVersion(sha256_of(found.hashes)))
         yield check_factory.result(declared, PUBLISHED_CHECK, Gate.PUBLISH, verdict)
 
     return publication

@@ -62,10 +62,25 @@ def column_schema(table: Table) -> dg.TableSchema:
     return dg.TableSchema(columns)
 
 
+_TIERS = {"raw": "bronze", "curated": "silver"}
+"""What lakehouses call the layers; all behind these two is what the business reads."""
+
+
+def group_of(stream: str, layer: str) -> str:
+    """Return the group in which the UI shows a layer of a stream."""
+    return f"{stream}_{layer}".replace("-", "_")
+
+
+def tags_of(layer: str) -> dict[str, str]:
+    """Return the tags by which the UI filters."""
+    return {"layer": layer, "tier": _TIERS.get(layer, "gold")}
+
+
 def _described(table: Table, kinds: set[str]) -> dict[str, Any]:
     return {
         "key": asset_key(table),
-        "group_name": table.stream,
+        "group_name": group_of(table.stream, table.layer),
+        "tags": tags_of(table.layer),
         "kinds": kinds,
         "owners": [table.owner],
         "description": table.description,
@@ -74,6 +89,8 @@ def _described(table: Table, kinds: set[str]) -> dict[str, Any]:
             "dagster/table_name": table.qualified,
             "partition_expr": table.partition,
             "key": ", ".join(table.key),
+            "dictionary": f"docs/data_dictionary.md#{table.name}",
+            "runbook": "docs/runbook.md#a-check-fails",
         },
     }
 

@@ -34,7 +34,9 @@ def test_every_table_is_an_asset_with_its_metadata(definitions: dg.Definitions) 
     graph = definitions.resolve_asset_graph()
     for table in SHIPPED.tables.values():
         node = graph.get(dg.AssetKey(table.asset_key))
-        assert node.group_name == table.stream
+        assert node.group_name == f"{table.stream}_{table.layer}"
+        assert node.tags["layer"] == table.layer
+        assert node.tags["tier"] in {"bronze", "silver", "gold"}
         assert node.owners == [table.owner]
         assert node.kinds, table.name
         assert node.description == table.description
@@ -47,7 +49,7 @@ def test_every_table_is_an_asset_with_its_metadata(definitions: dg.Definitions) 
 def test_every_asset_of_a_stream_is_partitioned_by_the_months_of_the_deployment(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     for stream in SHIPPED.streams:
-        for key in dg.AssetSelection.groups(stream.name).resolve(graph):
+        for key in dg.AssetSelection.key_prefixes(stream.name).resolve(graph):
             partitions = graph.get(key).partitions_def
             assert partitions is not None, key
             assert partitions.get_partition_keys() == ["2025-03", "2025-04"], key
