@@ -4,6 +4,7 @@ Belongs here: making such a home, marking it, closing it, telling what comes lat
 themselves, which know nothing of us; they are handed in, as streams are.
 """
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
@@ -208,7 +209,11 @@ def conclude(deployment: Deployment, *, say: Say) -> None:
     settings = deployment.settings
     say("")
     with open_evidence(deployment) as evidence:
-        show(summary(deployment, status_frame(deployment, evidence, delivered_months(settings))), Format.TABLE)
+        shown = summary(deployment, status_frame(deployment, evidence, delivered_months(settings)))
+    # What was asked for is no data: on a terminal it fits, elsewhere it is a table all the same.
+    show(shown, None if sys.stdout.isatty() else Format.TABLE)
     say(f"\nHome: {settings.home}{' (demo)' if _mark(settings).exists() else ''}")
     say("Open the UI with `make ui`: it prints the address.")
-    say("Read a table with `revenue-integrity export recon_summary`, a month's variances with `revenue-integrity recon MONTH`.")
+    say("What stands and what to type next: revenue-integrity status")
+    if not shown.empty:
+        say(f"Variances of a month with their causes: revenue-integrity recon {shown['month'].max():%Y-%m}")

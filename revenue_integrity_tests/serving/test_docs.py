@@ -24,6 +24,7 @@ from typer.main import get_command
 
 from revenue_integrity.cli import program as cli
 from revenue_integrity.cli.dictionary import main as write_dictionary
+from revenue_integrity.landing import zone
 from revenue_integrity.model.check import OWNERS, Gate
 from revenue_integrity.orchestration import runner
 from revenue_integrity.orchestration.assembly import build_definitions
@@ -645,3 +646,10 @@ def test_links_lead_somewhere(document: str) -> None:
             assert target[1:] in anchors, f"{document}: {target}"
         elif not target.startswith("https:"):
             assert ((DOCS / document).parent / target.partition("#")[0]).exists(), f"{document}: {target}"
+
+
+@pytest.mark.parametrize(("source", "file"), [("erp_invoices", "late_invoice.csv"), ("erp_control_totals", "control_totals.csv")])
+def test_the_samples_of_the_readme_land_with_every_row(tmp_path: Path, source: str, file: str) -> None:
+    landed = zone.land(home_settings(tmp_path), SHIPPED.source("colocation", source), [DOCS / "samples" / file])
+    assert (landed.rows, landed.quarantined, landed.unknown_columns) == (1, 0, ())
+    assert f"land colocation {source} docs/samples/{file}" in (DOCS.parent / "README.md").read_text(encoding="utf-8")
