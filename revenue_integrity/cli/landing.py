@@ -4,7 +4,7 @@ Belongs here: parsing, calling, printing. Does not belong here: what landing doe
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -100,6 +100,11 @@ def _tell_changes(taken: int, rows: int, rounded: dict[str, int]) -> None:
         say(f"{column}: {count} {'value' if count == 1 else 'values'} rounded, as the mapping says")
 
 
+def _tell_doubts(doubts: Sequence[str]) -> None:
+    for doubt in doubts:
+        say(f"look at this: {doubt}")
+
+
 def _tell_landed(landed: Any) -> None:
     print(f"{landed.batch_id} {landed.digest}")
     say(f"{landed.rows} {'row' if landed.rows == 1 else 'rows'} landed; `revenue-integrity run` computes what they touch")
@@ -107,6 +112,7 @@ def _tell_landed(landed: Any) -> None:
         say(f"will be quarantined: {reason}")
     if landed.quarantined > len(landed.reasons):
         say(f"... and {landed.quarantined - len(landed.reasons)} more; `revenue-integrity quarantine` lists them after a run")
+    _tell_doubts(landed.doubts)
     if landed.unknown_columns:
         say(f"columns that are not modelled and ignored: {', '.join(landed.unknown_columns)}")
 
@@ -156,5 +162,6 @@ def check_mapping(mapping: Path, sample: Path, chosen: FormatOption = None) -> N
     _tell_changes(preview.taken, preview.rows, preview.rounded)
     for reason in preview.reasons:
         say(f"would be quarantined: {reason}")
+    _tell_doubts(preview.doubts)
     if preview.quarantined:
         raise RevenueIntegrityError(f"{preview.quarantined} of {preview.rows} rows fail", "Correct the mapping or the file")

@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from revenue_integrity.errors import LandingError, UsageError
-from revenue_integrity.landing import nem12, shaping, styles
+from revenue_integrity.landing import doubts, nem12, shaping, styles
 from revenue_integrity.landing.containers import ContainerError, opened, rows_of_sheet
 from revenue_integrity.landing.mapping import NUMBERS, ColumnReading, FileStyle, Mapping
 from revenue_integrity.landing.reading.inspection import inspect
@@ -460,6 +460,7 @@ class Preview:
         rounded: how many values of each column are rounded.
         quarantined: rows that would go to quarantine whatever the other sources hold.
         reasons: why the first of these would.
+        doubts: what a person should look at although each row is good.
     """
 
     first_rows: pd.DataFrame
@@ -469,6 +470,7 @@ class Preview:
     rounded: dict[str, int]
     quarantined: int
     reasons: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
 
 
 def check(mapping: Mapping, sample: Path, folder: Path, settings: Settings) -> Preview:
@@ -487,9 +489,11 @@ def check(mapping: Mapping, sample: Path, folder: Path, settings: Settings) -> P
         counted = f"select rowid + 1 as row_number, static_errors, raw from {staged.table}"
         quarantined = connection.execute(f"select count(static_errors) from {staged.table}").fetchall()[0][0]
         bad = connection.execute(f"{counted} where static_errors is not null order by rowid limit {_SHOWN}").fetchall()
+        names = dict.fromkeys(staged.numbers.values(), sample.name)
+        suspected = doubts.doubts(connection, mapping.source, doubts.numbered(staged.table, names))
         first = connection.execute(f"from read_parquet({quote(str(converted.files[0]))}) limit {_SHOWN}").df()
     reasons = tuple(f"row {row}: {errors}{_problem_in(raw)}" for row, errors, raw in bad)
-    return Preview(first, converted.rows, converted.left_out, converted.taken, converted.rounded, quarantined, reasons)
+    return Preview(first, converted.rows, converted.left_out, converted.taken, converted.rounded, quarantined, reasons, suspected)
 
 
 def _problem_in(raw: str | None) -> str:

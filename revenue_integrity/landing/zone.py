@@ -22,6 +22,7 @@ import duckdb
 from revenue_integrity import clock, months
 from revenue_integrity.errors import LandingError, UsageError
 from revenue_integrity.files import sync, unfinished
+from revenue_integrity.landing import doubts
 from revenue_integrity.landing.reading.inspection import FORMATS, file_format, inspect
 from revenue_integrity.landing.reading.staging import Stager
 from revenue_integrity.model.source import Source, under
@@ -203,6 +204,7 @@ class Landed:
         quarantined: rows of them that go to quarantine whatever the other sources hold.
         reasons: why the first of these rows do.
         unknown_columns: columns that are not modelled.
+        doubts: what a person should look at although each row is good.
     """
 
     batch_id: str
@@ -212,6 +214,7 @@ class Landed:
     quarantined: int
     reasons: tuple[str, ...]
     unknown_columns: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
 
 
 def land(
@@ -291,6 +294,7 @@ def _check(settings: Settings, source: Source, files: Sequence[Path], note: Sequ
         connection.execute("create temp table counted as select unnest(?::INTEGER[]) as f", [list(names)])
         numbered = f"(select s.f, s.rowid as row, s.static_errors from {staged.table} as s semi join counted using (f))"
         rows, quarantined = connection.execute(f"select count(*), count(static_errors) from {numbered}").fetchall()[0]
+        suspected = doubts.doubts(connection, source, doubts.numbered(staged.table, names))
         bad = connection.execute(f"""
             select f, row - min(row) over (partition by f) + 1 as row_number, static_errors
             from {numbered} qualify static_errors is not null order by all limit {_SHOWN}
@@ -301,6 +305,7 @@ def _check(settings: Settings, source: Source, files: Sequence[Path], note: Sequ
         "quarantined": quarantined,
         "reasons": tuple(f"{names[number]} row {row}: {errors}" for number, row, errors in bad),
         "unknown_columns": tuple(sorted({column for columns in staged.unknown.values() for column in columns})),
+        "doubts": suspected,
     }
 
 
