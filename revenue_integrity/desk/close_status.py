@@ -18,6 +18,7 @@ from revenue_integrity.close.sign_off import MonthFacts, Status
 from revenue_integrity.desk.evidence import Evidence
 from revenue_integrity.desk.facts import Desk
 from revenue_integrity.model.deployment import Deployment
+from revenue_integrity.warehouse.catalog import Catalog
 
 COLUMNS = (
     "book",
@@ -90,6 +91,13 @@ class CloseRow:
 
 def _last(entries: Sequence[Entry], action: Action) -> Entry | None:
     return next((entry for entry in reversed(entries) if entry.action == action), None)
+
+
+def reprocessed_at(deployment: Deployment, streams: Sequence[str], month: date, catalog: Catalog) -> str | None:
+    """Return when what some streams compare of a month was last computed (ISO 8601, UTC); ``None`` if it never was."""
+    recons = [deployment.streams.named(name).reconciliations for name in streams if name in deployment.streams.names]
+    records = [catalog.partition(each.summary.qualified, month) for each in recons if each is not None]
+    return max((record.computed_at for record in records if record is not None), default=None)
 
 
 def close_rows(deployment: Deployment, evidence: Evidence, wanted: Sequence[date]) -> list[CloseRow]:

@@ -101,10 +101,17 @@ class Month:
         return cls(stream, months.parse(entry.month), {name: hashes[name] for name in tables}, read)
 
 
-def part_of(settings: Settings, shown: Month, earlier: Sequence[date], checks: Figures) -> "StreamPart":
+def part_of(
+    settings: Settings, shown: Month, earlier: Sequence[date], checks: Figures, restatement: pd.DataFrame | None = None
+) -> "StreamPart":
     """Return a stream's part of the pack of a month.
 
-    ``earlier`` are the published months before it.
+    Args:
+        settings: the settings of the deployment.
+        shown: the month.
+        earlier: the published months before it.
+        checks: the figures of its checks.
+        restatement: what of its book changed since a signed version.
 
     Raises:
         PublishError: what is published does not belong together.
@@ -126,8 +133,13 @@ def part_of(settings: Settings, shown: Month, earlier: Sequence[date], checks: F
         checks=checks,
         settings=_tolerances(settings, stream),
         materiality=_materiality(stream, checks),
+        restatement=None if restatement is None else restatement[restatement["dataset"].isin(_signed(stream))],
     )
     return StreamPart(stream, published, report)
+
+
+def _signed(stream: Stream) -> set[str]:
+    return {each.table.name for each in stream.signed}
 
 
 def _tolerances(settings: Settings, stream: Stream) -> dict[str, Any]:
@@ -184,12 +196,12 @@ def rests_on(settings: Settings, shown: Month, earlier: Sequence[date]) -> dict[
         "datasets": {name: shown.hashes[name] for name in datasets_of(stream, shown.hashes)},
         "trends": {months.label(month): {name: found.get(name) for name in datasets} for month, found in closed.items()},
         "before": {name: before.get(name) for name in report_of(stream).before},
-        "report": _report_version(stream),
+        "report": report_version(stream),
         "tolerances": settings.of_stream(stream.name).values(*_tolerances(settings, stream)),
     }
 
 
-def _report_version(stream: Stream) -> str:
+def report_version(stream: Stream) -> str:
     """Return a hash of what declares a stream's report: the modules beside it that are called like it."""
     if isinstance(stream.report, str):
         return _folder_version(stream.report.partition(":")[0]) if stream.report else ""

@@ -27,7 +27,7 @@ from revenue_integrity.close.ledger import Entry, as_frame
 from revenue_integrity.close.restatement import COLUMNS
 from revenue_integrity.close.sign_off import CheckFact, MonthFacts, Status, status_of
 from revenue_integrity.desk import pack_parts
-from revenue_integrity.desk.close_status import CloseRow
+from revenue_integrity.desk.close_status import CloseRow, reprocessed_at
 from revenue_integrity.desk.evidence import Evidence
 from revenue_integrity.desk.facts import Desk, the_book
 from revenue_integrity.desk.restating import restatement_of
@@ -37,6 +37,7 @@ from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import publish
+from revenue_integrity.warehouse.catalog import read_catalog
 from revenue_integrity.wording import Currency
 
 if TYPE_CHECKING:
@@ -62,8 +63,11 @@ class Packs:
 
         facts, settings = row.facts, self._settings
         shown = shown or self.published(row)
+        restatement = self._restatement(row)
         parts = [
-            pack_parts.part_of(settings, each, self._months_before(each.stream, facts.month), _figures(facts, each.stream))
+            pack_parts.part_of(
+                settings, each, self._months_before(each.stream, facts.month), _figures(facts, each.stream), restatement
+            )
             for each in shown
         ]
         return PackData(
@@ -74,7 +78,7 @@ class Packs:
             checks=_checks(facts),
             waivers=_waivers(facts),
             ledger=as_frame(self._recorded(row)),
-            restatement=self._restatement(row),
+            restatement=restatement,
             status=_status(row, self._settings.of_book(row.facts.book)),
             ledger_head=self._desk.head(),
             made_from=self.made_from(row, shown),
@@ -330,16 +334,28 @@ def keep(deployment: Deployment, book: str, month: date, files: Mapping[str, byt
 
 
 def renew_index(deployment: Deployment) -> None:
-    """Write the index of all packs."""
+    """Write the index of all packs, unless it says already what there is to say: its charts take longer than all else of it."""
     from revenue_integrity.reports import index
 
-    settings = deployment.settings
+    settings, catalog = deployment.settings, read_catalog(deployment.settings)
+    streams = {book.name: book.streams for book in deployment.books}
+    rows = [
+        replace(row, reprocessed_at=reprocessed_at(deployment, streams.get(row.book, ()), row.month, catalog))
+        for row in index.index_rows(settings.packs_path)
+    ]
+    reports = [_report_versions(deployment, names) for names in streams.values()]
+    made_from = sha256_of([_code_version(), reports, settings.currency, [row.plain for row in rows]])
+    if index.made_from(settings.packs_path) == made_from:
+        return
     shown = {
         book.name: [index.Shown.of(stream, pack_parts.report_of(stream)) for stream in deployment.streams_of(book)]
         for book in deployment.books
     }
-    rows = index.index_rows(settings.packs_path)
-    index.write_index(index.index_page(rows, shown, Currency(settings.currency)), settings.packs_path)
+    index.write_index(index.index_page(rows, shown, Currency(settings.currency), made_from), settings.packs_path)
+
+
+def _report_versions(deployment: Deployment, names: Sequence[str]) -> list[str]:
+    return [pack_parts.report_version(deployment.streams.named(name)) for name in names if name in deployment.streams.names]
 
 
 def signed_files(desk: Desk, entry: Entry) -> dict[str, bytes]:
@@ -378,11 +394,13 @@ def renew(deployment: Deployment, evidence: Evidence, *, say: Say) -> list[tuple
         except RevenueIntegrityError as error:
             say(f"the close pack of {book.name} {months.label(month)} is not written: {error}")
             continue
-        evidence.packs_written(month, book.name, facts_of(settings, book.name, month))
+        evidence.packs_written(month, book.name, facts_of(deployment, book.name, month))
         written.append((book.name, month))
     written_before = _remove_former(settings, {month for _, month in desk.pairs(settings.months)})
-    if written or written_before:
+    if any(desk.shown(book, month) for book, month in desk.pairs(settings.months)):
+        # A month that came out as it was keeps its pack; that it was computed again stands in the index alone.
         renew_index(deployment)
+    if written or written_before:
         say(f"{len(written)} close packs written; open {settings.packs_path / 'index.html'}")
     return written
 
@@ -401,10 +419,11 @@ def _remove_former(settings: Settings, wanted: Collection[date]) -> int:
     return len(found)
 
 
-def facts_of(settings: Settings, book: str, month: date) -> dict[str, Any]:
-    """Return what people want to see of a written pack: where it is, and whether anybody has signed it."""
+def facts_of(deployment: Deployment, book: str, month: date) -> dict[str, Any]:
+    """Return what people want to see of a written pack: where it is, whether anybody has signed it, when it was computed."""
     from revenue_integrity.reports import manifest
 
+    settings, streams = deployment.settings, next((each.streams for each in deployment.books if each.name == book), ())
     folder = folder_of(settings, book, month)
     facts = manifest.read(folder)
     page = folder / f"close-pack-{months.label(month)}.html"
@@ -414,4 +433,5 @@ def facts_of(settings: Settings, book: str, month: date) -> dict[str, Any]:
         "state": "PRELIMINARY" if facts["preliminary"] else f"signed off, version {facts['version']}",
         "status": facts["status"],
         "files": len(facts["files"]),
+        "reprocessed_at": reprocessed_at(deployment, streams, month, read_catalog(settings)) or "",
     }

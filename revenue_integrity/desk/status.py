@@ -10,7 +10,7 @@ from decimal import Decimal
 import pandas as pd
 
 from revenue_integrity.close.sign_off import MonthFacts, Status, newly_backdated, reopened_because
-from revenue_integrity.desk.close_status import CloseRow, close_rows
+from revenue_integrity.desk.close_status import CloseRow, close_rows, reprocessed_at
 from revenue_integrity.desk.evidence import Evidence
 from revenue_integrity.errors import PublishError
 from revenue_integrity.exact import named_rows
@@ -21,7 +21,7 @@ from revenue_integrity.model.stream import MonthFigure
 from revenue_integrity.process import PROGRAM
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import publish
-from revenue_integrity.warehouse.catalog import Catalog, read_catalog
+from revenue_integrity.warehouse.catalog import read_catalog
 
 NOT_COMPUTED = "not computed"
 """Why a month is open for which nothing was computed yet."""
@@ -78,7 +78,7 @@ def frame_of(deployment: Deployment, rows: Sequence[CloseRow], wanted: Sequence[
             "checks_failed": sum(check.state in ("failed", "outdated") for check in row.facts.checks),
             "why": _why(row),
             "next_command": next_command(row, settings.of_book(row.facts.book)),
-            "reprocessed_at": _reprocessed_at(deployment, row, catalog),
+            "reprocessed_at": reprocessed_at(deployment, row.streams, row.facts.month, catalog),
         }
         for row in rows
     ]
@@ -151,13 +151,6 @@ def next_command(row: CloseRow, settings: Settings) -> str:
 
 def _one_of(names: Sequence[str]) -> str:
     return next(iter(names), "NAME")
-
-
-def _reprocessed_at(deployment: Deployment, row: CloseRow, catalog: Catalog) -> str | None:
-    """Return when what a month of a book compares was last computed (ISO 8601, UTC)."""
-    recons = [deployment.streams.named(name).reconciliations for name in row.streams if name in deployment.streams.names]
-    records = [catalog.partition(each.summary.qualified, row.facts.month) for each in recons if each is not None]
-    return max((record.computed_at for record in records if record is not None), default=None)
 
 
 Figures = Mapping[str, int | Decimal]

@@ -62,6 +62,7 @@ class Published:
         trends: what ``Report.trends`` keeps of each published month up to this one, by the name of the trend.
         checks: the figures of the stream's checks, by the check's name.
         settings: the settings by which differences of its reconciliations are tolerated, by their names.
+        restatement: what of the stream changed since a signed version, row by row; ``None`` where nobody asked.
         materiality: cents that what a reconciliation holds against materiality may reach, by its name, as its check said.
     """
 
@@ -73,6 +74,7 @@ class Published:
     checks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     materiality: Mapping[str, int] = field(default_factory=dict)
+    restatement: pd.DataFrame | None = None
     _rows: dict[Any, pd.DataFrame | None] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def table(self, dataset: str) -> pd.DataFrame | None:
@@ -107,7 +109,11 @@ class Published:
         earlier = months.add(self.month, -1)
         known = {name: frame[frame["month"] == pd.Timestamp(earlier)] for name, frame in self.trends.items() if "month" in frame}
         tables = {name: frame for name, frame in known.items() if not frame.empty} | dict(self.before)
-        return replace(self, month=earlier, tables=tables, before={}, checks={}, materiality={}) if tables else None
+        return (
+            replace(self, month=earlier, tables=tables, before={}, checks={}, materiality={}, restatement=None)
+            if tables
+            else None
+        )
 
 
 Rows = str | Callable[[Published], pd.DataFrame | None]
@@ -444,6 +450,7 @@ class Report:
         summary: small tables of the workbook's first sheet.
         control_tiles: tiles of the page of controls.
         controls: what the page of controls shows of the stream, beside what every stream has.
+        restated: what that page shows of what was restated, beside its changes by batch and name.
         trends: what is kept of each month.
         before: datasets that are read of the month before.
         index: figures by which the index of all packs compares months; by default ``Stream.figures``.
@@ -462,6 +469,7 @@ class Report:
     summary: tuple[Listing, ...] = ()
     control_tiles: tuple[Kpi, ...] = ()
     controls: tuple[Section, ...] = ()
+    restated: tuple[Card, ...] = ()
     trends: tuple[Trend, ...] = ()
     before: tuple[str, ...] = ()
     index: tuple[MonthFigure, ...] = ()

@@ -40,6 +40,6 @@ def pack_asset(book: Book, deployment: Deployment, partitions: dg.PartitionsDefi
             packs.write_month(deployment, evidence, month, book=book.name, for_run=context.run.run_id)
         except RevenueIntegrityError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
-        return dg.MaterializeResult(metadata=metadata_of(packs.facts_of(deployment.settings, book.name, month)))
+        return dg.MaterializeResult(metadata=metadata_of(packs.facts_of(deployment, book.name, month)))
 
     return close_pack

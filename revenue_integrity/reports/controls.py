@@ -5,14 +5,11 @@ there are. Does not belong here: what one stream shows (its ``report``), how it 
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 
-from revenue_integrity.exact import added
-from revenue_integrity.model.report import Card, Column, Format, Kpi, Listing, Published, Section
-from revenue_integrity.model.table import Table
-from revenue_integrity.reports import reconciling
+from revenue_integrity.model.report import Card, Column, Kpi, Listing, Published, Section
+from revenue_integrity.reports import reconciling, restated
 from revenue_integrity.reports.pack_data import PackData, StreamPart, instant_of
 from revenue_integrity.reports.reconciling import Standard
 
@@ -38,8 +35,8 @@ def shared(data: PackData) -> Published:
             "failing": _failing(data),
             "waivers": _titled(data, data.waivers),
             "ledger": _with_instants(data.ledger),
-            "restatement": _measured(data),
-            "restated": _restated(data),
+            "restatement": restated.measured(data),
+            "restated": restated.in_total(data),
         },
     )
 
@@ -67,54 +64,8 @@ def _with_instants(ledger: pd.DataFrame) -> pd.DataFrame:
     return ledger.assign(**{name: ledger[name].map(instant_of) for name in ("at", "as_of") if name in ledger})
 
 
-def _tables(data: PackData) -> dict[str, Table]:
-    return {each.table.name: each.table for part in data.parts for each in part.stream.signed}
-
-
-def _format(tables: dict[str, Table], dataset: str, measure: str) -> Format:
-    """Return how a signed measure is written: by the unit of its column."""
-    table = tables.get(dataset)
-    unit = table.unit(measure) if table is not None and measure in table.columns else ""
-    if unit == "cents" or (not unit and measure.endswith("_cents")):
-        return "cents"
-    return "cost" if unit == "currency units" else "decimal"
-
-
-def _measured(data: PackData) -> pd.DataFrame:
-    """Return the restatement with how each row's amounts are written."""
-    tables, frame = _tables(data), data.restatement
-    formats = [_format(tables, dataset, measure) for dataset, measure in zip(frame["dataset"], frame["measure"], strict=True)]
-    return frame.assign(format=pd.Series(formats, index=frame.index, dtype=object))
-
-
-def _restated(data: PackData) -> pd.DataFrame:
-    """Return the change since the signed version per dataset, measure and cause: its total and its rows."""
-    rows: list[dict[str, Any]] = []
-    if len(data.restatement):
-        tables = _tables(data)
-        for (dataset, measure, cause), found in data.restatement.groupby(["dataset", "measure", "cause"], sort=True):
-            delta = added(found["delta"].dropna().astype(object).tolist())
-            said = {"dataset": dataset, "measure": measure, "cause": cause, "rows": len(found), "delta": delta}
-            rows.append(said | {"format": _format(tables, str(dataset), str(measure))})
-    return pd.DataFrame(rows, columns=["dataset", "measure", "cause", "rows", "delta", "format"], dtype=object)
-
-
 # What the page says of all streams together
 
-
-RESTATED = Listing(
-    "Changes since the signed version",
-    "restated",
-    (
-        Column("dataset", "Dataset", "name"),
-        Column("measure", "Measure", "name"),
-        Column("cause", "Cause"),
-        Column("rows", "Rows", "integer"),
-        Column("delta", "Change", "decimal", by="format"),
-    ),
-    first=0,
-    empty="Nothing changed since a signed version.",
-)
 
 TRAIL = Listing(
     "Sign-off trail",
@@ -178,10 +129,22 @@ def sections(data: PackData) -> list[tuple[Section, Published]]:
     waivers = Card("Waivers", (WAIVERS,), wide=True, if_any=True)
     return [
         *found,
-        (Section("What was restated?", (RESTATED,)), together),
+        (Section("What was restated?", (restated.RESTATED,)), together),
+        *_details(data, several=several),
         (Section("Which checks stand in the way?", (_failing_listing(data), waivers)), together),
         (Section("Who signed?", (TRAIL,)), together),
     ]
+
+
+def _details(data: PackData, *, several: bool) -> list[tuple[Section, Published]]:
+    """Return what was restated of each stream, and what its report says of it."""
+    found = []
+    for part in data.parts:
+        cards = restated.details(part)
+        if cards:
+            title = f"{part.title}: restated by batch, name and document" if several else "Restated by batch, name and document"
+            found.append((Section(title, (*cards, *part.report.restated)), part.published))
+    return found
 
 
 def stream_tiles(part: StreamPart) -> Sequence[Kpi]:
@@ -191,27 +154,6 @@ def stream_tiles(part: StreamPart) -> Sequence[Kpi]:
 
 
 # Sheets that every pack has
-
-
-def restatement_sheet() -> Listing:
-    """Return the sheet of what changed since a signed version."""
-    return Listing(
-        "Restatement",
-        "restatement",
-        (
-            Column("dataset", "Dataset", width=20),
-            Column("measure", "Measure", width=24),
-            Column("key", "Key", "wide", width=50),
-            Column("from_version", "From version", "integer"),
-            Column("old", "Signed", "decimal", by="format"),
-            Column("new", "Now", "decimal", by="format"),
-            Column("delta", "Change", "decimal", by="format"),
-            Column("cause", "Cause", width=12),
-            Column("batches", "Batches", "wide"),
-        ),
-        note="What changed since a signed version; amounts are in units of the currency",
-        sheet="Restatement",
-    )
 
 
 CHECKS_SHEET = Listing(

@@ -4,8 +4,9 @@ Belongs here: reading what packs say of themselves, and the page that compares t
 compares months by (its ``report``), writing packs (``pack``).
 """
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -26,6 +27,7 @@ from revenue_integrity.wording import Currency
 FILE = "index.html"
 
 _MONTH = "[0-9][0-9][0-9][0-9]-[0-9][0-9]"
+_MADE_FROM = re.compile(r'<meta name="made-from" content="([0-9a-f]*)">')
 _TONES = {"signed_off": "good", "blocked": "bad", "reopened": "bad"}
 
 
@@ -44,7 +46,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class IndexRow:
-    """A month of a book on the index: what the manifest of its pack says, and where that stands."""
+    """A month of a book on the index: what the manifest of its pack says, where that stands, when it was last computed."""
 
     book: str
     month: date
@@ -53,6 +55,12 @@ class IndexRow:
     version: int | None
     failed_checks: int
     figures: Mapping[str, Any]
+    reprocessed_at: str | None = None
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """The row as JSON holds it."""
+        return {**asdict(self), "month": months.label(self.month)}
 
 
 @dataclass(frozen=True)
@@ -83,8 +91,24 @@ def index_rows(folder: Path) -> list[IndexRow]:
     return rows
 
 
-def index_page(rows: Sequence[IndexRow], shown: Mapping[str, Sequence[Shown]], currency: Currency) -> str:
-    """Return the index of all months, book by book, the latest first, with trends; ``shown`` says what each book shows."""
+def made_from(folder: Path) -> str:
+    """Return what the index of a folder says that it was made from; empty where there is none, or an older one."""
+    try:
+        found = _MADE_FROM.search((folder / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return found[1] if found else ""
+
+
+def index_page(rows: Sequence[IndexRow], shown: Mapping[str, Sequence[Shown]], currency: Currency, made_from: str = "") -> str:
+    """Return the index of all months, book by book, the latest first, with trends.
+
+    Args:
+        rows: the months.
+        shown: what each book shows of them.
+        currency: the currency of the deployment.
+        made_from: a hash of all that the page rests on.
+    """
     names = [*(name for name in shown if any(row.book == name for row in rows))]
     names += sorted({row.book for row in rows} - set(names))
     books = [_book(name, [row for row in rows if row.book == name], shown.get(name, ()), currency) for name in names]
@@ -96,6 +120,7 @@ def index_page(rows: Sequence[IndexRow], shown: Mapping[str, Sequence[Shown]], c
             months=len(rows),
             signed=sum(row.status == "signed_off" for row in rows),
             currency=currency.code if rows else "",
+            made_from=made_from,
         )
     )
 
@@ -110,10 +135,14 @@ def _book(name: str, rows: Sequence[IndexRow], shown: Sequence[Shown], currency:
         INDEX,
         (
             Column("label", "Month", "name", link="link"),
+            Column("signed", "Signed", "pill", tone="signed_tone"),
             Column("close", "Close", "pill", tone="tone"),
-            *(Column(each.name, each.title, "cents" if each.unit == "cents" else "cost") for each in figures),
+            *(Column(each.name, each.title, "cents" if each.unit == "cents" else "cost", whole=True) for each in figures),
             Column("failed_checks", "Checks failed", "integer"),
+            Column("reprocessed_at", "Reprocessed", "instant"),
         ),
+        note="Whole units of the currency. A month that was signed and no longer stands as signed shows both: the version and"
+        " reopened. Reprocessed: when its reconciliations were last computed.",
         first=0,
         order=("-month",),
     )
@@ -134,7 +163,10 @@ def _frame(rows: Sequence[IndexRow], figures: Sequence[MonthFigure]) -> pd.DataF
             "month": pd.Timestamp(row.month),
             "label": months.label(row.month),
             "link": row.link,
-            "close": f"{row.status} v{row.version}" if row.version else row.status,
+            "signed": f"v{row.version}" if row.version else None,
+            "signed_tone": "good" if row.version else "",
+            "close": row.status,
+            "reprocessed_at": row.reprocessed_at,
             "tone": _TONES.get(row.status, ""),
             "failed_checks": row.failed_checks,
             **{each.name: _amount(each, row.figures.get(each.name)) for each in figures},

@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from revenue_integrity import wording
+from revenue_integrity.exact import cents as cents_of
 from revenue_integrity.model.report import (
     NUMBERS,
     Block,
@@ -293,7 +294,7 @@ def _text(value: Any, written: Format, column: Column, currency: Currency) -> st
         case "cents":
             return wording.money(value, whole=column.whole)
         case "cost":
-            return wording.cost(value)
+            return wording.money(cents_of(value), whole=True) if column.whole else wording.cost(value)
         case "integer":
             return wording.quantity(value)
         case "decimal":

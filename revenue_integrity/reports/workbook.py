@@ -13,7 +13,7 @@ from revenue_integrity import months, wording
 from revenue_integrity.exact import added
 from revenue_integrity.model.reconciliation import AS_OF_CLOSE, CENTS, CURRENT
 from revenue_integrity.model.report import Column, Format, Headline, Listing, Published, total
-from revenue_integrity.reports import controls, recon_figures, rows
+from revenue_integrity.reports import controls, recon_figures, restated, rows
 from revenue_integrity.reports.book import Book, Place, Sheet
 from revenue_integrity.reports.pack_data import PackData, StreamPart, plain_records
 
@@ -36,7 +36,7 @@ def workbook_bytes(data: PackData) -> bytes:
     for part in data.parts:
         for listing in _own_sheets(part):
             places[listing] = book.listing(listing, part.published, part.title)
-    book.listing(controls.restatement_sheet(), together)
+    book.listing(restated.restatement_sheet(), together)
     _checks(book, together)
     book.listing(controls.sign_off_sheet(data), together)
     for part in data.parts:

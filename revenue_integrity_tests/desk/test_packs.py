@@ -81,7 +81,7 @@ def test_a_run_writes_the_pack_and_the_index(packed_home: Settings) -> None:
     index = (packed_home.packs_path / "index.html").read_text()
     assert 'href="colocation/2025-04/close-pack-2025-04.html"' in index
     contracts = publish.read_published(packed_home, "contract_month", [APRIL])
-    assert f"{contracts['revenue_cents'].sum() / 100:,.2f}" in index
+    assert f"{contracts['revenue_cents'].sum() / 100:,.0f}" in index
 
 
 def test_the_pack_of_a_blocked_month_is_preliminary_and_lists_what_blocks(packed_home: Settings) -> None:

@@ -286,7 +286,7 @@ def test_index_lists_all_months_the_latest_first(tmp_path: Path) -> None:
     text = " ".join(" ".join(structure.text).split())
     assert "3 months, 1 signed off" in text
     assert "Revenue, $ Power cost, $" in text
-    assert "2025-05 signed off v1 100.00 50.00" in text
+    assert "2025-05 v1 signed off 100 50" in text
     assert not re.search(r"https?:", html)
     assert index.index_page(list(reversed(rows)), {"revenue": [COLOCATION]}, sample.DOLLARS) == html
     assert [path.name for path in target.parent.iterdir()] == ["index.html"]
@@ -298,6 +298,24 @@ def test_index_shows_each_book_with_its_own_months_and_one_of_an_unknown_stream_
     assert "Months of revenue" in text
     assert "Months of toys" in text
     assert text.index("Months of revenue") < text.index("Months of toys")
+
+
+def test_a_month_that_was_signed_and_reopened_shows_both_and_when_it_was_computed() -> None:
+    row = replace(_row(MONTHS[0], "reopened", 100_49), version=3, reprocessed_at="2025-07-09T16:30:00.000000Z")
+    html = index.index_page([row], {"revenue": [COLOCATION]}, sample.DOLLARS)
+    text = " ".join(" ".join(parsed(html).text).split())
+    assert "2025-04 v3 reopened 100 50" in text
+    assert "2025-07-09 16:30 UTC" in text
+    assert '<span class="pill good">v3</span>' in html
+    assert '<span class="pill bad">reopened</span>' in html
+
+
+def test_an_index_says_what_it_was_made_from(tmp_path: Path) -> None:
+    assert index.made_from(tmp_path) == ""
+    index.write_index(index.index_page([], {}, sample.DOLLARS), tmp_path)
+    assert index.made_from(tmp_path) == ""
+    index.write_index(index.index_page([], {}, sample.DOLLARS, "abc123"), tmp_path)
+    assert index.made_from(tmp_path) == "abc123"
 
 
 def test_index_without_months_is_a_page() -> None:

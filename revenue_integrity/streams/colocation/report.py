@@ -463,6 +463,25 @@ LATE = Listing(
     empty="No line was posted after the cutoff.",
 )
 
+RESTATED_DOCUMENTS = Listing(
+    "Documents of new batches",
+    rows.restated_documents,
+    (
+        Column("document", "Document", "name"),
+        Column("document_type", "Type", "words"),
+        Column("customer", "Customer"),
+        Column("contract", "Contract", "name"),
+        Column("charge_type", "Charge type", "words"),
+        Column("amount_cents", "Amount", "cents", total=True),
+        Column("posted_at", "Posted (UTC)", "instant"),
+        Column("batch_id", "Batch", "wide"),
+    ),
+    note="ERP lines of this service month that came with batches which are new since the signature, the largest first.",
+    what="lines",
+    order=("±amount_cents", "document"),
+    empty="No ERP line of this month came with a new batch.",
+)
+
 CLOSE_BRIDGE = bridge_listing("close_bridge")
 
 MRR_BRIDGE = Listing(
@@ -577,6 +596,7 @@ REPORT = Report(
         Kpi("Posted late", rows.late_cents, note=_late_note),
     ),
     controls=CONTROLS,
+    restated=(Card("Documents of new batches", (RESTATED_DOCUMENTS,), wide=True),),
     trends=(Trend("contract_month", added_up("revenue_cents", "power_cost_cents", "margin_cents")),),
     index=(
         REVENUE,

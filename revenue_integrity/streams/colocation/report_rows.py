@@ -4,6 +4,7 @@ Belongs here: adding up, joining and ordering published rows for people. Does no
 (``report``), any figure that a table of the stream should hold.
 """
 
+import json
 from typing import Any
 
 import pandas as pd
@@ -198,7 +199,21 @@ def late_lines(published: Published) -> pd.DataFrame | None:
     frame = published.table("invoice_lines")
     if frame is None:
         return None
-    rows = with_names(published, frame[frame["late"].astype(bool)], NAMES)
+    return _documents(published, frame[frame["late"].astype(bool)])
+
+
+def restated_documents(published: Published) -> pd.DataFrame | None:
+    """Return the ERP lines of the month that came with batches which are new since it was signed."""
+    frame, changed = published.table("invoice_lines"), published.restatement
+    if frame is None or changed is None:
+        return None
+    new = {batch for each in changed["batches"].dropna() for batch in json.loads(each or "[]")}
+    return _documents(published, frame[frame["batch_id"].isin(new)])
+
+
+def _documents(published: Published, lines: pd.DataFrame) -> pd.DataFrame:
+    """Return ERP lines with their document, customer and contract as people call them."""
+    rows = with_names(published, lines, NAMES)
     customer = rows["customer_name"].where(rows["customer_name"].notna(), rows["customer_id"])
     return rows.assign(
         customer=customer,
