@@ -41,8 +41,8 @@ _SHORTENED = " … (shortened; the whole text stands in the CSV)"
 
 _AMOUNT = "#,##0.00"
 _STYLES: dict[str, dict[str, Any]] = {
-    "text": {"indent": 1},
-    "wide": {"text_wrap": True, "indent": 1},
+    "text": {"align": "left", "indent": 1},
+    "wide": {"text_wrap": True, "align": "left", "indent": 1},
     "cents": {"num_format": f"{_AMOUNT}_);({_AMOUNT});0.00_)", "align": "right"},
     "cost": {"num_format": f"{_AMOUNT}_);({_AMOUNT});0.00_)", "align": "right"},
     "integer": {"num_format": "#,##0_);(#,##0);0_)", "align": "right"},
@@ -61,11 +61,13 @@ _WIDTHS = {
     "cost": 16,
     "integer": 12,
     "decimal": 15,
-    "share": 11,
-    "date": 12,
-    "month": 10,
-    "instant": 20,
+    "share": 12,
+    "date": 13,
+    "month": 11,
+    "instant": 22,
 }
+_LINE, _MOST_LINES = 13.5, 12
+"""Points of a line of text, and how many of wrapped text a row shows at most: Excel does not grow a row higher than 30."""
 _TONES: dict[str, dict[str, Any]] = {
     "bad": {"bold": True, "font_color": "#B3402E"},
     "good": {"bold": True, "font_color": "#12602F"},
@@ -80,10 +82,16 @@ def style_of(written: Format) -> str:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A sheet under construction, with its name."""
+    """A sheet under construction, with its name, and the width of each column that has one."""
 
     name: str
     cells: Any
+    widths: dict[int, int] = field(default_factory=dict)
+
+    def set_width(self, first: int, last: int, width: int) -> None:
+        """Set the width of columns, in characters."""
+        self.cells.set_column(first, last, width)
+        self.widths.update(dict.fromkeys(range(first, last + 1), width))
 
 
 @dataclass(frozen=True)
@@ -122,12 +130,15 @@ class _Styles:
     book: Any
     base: Mapping[str, Any]
     currency: str
-    made: dict[tuple[str, str, str], Any] = field(default_factory=dict)
+    made: dict[tuple[str, str, str, bool], Any] = field(default_factory=dict)
 
-    def get(self, style: str, kind: str = "", tone: str = "") -> Any:
-        key = (style, kind, tone)
+    def get(self, style: str, kind: str = "", tone: str = "", *, quoted: bool = False) -> Any:
+        """Return a format; ``quoted`` text stays text also when somebody edits its cell."""
+        key = (style, kind, tone, quoted)
         if key not in self.made:
             looks = {**self.base, **_STYLES.get(style, {}), **_TONES.get(tone, {})}
+            if quoted:
+                looks["quote_prefix"] = True
             if kind == "total":
                 looks |= {"bold": True, "top": 1, "bottom": 6, "bg_color": "#EEF3F7"}
                 if style in ("cents", "cost"):
@@ -240,7 +251,10 @@ class Book:
             shown = stamp and stamp.replace(tzinfo=None, microsecond=stamp.microsecond // 1000 * 1000)
             cells.write_datetime(row, column, shown, style) if shown else cells.write_blank(row, column, None, style)
         else:
-            cells.write_string(row, column, _shortened(self._words(value, written)), style)
+            text = _shortened(self._words(value, written))
+            if wording.without_formula(text) != text:
+                style = self._styles.get(style_of(written), kind, tone, quoted=True)
+            cells.write_string(row, column, text, style)
 
     def _words(self, value: Any, written: Format) -> str:
         """Return what is no number as people read it: identifiers as words, JSON as key and value."""
@@ -264,7 +278,7 @@ class Book:
             style = self._number_heading if number else self._heading
             sheet.cells.write_string(row, position, self.heading(column), style)
             if widths:
-                sheet.cells.set_column(position, position, column.width or _WIDTHS.get(style_of(column.format), 12))
+                sheet.set_width(position, position, column.width or _WIDTHS.get(style_of(column.format), 12))
 
     def listing(self, listing: Listing, published: Published, owner: str = "") -> Place | None:
         """Add the sheet of a listing; return where it stands, ``None`` where its rows are not available."""
@@ -273,7 +287,7 @@ class Book:
             if not listing.sheet_only_if_there:
                 sheet = self.sheet(listing.sheet, text_of(listing.note, published), owner)
                 self.text(sheet, 4, 0, f"{listing.title} is not available: a source that it needs has never delivered", "note")
-                sheet.cells.set_column(0, 0, 60)
+                sheet.set_width(0, 0, 60)
             return None
         frame, rest = rows.with_rest(listing, found)
         note = text_of(listing.note, published)
@@ -295,7 +309,8 @@ class Book:
         last = first + max(len(shown), 1) - 1
         # The filter takes the row right above the data as its headings.
         self.headings(sheet, first - 1, columns)
-        sheet.cells.set_row(first - 1, 28)
+        sheet.cells.set_row(first - 1, 2 * _LINE + 2)
+        self._heights(sheet, first, 0, columns, shown)
         place = Place(sheet, first, last, totals, {column.field: at for at, column in enumerate(columns)})
         for position, column in enumerate(columns):
             for offset, (value, written, tone) in enumerate(_values(column, shown)):
@@ -306,11 +321,30 @@ class Book:
         sheet.cells.autofilter(first - 1, 0, last, len(columns) - 1)
         sheet.cells.freeze_panes(first, 1)
         sheet.cells.repeat_rows(0, first - 1)
+        sheet.cells.print_area(0, 0, last, len(columns) - 1 + bool(listing.proof))
         if frame.empty:
             self.text(sheet, first, 0, listing.empty, "note")
         if len(frame) > len(shown):
             sheet.cells.write_string(last + 1, 0, f"{len(frame) - len(shown):,} more rows stand in the CSV", self._warning)
         return place
+
+    def _heights(self, sheet: Sheet, first: int, left: int, columns: Sequence[Column], frame: pd.DataFrame) -> None:
+        """Give rows with wrapped text the height that it needs: not every reader finds it by itself."""
+        wrapped = [
+            (position, column)
+            for position, column in enumerate(columns, left)
+            if style_of(column.format) == "wide" and column.field in frame
+        ]
+        lines = [1] * len(frame)
+        for position, column in wrapped:
+            # A little less than the column is wide, for the indent and letters that are wider than digits.
+            room = max(8, int(sheet.widths.get(position, 12) * 0.92) - 1)
+            for offset, value in enumerate(frame[column.field].astype(object).tolist()):
+                if not wording.is_missing(value):
+                    lines[offset] = max(lines[offset], _lines(self._words(value, column.format), room))
+        for offset, count in enumerate(lines):
+            if count > 1:
+                sheet.cells.set_row(first + offset, _LINE * min(count, _MOST_LINES) + 1)
 
     def _totals(self, sheet: Sheet, found: Rows, columns: Sequence[Column], place: Place) -> None:
         assert place.totals is not None
@@ -357,6 +391,7 @@ class Book:
         columns = found.of("sheet")
         self.headings(sheet, row + 1, columns, left, widths=False)
         first = row + 2
+        self._heights(sheet, first, left, columns, found.frame)
         for offset, (record, sums) in enumerate(_with_sums(listing, found.frame)):
             for position, column in enumerate(columns, left):
                 value, written = record.get(column.field), record[column.by] if column.by else column.format
@@ -365,7 +400,8 @@ class Book:
                     formula = "+".join(f"{letter}{first + at + 1}" for at in sums)
                     self.formula(sheet, first + offset, position, f"=ROUND({formula},2)", value, written, total=True)
                 else:
-                    self.write(sheet, first + offset, position, value, written)
+                    tone = str(record.get(column.tone) or "") if column.tone else ""
+                    self.write(sheet, first + offset, position, value, written, tone)
         return first + len(found.frame) + 1
 
 
@@ -403,6 +439,10 @@ def _text(value: Any) -> str:
         return "yes" if value else "no"
     shown = plain(value)
     return "" if shown is None else str(shown)
+
+
+def _lines(text: str, room: int) -> int:
+    return sum(max(1, -(-len(part) // room)) for part in text.split("\n"))
 
 
 def _shortened(text: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from revenue_integrity import wording
 from revenue_integrity.model.report import Card, Column, Kpi, Listing, Published, Section
 from revenue_integrity.reports import reconciling, restated
 from revenue_integrity.reports.pack_data import PackData, StreamPart, instant_of
@@ -31,7 +32,7 @@ def shared(data: PackData) -> Published:
         data.month,
         data.currency,
         {
-            "checks": data.checks.assign(result=["passed" if passed else "FAILED" for passed in _passed(data.checks)]),
+            "checks": _with_results(data),
             "failing": _failing(data),
             "waivers": _titled(data, data.waivers),
             "ledger": _with_instants(data.ledger),
@@ -45,6 +46,19 @@ def _passed(checks: pd.DataFrame) -> list[bool]:
     return [value is True or value == 1 for value in checks["passed"].astype(object).tolist()]
 
 
+def _with_results(data: PackData) -> pd.DataFrame:
+    """Return the checks with what people call them and how they stand: what does not hold first, the strictest gate before."""
+    passed, gates = _passed(data.checks), {gate: at for at, gate in enumerate(_GATES)}
+    places = [
+        gates.get(str(gate), len(gates)) + len(gates) * holds for gate, holds in zip(data.checks["gate"], passed, strict=True)
+    ]
+    return _titled(data, data.checks).assign(
+        result=["holds" if holds else "does not hold" for holds in passed],
+        tone=["" if holds else "bad" for holds in passed],
+        place=places,
+    )
+
+
 def _failing(data: PackData) -> pd.DataFrame:
     """Return the checks that do not hold, the strictest gate first."""
     failing = data.checks[[not passed for passed in _passed(data.checks)]] if len(data.checks) else data.checks
@@ -56,7 +70,9 @@ def _failing(data: PackData) -> pd.DataFrame:
 
 def _titled(data: PackData, checks: pd.DataFrame) -> pd.DataFrame:
     """Return rows about checks with what people call each."""
-    titles = [data.title_of(str(asset), str(name)) for asset, name in zip(checks["asset"], checks["check"], strict=True)]
+    titles = [
+        wording.headed(data.title_of(str(asset), str(name))) for asset, name in zip(checks["asset"], checks["check"], strict=True)
+    ]
     return checks.assign(title=titles)
 
 
@@ -160,15 +176,17 @@ CHECKS_SHEET = Listing(
     "Checks",
     "checks",
     (
+        Column("title", "Check", "wide", width=40),
+        Column("result", "Result", width=14, tone="tone"),
+        Column("gate", "Gate", "words", width=10),
         Column("asset", "Table", width=32),
-        Column("check", "Check", width=38),
-        Column("gate", "Gate", width=10),
-        Column("result", "Result", width=10),
-        Column("figures", "Figures", "wide", width=50),
-        Column("next_step", "What to do", "wide"),
+        Column("figures", "Figures", "evidence", width=56),
+        Column("next_step", "What to do", "wide", width=56),
+        Column("check", "Name", width=38),
     ),
-    note="Every check of the month with its figures, then the waivers in force",
+    note="Every check of the month with its figures, those that do not hold first; then the waivers in force",
     sheet="Checks",
+    order=("place", "asset", "check"),
 )
 
 
@@ -180,7 +198,7 @@ def sign_off_sheet(data: PackData) -> Listing:
         (
             Column("seq", "Seq", "integer", width=8),
             Column("version", "Version", "integer", width=9),
-            Column("action", "Action", width=11),
+            Column("action", "Action", "words", width=11),
             Column("actor", "Actor", width=24),
             Column("at", "At (UTC)", "instant"),
             Column("comment", "Comment", "wide", width=40),

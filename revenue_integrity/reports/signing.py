@@ -29,9 +29,14 @@ CAUSES_SHOWN = 15
 """Causes that the view names; each reconciliation's own stand among the controls, all of them in the workbook."""
 
 
+def published_of(data: PackData) -> Published:
+    """Return the month of a book as that of a stream that has these verdicts and causes for tables."""
+    return Published(data.month, data.currency, {"verdicts": verdicts(data), "causes": largest_causes(data)})
+
+
 def view(data: PackData) -> tuple[View, Published]:
     """Return the view of a pack, and the month of the book that it is made from."""
-    published = Published(data.month, data.currency, {"verdicts": verdicts(data), "causes": largest_causes(data)})
+    published = published_of(data)
     several = len(data.parts) > 1
     sections = (
         Section(
@@ -78,6 +83,22 @@ def _checks(several: bool) -> Listing:
             Column("next_step", "What to do", "wide"),
         ),
         first=0,
+        empty="No check is on record for this month.",
+    )
+
+
+def sheet_checks() -> Listing:
+    """Return the checks as the workbook's first sheet shows them."""
+    return Listing(
+        "Can this be signed?",
+        "verdicts",
+        (
+            Column("title", "What must hold", "wide"),
+            Column("value", "Value", "wide"),
+            Column("limit", "Limit", "wide"),
+            Column("result", "Result", tone="tone"),
+            Column("next_step", "What to do"),
+        ),
         empty="No check is on record for this month.",
     )
 

@@ -13,7 +13,7 @@ from revenue_integrity import months, wording
 from revenue_integrity.exact import added
 from revenue_integrity.model.reconciliation import AS_OF_CLOSE, CENTS, CURRENT
 from revenue_integrity.model.report import Column, Format, Headline, Listing, Published, total
-from revenue_integrity.reports import controls, recon_figures, restated, rows
+from revenue_integrity.reports import controls, recon_figures, restated, rows, signing
 from revenue_integrity.reports.book import Book, Place, Sheet
 from revenue_integrity.reports.pack_data import PackData, StreamPart, plain_records
 
@@ -61,13 +61,17 @@ def _results_of(part: StreamPart) -> Listing | None:
 def _checks(book: Book, together: Published) -> None:
     place = book.listing(controls.CHECKS_SHEET, together)
     assert place is not None, "a pack has checks, if none on record"
-    book.block(place.sheet, place.last + 2, controls.WAIVERS, together)
+    end = book.block(place.sheet, place.last + 2, controls.WAIVERS, together)
+    place.sheet.cells.print_area(0, 0, end, len(place.columns) - 1)
 
 
 def _summary(book: Book, sheet: Sheet, places: _Places) -> None:
-    sheet.cells.set_column(0, 0, 34)
-    sheet.cells.set_column(1, 10, 16)
+    sheet.set_width(0, 0, 38)
+    sheet.set_width(1, 2, 22)
+    sheet.set_width(3, 3, 15)
+    sheet.set_width(4, 13, 16)
     row = _identity(book, sheet, 4)
+    row = book.block(sheet, row, signing.sheet_checks(), signing.published_of(book.data))
     for part in book.data.parts:
         row = _headlines(book, sheet, row, part, places)
         recons, results = part.stream.reconciliations, _results_of(part)
@@ -78,22 +82,7 @@ def _summary(book: Book, sheet: Sheet, places: _Places) -> None:
                 row = _cause_totals(book, sheet, row, part, places.get(standard.causes))
         for listing in part.report.summary:
             row = book.block(sheet, row, listing, part.published)
-    blocking = pd.DataFrame(
-        [
-            {
-                "check": each.get("check"),
-                "table": f"{each['stream']}/{each['table']}" if "table" in each and "stream" in each else "",
-                "figure": book.data.currency.evidence(each.get("figures")),
-                "next_step": each.get("next_step"),
-            }
-            for each in book.data.blocking
-        ],
-        columns=["check", "table", "figure", "next_step"],
-        dtype=object,
-    )
-    columns = (Column("check", "Check"), Column("table", "Table"), Column("figure", "Figure"), Column("next_step", "What to do"))
-    published = Published(book.data.month, book.data.currency, {"blocking": blocking})
-    book.block(sheet, row, Listing("What blocks sign-off", "blocking", columns, empty="Nothing."), published)
+    sheet.cells.print_area(0, 0, row, _SUMMARY_COLUMNS - 1)
     sheet.cells.freeze_panes(3, 0)
     sheet.cells.activate()
 
@@ -150,6 +139,9 @@ def _formula(headline: Headline, place: Place) -> str:
     column, value = headline.only
     return f'=ROUND(SUMIFS({place.span(headline.column)},{place.span(column)},"{value}"),2)'
 
+
+_SUMMARY_COLUMNS = 14
+"""Columns of the first sheet: those of the reconciliations in total."""
 
 _RECON_TOTALS = (
     Column("recon", "Reconciliation", "words"),

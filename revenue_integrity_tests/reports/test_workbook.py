@@ -143,7 +143,8 @@ def test_unsigned_month_is_marked_on_every_sheet_and_says_what_blocks() -> None:
     book = _open(workbook_bytes(sample.preliminary()), values=True)
     for sheet in book:
         assert str(sheet["A3"].value).startswith("PRELIMINARY – the month is blocked"), sheet.title
-    assert _labelled(book["Summary"], "variances_are_explained", 4).value == "Correct it at the source."
+    told = "Open the rows, find the document, correct it at the source."
+    assert _labelled(book["Summary"], "Variances are explained", 5).value == told
 
 
 def test_signed_month_shows_waiver_restatement_and_trail(values: Any) -> None:
@@ -169,3 +170,41 @@ def test_amount_beyond_exact_numbers_is_written_as_text() -> None:
     sample.published(data).tables["invoice_lines"].loc[1, "amount_cents"] = -(2**53) - 1
     late = _open(workbook_bytes(data), values=True)["Late postings"]
     assert "(90,071,992,547,409.93)" in [cell.value for cell in late["J"]]
+
+
+def test_checks_that_do_not_hold_come_first_under_their_titles_with_figures_in_words() -> None:
+    checks = _open(workbook_bytes(sample.preliminary()), values=True)["Checks"]
+    rows = [[cell.value for cell in row] for row in checks.iter_rows(min_row=6, max_row=8, max_col=7)]
+    assert [row[:3] for row in rows] == [
+        ["Variances are explained", "does not hold", "sign off"],
+        ["Meters are complete", "does not hold", "warn"],
+        ["Allocated plus stranded is billed", "holds", "publish"],
+    ]
+    assert rows[0][4] == "unexplained: ($100.00); rows: 1"
+    assert rows[0][6] == "variances_are_explained"
+
+
+def test_rows_in_breach_come_first_and_evidence_is_words(values: Any) -> None:
+    headings = {cell.value: cell.column for cell in values["Reconciliations"][5]}
+    status = [row[headings["Status"] - 1] for row in values["Reconciliations"].iter_rows(min_row=6, values_only=True)]
+    # Three rows in breach as of close and two of all postings.
+    assert status == ["breach"] * 5 + ["within tolerance"] + ["matched"] * 4
+    causes = {cell.value: cell.column for cell in values["Causes"][5]}
+    assert values["Causes"].cell(6, causes["Evidence"]).value == "lines: INV-1/1; formula: =1+1"
+
+
+def test_wrapped_text_has_the_height_that_it_needs_and_text_that_looks_like_a_formula_a_quote() -> None:
+    data = sample.preliminary()
+    sample.published(data).tables["recon_causes"].loc[0, "explanation"] = "a sentence of many words " * 12
+    book = _open(workbook_bytes(data), values=True)
+    heights = {row: each.height for row, each in book["Causes"].row_dimensions.items() if each.height}
+    # 300 characters in a column of 60 are six lines.
+    assert 6 * 13.5 <= max(heights.values()) < 7 * 13.5
+    quoted = [cell.value for row in book["Margin by customer"].iter_rows() for cell in row if cell.quotePrefix]
+    assert sorted(quoted) == [sample.FORMULA_NAME, "@Umlaut Größe & Söhne"]
+
+
+def test_every_sheet_is_printed_on_the_width_of_a_page(values: Any) -> None:
+    for sheet in values:
+        assert sheet.print_area, sheet.title
+        assert (sheet.sheet_properties.pageSetUpPr.fitToPage, sheet.page_setup.fitToHeight) == (True, 0), sheet.title
