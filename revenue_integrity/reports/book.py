@@ -24,7 +24,7 @@ from xlsxwriter.utility import quote_sheetname, xl_col_to_name, xl_rowcol_to_cel
 from revenue_integrity import wording
 from revenue_integrity.exact import cents as cents_of
 from revenue_integrity.model.report import NUMBERS, Column, Format, Listing, Published, text_of
-from revenue_integrity.output import plain
+from revenue_integrity.output import plain, without_formula
 from revenue_integrity.reports import rows
 from revenue_integrity.reports.pack_data import PackData, instant_of, plain_records
 from revenue_integrity.reports.rows import Rows
@@ -252,7 +252,7 @@ class Book:
             cells.write_datetime(row, column, shown, style) if shown else cells.write_blank(row, column, None, style)
         else:
             text = _shortened(self._words(value, written))
-            if wording.without_formula(text) != text:
+            if without_formula(text) != text:
                 style = self._styles.get(style_of(written), kind, tone, quoted=True)
             cells.write_string(row, column, text, style)
 
