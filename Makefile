@@ -21,7 +21,7 @@ run: $(STAMP)  ## simulate where there is no data, run every month, say what was
 
 test: $(STAMP)  ## every test; installs the programs that tests run beside Python, where it may
 	@$(BIN)/python -m revenue_integrity_tests.programs
-	HYPOTHESIS_STORAGE_DIRECTORY=$(VENV)/.hypothesis $(BIN)/python -m pytest -n auto --dist worksteal
+	PYTHONDONTWRITEBYTECODE= HYPOTHESIS_STORAGE_DIRECTORY=$(VENV)/.hypothesis $(BIN)/python -m pytest -n auto --dist worksteal
 
 ui: $(STAMP)  ## Dagster UI and daemon on 127.0.0.1:3000
 	@exec $(BIN)/revenue-integrity ui

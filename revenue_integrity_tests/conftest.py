@@ -16,11 +16,11 @@ from hypothesis import settings as hypothesis_settings
 
 from revenue_integrity import process
 from revenue_integrity.model.deployment import Deployment
+from revenue_integrity.reports import manifest, pack
 from revenue_integrity.settings import PREFIX, Settings
-from revenue_integrity.streams.registry import deployment_of
 from revenue_integrity_tests import cheaper, programs, toy_home
 from revenue_integrity_tests.scenarios import story
-from revenue_integrity_tests.support import home_settings
+from revenue_integrity_tests.support import home_of, home_settings
 
 # How long an example takes says how busy the machine is, not whether something is wrong.
 hypothesis_settings.register_profile("any_machine", deadline=None)
@@ -74,6 +74,12 @@ def _own_dagster_home() -> Iterator[None]:
         os.environ["DAGSTER_HOME"] = before
 
 
+@pytest.fixture
+def manifest_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw no more of a pack than its manifest: of packs, these tests ask whether there is one."""
+    monkeypatch.setattr(pack, "pack_files", lambda data: {manifest.FILE: manifest.text_of(data, {})})
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Name the tests that a missing program kept from running, with the line that installs it."""
     skipped = [report for report in terminalreporter.stats.get("skipped", []) if programs.MISSING in str(report.longrepr)]
@@ -112,7 +118,7 @@ def run_golden(home: Path) -> None:
 
     shutil.copytree(GOLDEN_LANDING, home / "landing")
     settings = golden_settings(home)
-    assert runner.run(deployment_of(settings), settings.months, say=lambda _: None).failures == []
+    assert runner.run(home_of(settings), settings.months, say=lambda _: None).failures == []
 
 
 def run_story(home: Path) -> None:

@@ -1,6 +1,6 @@
 """What people do with a home, each as one call that opens the record of its runs.
 
-Belongs here: the functions behind the commands, over all streams of the registry. Does not belong here: any expectation.
+Belongs here: the functions behind the commands, over the streams that a home holds. Does not belong here: any expectation.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from revenue_integrity.desk import status as figures
 from revenue_integrity.orchestration.evidence import open_evidence
 from revenue_integrity.serving import export as exports
 from revenue_integrity.settings import Settings
-from revenue_integrity.streams.registry import deployment_of
+from revenue_integrity_tests.support import home_of
 
 
 def quiet(_: str) -> None:
@@ -26,73 +26,73 @@ def quiet(_: str) -> None:
 
 def prepare(settings: Settings, month: date, actor: str, comment: str = "", *, book: str = "") -> Entry:
     """Prepare a month of a book, by default of the one in use."""
-    with open_evidence(deployment_of(settings)) as evidence:
-        return decisions.prepare(deployment_of(settings), evidence, month, actor, comment, book=book)
+    with open_evidence(home_of(settings)) as evidence:
+        return decisions.prepare(home_of(settings), evidence, month, actor, comment, book=book)
 
 
 def approve(settings: Settings, month: date, actor: str, comment: str = "", *, book: str = "") -> Entry:
     """Approve a month of a book, by default of the one in use."""
-    with open_evidence(deployment_of(settings)) as evidence:
-        return decisions.approve(deployment_of(settings), evidence, month, actor, comment, book=book)
+    with open_evidence(home_of(settings)) as evidence:
+        return decisions.approve(home_of(settings), evidence, month, actor, comment, book=book)
 
 
 def waive(settings: Settings, month: date, check: str, actor: str, reason: str) -> Entry:
     """Waive a check."""
-    with open_evidence(deployment_of(settings)) as evidence:
-        return decisions.waive(deployment_of(settings), evidence, month, check, actor, reason)
+    with open_evidence(home_of(settings)) as evidence:
+        return decisions.waive(home_of(settings), evidence, month, check, actor, reason)
 
 
 def reopen(settings: Settings, month: date, actor: str, reason: str) -> Entry:
     """Reopen a month."""
-    with open_evidence(deployment_of(settings)) as evidence:
-        return decisions.reopen(deployment_of(settings), evidence, month, actor, reason)
+    with open_evidence(home_of(settings)) as evidence:
+        return decisions.reopen(home_of(settings), evidence, month, actor, reason)
 
 
 def complete(settings: Settings) -> list[str]:
     """Complete what earlier decisions left open."""
-    with open_evidence(deployment_of(settings)) as evidence:
-        return freezing.complete(deployment_of(settings), evidence)
+    with open_evidence(home_of(settings)) as evidence:
+        return freezing.complete(home_of(settings), evidence)
 
 
 def verify(settings: Settings) -> list[Finding]:
     """Return what does not hold."""
-    return verifying.verify(deployment_of(settings))
+    return verifying.verify(home_of(settings))
 
 
 def close_status(settings: Settings, wanted: Sequence[date]) -> pd.DataFrame:
     """Return the close status of some months."""
-    with open_evidence(deployment_of(settings)) as evidence:
-        return statuses.close_status(deployment_of(settings), evidence, wanted)
+    with open_evidence(home_of(settings)) as evidence:
+        return statuses.close_status(home_of(settings), evidence, wanted)
 
 
 def status_frame(settings: Settings, wanted: Sequence[date]) -> pd.DataFrame:
     """Return what `status` shows."""
-    with open_evidence(deployment_of(settings)) as evidence:
-        return figures.status_frame(deployment_of(settings), evidence, wanted)
+    with open_evidence(home_of(settings)) as evidence:
+        return figures.status_frame(home_of(settings), evidence, wanted)
 
 
 def restatement(settings: Settings, month: date, first: int | None = None, last: int | None = None) -> pd.DataFrame:
     """Return what changed between two versions of a month."""
-    with open_evidence(deployment_of(settings)) as evidence:
-        return restating.restatement(deployment_of(settings), evidence, month, first, last)
+    with open_evidence(home_of(settings)) as evidence:
+        return restating.restatement(home_of(settings), evidence, month, first, last)
 
 
 def renew(settings: Settings, say: Callable[[str], None] = quiet) -> list[tuple[str, date]]:
     """Write the packs that have something new to say; return their books and months."""
-    with open_evidence(deployment_of(settings)) as evidence:
-        return packs.renew(deployment_of(settings), evidence, say=say)
+    with open_evidence(home_of(settings)) as evidence:
+        return packs.renew(home_of(settings), evidence, say=say)
 
 
 def pack_of(settings: Settings, month: date, *, book: str = "") -> Any:
     """Return what the pack of a month shows."""
-    with open_evidence(deployment_of(settings)) as evidence:
-        return packs.pack_of(deployment_of(settings), evidence, month, book=book)
+    with open_evidence(home_of(settings)) as evidence:
+        return packs.pack_of(home_of(settings), evidence, month, book=book)
 
 
 def write_pack(settings: Settings, month: date) -> Path:
     """Write the pack of a month; return its page."""
-    with open_evidence(deployment_of(settings)) as evidence:
-        return packs.write_month(deployment_of(settings), evidence, month)
+    with open_evidence(home_of(settings)) as evidence:
+        return packs.write_month(home_of(settings), evidence, month)
 
 
 def export(
@@ -107,7 +107,7 @@ def export(
 ) -> pd.DataFrame:
     """Return a dataset as people read it."""
     return exports.read(
-        deployment_of(settings),
+        home_of(settings),
         dataset,
         wanted,
         stream=stream,

@@ -20,6 +20,7 @@ from typing import Any
 import pandas as pd
 
 from revenue_integrity.model import table as column
+from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.table import Table, table
 from revenue_integrity.settings import PREFIX, Settings
 from revenue_integrity.streams.registry import deployment_of, settings_model
@@ -77,6 +78,17 @@ def sample_rows(month: date = MARCH, ids: tuple[str, ...] = ("A-1", "B-2"), **ch
     for name, values in changes.items():
         frame[name] = values
     return frame
+
+
+def home_of(settings: Settings) -> Deployment:
+    """Return a home with those of the product's streams that landed something in it, or that its books name.
+
+    What a command does with the others (nothing) is told by the tests that go through the command line, which has them all.
+    """
+    deployment = deployment_of(settings)
+    named = {name for book in settings.books.values() for name in book.streams}
+    held = [each for each in deployment.streams.names if each in named or (settings.landing_path / each).is_dir()]
+    return Deployment(settings, deployment.streams.only(*held)) if held else deployment
 
 
 def home_settings(home: Path, **values: Any) -> Settings:

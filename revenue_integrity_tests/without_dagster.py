@@ -1,14 +1,16 @@
-"""Bringing a home up to date without Dagster: the steps of the plan, one after the other, in this process.
+"""Bringing a home up to date without Dagster: the steps of the plan, one after the other, in this process; and what it says then.
 
 Belongs here: what runs do, for tests of what they rest on. Does not belong here: any expectation, what Dagster adds (the record
 of runs, the UI, sensors).
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from revenue_integrity.computing import ingestion, landed_month, publication, table_month
-from revenue_integrity.computing.plan import Step, stale_months, steps
+from revenue_integrity.computing.plan import StaleMonth, Step, stale_months, steps
 from revenue_integrity.computing.staleness import due_months
 from revenue_integrity.model.check import CheckRecord
 from revenue_integrity.model.deployment import Deployment
@@ -18,14 +20,24 @@ from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse.catalog import read_catalog
 
 
-def bring_up_to_date(home: Deployment, only: str = "") -> list[Step]:
-    """Read what was landed, of one stream or of all, and do what is to be done until nothing is; return what was done."""
+def bring_up_to_date(
+    home: Deployment, months: Sequence[date] | None = None, *, only: str = "", everything: bool = False
+) -> list[Step]:
+    """Read what was landed, and do what is to be done until nothing is; return the steps.
+
+    Of one stream or of all, in some months or in all that are due. Asked for everything, do first what is not stale, too.
+    """
     settings, done = home.settings, []
     for stream in home.streams.only(only) if only else home.streams:
         ingestion.ingest(settings, stream)
-        for _ in range(8):
-            wanted = due_months(stream, read_catalog(settings), settings)
-            planned = steps(stream, stale_months(stream, wanted, settings), ingestion.read_manifest(settings, stream))
+        for round_ in range(8):
+            wanted = due_months(stream, read_catalog(settings), settings) if months is None else months
+            asked = everything and round_ == 0
+            for month in wanted if asked else ():
+                # Who asks for a month lets count what was set aside because it lay too far back.
+                ingestion.admit(settings, stream, month)
+            stale = dict.fromkeys(wanted, StaleMonth(("asked for",))) if asked else stale_months(stream, wanted, settings)
+            planned = steps(stream, stale, ingestion.read_manifest(settings, stream))
             if not planned:
                 break
             for step in planned:
@@ -61,3 +73,26 @@ def judged(stream: Stream, month: date, settings: Settings) -> list[CheckRecord]
         )
         for check, found in table_month.judgements(stream.checks, month, settings)
     ]
+
+
+class Judged:
+    """What a record of runs says in which every check has just been judged and no run is under way."""
+
+    def __init__(self, home: Deployment) -> None:
+        self._home = home
+        self.busy: frozenset[str] = frozenset()
+
+    def now(self) -> "Judged":
+        """Return what is on record now."""
+        return self
+
+    def checks(self, month: date, stream: str) -> list[CheckRecord]:
+        """Return what each check of a month of a stream says."""
+        return judged(self._home.streams.named(stream), month, self._home.settings)
+
+    def under_way(self, month: date, *, but_for_run: str = "") -> frozenset[str]:
+        """Return the streams of which a run is under way."""
+        return self.busy
+
+    def packs_written(self, month: date, book: str, facts: Mapping[str, Any]) -> None:
+        """Put nothing on record."""

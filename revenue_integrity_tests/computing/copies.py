@@ -20,6 +20,11 @@ from typing import Any
 PACKAGE = Path(__file__).resolve().parents[2] / "revenue_integrity"
 
 
+def compiling(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment in which Python keeps what it compiled of a copy, whatever is wished for the tree: most stays."""
+    return {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 class Copy:
     """A copy of the program's package, and a process that answers for it."""
 
@@ -27,7 +32,12 @@ class Copy:
         self.place = place
         shutil.copytree(PACKAGE, place / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
         self._process = subprocess.Popen(
-            [sys.executable, __file__, str(place)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=place
+            [sys.executable, __file__, str(place)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=place,
+            env=compiling(os.environ),
         )
 
     def answer(self) -> Mapping[str, Any]:

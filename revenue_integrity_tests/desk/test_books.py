@@ -4,6 +4,7 @@ Without Dagster: what its record of runs would say is made by judging on the spo
 """
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
@@ -23,41 +24,18 @@ from revenue_integrity.desk.alerts.telling import tell
 from revenue_integrity.desk.facts import Desk
 from revenue_integrity.desk.status import status_frame
 from revenue_integrity.errors import Refusal, SettingsError, UsageError
-from revenue_integrity.model.check import CheckRecord
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.reports import index, manifest, pack
 from revenue_integrity.serving import export
 from revenue_integrity.warehouse import publish
 from revenue_integrity_tests import toy_home
+from revenue_integrity_tests.conftest import made_once
 from revenue_integrity_tests.desk import huts
 from revenue_integrity_tests.toy_home import FEBRUARY, JANUARY, NOW
-from revenue_integrity_tests.without_dagster import bring_up_to_date, judged
+from revenue_integrity_tests.without_dagster import Judged, bring_up_to_date
 
 PEOPLE = {"preparers": ("pat",), "approvers": ("ann",)}
 TOGETHER: Mapping[str, Any] = {"all": {"streams": ["toy", "huts"]}}
-
-
-class Judged:
-    """What a record of runs says in which every check has just been judged and no run is under way."""
-
-    def __init__(self, home: Deployment) -> None:
-        self._home = home
-        self.busy: frozenset[str] = frozenset()
-
-    def now(self) -> "Judged":
-        """Return what is on record now."""
-        return self
-
-    def checks(self, month: date, stream: str) -> list[CheckRecord]:
-        """Return what each check of a month of a stream says."""
-        return judged(self._home.streams.named(stream), month, self._home.settings)
-
-    def under_way(self, month: date, *, but_for_run: str = "") -> frozenset[str]:
-        """Return the streams of which a run is under way."""
-        return self.busy
-
-    def packs_written(self, month: date, book: str, facts: Mapping[str, Any]) -> None:
-        """Put nothing on record."""
 
 
 DRAWN = pack.pack_files
@@ -76,12 +54,30 @@ def home_of(place: Path, **values: Any) -> Deployment:
     return toy_home.beside(place, huts.HUTS, **(PEOPLE | values))
 
 
-def open_home(place: Path, **values: Any) -> tuple[Deployment, Judged]:
-    """Return a home in which both months of both streams are computed and published."""
-    home = home_of(place, **values)
+def compute_both(place: Path) -> None:
+    """Compute and publish both months of both streams."""
+    home = home_of(place)
     toy_home.land_all(home.settings)
     huts.land(home.settings, "20250310T010000Z")
-    bring_up_to_date(home)
+    with clock.held_at(NOW):
+        bring_up_to_date(home)
+
+
+@pytest.fixture(scope="session")
+def computed_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home in which both months of both streams were computed. Nobody may change it: take ``computed``."""
+    return made_once(tmp_path_factory, "books", compute_both)
+
+
+@pytest.fixture
+def computed(computed_run: Path, tmp_path: Path) -> Path:
+    """Return the place of a fresh copy of a home in which both months of both streams are computed and published."""
+    return shutil.copytree(computed_run, tmp_path / "home", symlinks=True)
+
+
+def opened(place: Path, **values: Any) -> tuple[Deployment, Judged]:
+    """Return such a copy under some settings, with what its checks say."""
+    home = home_of(place, **values)
     return home, Judged(home)
 
 
@@ -106,8 +102,8 @@ def late_rental(home: Deployment) -> None:
     bring_up_to_date(home)
 
 
-def test_a_late_file_of_one_book_reopens_no_other(tmp_path: Path) -> None:
-    home, evidence = open_home(tmp_path)
+def test_a_late_file_of_one_book_reopens_no_other(computed: Path) -> None:
+    home, evidence = opened(computed)
     assert statuses(home) == dict.fromkeys(("toy 2025-01", "huts 2025-01", "toy 2025-02", "huts 2025-02"), "ready")
     toys, cabins = sign(home, evidence, "toy", JANUARY), sign(home, evidence, "huts", JANUARY, FEBRUARY)
     assert [(entry.book, entry.month, entry.version) for entry in (*toys, *cabins)] == [
@@ -139,8 +135,8 @@ def test_a_late_file_of_one_book_reopens_no_other(tmp_path: Path) -> None:
     assert verifying.verify(home) == []
 
 
-def test_each_book_has_its_own_content_batches_and_rules(tmp_path: Path) -> None:
-    home, evidence = open_home(tmp_path)
+def test_each_book_has_its_own_content_batches_and_rules(computed: Path) -> None:
+    home, evidence = opened(computed)
     desk = Desk(home, evidence)
     toy, cabins = (desk.facts(home.book(name), JANUARY) for name in ("toy", "huts"))
     assert {each["id"].split("/")[0] for each in toy.batches} == {"toy"}
@@ -153,9 +149,9 @@ def test_each_book_has_its_own_content_batches_and_rules(tmp_path: Path) -> None
     assert [desk.facts(home.book(name), JANUARY).running for name in ("toy", "huts")] == [False, True]
 
 
-def test_frozen_versions_packs_and_index_stand_by_book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frozen_versions_packs_and_index_stand_by_book(computed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pack, "pack_files", DRAWN)
-    home, evidence = open_home(tmp_path)
+    home, evidence = opened(computed)
     (approved,) = sign(home, evidence, "huts", JANUARY)
     place = home.settings.published_path / "_signed" / "huts" / "2025-01" / "v1"
     assert freeze.place_of(home.settings, approved) == place
@@ -181,8 +177,8 @@ def test_frozen_versions_packs_and_index_stand_by_book(tmp_path: Path, monkeypat
     assert of_signed.read_bytes() == (place / "pack" / "manifest.json").read_bytes()
 
 
-def test_status_has_a_row_for_each_month_and_book_with_its_own_figures(tmp_path: Path) -> None:
-    home, evidence = open_home(tmp_path)
+def test_status_has_a_row_for_each_month_and_book_with_its_own_figures(computed: Path) -> None:
+    home, evidence = opened(computed)
     frame = status_frame(home, evidence, home.settings.months)
     shown = frame[["book", "status", "toy_due_cents", "hut_cents"]].astype(object)
     assert shown.where(shown.notna(), None).to_numpy().tolist() == [
@@ -194,8 +190,8 @@ def test_status_has_a_row_for_each_month_and_book_with_its_own_figures(tmp_path:
     assert close_status.close_status(home, evidence, [JANUARY])["book"].tolist() == ["toy", "huts"]
 
 
-def test_where_several_books_are_in_use_one_must_be_named(tmp_path: Path) -> None:
-    home, evidence = open_home(tmp_path)
+def test_where_several_books_are_in_use_one_must_be_named(computed: Path, tmp_path: Path) -> None:
+    home, evidence = opened(computed)
     with pytest.raises(UsageError, match=r"this home has 2 books: toy, huts\. Name one with --book"):
         decisions.prepare(home, evidence, JANUARY, "pat")
     with pytest.raises(UsageError, match=r"there is no book 'boats'\. Books: toy, huts"):
@@ -206,10 +202,10 @@ def test_where_several_books_are_in_use_one_must_be_named(tmp_path: Path) -> Non
     assert decisions.prepare(alone, Judged(alone), JANUARY, "pat").book == "huts"
 
 
-def test_roles_may_be_given_in_one_book(tmp_path: Path) -> None:
+def test_roles_may_be_given_in_one_book(computed: Path) -> None:
     given = {"preparers": ("pat", "huts:hal"), "approvers": ("ann",)}
     own = {"toy": {"streams": ["toy"], "approvers": ["tom"]}}
-    home, evidence = open_home(tmp_path, books=own, **given)
+    home, evidence = opened(computed, books=own, **given)
     with pytest.raises(Refusal, match=r"hal is no preparer \(preparers: pat\)"):
         decisions.prepare(home, evidence, JANUARY, "hal", book="toy")
     decisions.prepare(home, evidence, JANUARY, "hal", book="huts")
@@ -220,8 +216,8 @@ def test_roles_may_be_given_in_one_book(tmp_path: Path) -> None:
     assert decisions.approve(home, evidence, JANUARY, "ann", book="huts").actor == "ann"
 
 
-def test_a_book_of_two_streams_is_signed_as_one(tmp_path: Path) -> None:
-    home, evidence = open_home(tmp_path, books=TOGETHER)
+def test_a_book_of_two_streams_is_signed_as_one(computed: Path) -> None:
+    home, evidence = opened(computed, books=TOGETHER)
     assert statuses(home) == {"all 2025-01": "ready", "all 2025-02": "ready"}
     (approved,) = sign(home, evidence, "", JANUARY)
     held = {each.stem for each in freeze.place_of(home.settings, approved).glob("*.parquet")}
@@ -255,14 +251,14 @@ def test_a_stream_of_a_book_that_has_no_row_yet_is_left_out_and_a_book_without_r
     sign(with_one, Judged(with_one), "huts", FEBRUARY)
 
 
-def test_months_of_a_book_are_closed_in_order_from_its_first_month_on(tmp_path: Path) -> None:
-    home, evidence = open_home(tmp_path)
+def test_months_of_a_book_are_closed_in_order_from_its_first_month_on(computed: Path) -> None:
+    home, evidence = opened(computed)
     with pytest.raises(Refusal, match=r"toy 2025-01 has never been signed off"):
         decisions.prepare(home, evidence, FEBRUARY, "pat", book="toy")
-    later = home_of(tmp_path, books={"toy": {"streams": ["toy"], "first_month": "2025-02"}})
+    later = home_of(computed, books={"toy": {"streams": ["toy"], "first_month": "2025-02"}})
     assert statuses(later) == dict.fromkeys(("huts 2025-01", "toy 2025-02", "huts 2025-02"), "ready")
     sign(later, Judged(later), "toy", FEBRUARY)
-    free = home_of(tmp_path, books={"huts": {"streams": ["huts"], "sequential_close": False}})
+    free = home_of(computed, books={"huts": {"streams": ["huts"], "sequential_close": False}})
     sign(free, Judged(free), "huts", FEBRUARY)
 
 
@@ -290,8 +286,8 @@ def test_the_cutoff_of_a_streams_tables_is_that_of_its_book(tmp_path: Path) -> N
     assert [each.state for each in cabins.checks if each.name == "extract_covers_cutoff"] == ["failed"]
 
 
-def test_alerts_are_those_of_a_book_and_resolve_none_of_another(tmp_path: Path) -> None:
-    home, evidence = open_home(tmp_path)
+def test_alerts_are_those_of_a_book_and_resolve_none_of_another(computed: Path) -> None:
+    home, evidence = opened(computed)
     sign(home, evidence, "toy", JANUARY)
     sign(home, evidence, "huts", JANUARY)
     late_rental(home)
@@ -311,8 +307,8 @@ def test_alerts_are_those_of_a_book_and_resolve_none_of_another(tmp_path: Path) 
     ]
 
 
-def test_a_changed_explanation_is_found_by_what_a_stream_declares(tmp_path: Path) -> None:
-    home, evidence = open_home(tmp_path)
+def test_a_changed_explanation_is_found_by_what_a_stream_declares(computed: Path) -> None:
+    home, evidence = opened(computed)
     (approved,) = sign(home, evidence, "toy", JANUARY)
     desk = Desk(home, evidence)
     assert not desk.facts(home.book("toy"), JANUARY).explanation_updated
@@ -350,8 +346,8 @@ def signed_before_books(home: Deployment, evidence: Judged, *wanted: date) -> li
     return approved
 
 
-def test_months_signed_before_there_were_books_stay_signed_for_each_book_of_their_streams(tmp_path: Path) -> None:
-    home, evidence = open_home(tmp_path)
+def test_months_signed_before_there_were_books_stay_signed_for_each_book_of_their_streams(computed: Path) -> None:
+    home, evidence = opened(computed)
     (approved,) = signed_before_books(home, evidence, JANUARY)
     assert freeze.place_of(home.settings, approved) == home.settings.published_path / "_signed" / "2025-01" / "v1"
     assert statuses(home) == {
@@ -397,14 +393,14 @@ def test_a_month_signed_before_a_stream_came_is_none_of_its_book(tmp_path: Path)
     }
 
 
-def test_a_book_that_is_given_other_streams_begins_anew_and_months_before_stay_with_what_signed_them(tmp_path: Path) -> None:
-    home, evidence = open_home(tmp_path)
+def test_a_book_that_is_given_other_streams_begins_anew_and_months_before_stay_with_what_signed_them(computed: Path) -> None:
+    home, evidence = opened(computed)
     sign(home, evidence, "toy", JANUARY)
     sign(home, evidence, "huts", JANUARY)
-    wider = home_of(tmp_path, books={"toy": {"streams": ["toy", "huts"]}})
+    wider = home_of(computed, books={"toy": {"streams": ["toy", "huts"]}})
     with pytest.raises(SettingsError, match=r"toy holds toy, huts, and signed 2025-01 with toy.*Set its first_month"):
         Desk(wider, Judged(wider))
-    anew = home_of(tmp_path, books={"toy": {"streams": ["toy", "huts"], "first_month": "2025-02"}})
+    anew = home_of(computed, books={"toy": {"streams": ["toy", "huts"], "first_month": "2025-02"}})
     assert statuses(anew) == {"toy 2025-01": "signed_off", "huts 2025-01": "signed_off", "toy 2025-02": "ready"}
     late_rental(anew)
     assert statuses(anew) == {"toy 2025-01": "reopened", "huts 2025-01": "signed_off", "toy 2025-02": "ready"}
@@ -413,17 +409,17 @@ def test_a_book_that_is_given_other_streams_begins_anew_and_months_before_stay_w
     assert verifying.verify(anew) == []
 
 
-def test_the_status_beside_a_summary_is_that_of_the_book_of_its_stream(tmp_path: Path) -> None:
-    home, evidence = open_home(tmp_path)
+def test_the_status_beside_a_summary_is_that_of_the_book_of_its_stream(computed: Path) -> None:
+    home, evidence = opened(computed)
     sign(home, evidence, "toy", JANUARY)
 
     @contextmanager
-    def opened(_: Deployment) -> Iterator[Judged]:
+    def recorded(_: Deployment) -> Iterator[Judged]:
         yield evidence
 
     def read(dataset: str) -> pd.DataFrame:
         asked = {"stream": None, "tenant": None, "live": False, "as_of": None}
-        return export.read(home, dataset, [JANUARY], say=lambda _: None, open_evidence=opened, **asked)
+        return export.read(home, dataset, [JANUARY], say=lambda _: None, open_evidence=recorded, **asked)
 
     assert set(read("toy_recon_summary")["sign_off_status"]) == {"signed_off"}
     assert read("close_status")[["book", "status"]].to_numpy().tolist() == [["toy", "signed_off"], ["huts", "ready"]]
@@ -434,8 +430,8 @@ def _flags(home: Deployment) -> pd.DataFrame:
     return publish.read_published(home.settings, "batches", None)
 
 
-def test_a_batch_that_claims_to_have_come_before_a_signature_is_told_until_the_month_is_signed_anew(tmp_path: Path) -> None:
-    home, evidence = open_home(tmp_path)
+def test_a_batch_that_claims_to_have_come_before_a_signature_is_told_until_the_month_is_signed_anew(computed: Path) -> None:
+    home, evidence = opened(computed)
     sign(home, evidence, "toy", JANUARY)
     # The signature knew batches up to 2025-03-10; this one came after it and says that it had been there on the 5th.
     backdated = toy_home.put(home.settings, "20250305T000000Z", [toy_home.rental("2025-01", "R-9", "B-1", "10.00", "10.00")])
@@ -461,8 +457,8 @@ def _open(home: Deployment) -> dict[str, str]:
     return dict(zip(standing["title"], standing["severity"], strict=True))
 
 
-def test_what_was_signed_and_stands_is_not_overdue_while_files_come_and_runs_go_on(tmp_path: Path) -> None:
-    home, evidence = open_home(tmp_path)
+def test_what_was_signed_and_stands_is_not_overdue_while_files_come_and_runs_go_on(computed: Path) -> None:
+    home, evidence = opened(computed)
     sign(home, evidence, "toy", JANUARY)
     huts.land(home.settings, "20250311T000000Z", {"2025-02": "1.00"})
     evidence.busy = frozenset({"toy", "huts"})
@@ -487,8 +483,8 @@ def test_nothing_is_told_of_a_month_that_has_not_begun_and_of_no_check_of_the_si
     assert told(3, 8) == ["huts 2025-02: check huts/hut_month/extract_covers_cutoff failed"]
 
 
-def test_while_a_month_is_computed_nothing_is_over_and_nothing_new(tmp_path: Path) -> None:
-    home, evidence = open_home(tmp_path)
+def test_while_a_month_is_computed_nothing_is_over_and_nothing_new(computed: Path) -> None:
+    home, evidence = opened(computed)
     sign(home, evidence, "toy", JANUARY)
     late_rental(home)
     tell(home, close_status.close_rows(home, evidence, [JANUARY]))

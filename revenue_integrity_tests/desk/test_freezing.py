@@ -1,9 +1,10 @@
 """Between a signature and its freeze: nothing that fails there, or comes there, undoes the one or hinders the next.
 
-The home is that of ``scenarios.story``.
+The home is that of the toy, without Dagster. That a command completes what was left open is told in ``test_close``.
 """
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,19 +13,57 @@ import pytest
 
 from revenue_integrity import clock
 from revenue_integrity.close import freeze
+from revenue_integrity.desk import close_status, decisions, freezing, restating, verifying
+from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.reports import pack
-from revenue_integrity.settings import Settings
-from revenue_integrity_tests import deeds
+from revenue_integrity_tests.conftest import made_once
 from revenue_integrity_tests.scenarios import story
-from revenue_integrity_tests.scenarios.story import ANA, ARI, FEBRUARY, JANUARY, NOW, approve, prepare, statuses
-from revenue_integrity_tests.support import command
+from revenue_integrity_tests.toy_home import FEBRUARY, JANUARY, NOW, land_all, put, rental, toy_deployment
+from revenue_integrity_tests.without_dagster import Judged, bring_up_to_date
 
 
 @pytest.fixture(autouse=True)
 def _present() -> Iterator[None]:
-    """Hold the clock at the present of the stories."""
+    """Hold the clock after the cutoff of February."""
     with clock.held_at(NOW):
         yield
+
+
+def compute_toy(place: Path) -> None:
+    """Compute and publish both months of the toy."""
+    home = toy_deployment(place)
+    land_all(home.settings)
+    with clock.held_at(NOW):
+        bring_up_to_date(home)
+
+
+@pytest.fixture(scope="session")
+def computed_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home in which the toy was computed. Nobody may change it: take ``home``."""
+    return made_once(tmp_path_factory, "toy_computed", compute_toy)
+
+
+def copy_of(run: Path, place: Path) -> Deployment:
+    """Return a fresh copy of a home."""
+    return toy_deployment(Path(shutil.copytree(run, place, symlinks=True)))
+
+
+@pytest.fixture
+def home(computed_run: Path, tmp_path: Path) -> Deployment:
+    """Return a fresh copy of a home in which both months of the toy are ready."""
+    return copy_of(computed_run, tmp_path / "home")
+
+
+def sign(home: Deployment, *wanted: Any) -> None:
+    """Prepare and approve months."""
+    for month in wanted:
+        decisions.prepare(home, Judged(home), month, "pat")
+        decisions.approve(home, Judged(home), month, "ann")
+
+
+def statuses(home: Deployment) -> list[str]:
+    """Return the status of both months."""
+    return [str(row.status) for row in close_status.close_rows(home, Judged(home), home.settings.months)]
 
 
 def fail(*_: Any, **__: Any) -> Any:
@@ -37,79 +76,80 @@ def files_of(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def late_line(settings: Settings) -> None:
-    """Land a line for January after its cutoff, and compute what follows."""
-    line = story.invoice(JANUARY, "A", "other", "1", "50", "50.00", document_id="L-1", posted_at="2025-03-10T10:00:00Z")
-    story.put(settings, "erp_invoices", "20250311T000000Z", [line])
-    assert story.run(settings).failures == []
+def late_rental(home: Deployment) -> None:
+    """Land a rental of January that was booked after its cutoff, and compute what follows."""
+    late = rental("2025-01", "R-9", "B-1", "50.00", "50.00", booked_at="2025-03-10T10:00:00Z")
+    put(home.settings, "20250311T000000Z", [late])
+    bring_up_to_date(home)
 
 
+@pytest.mark.usefixtures("drawn_anew")
 def test_a_renderer_that_raises_undoes_no_signature_and_hinders_no_later_one(
-    ready_home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    home: Deployment, computed_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    sound = story.copy_home(ready_home.home, tmp_path / "sound")
-    story.sign(sound, JANUARY)
-    (approved,) = story.approvals(sound, JANUARY)
-    expected = files_of(freeze.place_of(sound, approved) / "pack")
+    sound = copy_of(computed_run, tmp_path / "sound")
+    sign(sound, JANUARY)
+    (approved,) = story.approvals(sound.settings, JANUARY)
+    expected = files_of(freeze.place_of(sound.settings, approved) / "pack")
     assert "close-pack-2025-01.xlsx" in expected
 
     rendering = pack.pack_files
     monkeypatch.setattr(pack, "pack_files", fail)
-    story.sign(ready_home, JANUARY)
+    sign(home, JANUARY)
     assert "ZeroDivisionError: a share of nothing" in caplog.text
-    assert statuses(ready_home) == ["signed_off", "ready"]
-    assert story.frozen(ready_home, JANUARY) == [1]
-    (missing,) = deeds.verify(ready_home)
-    assert (missing.subject, missing.problem) == (
-        "colocation 2025-01 v1",
-        "it is signed and frozen, and its close pack is missing",
-    )
+    assert statuses(home) == ["signed_off", "ready"]
+    assert story.frozen(home.settings, JANUARY) == [1]
+    (missing,) = verifying.verify(home)
+    assert (missing.subject, missing.problem) == ("toy 2025-01 v1", "it is signed and frozen, and its close pack is missing")
 
     # It fails on, and February is prepared, signed and frozen all the same; late data recompute January.
-    story.sign(ready_home, FEBRUARY)
-    assert story.frozen(ready_home, FEBRUARY) == [1]
-    assert len(deeds.complete(ready_home)) == 2
-    late_line(ready_home)
-    assert statuses(ready_home) == ["reopened", "signed_off"]
+    sign(home, FEBRUARY)
+    assert story.frozen(home.settings, FEBRUARY) == [1]
+    assert len(freezing.complete(home, Judged(home))) == 2
+    late_rental(home)
+    assert statuses(home) == ["reopened", "signed_off"]
 
     # Made later, the pack says what was signed: the same bytes as where it was made at once.
     monkeypatch.setattr(pack, "pack_files", rendering)
-    deeds.reopen(ready_home, FEBRUARY, ANA, "a second look")
-    (approved,) = story.approvals(ready_home, JANUARY)
-    made = files_of(freeze.place_of(ready_home, approved) / "pack")
+    decisions.reopen(home, Judged(home), FEBRUARY, "ann", "a second look")
+    (approved,) = story.approvals(home.settings, JANUARY)
+    made = files_of(freeze.place_of(home.settings, approved) / "pack")
     assert {name for name in made if made[name] != expected[name]} == set()
     assert made.keys() == expected.keys()
-    assert deeds.verify(ready_home) == []
-    assert deeds.complete(ready_home) == []
+    assert verifying.verify(home) == []
+    assert freezing.complete(home, Judged(home)) == []
 
 
+@pytest.mark.usefixtures("manifest_alone")
 def test_what_is_published_between_signature_and_freeze_is_not_what_was_signed(
-    ready_home: Settings, monkeypatch: pytest.MonkeyPatch
+    home: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prepare(ready_home, JANUARY)
+    decisions.prepare(home, Judged(home), JANUARY, "pat")
     with monkeypatch.context() as crash:
         crash.setattr(freeze, "finish", fail)
         with pytest.raises(ZeroDivisionError):
-            approve(ready_home, JANUARY)
-    assert statuses(ready_home) == ["signing", "ready"]
-    late_line(ready_home)
-    assert statuses(ready_home) == ["reopened", "ready"]
+            decisions.approve(home, Judged(home), JANUARY, "ann")
+    assert statuses(home) == ["signing", "ready"]
+    late_rental(home)
+    assert statuses(home) == ["reopened", "ready"]
 
-    assert command(ready_home, "run").returncode == 0
-    assert story.frozen(ready_home, JANUARY) == [1]
-    assert deeds.verify(ready_home) == []
-    restated = story.restated(ready_home, JANUARY)
-    recon = restated[(restated["dataset"] == "close_bridge") & (restated["measure"] == "late_cents")]
-    assert recon[["old", "new"]].to_numpy().tolist() == [[0, 5000]]
+    assert freezing.complete(home, Judged(home)) == []
+    assert story.frozen(home.settings, JANUARY) == [1]
+    assert verifying.verify(home) == []
+    restated = restating.restatement(home, Judged(home), JANUARY)
+    boats = restated[(restated["dataset"] == "toy_boats") & (restated["measure"] == "due_cents")]
+    assert boats[["old", "new"]].to_numpy().tolist() == [[15_000, 20_000]]
 
 
-def test_a_frozen_version_that_somebody_deleted_comes_back_while_its_content_stands(signed_home: Settings) -> None:
-    (approved,) = story.approvals(signed_home, JANUARY)
-    place = freeze.place_of(signed_home, approved)
+@pytest.mark.usefixtures("manifest_alone")
+def test_a_frozen_version_that_somebody_deleted_comes_back_while_its_content_stands(home: Deployment) -> None:
+    sign(home, JANUARY, FEBRUARY)
+    (approved,) = story.approvals(home.settings, JANUARY)
+    place = freeze.place_of(home.settings, approved)
     kept = json.loads((place / "manifest.json").read_bytes())
     place.rename(place.with_name("gone"))
-    assert [finding.problem for finding in deeds.verify(signed_home)] == ["it was approved and is not frozen"]
-    deeds.reopen(signed_home, FEBRUARY, ARI, "a second look")
+    assert [finding.problem for finding in verifying.verify(home)] == ["it was approved and is not frozen"]
+    decisions.reopen(home, Judged(home), FEBRUARY, "ann", "a second look")
     again = json.loads((place / "manifest.json").read_bytes())
     assert again["facts"]["datasets"] == kept["facts"]["datasets"]
     assert (place / "pack" / "manifest.json").exists()

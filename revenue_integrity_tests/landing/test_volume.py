@@ -1,4 +1,4 @@
-"""A million bad rows: they stay in the engine, and none is lost."""
+"""Very many bad rows: they stay in the engine, and none is lost; a million are told in ``scenarios.test_nothing_lost``."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ HEADER = "meter_id,contract_id,site_id,reading_date,kwh,peak_kw,read_type\n"
 
 
 @pytest.mark.parametrize(
-    ("line", "rows"), [("M1,A,S-1,2025-03-05,abc,-1,guessed\n", 1_000_000), ("M1,A,S-1,2025-03-05,100,10\n", 200_000)]
+    ("line", "rows"), [("M1,A,S-1,2025-03-05,abc,-1,guessed\n", 200_000), ("M1,A,S-1,2025-03-05,100,10\n", 200_000)]
 )
 def test_each_of_very_many_bad_rows_is_quarantined(tmp_path: Path, line: str, rows: int) -> None:
     landing = tmp_path / "landing"

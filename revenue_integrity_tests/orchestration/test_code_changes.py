@@ -11,7 +11,7 @@ from pathlib import Path
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import publish
 from revenue_integrity.warehouse.catalog import PartitionRecord, read_catalog
-from revenue_integrity_tests.computing.copies import Copy
+from revenue_integrity_tests.computing.copies import Copy, compiling
 from revenue_integrity_tests.scenarios.story import JANUARY, NOW
 from revenue_integrity_tests.support import environment_of
 
@@ -24,9 +24,11 @@ from revenue_integrity import clock
 from revenue_integrity.desk.close_status import close_status
 from revenue_integrity.orchestration.evidence import open_evidence
 from revenue_integrity.orchestration import runner
+from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.streams.registry import deployment_of, load_settings
 
 home = deployment_of(load_settings())
+home = Deployment(home.settings, home.streams.only("colocation"))
 with clock.held_at(datetime.fromisoformat({NOW.isoformat()!r})):
     told = [runner.run(home, None, say=print).sentence for _ in range(2)]
     with open_evidence(home) as evidence:
@@ -38,7 +40,7 @@ print(json.dumps([*told, *status.agg(" ".join, axis=1)]))
 
 def run_twice(copy: Copy, settings: Settings) -> list[str]:
     """Run a home twice from the copy; return how each run ended, and the status of both months."""
-    environment = environment_of(settings) | {"PYTHONPATH": str(copy.place)}
+    environment = compiling(environment_of(settings)) | {"PYTHONPATH": str(copy.place)}
     done = subprocess.run(
         [sys.executable, "-c", RUN_AND_TELL], env=environment, cwd=copy.place, capture_output=True, text=True, check=False
     )

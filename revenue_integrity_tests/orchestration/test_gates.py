@@ -20,10 +20,9 @@ from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.evidence import open_evidence
 from revenue_integrity.orchestration.instance import open_instance
 from revenue_integrity.settings import Settings
-from revenue_integrity.streams.registry import deployment_of
 from revenue_integrity.warehouse import publish
 from revenue_integrity_tests.orchestration.test_runner import checks, edit, hashes, published_bytes, run
-from revenue_integrity_tests.support import APRIL
+from revenue_integrity_tests.support import APRIL, home_of
 from revenue_integrity_tests.toy.settings import ToySettings
 from revenue_integrity_tests.toy_home import FEBRUARY, put, rental
 
@@ -37,7 +36,7 @@ def digest(file: Path) -> str:
 
 def line_of(home: Settings | Deployment, month: str) -> dict[str, Any]:
     """Return a month's line of the status."""
-    deployment = home if isinstance(home, Deployment) else deployment_of(home)
+    deployment = home if isinstance(home, Deployment) else home_of(home)
     with open_evidence(deployment) as evidence:
         (line,) = status_frame(deployment, evidence, [months.parse(month)]).to_dict(orient="records")
     return {str(name): value for name, value in line.items()}

@@ -16,6 +16,7 @@ from dagster._core.storage.runs import SqliteRunStorage
 from dagster._core.test_utils import create_run_for_test
 from dagster._utils.concurrency import ConcurrencySlotStatus
 
+from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.orchestration.event_storage import KeptEngineEventLogStorage
 from revenue_integrity.orchestration.instance import (
     POOL,
@@ -27,9 +28,10 @@ from revenue_integrity.orchestration.instance import (
     process_tag,
 )
 from revenue_integrity.settings import Settings
-from revenue_integrity_tests.orchestration.test_runner import run
+from revenue_integrity_tests.orchestration.test_runner import RUN_ALL, run
 from revenue_integrity_tests.processes import finished
-from revenue_integrity_tests.support import command_process, environment_of, home_settings
+from revenue_integrity_tests.support import home_settings
+from revenue_integrity_tests.toy_home import put, rental
 
 
 @pytest.fixture
@@ -154,34 +156,31 @@ def test_a_slot_of_a_killed_process_is_free_again(instance: dg.DagsterInstance) 
     assert storage.claim_concurrency_slot(POOL, other.run_id, "step").is_claimed
 
 
-def test_a_run_that_is_killed_is_cleared_and_done_again(golden_home: Settings) -> None:
+def test_a_run_that_is_killed_is_cleared_and_done_again(toy: Deployment) -> None:
     """Told whole: a command is killed in the middle of its run, the next one ends well and leaves nothing unfinished."""
-    late = golden_home.landing_path / "colocation" / "meter_readings" / "20250601T000000Z"
-    late.mkdir(parents=True)
-    text = "meter_id,contract_id,site_id,reading_date,kwh,peak_kw,read_type\nMB,B,S-1,2025-04-06,99,9,actual\n"
-    (late / "data.csv").write_text(text, encoding="utf-8")
+    put(toy.settings, "20250601T000000Z", [rental("2025-02", "R-7", "B-2", "1.00", "1.00")])
     code = """
-import os, signal
+import os, signal, sys
+from pathlib import Path
 from revenue_integrity.orchestration import runner, table_assets
-from revenue_integrity.streams.registry import load_settings
-from revenue_integrity.streams.registry import deployment_of
+from revenue_integrity_tests.toy_home import toy_deployment
 def killed(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 table_assets.judge = killed  # the table of the step is written, its checks are not
-settings = load_settings()
-runner.run(deployment_of(settings), settings.months, select='key:"colocation/curated/meter_daily"', say=print)
+home = toy_deployment(Path(sys.argv[1]))
+runner.run(home, home.settings.months, select='key:"toy/curated/toy_rentals"', say=print)
 """
-    died = finished(code, environment=environment_of(golden_home))
+    died = finished(code, str(toy.settings.home))
     assert died.returncode == -signal.SIGKILL, died.stderr
-    with dg.DagsterInstance.from_config(str(golden_home.dagster_path)) as instance:
+    with dg.DagsterInstance.from_config(str(toy.settings.dagster_path)) as instance:
         assert [each.status for each in instance.get_runs(limit=1)] == [DagsterRunStatus.STARTED]
-    assert run(golden_home).failures == []
-    with dg.DagsterInstance.from_config(str(golden_home.dagster_path)) as instance:
+    assert run(toy).failures == []
+    with dg.DagsterInstance.from_config(str(toy.settings.dagster_path)) as instance:
         statuses = [each.status for each in instance.get_runs()]
         assert statuses.count(DagsterRunStatus.FAILURE) == 1
         assert set(statuses) == {DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE}
-    assert run(golden_home).runs == 0
-    assert os.environ["DAGSTER_HOME"] == str(golden_home.dagster_path)
+    assert run(toy).runs == 0
+    assert os.environ["DAGSTER_HOME"] == str(toy.settings.dagster_path)
 
 
 def test_the_event_log_is_the_one_that_dagster_itself_reads(golden_home: Settings) -> None:
@@ -225,13 +224,13 @@ def test_who_watches_the_file_of_a_run_sees_every_event(instance: dg.DagsterInst
     assert log.stat().st_mtime > 0
 
 
-def test_a_command_does_not_wait_for_the_step_that_waits_for_its_warehouse(golden_home: Settings) -> None:
-    with open_instance(golden_home) as opened:
+def test_a_command_does_not_wait_for_the_step_that_waits_for_its_warehouse(toy: Deployment) -> None:
+    with open_instance(toy.settings) as opened:
         # A step that the daemon started has its turn, and would open the warehouse that the command keeps open.
         other = create_run_for_test(opened, status=DagsterRunStatus.STARTED)
         opened.event_log_storage.initialize_concurrency_limit_to_default(POOL)
         claimed = opened.event_log_storage.claim_concurrency_slot(POOL, other.run_id, "a_step")
         assert claimed.slot_status is ConcurrencySlotStatus.CLAIMED
-        done = command_process(golden_home, "run", "--all")
+        done = finished(RUN_ALL, str(toy.settings.home))
         assert done.returncode == 0, done.stderr
-        assert "1 month computed" in done.stderr
+        assert "2 months computed" in done.stdout

@@ -1,6 +1,8 @@
 """Running months in a real Dagster instance: what is computed, what is not, and what a run leaves behind."""
 
 import hashlib
+import signal
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,18 +22,27 @@ from revenue_integrity.orchestration.instance import open_instance
 from revenue_integrity.orchestration.runner import RunSummary
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.colocation.stream import COLOCATION
-from revenue_integrity.streams.registry import deployment_of
 from revenue_integrity.warehouse import publish
 from revenue_integrity.warehouse.catalog import PartitionRecord, read_catalog
 from revenue_integrity_tests.processes import Program
-from revenue_integrity_tests.support import APRIL
+from revenue_integrity_tests.support import APRIL, home_of
 from revenue_integrity_tests.toy.sources import RENTALS
 from revenue_integrity_tests.toy.stream import TOY
 from revenue_integrity_tests.toy_home import put, rental, toy_deployment
 
+RUN_ALL = """
+import sys
+from pathlib import Path
+from revenue_integrity.orchestration import runner
+from revenue_integrity_tests.toy_home import toy_deployment
+home = toy_deployment(Path(sys.argv[1]))
+print(runner.run(home, home.settings.months, everything=True, say=print).sentence)
+"""
+"""Runs everything in a home of the toy, for a process of its own."""
+
 
 def _deployment(home: Settings | Deployment) -> Deployment:
-    return home if isinstance(home, Deployment) else deployment_of(home)
+    return home if isinstance(home, Deployment) else home_of(home)
 
 
 def run(home: Settings | Deployment, **more: Any) -> RunSummary:
@@ -244,23 +255,16 @@ def test_batches_that_cannot_be_read_are_tried_once_a_command(toy: Deployment, m
     assert ingestion.pending(toy.settings, TOY) == []
 
 
-def test_a_killed_run_of_months_that_were_not_stale_is_done_again(golden_home: Settings) -> None:
-    import signal
-    import time
-
-    import dagster as dg
-
-    from revenue_integrity_tests.support import environment_of
-
-    code = "from revenue_integrity.cli.program import main; main(['run', '--all'])"
-    with Program(code, environment=environment_of(golden_home)) as command:
-        with dg.DagsterInstance.from_config(str(golden_home.dagster_path)) as instance:
+def test_a_killed_run_of_months_that_were_not_stale_is_done_again(toy: Deployment) -> None:
+    with Program(RUN_ALL, str(toy.settings.home)) as command:
+        with dg.DagsterInstance.from_config(str(toy.settings.dagster_path)) as instance:
             at_work = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
             while not instance.get_runs(at_work):
                 assert command.poll() is None
                 time.sleep(0.02)
         command.send_signal(signal.SIGKILL)
     # Nothing that was written differs, but what its checks would say is unknown.
-    summary = runner.run(deployment_of(golden_home), golden_home.months, say=lambda _: None)
-    assert (summary.failures, summary.months) == ([], set(golden_home.months))
-    assert runner.run(deployment_of(golden_home), golden_home.months, say=lambda _: None).runs == 0
+    summary = run(toy)
+    assert summary.failures == []
+    assert toy.settings.months[0] in summary.months
+    assert run(toy).runs == 0

@@ -21,10 +21,9 @@ from revenue_integrity.close.ledger import Action, Entry, Ledger
 from revenue_integrity.orchestration import runner
 from revenue_integrity.orchestration.runner import RunSummary
 from revenue_integrity.settings import BookSettings, Settings
-from revenue_integrity.streams.registry import deployment_of
 from revenue_integrity.warehouse.catalog import read_catalog
 from revenue_integrity_tests import deeds
-from revenue_integrity_tests.support import home_settings
+from revenue_integrity_tests.support import home_of, home_settings
 
 JANUARY, FEBRUARY = date(2025, 1, 1), date(2025, 2, 1)
 
@@ -239,7 +238,7 @@ def build(settings: Settings) -> None:
 def run(settings: Settings, *wanted: date, **more: Any) -> RunSummary:
     """Run months (all unless named), in the present of the stories."""
     with clock.held_at(NOW):
-        return runner.run(deployment_of(settings), list(wanted) or settings.months, say=lambda _: None, **more)
+        return runner.run(home_of(settings), list(wanted) or settings.months, say=lambda _: None, **more)
 
 
 def together(settings: Settings) -> Settings:

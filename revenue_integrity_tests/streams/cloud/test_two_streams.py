@@ -1,15 +1,18 @@
 """Two streams that are one book: a month that was signed before the second one came into use stays signed.
 
-The home is that of ``scenarios.story``: two months of colocation, signed, before the first cloud batch arrives. Books of one
-stream each stand in ``desk.test_books``.
+The first is the toy, or colocation where that is meant (the home of ``scenarios.story``): two months, signed, before the first
+cloud batch arrives. Books of one stream each stand in ``desk.test_books``.
 """
 
 import csv
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import nullcontext
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -19,19 +22,23 @@ from revenue_integrity import clock
 from revenue_integrity.close import freeze
 from revenue_integrity.close.ledger import signed_path
 from revenue_integrity.computing.publication import digest_of_rows
+from revenue_integrity.desk import close_status, decisions, restating, verifying
 from revenue_integrity.errors import Refusal
+from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.operating import doctor
+from revenue_integrity.serving import export
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud.schemas import DAILY_ACCOUNT_COST
 from revenue_integrity.streams.cloud.stream import CLOUD
 from revenue_integrity.streams.registry import deployment_of, load_settings
 from revenue_integrity.warehouse import publish
-from revenue_integrity_tests import deeds
+from revenue_integrity_tests import deeds, toy_home
 from revenue_integrity_tests.conftest import made_once
 from revenue_integrity_tests.scenarios import story
-from revenue_integrity_tests.scenarios.story import FEBRUARY, JANUARY, NOW, restated, row_of, statuses
+from revenue_integrity_tests.scenarios.story import ANA, FEBRUARY, JANUARY, NOW, PAT, statuses
 from revenue_integrity_tests.streams.cloud.world import deliver
 from revenue_integrity_tests.support import command, environment_of
+from revenue_integrity_tests.without_dagster import Judged, bring_up_to_date
 
 
 @pytest.fixture(autouse=True)
@@ -41,26 +48,62 @@ def _present() -> Iterator[None]:
         yield
 
 
-def test_a_second_stream_is_signed_with_the_first(ready_home: Settings) -> None:
-    signed_home = story.together(ready_home)
-    story.sign(signed_home, JANUARY, FEBRUARY)
-    before = {name: row_of(signed_home, month)["content_hash"] for name, month in (("jan", JANUARY), ("feb", FEBRUARY))}
-    alone = deeds.export(signed_home, "recon_results", None)
+PEOPLE = {"preparers": (PAT,), "approvers": (ANA,)}
 
-    deliver(signed_home, "20250310T000000Z", ("E-1", "2025-02-03", "10.25"), ("E-2", "2025-02-27", "0.000000000001"))
-    assert story.run(signed_home).failures == []
+
+def with_the_toy(place: Path, **values: Any) -> Deployment:
+    """Return a home that signs the toy and cloud as one book, in which the toy's two months are computed."""
+    books = {"all": {"streams": ["toy", "cloud"]}}
+    home = toy_home.beside(place, CLOUD, **({"books": books} | PEOPLE | values))
+    toy_home.land_all(home.settings)
+    bring_up_to_date(home)
+    return home
+
+
+def sign(home: Deployment, *wanted: date) -> None:
+    """Prepare and approve months."""
+    for month in wanted:
+        decisions.prepare(home, Judged(home), month, PAT)
+        decisions.approve(home, Judged(home), month, ANA)
+
+
+def rows_of(home: Deployment) -> list[close_status.CloseRow]:
+    """Return how both months stand."""
+    return close_status.close_rows(home, Judged(home), home.settings.months)
+
+
+def stands(home: Deployment) -> list[str]:
+    """Return the status of both months."""
+    return [str(row.status) for row in rows_of(home)]
+
+
+def changes(home: Deployment, month: date, first: int | None = None, last: int | None = None) -> pd.DataFrame:
+    """Return what changed between two versions of a month."""
+    return restating.restatement(home, Judged(home), month, first, last)
+
+
+@pytest.mark.usefixtures("manifest_alone")
+def test_a_second_stream_is_signed_with_the_first(tmp_path: Path) -> None:
+    home = with_the_toy(tmp_path)
+    settings = home.settings
+    sign(home, JANUARY, FEBRUARY)
+    before, _ = (row.facts.content_hash for row in rows_of(home))
+
+    deliver(settings, "20250310T000000Z", ("E-1", "2025-02-03", "10.25"), ("E-2", "2025-02-27", "0.000000000001"))
+    bring_up_to_date(home)
 
     # January has no cloud row: what was signed of it stands, although the stream's (empty) tables are published for it now.
-    assert statuses(signed_home) == ["signed_off", "reopened"]
-    assert publish.closed_hashes(signed_home, "cloud", JANUARY)
-    assert row_of(signed_home, JANUARY)["content_hash"] == before["jan"]
-    assert restated(signed_home, JANUARY).empty
+    assert stands(home) == ["signed_off", "reopened"]
+    assert publish.closed_hashes(settings, "cloud", JANUARY)
+    assert rows_of(home)[0].facts.content_hash == before
+    assert changes(home, JANUARY).empty
 
     # What the checks of one stream say does not take the place of what those of the other say.
-    judged = deeds.export(signed_home, "checks", [FEBRUARY])
-    assert {"daily_account_cost", "contract_month"} <= set(judged["table_name"])
+    asked: dict[str, Any] = {"stream": None, "tenant": None, "live": False, "as_of": None}
+    judged = export.read(home, "checks", [FEBRUARY], say=deeds.quiet, open_evidence=lambda _: nullcontext(Judged(home)), **asked)
+    assert {"daily_account_cost", "toy_boats"} <= set(judged["table_name"])
 
-    changed = restated(signed_home, FEBRUARY)
+    changed = changes(home, FEBRUARY)
     days = changed[(changed["dataset"] == "daily_account_cost") & (changed["measure"] == "total_cost")]
     assert [(json.loads(row.key)["usage_date"], row.old, row.delta) for row in days.itertuples()] == [
         ("2025-02-03", Decimal(0), Decimal("10.25")), ("2025-02-27", Decimal(0), Decimal("0.000000000001")),
@@ -68,33 +111,29 @@ def test_a_second_stream_is_signed_with_the_first(ready_home: Settings) -> None:
     assert set(changed["cause"]) == {"data"}
     assert set(changed["dataset"]) <= {"daily_account_cost", "account_service_day", "cloud_recon_results"}
 
-    story.sign(signed_home, FEBRUARY)
-    assert statuses(signed_home) == ["signed_off", "signed_off"]
-    frozen = freeze.read_frozen(signed_home, story.approvals(signed_home, FEBRUARY)[1], "daily_account_cost")
+    sign(home, FEBRUARY)
+    assert stands(home) == ["signed_off", "signed_off"]
+    _, latest = story.approvals(settings, FEBRUARY)
+    frozen = freeze.read_frozen(settings, latest, "daily_account_cost")
     assert frozen["total_cost"].tolist() == [Decimal("10.250000000000"), Decimal("0.000000000001")]
     assert list(frozen) == DAILY_ACCOUNT_COST.columns
     assert frozen["published_at"].notna().all()
-    whole = freeze.place_of(signed_home, story.approvals(signed_home, FEBRUARY)[1]) / "account_service_day.parquet"
+    whole = freeze.place_of(settings, latest) / "account_service_day.parquet"
     assert pq.read_metadata(whole).num_rows == 2
-    assert not (signed_path(signed_home) / ".whole").exists()
+    assert not (signed_path(settings) / ".whole").exists()
     # What is signed of a frozen file is what is signed of the slices from which it was made.
-    _, latest = story.approvals(signed_home, FEBRUARY)
-    digests = publish.signed_digests(signed_home, "cloud", FEBRUARY)
+    digests = publish.signed_digests(settings, "cloud", FEBRUARY)
     assert digests == {
-        each.table.name: digest_of_rows(each, freeze.frozen_rows(signed_home, latest, each.table)) for each in CLOUD.signed
+        each.table.name: digest_of_rows(each, freeze.frozen_rows(settings, latest, each.table)) for each in CLOUD.signed
     }
-    assert deeds.verify(signed_home) == []
-    assert restated(signed_home, FEBRUARY, 1, 2)["delta"].sum() == changed["delta"].sum()
-
-    united = deeds.export(signed_home, "recon_results", None)
-    assert list(united)[: len(alone.columns)] == list(alone.columns)
-    assert set(alone["recon"]) <= set(united["recon"])
+    assert verifying.verify(home) == []
+    assert changes(home, FEBRUARY, 1, 2)["delta"].sum() == changed["delta"].sum()
 
     # A correction of one day: only that day is restated.
-    deliver(signed_home, "20250311T000000Z", ("E-1", "2025-02-03", "11"))
-    assert story.run(signed_home).failures == []
-    assert statuses(signed_home) == ["signed_off", "reopened"]
-    again = restated(signed_home, FEBRUARY)
+    deliver(settings, "20250311T000000Z", ("E-1", "2025-02-03", "11"))
+    bring_up_to_date(home)
+    assert stands(home) == ["signed_off", "reopened"]
+    again = changes(home, FEBRUARY)
     assert [(row.old, row.new) for row in again[again["dataset"] == "daily_account_cost"].itertuples()] == [
         (Decimal("10.25"), Decimal(11)),
     ]  # fmt: skip
@@ -118,6 +157,12 @@ def united_home(united_run: Path, tmp_path: Path) -> Settings:
     return story.copy_home(united_run, tmp_path / "home")
 
 
+@pytest.fixture
+def ready_home_beside(ready_run: Path, tmp_path: Path) -> Settings:
+    """Return the settings of a fresh copy of a home of colocation alone."""
+    return story.copy_home(ready_run, tmp_path / "beside")
+
+
 def test_a_lost_event_store_is_found_and_made_again(united_home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in environment_of(united_home).items():
         monkeypatch.setenv(name, value)
@@ -136,6 +181,15 @@ def test_a_lost_event_store_is_found_and_made_again(united_home: Settings, monke
     done = command(united_home, "export", "cloud_events", "--format", "csv")
     assert [row["event_id"] for row in csv.DictReader(done.stdout.splitlines())] == ["E-1"]
     assert {file: file.read_bytes() for file in united_home.published_path.rglob("*.parquet")} == published
+
+
+def test_reconciliations_of_both_streams_are_one_dataset_whose_columns_begin_as_before(
+    united_home: Settings, ready_home_beside: Settings
+) -> None:
+    alone = deeds.export(ready_home_beside, "recon_results", None)
+    united = deeds.export(united_home, "recon_results", None)
+    assert list(united)[: len(alone.columns)] == list(alone.columns)
+    assert set(alone["recon"]) <= set(united["recon"])
 
 
 def test_events_are_exported_and_a_published_part_that_was_changed_is_found(united_home: Settings) -> None:
@@ -167,27 +221,29 @@ def test_events_are_exported_and_a_published_part_that_was_changed_is_found(unit
     assert "close.json names" in finding.problem
 
 
-def test_rows_beyond_the_lookback_that_are_let_in_after_the_signature_are_new_data(ready_home: Settings) -> None:
-    home = story.together(ready_home).model_copy(update={"cloud_lookback_days": 20})
-    deliver(home, "20250210T000000Z", ("E-1", "2025-02-03", "10.25"))
-    assert story.run(home).failures == []
-    story.sign(home, JANUARY, FEBRUARY)
+@pytest.mark.usefixtures("manifest_alone")
+def test_rows_beyond_the_lookback_that_are_let_in_after_the_signature_are_new_data(tmp_path: Path) -> None:
+    home = with_the_toy(tmp_path, cloud_lookback_days=20)
+    deliver(home.settings, "20250210T000000Z", ("E-1", "2025-02-03", "10.25"))
+    bring_up_to_date(home)
+    sign(home, JANUARY, FEBRUARY)
 
     # 34 days after its day: kept aside, so nothing of what was signed is another.
-    deliver(home, "20250310T000000Z", ("E-2", "2025-02-04", "7"))
-    assert story.run(home).failures == []
-    assert statuses(home) == ["signed_off", "signed_off"]
+    deliver(home.settings, "20250310T000000Z", ("E-2", "2025-02-04", "7"))
+    bring_up_to_date(home)
+    assert stands(home) == ["signed_off", "signed_off"]
     late = "cloud/billing_events/20250310T000000Z"
 
     # Somebody runs the month deliberately: its content differs because of this batch, not because of the program.
-    assert story.run(home, FEBRUARY, everything=True).failures == []
-    assert statuses(home) == ["signed_off", "reopened"]
-    changed = restated(home, FEBRUARY)
+    bring_up_to_date(home, [FEBRUARY], everything=True)
+    assert stands(home) == ["signed_off", "reopened"]
+    changed = changes(home, FEBRUARY)
     days = changed[(changed["dataset"] == "daily_account_cost") & (changed["measure"] == "total_cost")]
     assert [row.delta for row in days.itertuples()] == [Decimal(7)]
     assert set(changed["cause"]) == {"data"}
     assert {*map(tuple, map(json.loads, changed["batches"]))} == {(late,)}
-    assert row_of(home, FEBRUARY)["reopened_because"] == "data"
+    _, row = close_status.close_status(home, Judged(home), home.settings.months).to_dict("records")
+    assert row["reopened_because"] == "data"
 
 
 def test_a_due_month_of_the_second_stream_that_is_not_published_cannot_be_signed(united_home: Settings) -> None:
