@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from revenue_integrity import output
-from revenue_integrity.cli import screens
+from revenue_integrity.cli import screens, watching
 from revenue_integrity.cli.shared import (
     BookOption,
     Commands,
@@ -38,8 +38,23 @@ app = Commands("Read")
 
 
 @app.command()
-def status(month: MonthOption = None, book: BookOption = "", chosen: FormatOption = None) -> None:
+def status(
+    month: MonthOption = None,
+    book: BookOption = "",
+    seconds: Annotated[
+        int | None, typer.Argument(min=1, help="Of --watch: how often it is drawn again.", show_default=False)
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="A line a book, drawn again and again; once off a terminal.")] = False,
+    chosen: FormatOption = None,
+) -> None:
     """Show a line a month and book: what stands, what is stale, which checks fail."""
+    if watch:
+        if month is not None or book:
+            raise UsageError("--watch shows all books over all months", "Leave --month and --book out")
+        watching.watch(seconds or watching.SECONDS, chosen)
+        return
+    if seconds is not None:
+        raise UsageError(f"{seconds} belongs to --watch", f"Type status --watch {seconds}")
     from revenue_integrity.computing.horizon import delivered_months
     from revenue_integrity.desk.close_status import close_rows
     from revenue_integrity.desk.status import frame_of

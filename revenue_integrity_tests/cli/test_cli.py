@@ -94,6 +94,20 @@ def test_status_prints_a_line_a_month(golden_home: Settings, run_in: Run) -> Non
     assert line["margin_cents"] == 651662 + 77404 + 1000
 
 
+def test_status_watches_a_line_a_book(golden_home: Settings, run_in: Run) -> None:
+    done = run_in(golden_home, "status", "--watch", "5", "--format", "json")
+    assert done.code == 0
+    lines = {line["book"]: line for line in json.loads(done.out)}
+    line = lines["colocation"]
+    assert line["compared"] == line["matched"] + line["in_breach"] > 0
+    # B's power of 433.33 was posted after the cutoff: of all postings nothing varies, so nothing is found.
+    assert (line["variance_gross_cents"], line["found_cents"], line["open_cents"]) == (0, 0, 0)
+    assert line["newest_arrival"] <= line["last_run"]
+    assert line["in_the_way"].startswith("2025-04: ")
+    run_in(golden_home, "status", "5").refused(2, "5 belongs to --watch")
+    run_in(golden_home, "status", "--watch", "--month", "2025-04").refused(2, "--watch shows all books over all months")
+
+
 def test_landing_prints_batch_and_digest(empty: Settings, run_in: Run, tmp_path: Path) -> None:
     file = put(tmp_path / "sites.csv", SITES.replace("\n", ",extra\n", 1).replace(",100\n", ",100,x\n"))
     done = run_in(empty, "land", "colocation", "sites", file, "--arrival", "20250401T000000Z")

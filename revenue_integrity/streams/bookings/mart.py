@@ -16,7 +16,6 @@ from revenue_integrity.close.calendar import CALENDAR_SETTINGS, cutoff
 from revenue_integrity.exact import ratio
 from revenue_integrity.model.query import Query, load_query
 from revenue_integrity.model.rule import Reads, Rule, history, raw, same_month
-from revenue_integrity.model.stream import MonthFigure
 from revenue_integrity.model.table import Table
 from revenue_integrity.streams.bookings import schemas, terms
 from revenue_integrity.streams.bookings.schedule import TREATMENTS, Ints, first_day, last_day
@@ -435,13 +434,3 @@ RULES = (
         ("mart/compliance_month",),
     ),
 )
-
-EXPECTED = MonthFigure("bookings_expected_cents", "Revenue due", "revenue_month", ("expected_cents",))
-RECOGNIZED = MonthFigure("bookings_recognized_cents", "Revenue recognized", "revenue_month", ("recognized_cents",))
-UNRECOGNIZED = MonthFigure("unrecognized_cents", "Unrecognized to date", "deal_month", ("unrecognized_cents",))
-DEFERRED = MonthFigure("deferred_revenue_cents", "Deferred revenue", "deal_month", ("deferred_revenue_cents",))
-REMAINING = MonthFigure("rpo_cents", "Remaining obligations", "deal_month", ("rpo_cents",))
-RECURRING = MonthFigure("bookings_mrr_cents", "MRR of deals", "recurring_summary", ("closing_cents",))
-
-FIGURES = (EXPECTED, RECOGNIZED, UNRECOGNIZED, DEFERRED)
-"""The month in numbers: for status, the index of packs and alerts."""

@@ -6,7 +6,8 @@ Belongs here: the declaration of the report. Does not belong here: how it looks 
 
 from revenue_integrity.model.report import Chart, Column, Headline, Kpi, Listing, Report, Section, Trend, View
 from revenue_integrity.reports.reconciling import variance_kpi
-from revenue_integrity.streams.bookings.mart import DEFERRED, EXPECTED, RECOGNIZED, RECURRING, REMAINING, UNRECOGNIZED
+from revenue_integrity.streams.bookings.figures import DEFERRED, EXPECTED, RECURRING, REMAINING, UNRECOGNIZED
+from revenue_integrity.streams.bookings.figures import REVENUE as RECOGNIZED
 from revenue_integrity.streams.bookings.recon import RECOGNIZED as RECON
 from revenue_integrity.streams.bookings.recon import RECONCILIATIONS
 

@@ -3,7 +3,7 @@
 from revenue_integrity.close.landing_checks import landing_checks
 from revenue_integrity.model.signed import signed_table
 from revenue_integrity.model.stream import Stream
-from revenue_integrity.streams.bookings import curated, mart, recon, register, schemas
+from revenue_integrity.streams.bookings import curated, figures, mart, recon, register, schemas
 from revenue_integrity.streams.bookings.checks import CHECKS, EXTRACTS
 from revenue_integrity.streams.bookings.sources import SOURCES, STREAM
 
@@ -27,7 +27,7 @@ BOOKINGS = Stream(
     ),
     extracts=EXTRACTS,
     reconciliations=recon.RECONCILIATIONS,
-    figures=mart.FIGURES,
+    figures=figures.STATUS,
     report="revenue_integrity.streams.bookings.report:REPORT",
 )
 """Stream 3: what deals promise against what accounting recognized."""

@@ -33,7 +33,9 @@ def late_entry(landing: Path, *, month: date, cutoff: Cutoff, arrival: datetime 
         UsageError: the zone holds no entry of the month, or the arrival is not after its cutoff.
     """
     label = months.label(month)
-    of_month = [row for row in _rows(landing, "recognition_entries") if row["period"] == label]
+    # As the last extract has them: what was mended since must not come again.
+    latest = {row["entry_id"]: row for row in _rows(landing, "recognition_entries")}
+    of_month = [row for row in latest.values() if row["period"] == label]
     booked = [row for row in of_month if row["entry_type"] == "recognition" and "-X" not in row["entry_id"]]
     booked = [row for row in booked if not row["amount"].startswith("-")]
     if not booked:
