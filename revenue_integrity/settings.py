@@ -285,6 +285,14 @@ class Settings(BaseSettings):
         "X-Forwarded-User", pattern=r"^[A-Za-z0-9-]+$", description="Header in which the proxy names its user."
     )
 
+    # Record of runs
+    run_days: int = Field(
+        60,
+        ge=1,
+        description="How long a run stays on record on which neither the state of a month nor a signature rests (days).",
+    )
+    tick_days: int = Field(7, ge=1, description="How long a new home keeps what its sensors did, from minute to minute (days).")
+
     # Logs
     log_file_mib: int = Field(10, ge=1, le=1024, description="Size at which a log file is put aside (MiB).")
     log_files: int = Field(10, ge=2, le=1000, description="Log files kept, the present one included.")

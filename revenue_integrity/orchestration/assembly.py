@@ -18,6 +18,7 @@ from revenue_integrity.orchestration.late_data import late_data_sensor
 from revenue_integrity.orchestration.pack_assets import pack_asset
 from revenue_integrity.orchestration.partitions import month_partitions
 from revenue_integrity.orchestration.pulls import pull_assets
+from revenue_integrity.orchestration.retention import maintenance_sensor
 from revenue_integrity.orchestration.sign_off_job import sign_off_job
 from revenue_integrity.orchestration.stream_assets import stream_assets
 from revenue_integrity.orchestration.table_assets import IO_MANAGER
@@ -62,7 +63,7 @@ def build_definitions(
         assets=[*assets, *pulls],
         jobs=[job, sign_off_job(deployment, partitions)],
         schedules=schedules,
-        sensors=[late_data_sensor(deployment, job, partitions), alerts_sensor(deployment)],
+        sensors=[late_data_sensor(deployment, job, partitions), alerts_sensor(deployment), maintenance_sensor(deployment)],
         resources={IO_MANAGER: warehouse, **(resource_overrides or {})},
         executor=dg.in_process_executor,
     )

@@ -64,6 +64,19 @@ def _newest_finished(instance: dg.DagsterInstance, spec: dg.AssetCheckSpec, part
     return max(ended, key=lambda each: each[:2])[2] if ended else None
 
 
+def results_rest_on(instance: dg.DagsterInstance, specs: Sequence[dg.AssetCheckSpec], partition: str) -> set[str]:
+    """Return the runs that made what stands on record of the checks of a month: the newest evaluations, ended ones among them."""
+    found = instance.event_log_storage.get_latest_asset_check_execution_by_key(
+        [spec.key for spec in specs], partition_filter=PartitionKeyFilter(key=partition)
+    )
+    runs = {each.run_id for each in found.values()}
+    for spec in specs:
+        latest = found.get(spec.key)
+        if latest is not None and latest.status not in _FINISHED and (ended := _newest_finished(instance, spec, partition)):
+            runs.add(ended.run_id)
+    return runs
+
+
 def is_interrupted(instance: dg.DagsterInstance, specs: Sequence[dg.AssetCheckSpec], partition: str) -> bool:
     """Return whether a check of a month was begun and has no result: its run was killed, or is still at work."""
     found = instance.event_log_storage.get_latest_asset_check_execution_by_key(
