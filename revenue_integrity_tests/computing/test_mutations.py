@@ -87,7 +87,12 @@ CHANGES = {
     "a helper of two rules": Change(
         f"{COLOCATION}/mart.py", r"else Decimal\(0\)$", "else Decimal(1)", {"mart.site_month", "mart.margin_bridge"}
     ),
-    "a rule of its own": Change(f"{CLOUD}/month.py", r"month=month\)", "month=month, more=1)", {"mart.cloud_month"}),
+    "a rule of its own": Change(
+        f"{CLOUD}/month.py",
+        r'"mart/cloud_month", month=month\)',
+        '"mart/cloud_month", month=month, more=1)',
+        {"mart.cloud_month"},
+    ),
     "what a stage reads": Change(
         f"{CLOUD}/mart.py",
         r"select \* from mart\.account_service_day",
