@@ -19,14 +19,16 @@ select
     (2 * amount * (number - 1) + months) // (2 * months) as due_before
 from lines;
 
--- Each line's month is booked in three entries, no two alike; one line in fifty is booked wrongly: its third entry twice, not at all, or tenfold.
+-- Each line's month is booked in three entries, no two alike; one line in fifty is booked wrongly: its third entry twice, not at
+-- all, or tenfold.
 create table entries as
 select
     format('E-{:08d}-{}', d.i, p.part) as entry_id,
     d.deal,
     d.line_no,
     d.i,
-    case p.part when 1 then d.due // 2 when 2 then d.due // 3 else d.due - d.due // 2 - d.due // 3 end * if(d.i % 50 = 7 and d.i % 3 = 2, 10, 1) as cents
+    case p.part when 1 then d.due // 2 when 2 then d.due // 3 else d.due - d.due // 2 - d.due // 3 end
+    * if(d.i % 50 = 7 and d.i % 3 = 2, 10, 1) as cents
 from dues as d
 cross join (values (1), (2), (3)) as p (part)
 where not (d.i % 50 = 7 and d.i % 3 = 1)

@@ -28,7 +28,13 @@ by_account as (
 
 named as (
     select
-        c.tenant_id, 'region' as dimension, c.region as value, r.region_name as name, c.total_cost, c.effective_cost, c.event_count
+        c.tenant_id,
+        'region' as dimension,
+        c.region as value,
+        r.region_name as name,
+        c.total_cost,
+        c.effective_cost,
+        c.event_count
     from by_region as c
     left join raw.regions as r on r.row_status = 'surviving' and c.region = r.region
     union all
