@@ -1,8 +1,9 @@
-"""Commands of the close: prepare, approve, waive, reopen, verify, pack.
+"""Commands of the close: prepare, approve, waive, reopen, verify, pack, correct.
 
 Belongs here: parsing, calling, printing. Does not belong here: who may decide what, and what follows (`desk`, `close`).
 """
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -18,6 +19,7 @@ from revenue_integrity.cli.shared import (
     say,
     send_alerts,
 )
+from revenue_integrity.errors import UsageError
 
 app = Commands("Close")
 
@@ -98,6 +100,30 @@ def pack(month: str, book: BookOption = "") -> None:
     home = open_home()
     with open_evidence(home) as evidence:
         print(packs.write_month(home, evidence, month_of(month, home.settings), book=book))
+
+
+@app.command()
+def correct(
+    month: str,
+    to: Annotated[Path, typer.Option("-o", "--output", help="Folder to make.")],
+    draft: Annotated[
+        bool, typer.Option("--draft", help="Needed: what is written is a draft, and nothing of it is landed.")
+    ] = False,
+    book: BookOption = "",
+) -> None:
+    """Write, per source, files that would clear a month's causes (credits, rebills, mappings), as drafts."""
+    from revenue_integrity.serving import drafts
+
+    home = open_home()
+    named = month_of(month, home.settings)
+    if not draft:
+        raise UsageError("nothing but drafts is written: what is booked is decided elsewhere", "Add --draft")
+    streams = home.streams_of(home.book(book)) if book else home.streams
+    written = drafts.write(home, streams, named, to)
+    for name, rows in written.items():
+        print(to / name)
+        say(f"{name}: {rows} {'row' if rows == 1 else 'rows'}")
+    say(f"{'Drafts' if written else 'Nothing that a row would clear'}; what no row clears stands in {to / 'READ_ME.txt'}")
 
 
 def _tell_entry(entry: Any, what: str) -> None:

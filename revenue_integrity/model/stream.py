@@ -80,6 +80,7 @@ class Stream:
         figures: what status says of a month in one number each, and the index of packs where the report names no others.
         report: what it shows in a close pack: where that is declared (``module:name``, loaded with a pack), or what makes it;
             empty for what every stream shows.
+        corrections: where it is declared which rows would clear its causes (``module:name``); empty if nobody says so.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Stream:
     composed: tuple[Composed | Streamed, ...] = ()
     figures: tuple[MonthFigure, ...] = ()
     report: "str | Callable[[], Report]" = ""
+    corrections: str = ""
 
     @property
     def heading(self) -> str:

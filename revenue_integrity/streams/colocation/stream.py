@@ -27,4 +27,5 @@ COLOCATION = Stream(
     reconciliations=recon.RECONCILIATIONS,
     figures=figures.STATUS,
     report="revenue_integrity.streams.colocation.report:REPORT",
+    corrections="revenue_integrity.streams.colocation.corrections:CORRECTIONS",
 )
