@@ -1,4 +1,4 @@
-"""Publishing what the landing says of itself: the manifest of batches and the quarantine, always, whatever fails.
+"""Publishing what the landing says of itself: the manifest of batches, the quarantine and the corrections, always.
 
 Belongs here: datasets that belong to a stream rather than to a month, and small frames without a warehouse table. Does not
 belong here: publishing computed months (``orchestration.publication``).
@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pyarrow as pa
 
-from revenue_integrity.landing.datasets import batches_table, quarantine_table, read_batches, read_quarantine
+from revenue_integrity.landing.datasets import (
+    batches_table,
+    corrections_table,
+    quarantine_table,
+    read_batches,
+    read_corrections,
+    read_quarantine,
+)
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.model.table import Table
 from revenue_integrity.settings import Settings
@@ -23,11 +30,12 @@ if TYPE_CHECKING:
 
 
 def publish_manifest(settings: Settings, stream: Stream) -> None:
-    """Publish the manifest of batches and the quarantine of a stream."""
+    """Publish the manifest of batches, the quarantine and the corrections of a stream."""
     with database.connect(settings) as connection:
         frames = {
             batches_table(stream.name): read_batches(connection, stream.name),
             quarantine_table(stream.name): read_quarantine(connection, stream.name),
+            corrections_table(stream.name): read_corrections(connection, stream.name),
         }
         for declared, frame in frames.items():
             publish_frame(connection, settings, declared, None, frame)

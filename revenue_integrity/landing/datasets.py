@@ -1,4 +1,4 @@
-"""The manifest of batches and the quarantine as datasets.
+"""The manifest of batches, the quarantine and the corrections as datasets.
 
 Belongs here: their columns, and reading them from the store. Does not belong here: filling them (``ingest``).
 """
@@ -9,6 +9,7 @@ from datetime import date
 import duckdb
 import pandas as pd
 
+from revenue_integrity.landing import corrections
 from revenue_integrity.model import table as column
 from revenue_integrity.model.query import Query
 from revenue_integrity.model.table import Table, table
@@ -68,6 +69,32 @@ def quarantine_table(stream: str) -> Table:
     )
 
 
+def corrections_table(stream: str) -> Table:
+    """Return the declaration of ``corrections``: one row per row that replaced another of its key."""
+    return table(
+        stream,
+        "raw",
+        "corrections",
+        "Rows that replaced an earlier one of their key, one row each, with both and what differs.",
+        ("stream", "source", "batch_id", "file_name", "row_number"),
+        [
+            column.text("stream", "Stream of the source."),
+            column.text("source", "Source of the batch."),
+            column.json_text("key", "The key that both claim."),
+            column.text("batch_id", "The batch of the later row."),
+            column.text("file_name", "Its file."),
+            column.integer("row_number", "Its data row in the file; 1 is the first.", unit="rows", ge=1),
+            column.text("earlier_batch_id", "The batch of the row before it."),
+            column.text("earlier_file_name", "The file of that row."),
+            column.integer("earlier_row_number", "The data row of it.", unit="rows", ge=1),
+            column.flag("is_same_batch", "Whether one batch brought both: more likely two things under one name."),
+            column.day("month", "Service month of the later row, if it says one.", null=True),
+            column.json_text("differs", "The columns that differ, with what was and what is now."),
+        ],
+        partition="",
+    )
+
+
 _BATCHES = """
     select
         batch_id, arrival, digest, status, rows_in_file, rows_loaded, rows_quarantined, exact_duplicates, corrections,
@@ -84,6 +111,27 @@ _QUARANTINE = """
     where stream = $stream
     order by batch_id, file_name nulls first, row_number
 """
+
+
+def read_corrections(connection: duckdb.DuckDBPyConnection, stream: str, months: Sequence[date] | None = None) -> pd.DataFrame:
+    """Return the corrections of a stream; with months, theirs and those of what names no month."""
+    declared = corrections_table(stream)
+    known = connection.execute(
+        "select 1 from duckdb_views() where schema_name || '.' || view_name = ?", [corrections.view_of(stream)]
+    ).fetchall()
+    # A home that was not read since it was carried over has none yet.
+    query = (
+        f"select $stream as stream, {corrections.SHOWN} from {corrections.view_of(stream)}"
+        " order by source, batch_id, file_name, row_number"
+    )
+    if not known:
+        empty = ", ".join(f"cast(null as {declared.sql_type(each)}) as {each}" for each in declared.columns)
+        query = f"select {empty} where $stream = ''"
+    rows = rows_of(connection, declared, Query(query, {"stream": stream}))
+    if months is None:
+        return rows
+    wanted = rows["month"].isna() | rows["month"].isin(pd.to_datetime(pd.Series(list(months))))
+    return rows[wanted].reset_index(drop=True)
 
 
 def read_batches(connection: duckdb.DuckDBPyConnection, stream: str, months: Sequence[date] | None = None) -> pd.DataFrame:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import duckdb
 
-from revenue_integrity.landing import batches, slices, tables
+from revenue_integrity.landing import batches, corrections, slices, tables
 from revenue_integrity.landing.batches import Known, New
 from revenue_integrity.landing.eventstore import tables as event_tables
 from revenue_integrity.landing.eventstore.incoming import Incoming
@@ -235,6 +235,7 @@ class _Work:
             slices.forget(self._connection, source)
         tables.create(self._connection, self._sources, self._settings)
         self.events.create()
+        corrections.create_views(self._connection, self._sources)
 
     def _count(self) -> None:
         """Add what the sources noted to the counts of batches and of their months."""
