@@ -8,6 +8,7 @@ neither is a float on its way to text.
 import datetime
 import json
 import re
+import unicodedata
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
@@ -19,6 +20,8 @@ from revenue_integrity import months
 from revenue_integrity.output import decimal_text
 
 MISSING = "–"
+_UNSEEN = ("Cc", "Cf", "Cs")
+"""Categories of characters that nobody sees: control, format (bidirectional, zero-width), halves of a pair."""
 _ABBREVIATIONS = {"erp": "ERP", "mrr": "MRR", "kwh": "kWh", "kw": "kW", "wh": "Wh", "pue": "PUE"}
 _COST_FIGURE = re.compile(r"^cost_|_cost$|^(cost|breach_signed|breach_gross|charged|invoiced)$")
 """Names of a check's figures that are costs in units of the currency."""
@@ -248,6 +251,19 @@ def words(identifier: Any) -> str:
     if is_missing(identifier):
         return MISSING
     return " ".join(_ABBREVIATIONS.get(word, word) for word in str(identifier).split("_"))
+
+
+def visible(text: str, *, but: str = "") -> str:
+    """Return text in which nobody can hide anything: control, bidirectional and zero-width characters by their number.
+
+    Tabs and ends of lines stay, and the characters of ``but``.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        f"[U+{ord(each):04X}]" if unicodedata.category(each) in _UNSEEN and each not in "\t\n\r" and each not in but else each
+        for each in text
+    )
 
 
 def headed(text: str) -> str:

@@ -251,7 +251,7 @@ class Book:
             shown = stamp and stamp.replace(tzinfo=None, microsecond=stamp.microsecond // 1000 * 1000)
             cells.write_datetime(row, column, shown, style) if shown else cells.write_blank(row, column, None, style)
         else:
-            text = _shortened(self._words(value, written))
+            text = _shortened(wording.visible(self._words(value, written)))
             if without_formula(text) != text:
                 style = self._styles.get(style_of(written), kind, tone, quoted=True)
             cells.write_string(row, column, text, style)

@@ -25,6 +25,9 @@ COLOURS: Mapping[Shade, str] = {
     "amber": "#b7791f",
     "violet": "#7a4fa3",
 }
+APART = "\u200b"
+"""Begins what keeps two places of one name apart along the axis, and is not shown."""
+
 SHADED = "#e3e8ec"
 """The ground of days that are marked as not whole."""
 
@@ -151,4 +154,4 @@ def points_below(drawn: Drawn) -> Drawn | None:
 
 def label_of(x: Any) -> str:
     """Return what people see of a place along the axis: what keeps two of one name apart is not shown."""
-    return str(x).split("\u200b")[0]
+    return str(x).split(APART)[0]

@@ -6,7 +6,9 @@ them. Marks are placed by amounts made from exact cents; the figures themselves 
 and in the tables beside it.
 """
 
+import logging
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -16,7 +18,10 @@ import pandas as pd
 from revenue_integrity.exact import added
 from revenue_integrity.model.report import MONEY, Chart, Published, text_of
 from revenue_integrity.reports.chart_kinds import KINDS
-from revenue_integrity.reports.chart_points import COLOURS, INK, MUTED, RULE, Drawn, label_of, points_below, points_of
+from revenue_integrity.reports.chart_points import APART, COLOURS, INK, MUTED, RULE, Drawn, label_of, points_below, points_of
+from revenue_integrity.wording import visible
+
+_LOG = logging.getLogger(__name__)
 
 _FONT = "Helvetica, Arial, sans-serif"
 _CONFIG: dict[str, Any] = {
@@ -57,10 +62,14 @@ _KIND_WORDS = {
 
 @dataclass(frozen=True)
 class Picture:
-    """A chart as it was drawn: what it shows, and the SVG."""
+    """A chart as it was drawn: what it shows, and the SVG.
+
+    Of one that could not be drawn there is no SVG: ``figures`` are its points, each with its place, its series and its amount.
+    """
 
     title: str
     svg: str
+    figures: Sequence[tuple[str, str, str]] = ()
 
 
 def pictures(chart: Chart, published: Published, identifier: str) -> list[Picture]:
@@ -81,8 +90,15 @@ def _picture(chart: Chart, frame: pd.DataFrame, published: Published, identifier
     if not drawn.points:
         return []
     title = chart.title if part is None else f"{chart.title}, {part}"
-    svg = _svg(KINDS[chart.kind](drawn, frame), identifier, title, _description(drawn, frame))
-    return [Picture(chart.title if part is None else str(part), svg)]
+    called = chart.title if part is None else str(part)
+    try:
+        svg = _svg(KINDS[chart.kind](drawn, frame), identifier, title, _description(drawn, frame))
+    except ValueError as error:
+        # A picture is worth less than the pack: what the library cannot draw, of whatever name, stands there as figures.
+        _LOG.warning("the chart '%s' cannot be drawn, its figures stand in its place: %s", title, str(error).partition("\n")[0])
+        figures = [(label_of(point.x), point.series, drawn.told(point.value)) for point in drawn.points]
+        return [Picture(called, "", figures)]
+    return [Picture(called, svg)]
 
 
 def _description(drawn: Drawn, frame: pd.DataFrame) -> str:
@@ -111,12 +127,21 @@ def _description(drawn: Drawn, frame: pd.DataFrame) -> str:
     return " ".join([*words, text_of(chart.describe, drawn.published)]).strip()
 
 
+def _drawable(value: Any) -> Any:
+    """Return a chart without characters that end the process of the library which draws it."""
+    if isinstance(value, dict):
+        return {name: _drawable(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_drawable(each) for each in value]
+    return visible(value, but=APART) if isinstance(value, str) else value
+
+
 def _svg(chart: Any, identifier: str, title: str, description: str) -> str:
     """Render a chart; its ids are made unique in the page, and it names and describes itself to a screen reader."""
     import vl_convert
 
     # To hold each chart against the schema of all charts takes as long as to draw it; the tests do.
-    spec = chart.to_dict(validate=False)
+    spec = _drawable(chart.to_dict(validate=False))
     spec["config"] = {**spec.get("config", {}), **_CONFIG}
     svg = str(vl_convert.vegalite_to_svg(spec))
     svg = re.sub(r'\b(id="|url\(#|href="#)', rf"\g<1>{identifier}-", svg)
@@ -124,7 +149,8 @@ def _svg(chart: Any, identifier: str, title: str, description: str) -> str:
     svg = re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg)
     # The inner marks announce themselves one by one otherwise.
     svg = re.sub(r' (role|aria-[a-z]+|aria-roledescription)="[^"]*"', "", svg)
-    names = f'<title id="{identifier}-title">{escape(title)}</title><desc id="{identifier}-desc">{escape(description)}</desc>'
+    named, told = escape(visible(title)), escape(visible(description))
+    names = f'<title id="{identifier}-title">{named}</title><desc id="{identifier}-desc">{told}</desc>'
     opening = f'<svg role="img" aria-labelledby="{identifier}-title {identifier}-desc" '
     svg = svg.replace("<svg ", opening, 1)
     end = svg.index(">") + 1

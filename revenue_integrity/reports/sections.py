@@ -162,7 +162,7 @@ def _shown_cards(card: Card | Listing | Chart, published: Published, identifier:
         drawn = charts.pictures(card, published, identifier)
         note = text_of(card.note, published)
         for each in drawn:
-            yield ShownCard(each.title, [Picture(each.svg, note, is_long=card.shaded is not None)], wide=True)
+            yield ShownCard(each.title, [_drawn(each, card, note)], wide=True)
         if not drawn:
             yield ShownCard(card.title, [Words(card.empty)], wide=True)
         return
@@ -193,11 +193,11 @@ def _parts(block: Block, published: Published, identifier: str) -> Iterator[Tabl
     if isinstance(block, Sentence):
         text = text_of(block.text, published)
         if text:
-            yield Words(text)
+            yield Words(wording.visible(text))
     elif isinstance(block, Chart):
         note = text_of(block.note, published)
         drawn = charts.pictures(block, published, identifier)
-        yield from (Picture(each.svg, note, is_long=block.shaded is not None) for each in drawn)
+        yield from (_drawn(each, block, note) for each in drawn)
         if not drawn:
             yield Picture("", note, said=block.empty)
     else:
@@ -205,6 +205,18 @@ def _parts(block: Block, published: Published, identifier: str) -> Iterator[Tabl
         # What is only there when asked for is left out where there is nothing to ask for.
         if not (block.collapsed and table.said):
             yield table
+
+
+def _drawn(picture: charts.Picture, chart: Chart, note: str) -> Picture | Table:
+    """Return a picture, or the figures of one that could not be drawn."""
+    if picture.svg:
+        return Picture(picture.svg, note, is_long=chart.shaded is not None)
+    headings = (Heading("", is_number=False), Heading("", is_number=False), Heading("Amount", is_number=True))
+    lines = [
+        Line([Cell(wording.visible(place)), Cell(wording.visible(series)), Cell(amount, "n")])
+        for place, series, amount in picture.figures
+    ]
+    return Table(chart.title, f"{note} The picture cannot be drawn; these are its figures.".strip(), headings, [("", lines)])
 
 
 def table_of(listing: Listing, published: Published) -> Table:
@@ -220,7 +232,10 @@ def table_of(listing: Listing, published: Published) -> Table:
     shown = found.frame.iloc[: listing.first] if cut else found.frame
     records = plain_records(shown)
     lines = [
-        (str(row[listing.group]) if listing.group else "", Line(_cells(columns, row, published.currency), _marked(listing, row)))
+        (
+            wording.visible(str(row[listing.group])) if listing.group else "",
+            Line(_cells(columns, row, published.currency), _marked(listing, row)),
+        )
         for row in records
     ]
     groups = [(name, [line for _, line in members]) for name, members in groupby(lines, key=lambda pair: pair[0])]
@@ -277,7 +292,7 @@ def _cell(column: Column, row: Mapping[str, Any], currency: Currency) -> Cell:
         classes += " neg"
     tone: Tone = row.get(column.tone) or "" if column.tone else ""
     return Cell(
-        text=text,
+        text=wording.visible(text),
         classes=classes,
         pill=not is_missing and (written == "pill" or bool(tone)),
         tone=tone,

@@ -387,6 +387,34 @@ def test_a_chart_that_is_split_has_a_picture_for_each_value() -> None:
     assert len({re.search(r'aria-labelledby="(\S+)', each.svg)[1] for each in drawn}) == 2  # type: ignore[index]
 
 
+@pytest.mark.parametrize("name", ["a\x00b", "\x1b[31mred", "half \ud83d", "👨‍👩‍👧‍👦" * 80, "a\u202eb"], ids=ascii)
+def test_no_name_costs_a_page_its_charts_or_more(name: str) -> None:
+    rows = [{**each, "x": f"{name} {at}"} for at, each in enumerate(frame_of_kinds())]
+    for chart in CHARTS[4:8]:
+        shown = sections.shown_section(Section("A", (chart,)), published(rows), "c")
+        (part,) = shown.cards[0].parts
+        told = part.svg if isinstance(part, sections.Picture) else " ".join(line.cells[2].text for line in part.groups[0][1])
+        # The first row: 5.00 of one measure, 1.00 of the other.
+        assert re.search("[51][.]00", told)
+        told.encode()
+
+
+def test_a_chart_that_cannot_be_drawn_is_a_table_of_its_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(spec: dict[str, Any]) -> str:
+        raise ValueError("conversion failed")
+
+    monkeypatch.setattr(vl_convert, "vegalite_to_svg", fail)
+    shown = sections.shown_section(Section("A", (CHARTS[4],)), published(frame_of_kinds()), "c")
+    (table,) = shown.cards[0].parts
+    assert isinstance(table, sections.Table)
+    assert [[cell.text for cell in line.cells] for line in table.groups[0][1]] == [
+        ["a", "", "5.00"],
+        ["b", "", "(1.00)"],
+        ["c", "", "4.00"],
+    ]
+    assert "cannot be drawn" in table.caption
+
+
 def test_a_section_says_what_is_missing_instead_of_a_chart() -> None:
     shown = sections.shown_section(Section("S", (CHARTS[0], Card("C", (CHARTS[1],), if_any=True))), published(None), "s")
     (card,) = shown.cards
