@@ -6,6 +6,7 @@ Belongs here: the declaration of the report. Does not belong here: how it looks 
 
 from revenue_integrity.model.report import Chart, Column, Headline, Kpi, Listing, Report, Section, Trend, View
 from revenue_integrity.reports.reconciling import variance_kpi
+from revenue_integrity.streams.bookings.disclosures import disclosures
 from revenue_integrity.streams.bookings.figures import DEFERRED, EXPECTED, RECURRING, REMAINING, UNRECOGNIZED
 from revenue_integrity.streams.bookings.figures import REVENUE as RECOGNIZED
 from revenue_integrity.streams.bookings.recon import RECOGNIZED as RECON
@@ -132,9 +133,25 @@ REVIEWS = Listing(
         Column("without_obligation", "Without an obligation", "integer", total=True),
     ),
     note="How the entries of the period were reviewed, and which name no performance obligation.",
-    sheet="Disclosures",
+    sheet="Compliance",
     what="standards and types",
     order=("standard", "revenue_type"),
+)
+
+DISCLOSURES = Listing(
+    "Disclosures",
+    disclosures,
+    (
+        Column("disclosure", "Disclosure", "name"),
+        Column("item", "Item", "name"),
+        Column("detail", "Detail", "name"),
+        Column("cents", "Amount", "cents"),
+    ),
+    note="What is disclosed of contracts: revenue by segment and class, balances, what remains by year, compliance.",
+    sheet="Disclosures",
+    what="lines",
+    first=0,
+    collapsed=True,
 )
 
 MONTHS = Chart(
@@ -165,6 +182,7 @@ REPORT = Report(
             Section("What moved recurring revenue?", (BRIDGE,)),
             Section("Which deals were booked late?", (CATCH_UPS,)),
             Section("Who reviewed the entries?", (REVIEWS,)),
+            Section("What is disclosed?", (DISCLOSURES,)),
         ),
     ),
     datasets=(
@@ -179,7 +197,7 @@ REPORT = Report(
         "bookings_metric_register",
         "bookings_assumptions",
     ),
-    sheets=(REVENUE, UNRECOGNIZED_DEALS, ROLL_FORWARD, REMAINING_BY_YEAR, BRIDGE, CATCH_UPS, REVIEWS),
+    sheets=(REVENUE, UNRECOGNIZED_DEALS, ROLL_FORWARD, REMAINING_BY_YEAR, BRIDGE, CATCH_UPS, REVIEWS, DISCLOSURES),
     headlines=(
         Headline("Revenue due", REVENUE, "expected_cents"),
         Headline("Deferred revenue and contract assets", ROLL_FORWARD, "closing_cents"),
