@@ -166,8 +166,8 @@ def test_a_crash_between_ledger_and_copy_is_recovered_by_the_next_command(ready_
     prepare(ready_home, JANUARY)
     dies = "freeze.finish = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)\n"
     process = start(ready_home, dies + f"deeds.approve(settings, date(2025, 1, 1), {ANA!r})\n")
-    process.communicate(timeout=120)
-    assert process.returncode == -signal.SIGKILL
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGKILL, told
     assert actions(ready_home)[-1] == ("2025-01", "approve", ANA, 1)
     assert story.frozen(ready_home, JANUARY) == []
     (finding,) = deeds.verify(ready_home)
