@@ -9,6 +9,7 @@ installs it (``conftest``). In continuous integration (``CI`` is set) they fail.
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Collection
@@ -45,11 +46,20 @@ MISSING = "missing on this machine: "
 
 
 def found(name: str) -> str | None:
-    """Return the path of a program, or None."""
+    """Return the path of a program, or None; of a name, its address."""
+    if name == "localhost":
+        return _address_of(name)
     home = os.environ.get("JAVA_HOME") if name == "java" else None
     if home:
         return shutil.which(Path(home, "bin", "java"))
     return next((path for path in map(shutil.which, PROGRAMS[name].commands) if path), None)
+
+
+def _address_of(name: str) -> str | None:
+    try:
+        return socket.gethostbyname(name)
+    except OSError:
+        return None
 
 
 def needed(name: str) -> str:

@@ -411,6 +411,7 @@ def test_one_tenants_month_in_pandas() -> None:
 @pytest.mark.usefixtures("in_cloud_home")
 def test_daily_cost_in_spark() -> None:
     needed("java")
+    needed("localhost")
     # A process of its own: what reads here must not set up the session that other tests use.
     shown = "\nimport json; print(json.dumps([[str(value) for value in row] for row in by_month.collect()]))"
     # Most of the time goes into making code for queries that run once.

@@ -100,6 +100,7 @@ VERSIONS = f"""
 @pytest.fixture
 def spark(tmp_path: Path) -> Engine:
     needed("java")
+    needed("localhost")
     return engine_of(home_settings(tmp_path, engine="spark", spark_config=SPARK_CONFIG))
 
 
@@ -204,6 +205,7 @@ def run_stages(settings: Settings) -> Results:
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Results]:
     """Return what each engine gives; the homes have paths that need quoting everywhere."""
     needed("java")
+    needed("localhost")
     found = {}
     for engine in ENGINES:
         home = tmp_path_factory.mktemp(engine) / "it's a home=1 %41 [x] ü+*"
