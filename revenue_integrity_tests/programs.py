@@ -39,7 +39,9 @@ PROGRAMS = {
     "office": Program("an office", ("soffice", "libreoffice"), ("libreoffice-calc", "fonts-dejavu-core")),
     "java": Program("Java", ("java",), ("default-jre-headless",)),
     "systemd": Program("the checker of systemd's units", ("systemd-analyze",), ("systemd",)),
+    "localhost": Program("a name for this machine (localhost)", (), ("libnss-myhostname",)),
 }
+"""The last is no program, but missing like one: a bare system has no ``/etc/hosts``, and Spark looks for itself by that name."""
 
 MISSING = "missing on this machine: "
 """How the reason of such a skip begins."""

@@ -1,6 +1,7 @@
 """Programs that tests need: installed where that may be, else named with the line that does, and in CI nothing is left out."""
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -42,12 +43,24 @@ def test_java_is_that_of_java_home(bare: Path, monkeypatch: pytest.MonkeyPatch) 
     assert programs.found("java") is None
 
 
+def test_a_machine_without_a_name_for_itself_lacks_something(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(name: str) -> str:
+        raise socket.gaierror(f"{name} is not known")
+
+    monkeypatch.setattr(socket, "gethostbyname", unknown)
+    with pytest.raises(pytest.skip.Exception, match=r"missing on this machine: a name for this machine \(localhost\)"):
+        programs.needed("localhost")
+    monkeypatch.setattr(socket, "gethostbyname", lambda name: "127.0.0.1" if name == "localhost" else unknown(name))
+    assert programs.needed("localhost") == "127.0.0.1"
+
+
 @pytest.mark.parametrize("user", [0, 1000])
 def test_what_is_missing_is_installed_by_whoever_may(
     bare: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], user: int
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: user)
     program(bare, "chromium")
+    program(bare, "systemd-analyze")
     program(bare, "apt-get", f'echo "$*" >> {bare}/done')
     program(bare, "env", f'PATH={bare}:$PATH exec /usr/bin/env "$@"')
     program(bare, "sudo", f'[ "$1" = -n ] && shift && PATH={bare}:$PATH exec "$@"')
@@ -66,6 +79,7 @@ def test_where_nothing_may_be_installed_the_line_is_told(
         program(bare, "apt-get", "exit 1")
         program(bare, "sudo", "exit 1")
     program(bare, "java")
+    program(bare, "systemd-analyze")
     programs.install()
     told = capfd.readouterr().err
     assert told.endswith("may be installed here: sudo apt-get install chromium fonts-dejavu-core libreoffice-calc\n")

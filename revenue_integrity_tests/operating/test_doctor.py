@@ -108,6 +108,8 @@ def test_what_another_user_may_not_read_or_write_is_found(open_folder: Path) -> 
     (batch / "sites.csv").write_text("site_id\n")
     with database.connect(settings) as connection:
         connection.execute("create table t (a int)")
+    for folder in (settings.landing_path, *batch.parents[:2], batch):
+        folder.chmod(0o755)
     (batch / "sites.csv").chmod(0o000)
     settings.warehouse_path.chmod(0o000)
     settings.landing_path.chmod(0o555)
