@@ -36,6 +36,10 @@ check: $(STAMP)  ## format, lint, types, which room may import which, the style 
 	$(BIN)/lint-imports
 	$(BIN)/python -m revenue_integrity_tests.sql_style
 
+MINUTES ?= 60
+soak: $(STAMP)  ## late lines for MINUTES beside UI and daemon, in a copy of a home: lag, runs, memory, open files
+	@$(BIN)/python -m benchmarks.soak --minutes $(MINUTES)
+
 dictionary: $(STAMP)  ## renew docs/data_dictionary.md and the checks of docs/controls.md from what is declared
 	$(BIN)/python -m revenue_integrity.cli.dictionary docs
 
@@ -47,4 +51,4 @@ lock:  ## renew requirements.lock (needs uv)
 	uv pip compile --universal --generate-hashes --no-strip-extras --all-extras --no-emit-index-url \
 	    --no-emit-find-links --python-version 3.11 --custom-compile-command "make lock" pyproject.toml -o requirements.lock
 
-.PHONY: help run test ui bench check dictionary clean lock
+.PHONY: help run test ui bench soak check dictionary clean lock
