@@ -341,7 +341,7 @@ def sentences(text: str) -> list[str]:
             (Limit("gross_cents", "materiality_cents"),),
             "gross $700.00 (at most $5.00)",
         ),
-        ({"cents_here": 7, "erp_cents": 12}, (Limit("cents_here", "erp_cents", "exactly"),), "cents here $0.07 (exactly $0.12)"),
+        ({"cents_here": 7, "erp_cents": 12}, (Limit("cents_here", "erp_cents", "exactly"),), "here $0.07 (exactly $0.12)"),
         ({"rejected_batches": 2, "rows": 0}, (Limit("rejected_batches"), Limit("rows")), "rejected batches 2 (at most 0)"),
         ({"cost_in_question": "12.751541482132000000"}, (), "cost in question $12.75"),
         ({"cost": "12.751541482132000000"}, (Limit("cost"),), "cost $12.75 (at most $0.00)"),
