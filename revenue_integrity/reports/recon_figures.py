@@ -273,7 +273,7 @@ def _to_materiality(
         if key in held:
             of_row.setdefault(key, []).append(row["cause_cents"])
     offset = [added(abs(each) for each in cents) - abs(added(cents)) for cents in of_row.values()]
-    made.step("Offset by causes of the same row", sum(each != 0 for each in offset), 0, added(offset))
+    made.step("Offset within a row", sum(each != 0 for each in offset), 0, added(offset))
     made.total("Causes held against materiality", [cents for row in of_row.values() for cents in row])
     limit = published.materiality.get(name)
     if limit is not None:

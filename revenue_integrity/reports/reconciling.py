@@ -140,7 +140,7 @@ def totals_listing(recons: Reconciliations) -> Listing:
         (
             Column("recon", "Reconciliation", "words"),
             Column("view", "View", "words"),
-            Column("shown_unit", "Unit"),
+            Column("shown_unit", "Unit", "name"),
             Column("rows", "Rows", "integer"),
             Column("matched", "Matched", "integer"),
             Column("within_tolerance", "In tolerance", "integer"),
