@@ -221,7 +221,7 @@ def test_results_of_checks_are_published_also_of_a_month_that_is_not(packed_home
     manifest = manifest_of(packs.folder_of(packed_home, "colocation", APRIL))
     assert manifest["preliminary"] is True
     assert (
-        "batch digests are unchanged"
+        "Batch digests are unchanged"
         in (packs.folder_of(packed_home, "colocation", APRIL) / "close-pack-2025-04.html").read_text()
     )
 
