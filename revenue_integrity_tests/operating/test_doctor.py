@@ -79,8 +79,8 @@ def test_a_home_that_cannot_be_written_is_found_whoever_asks(tmp_path: Path, exa
     assert home["found"].startswith("/proc/home cannot be written: /proc: ")
     assert home["next_step"] == "Give this user the right to write to /proc, or set REVENUE_INTEGRITY_HOME to another directory"
     (tmp_path / "file").write_text("")
-    inside = only(examine(home_settings(tmp_path / "file", ui_port=free_port())), "home")
-    assert inside["found"].endswith("not a directory")
+    inside = only(examine(home_settings(tmp_path / "file", ui_port=free_port())), "settings")
+    assert inside["found"] == f"setting home: {tmp_path / 'file'} is no directory"
 
 
 def test_a_directory_of_the_home_that_cannot_be_written_is_named(settings: Settings, examine: Examine) -> None:
