@@ -75,7 +75,7 @@ def corrections_table(stream: str) -> Table:
         stream,
         "raw",
         "corrections",
-        "Rows that replaced an earlier one of their key, one row each, with both and what differs.",
+        "Rows that replaced an earlier one of their key, with both and what differs; one row per row that replaced another.",
         ("stream", "source", "batch_id", "file_name", "row_number"),
         [
             column.text("stream", "Stream of the source."),
