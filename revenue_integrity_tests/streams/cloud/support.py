@@ -33,9 +33,10 @@ from revenue_integrity_tests.streams.cloud.world import DEFAULTS
 Rows = Sequence[Mapping[str, object]]
 
 STAGES = (*curated.RULES, *mart.RULES)
-"""The three stages that are kept in days."""
+"""The tables that are kept in days."""
 
 OUTCOMES, SERVICES, DAILY = "curated.cloud_event_outcomes", "mart.account_service_day", "mart.daily_account_cost"
+REGIONS = "mart.cloud_region_day"
 
 DAY_SLICES = (EVENTS.rows_slice, EVENTS.versions_slice, completeness.COMPLETENESS)
 """What the stages read of the store, by day."""

@@ -252,7 +252,7 @@ def die(settings: Settings, code: str, **values: Any) -> None:
         (RENAMES, {"after": 0}),
         (RENAMES, {"after": 2}),
         (RENAMES, {"after": 4}),
-        (CRASH, {"module": "parts", "name": "write_through", "after": 1}),
+        (CRASH, {"module": "parts", "name": "write_rows", "after": 1}),
         (CRASH, {"module": "parts", "name": "write_manifest", "after": 1}),
         (CRASH, {"module": "publish", "name": "close_month", "after": 0}),
         (CRASH, {"module": "publish", "name": "close_month", "after": 1}),
@@ -288,13 +288,13 @@ from revenue_integrity.errors import PublishError
 from revenue_integrity.warehouse import parts
 from revenue_integrity_tests.streams.cloud.publishing import publish
 from revenue_integrity_tests.support import home_settings
-real, calls = parts.write_through, [0]
+real, calls = parts.write_rows, [0]
 def full(file, rows, facts):
     calls[0] += 1
     if calls[0] == {at}:
         raise OSError(28, "No space left on device")
     real(file, rows, facts)
-parts.write_through = full
+parts.write_rows = full
 try:
     publish(home_settings(pathlib.Path({home!r})))
 except PublishError as error:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from revenue_integrity_tests.streams.cloud.support import DAILY, OUTCOMES, SERVICES, Cloud, charge, event, total
+from revenue_integrity_tests.streams.cloud.support import DAILY, OUTCOMES, REGIONS, SERVICES, Cloud, charge, event, total
 
 FIRST, SECOND, THIRD = "20250306T000000Z", "20250307T000000Z", "20250308T000000Z"
 
@@ -265,6 +265,7 @@ def test_move_to_another_day_recomputes_both_days_and_no_other(cloud: Cloud) -> 
     assert done == {
         OUTCOMES: ["2025-03-05", "2025-03-07"],
         SERVICES: ["2025-03-05", "2025-03-07"],
+        REGIONS: ["2025-03-05", "2025-03-07"],
         DAILY: ["2025-03-05", "2025-03-07"],
     }
     assert cloud.days() == {MARCH_5: 5, MARCH_6: 5, MARCH_7: 106}
