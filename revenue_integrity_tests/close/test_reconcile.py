@@ -130,7 +130,7 @@ def test_totals_are_signed_and_gross_in_the_unit_of_the_row(connection: duckdb.D
     connection.execute("create schema recon")
     query = results_query(RECONS, MARCH, settings)
     connection.execute(f"create table {RECONS.results.qualified} as {query.sql}", query.bound)
-    found = rows(connection, summary_query(RECONS, MARCH))
+    found = rows(connection, summary_query(RECONS, MARCH, settings))
     assert list(found[0]) == RECONS.summary.columns
     totals = {
         (row["recon"], row["view"]): tuple(

@@ -164,7 +164,9 @@ def test_a_failed_check_refuses_the_sign_off_until_its_source_is_corrected_or_an
         "20250311T010000Z",
         [story.invoice(FEBRUARY, "A", "other", "-1", "150", "-150.00", document_id="X-2", corrects_document_id="X-1")],
     )
-    assert "1 batches landed and not read yet" in refusal(approve, ready_home, FEBRUARY)
+    assert "landed and is not read yet. Run the months that they touch: revenue-integrity run" in refusal(
+        approve, ready_home, FEBRUARY
+    )
     assert run(ready_home).failures == []
     assert statuses(ready_home) == ["signed_off", "ready"]
     assert json.loads(story.row_of(ready_home, FEBRUARY)["waivers"]) == []
@@ -190,7 +192,7 @@ def test_a_table_materialized_again_without_its_checks_is_refused(signed_home: S
         instance.report_runless_asset_event(dg.AssetMaterialization(key, partition="2025-02"))
     reason = refusal(prepare, signed_home, FEBRUARY)
     assert "(erp_vs_mart_is_within_materiality, sign_off): it was judged on other data, settings or rules" in reason
-    assert "Materialize the month again, checks included" in reason
+    assert reason.endswith("run the month again: revenue-integrity run --months 2025-02")
     selection = 'key:"colocation/recon/recon_summary"'
     assert runner.run(deployment_of(signed_home), [FEBRUARY], select=selection, say=lambda _: None).failures == []
     prepare(signed_home, FEBRUARY)
@@ -202,7 +204,11 @@ def test_rejected_batches_and_short_extracts_are_refused_until_they_are_supersed
     broken = story.put(ready_home, "erp_control_totals", "20250205T000000Z", [{"service_month": "2025-01", "lines": "5"}])
     assert run(ready_home).failures == []
     assert statuses(ready_home) == ["blocked", "blocked"], "its arrival lies before both cutoffs"
-    assert "no_batch_is_rejected (failed; rejected_batches 1" in refusal(prepare, ready_home, JANUARY)
+    reason = refusal(prepare, ready_home, JANUARY)
+    assert (
+        "2025-01 is blocked by one check:\n  - No batch is rejected (no_batch_is_rejected, sign_off): rejected batches 1"
+        in reason
+    )
 
     # 600 + 1,500 + 400 + 800 + 31 x 10 = 3,610.00 in five lines. Taken on the 20th, it covers January's cutoff (2025-02-07).
     totals = {"service_month": "2025-01", "extracted_at": "2025-02-20T00:00:00Z", "lines": "5", "amount": "3610.00"}
@@ -216,7 +222,8 @@ def test_rejected_batches_and_short_extracts_are_refused_until_they_are_supersed
     reason = refusal(prepare, ready_home, FEBRUARY)
     assert "2025-02 is blocked by 2 checks:\n  - ERP control totals tie (erp_control_totals_tie, sign_off): " in reason
     assert "(erp_extract_covers_cutoff, sign_off): sources short of cutoff 1 (at most 0). Land an extract of" in reason
-    assert "Land an extract of erp_control_totals taken at or after the cutoff 2025-03-07T23:59:59Z" in reason
+    wanted = "erp_control_totals with rows of 2025-02, taken at or after the cutoff 2025-03-07T23:59:59Z (with --covers 2025-02"
+    assert wanted in reason
     assert broken.startswith("colocation/erp_control_totals")
 
 
