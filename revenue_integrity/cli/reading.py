@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from revenue_integrity import output
-from revenue_integrity.cli import screens, watching
+from revenue_integrity.cli import watching
 from revenue_integrity.cli.shared import (
     BookOption,
     Commands,
@@ -69,6 +69,8 @@ def status(
     for sentence in in_the_way:
         say(sentence)
     if on_terminal(chosen) and rows:
+        from revenue_integrity.cli import screens
+
         window = output.window_of(sys.stdout)
         print_lines(screens.status(home, rows, shown, window, detailed=month is not None and len(wanted) == 1))
     else:
@@ -89,6 +91,8 @@ def recon(
     home = open_home()
     found = breaches(home, month_of(month, home.settings), recon=name, view=view)
     if on_terminal(chosen):
+        from revenue_integrity.cli import screens
+
         asked = screens.typed(f"recon {month}", recon=name, view=None if view == "current" else view)
         print_lines(screens.breaches(home, month, largest_first(found), output.window_of(sys.stdout), asked=asked))
     else:
@@ -134,6 +138,8 @@ def quarantine(month: MonthOption = None, chosen: FormatOption = None) -> None:
     wanted = None if month is None else months_of(month, home.settings)
     found = exports.quarantine(home, wanted, say=say)
     if on_terminal(chosen):
+        from revenue_integrity.cli import screens
+
         print_lines(screens.quarantine(found, output.window_of(sys.stdout), asked=screens.typed("quarantine", month=month)))
     else:
         show(found, chosen)
@@ -148,6 +154,7 @@ def restatement(
     chosen: FormatOption = None,
 ) -> None:
     """Show what changed since a signed version, row by row."""
+    from revenue_integrity.cli import screens
     from revenue_integrity.desk import restating
 
     home = open_home()
