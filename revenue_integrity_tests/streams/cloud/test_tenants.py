@@ -58,22 +58,33 @@ def test_a_tenant_gets_its_own_rows_however_the_name_is_written(settings: Settin
     assert {row["tenant_id"] for row in read(settings, tenant="zeta", live=True)} == {"ZETA"}
 
 
-def test_only_files_below_the_tenant_are_opened(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def files_looked_at(patched: pytest.MonkeyPatch) -> list[Path]:
+    """Return the published files that are looked at from now on; whatever is read of one, its facts are looked at first."""
     opened: list[Path] = []
     real = published.facts_of
-    monkeypatch.setattr(published, "facts_of", lambda file: opened.append(file) or real(file))
+    patched.setattr(published, "facts_of", lambda file: opened.append(file) or real(file))
+    return opened
+
+
+def test_only_files_below_the_tenant_are_opened(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = files_looked_at(monkeypatch)
     read(settings, tenant="ZETA")
     below = settings.published_path / DAYS / "tenant=ZETA"
     assert opened
     assert all(file.is_relative_to(below) for file in opened)
 
 
-def test_an_unknown_tenant_is_told_without_naming_any_other(settings: Settings) -> None:
+def test_an_unknown_tenant_is_told_those_that_there_are_and_reads_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = files_looked_at(monkeypatch)
     for dataset in (DAYS, "account_service_day", "focus_1_2"):
-        with pytest.raises(PublishError) as told:
+        with pytest.raises(UsageError) as told:
             read(settings, dataset, "NOBODY")
-        assert "for this tenant" in str(told.value)
-        assert not any(name in str(told.value) for name in ("ACME", "ZETA"))
+        assert str(told.value) == "there is no tenant 'NOBODY'. Tenants: ACME, ZETA"
+    assert not opened
+    with pytest.raises(UsageError, match=r"there is no tenant 'ZETTA'\. Did you mean ZETA\? Tenants: ACME, ZETA"):
+        read(settings, tenant="zetta", live=True)
     with pytest.raises(UsageError, match="the tenant has no name"):
         read(settings, tenant=" ")
     with pytest.raises(UsageError, match="'contract_month' knows no tenants"):
@@ -81,12 +92,19 @@ def test_an_unknown_tenant_is_told_without_naming_any_other(settings: Settings) 
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_no_name_leads_out_of_its_directory(tmp_path: Path, name: str) -> None:
+def test_no_name_leads_out_of_its_directory(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = home_settings(tmp_path)
     fill(settings, COSTS)
     publish(settings)
-    with pytest.raises(PublishError, match="for this tenant"):
-        read(settings, tenant=name)
+    with monkeypatch.context() as patched:
+        opened = files_looked_at(patched)
+        with pytest.raises(UsageError) as told:
+            read(settings, tenant=name)
+        assert str(told.value).startswith(f"there is no tenant '{name}'. ")
+        assert str(told.value).endswith("Tenants: ACME, ZETA")
+        with pytest.raises(PublishError, match="for this tenant"):
+            read(settings.model_copy(update={"tenant": name}))
+        assert not opened
     fill(settings, COSTS | {(name, "H-1", "2025-03-01"): "99"})
     publish(settings)
     assert [(row["tenant_id"], row["total_cost"]) for row in read(settings, tenant=name)] == [(name, Decimal(99))]
@@ -129,6 +147,19 @@ def test_a_process_of_a_tenant_reads_its_published_data_and_nothing_else(own: Se
             read(own, dataset)
 
 
+@pytest.mark.parametrize("name", ["NOBODY", "ZETTA", "ACM"])
+def test_a_process_of_a_tenant_that_is_none_learns_of_no_other(settings: Settings, name: str) -> None:
+    nobody = settings.model_copy(update={"tenant": name})
+    for dataset in (DAYS, "account_service_day", "focus_1_2"):
+        with pytest.raises(PublishError, match="for this tenant") as told:
+            read(nobody, dataset)
+        assert not any(other in str(told.value) for other in ("ACME", "ZETA"))
+    for asked in ((), ("--tenant", "ACME"), ("--tenant", "ACMEE")):
+        done = command(nobody, "export", DAYS, *asked)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert not any(other in done.stderr for other in ("ACME", "ZETA")), done.stderr
+
+
 def commands(group: Any, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Yield every command of the program by its words."""
     for name, each in group.commands.items():
@@ -147,8 +178,10 @@ ARGUMENTS = {
     "approve": ["2025-03", "--as", "me"],
     "waive": ["2025-03", "c", "--as", "me", "--reason", "r"],
     "reopen": ["2025-03", "--as", "me", "--reason", "r"],
+    "correct": ["2025-03", "-o", "drafts", "--draft"],
     "restatement": ["2025-03"],
     "pack": ["2025-03"],
+    "service": ["-o", "units"],
     "backup": ["b.tar"],
     "restore": ["b.tar"],
     "run": ["--select", "--help"],
