@@ -175,6 +175,7 @@ class Column:
         badge: a column with a word that stands beside the value on the page.
         tone: a column with the ``Tone`` of each value.
         link: a column with the address, inside the pack, that the value leads to.
+        screen_only: whether the sheet is printed without it and what stands behind it.
     """
 
     field: str
@@ -190,6 +191,7 @@ class Column:
     badge: str = ""
     tone: str = ""
     link: str = ""
+    screen_only: bool = False
 
 
 Columns = tuple[Column, ...] | Callable[[Published], Sequence[Column]]

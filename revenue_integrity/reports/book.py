@@ -66,6 +66,13 @@ _WIDTHS = {
     "month": 11,
     "instant": 22,
 }
+_PRINTED_ROWS = 240
+"""Rows of a sheet that are printed: four or five pages, the largest first; who wants all of them clears the print area."""
+_ACROSS, _UPRIGHT = 149, 102
+"""Characters that A4 holds side by side at full size between narrow margins, across and upright."""
+_SMALLEST, _NARROW, _TALL = 0.5, 0.75, 45
+"""How small print may get before a sheet takes several pages side by side; how much of the width a sheet takes that needs no
+fitting, with room for fonts that are wider; from how many rows on a narrow sheet stands upright."""
 _LINE, _MOST_LINES = 13.5, 12
 """Points of a line of text, and how many of wrapped text a row shows at most: Excel does not grow a row higher than 30."""
 _TONES: dict[str, dict[str, Any]] = {
@@ -194,9 +201,8 @@ class Book:
         called = self._free(name, owner)
         cells = self.book.add_worksheet(called)
         cells.hide_gridlines(2)
-        cells.set_landscape()
         cells.set_paper(9)
-        cells.fit_to_pages(1, 0)
+        cells.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
         cells.set_footer("&L&F&C&A&RPage &P of &N")
         cells.write_string(0, 0, f"{called} – {wording.month_name(self.data.month)}", self._title)
         cells.write_string(1, 0, explanation, self._note)
@@ -206,6 +212,22 @@ class Book:
         else:
             cells.write_string(2, 0, f"Signed off, version {self.data.version}", self._signed)
         return Sheet(called, cells)
+
+    def printed(self, sheet: Sheet, last_row: int, last_column: int) -> None:
+        """Set what is printed of a sheet and how: as large as its width allows, side by side where that would be too small."""
+        cells = sheet.cells
+        cells.print_area(0, 0, last_row, last_column)
+        width = sum(sheet.widths.get(column, _WIDTHS["text"]) for column in range(last_column + 1))
+        is_upright = last_row > _TALL and width * _SMALLEST * 1.3 <= _UPRIGHT
+        (cells.set_portrait if is_upright else cells.set_landscape)()
+        room = _UPRIGHT if is_upright else _ACROSS
+        if width <= room * _NARROW:
+            # Fitted, some programs would blow a narrow sheet up to the width of the page.
+            return
+        side_by_side = -(-int(width * _SMALLEST) // room)
+        cells.fit_to_pages(side_by_side, 0)
+        if side_by_side > 1:
+            cells.repeat_columns(0, 0)
 
     def _free(self, name: str, owner: str) -> str:
         """Return a name that no sheet has, as Excel allows it."""
@@ -295,6 +317,8 @@ class Book:
             dataset = listing.rows if isinstance(listing.rows, str) else ""
             where = f"csv/{dataset}.csv" if dataset else "csv/"
             note = f"{note}. The {listing.most:,} first {listing.what}; the rest in sums, all rows stand in {where}"
+        if len(frame) > _PRINTED_ROWS:
+            note = f"{note}. Printed are the first {_PRINTED_ROWS} of {len(frame):,} rows; clear the print area for all of them"
         return self._grid(self.sheet(listing.sheet, note, owner), listing, found, frame)
 
     def _grid(self, sheet: Sheet, listing: Listing, found: Rows, frame: pd.DataFrame) -> Place:
@@ -321,7 +345,8 @@ class Book:
         sheet.cells.autofilter(first - 1, 0, last, len(columns) - 1)
         sheet.cells.freeze_panes(first, 1)
         sheet.cells.repeat_rows(0, first - 1)
-        sheet.cells.print_area(0, 0, last, len(columns) - 1 + bool(listing.proof))
+        on_paper = next((at for at, column in enumerate(columns) if column.screen_only), len(columns) + bool(listing.proof))
+        self.printed(sheet, min(last, first + _PRINTED_ROWS - 1), on_paper - 1)
         if frame.empty:
             self.text(sheet, first, 0, listing.empty, "note")
         if len(frame) > len(shown):

@@ -182,7 +182,7 @@ CHECKS_SHEET = Listing(
         Column("asset", "Table", width=32),
         Column("figures", "Figures", "evidence", width=56),
         Column("next_step", "What to do", "wide", width=56),
-        Column("check", "Name", width=38),
+        Column("check", "Name", width=38, screen_only=True),
     ),
     note="Every check of the month with its figures, those that do not hold first; then the waivers in force",
     sheet="Checks",

@@ -248,7 +248,7 @@ def _causes_listing(recons: Reconciliations, names: Names) -> Listing | None:
             Column("family", "Family", "words", width=14),
             Column("cause_cents", "Amount", "cents"),
             Column("explanation", "Explanation", "wide"),
-            Column("link_id", "Link", "wide", width=26),
+            Column("link_id", "Link", "wide", width=26, screen_only=True),
             Column("evidence", "Evidence", "evidence"),
         ),
         note="Why each variance stands, rows in breach first; the causes of a row add up to its variance exactly."

@@ -62,7 +62,7 @@ def _checks(book: Book, together: Published) -> None:
     place = book.listing(controls.CHECKS_SHEET, together)
     assert place is not None, "a pack has checks, if none on record"
     end = book.block(place.sheet, place.last + 2, controls.WAIVERS, together)
-    place.sheet.cells.print_area(0, 0, end, len(place.columns) - 1)
+    book.printed(place.sheet, end, len(place.columns) - 2)
 
 
 def _summary(book: Book, sheet: Sheet, places: _Places) -> None:
@@ -82,7 +82,7 @@ def _summary(book: Book, sheet: Sheet, places: _Places) -> None:
                 row = _cause_totals(book, sheet, row, part, places.get(standard.causes))
         for listing in part.report.summary:
             row = book.block(sheet, row, listing, part.published)
-    sheet.cells.print_area(0, 0, row, _SUMMARY_COLUMNS - 1)
+    book.printed(sheet, row, _SUMMARY_COLUMNS - 1)
     sheet.cells.freeze_panes(3, 0)
     sheet.cells.activate()
 

@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 import openpyxl
+import openpyxl.utils
+import pandas as pd
 import pytest
 
 from revenue_integrity.reports.pack_data import PackData
@@ -204,7 +206,34 @@ def test_wrapped_text_has_the_height_that_it_needs_and_text_that_looks_like_a_fo
     assert sorted(quoted) == [sample.FORMULA_NAME, "@Umlaut Größe & Söhne"]
 
 
-def test_every_sheet_is_printed_on_the_width_of_a_page(values: Any) -> None:
+def test_every_sheet_is_printed_on_the_width_of_a_page_or_of_two_where_that_would_be_too_small(values: Any) -> None:
+    across = {}
     for sheet in values:
         assert sheet.print_area, sheet.title
-        assert (sheet.sheet_properties.pageSetUpPr.fitToPage, sheet.page_setup.fitToHeight) == (True, 0), sheet.title
+        is_fitted = bool(sheet.sheet_properties.pageSetUpPr and sheet.sheet_properties.pageSetUpPr.fitToPage)
+        # A narrow sheet stands at full size: fitted, some programs would blow it up to the width of the page.
+        assert is_fitted or sheet.page_setup.scale is None, sheet.title
+        across[sheet.title] = int(sheet.page_setup.fitToWidth or 1) if is_fitted else 1
+        assert not is_fitted or sheet.page_setup.fitToHeight == 0, sheet.title
+    assert {name for name, pages in across.items() if pages > 1} == {"Sign-off"}
+    assert values["Causes"].print_area.endswith("$L$12")
+
+
+def test_of_a_long_sheet_the_first_rows_are_printed_upright_and_it_says_so() -> None:
+    data = sample.preliminary()
+    allocation = sample.published(data).tables["power_allocation"]
+    many = pd.concat([allocation] * 40, ignore_index=True)
+    sample.published(data).tables["power_allocation"] = many
+    sheet = _open(workbook_bytes(data), values=True)["Power allocation"]
+    assert len(many) == 360
+    # Rows 1 to 6 stand above the data and are repeated on each page.
+    assert sheet.print_area.replace("$", "") == "'Power allocation'!A1:F246"
+    assert (sheet.page_setup.orientation, sheet.print_title_rows) == ("portrait", "$1:$6")
+    assert "Printed are the first 240 of 360 rows; clear the print area for all of them" in sheet["A2"].value
+
+
+def test_the_names_of_checks_and_the_evidence_of_causes_stand_on_the_screen_alone(values: Any) -> None:
+    for name, last in (("Causes", "Explanation"), ("Checks", "What to do")):
+        headings = [cell.value for cell in values[name][5]]
+        printed = values[name].print_area.split(":")[1].split("$")[1]
+        assert headings[openpyxl.utils.column_index_from_string(printed) - 1] == last
