@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -32,7 +32,10 @@ from revenue_integrity.cli.shared import (
     show,
 )
 from revenue_integrity.errors import UsageError
-from revenue_integrity.process import PROGRAM
+
+if TYPE_CHECKING:
+    from revenue_integrity.desk.close_status import CloseRow
+    from revenue_integrity.model.deployment import Deployment
 
 app = Commands("Read")
 
@@ -156,6 +159,7 @@ def restatement(
     """Show what changed since a signed version, row by row."""
     from revenue_integrity.cli import screens
     from revenue_integrity.desk import restating
+    from revenue_integrity.desk.close_status import close_rows
 
     home = open_home()
     first = None if from_version is None else _version(from_version)
@@ -164,6 +168,7 @@ def restatement(
         named = month_of(month, home.settings)
         found = restating.restatement(home, evidence, named, first, last, book=book)
         signed = restating.signed_versions(home, evidence, named, book=book) if found.empty else []
+        rows = close_rows(home, evidence, [named]) if last is None else []
     asked = screens.typed(f"restatement {month}", **{"book": book, "from": from_version, "to": to_version if last else None})
     if not on_terminal(chosen):
         show(found, chosen)
@@ -171,10 +176,20 @@ def restatement(
         print_lines(screens.restatement(found, month, output.window_of(sys.stdout), asked=asked))
     if found.empty:
         _say_nothing_changed(month, first or signed[-1], last, signed, asked)
-    elif first is None and last is None:
-        named_book = str(found["book"].iloc[0])
-        who = next(iter(home.settings.of_book(named_book).preparers), "NAME")
-        say(f"To sign it as it stands now: {PROGRAM} prepare {month} --book {named_book} --as {who}")
+    for row in rows:
+        if row.facts.book == (book or row.facts.book if found.empty else found["book"].iloc[0]):
+            _say_how_to_sign(home, row, changed=not found.empty and first is None)
+
+
+def _say_how_to_sign(home: "Deployment", row: "CloseRow", *, changed: bool) -> None:
+    """Say what brings a month whose changes were shown to its next signature; of one that did not change, what is unread."""
+    from revenue_integrity.desk.status import command_to_sign
+
+    is_ready, command = command_to_sign(row, home.settings.of_book(row.facts.book))
+    if row.facts.news:
+        say(f"{row.facts.news}: {command}")
+    elif changed and command:
+        say(f"{'To sign it as it stands now' if is_ready else f'It is {row.status}; before it can be signed'}: {command}")
 
 
 def _say_nothing_changed(month: str, first: int, last: int | None, signed: Sequence[int], asked: str) -> None:

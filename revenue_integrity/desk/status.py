@@ -149,6 +149,18 @@ def next_command(row: CloseRow, settings: Settings) -> str:
     return f"{PROGRAM} {command}" if command else ""
 
 
+def command_to_sign(row: CloseRow, settings: Settings) -> tuple[bool, str]:
+    """Return whether a month whose changes somebody has seen can be signed as it stands, and the command that brings it there.
+
+    ``settings`` are those of the book. The command is empty where there is nothing to do but wait.
+    """
+    if row.facts.news:
+        return False, f"{PROGRAM} run"
+    if row.status is Status.REOPENED and not row.facts.in_the_way:
+        return True, f"{PROGRAM} prepare {row.facts.asked_for} --as {_one_of(settings.preparers)}"
+    return row.status in (Status.READY, Status.PREPARED), next_command(row, settings)
+
+
 def _one_of(names: Sequence[str]) -> str:
     return next(iter(names), "NAME")
 

@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from revenue_integrity.cli import screens
-from revenue_integrity.close.sign_off import CheckFact, MonthFacts, Status
+from revenue_integrity.cli import reading, screens
+from revenue_integrity.close.sign_off import CheckFact, MonthFacts, Status, status_of
 from revenue_integrity.desk import status as status_of_months
 from revenue_integrity.desk.close_status import CloseRow
 from revenue_integrity.model.check import Gate, Limit
@@ -221,3 +221,41 @@ def test_a_restatement_begins_with_what_each_total_moved_by(window: int) -> None
 
 def test_what_was_typed_is_told_with_its_options() -> None:
     assert screens.typed("recon 2025-02", recon="rentals", view=None) == "revenue-integrity recon 2025-02 --recon rentals"
+
+
+SIGNED = with_entries(PREPARED, APPROVED)
+
+AFTER_A_RESTATEMENT: tuple[tuple[MonthFacts, Status, str], ...] = (
+    (
+        replace(SIGNED, content_hash="c2"), Status.REOPENED,
+        "To sign it as it stands now: revenue-integrity prepare 2025-02 --book toy --as pat",
+    ),
+    (
+        replace(SIGNED, content_hash="c2", news="b1 landed and is not read yet"), Status.REOPENED,
+        "b1 landed and is not read yet: revenue-integrity run",
+    ),
+    (
+        replace(SIGNED, news="b1 landed and is not read yet"), Status.SIGNED_OFF,
+        "b1 landed and is not read yet: revenue-integrity run",
+    ),
+    (SIGNED, Status.SIGNED_OFF, ""),
+    (
+        replace(SIGNED, content_hash="c2", stale="raw.rentals: changed"), Status.STALE,
+        "It is stale; before it can be signed: revenue-integrity run --months 2025-02",
+    ),
+    (
+        replace(SIGNED, content_hash="c2", checks=(TIES,)), Status.REOPENED,
+        "It is reopened; before it can be signed: revenue-integrity recon 2025-02 --recon rentals",
+    ),
+    (replace(SIGNED, content_hash="c2", running=True), Status.STALE, ""),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("facts", "status", "told"), AFTER_A_RESTATEMENT)
+def test_whoever_saw_what_changed_is_told_what_brings_the_month_to_its_signature(
+    home: Deployment, facts: MonthFacts, status: Status, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status_of(facts) is status
+    changed = status is not Status.SIGNED_OFF
+    reading._say_how_to_sign(home, CloseRow(replace(facts, book="toy"), status, ("toy",)), changed=changed)
+    assert capsys.readouterr().err.strip() == told
