@@ -1,7 +1,8 @@
 """Every number and path that somebody may want to change: typed, with its unit and default, refused at the start if wrong.
 
 Belongs here: the settings that all streams share, how those of one stream join them, and where the home's files stand. Does
-not belong here: a stream's own settings (its ``settings``), reading what is in those files.
+not belong here: a stream's own settings (its ``settings``), what is said of one that cannot be read (``settings_reading``),
+what is in those files.
 
 Values come from the environment (``REVENUE_INTEGRITY_FIRST_MONTH=2024-01``, lists as JSON), then from the TOML file that
 ``REVENUE_INTEGRITY_CONFIG`` names, then from the defaults below. Every setting has one name, by which rules and fingerprints
@@ -15,7 +16,6 @@ import zoneinfo
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from difflib import get_close_matches
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, cast
@@ -28,7 +28,6 @@ from pydantic import (
     Field,
     PlainSerializer,
     SecretStr,
-    ValidationError,
     create_model,
     field_validator,
     model_validator,
@@ -509,7 +508,7 @@ class _SectionedFile(TomlConfigSettingsSource):
         return found
 
 
-def _section_variables(model: type[Settings]) -> dict[str, str]:
+def section_variables(model: type[Settings]) -> dict[str, str]:
     """Return the variables that name a setting by its section, by the setting: ``REVENUE_INTEGRITY_BOATS__DEAREST_CENTS``."""
     import os
 
@@ -533,112 +532,14 @@ class _SectionVariables(PydanticBaseSettingsSource):
         """Return the text of a setting's variable, ``None`` if there is none, and that it need not be JSON."""
         import os
 
-        variable = _section_variables(cast("type[Settings]", self.settings_cls)).get(field_name)
+        variable = section_variables(cast("type[Settings]", self.settings_cls)).get(field_name)
         return None if variable is None else os.environ[variable], field_name, False
 
     def __call__(self) -> dict[str, Any]:
         """Return each setting under its one name."""
         fields = self.settings_cls.model_fields
         found = {}
-        for name in _section_variables(cast("type[Settings]", self.settings_cls)):
+        for name in section_variables(cast("type[Settings]", self.settings_cls)):
             text, _, is_complex = self.get_field_value(fields[name], name)
             found[name] = self.prepare_field_value(name, fields[name], text, is_complex)
         return found
-
-
-def read_settings(model: type[Settings], **overrides: Any) -> Settings:
-    """Read the settings of a deployment from environment and file.
-
-    Raises:
-        SettingsError: a value is not allowed, a name is unknown or the TOML file cannot be read; the message holds the
-            name, the value and what is allowed.
-    """
-    _refuse_missing_file()
-    try:
-        settings = model(**overrides)
-    except ValidationError as error:
-        raise SettingsError(
-            "; ".join(_explain(problem, model) for problem in error.errors()), "Correct it and try again"
-        ) from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise _unreadable(error, model) from error
-    _refuse_unknown_variables(model)
-    for name in ("home", "landing", "published"):
-        _refuse_no_directory(name, getattr(settings, name))
-    begins = settings.simulated_from
-    if begins is None or settings.names("first_month"):
-        return settings
-    # A demo begins with the months that it is about: what is carried from before them is history, and no month of its own.
-    return settings.model_copy(update={"first_month": begins})
-
-
-def _unreadable(error: Exception, model: type[Settings]) -> SettingsError:
-    """Return the refusal of a variable that is no JSON, or of a file that is no TOML."""
-    import os
-
-    reason = "too deeply nested" if isinstance(error, RecursionError) else str(error)
-    named = _NAMED_FIELD.search(reason)
-    variable = f"{PREFIX}{named[1]}".upper() if named and named[1] in model.model_fields else ""
-    if named and variable in {each.upper() for each in os.environ}:
-        return SettingsError(
-            f"setting {named[1]}: {variable} is no JSON, as which lists and tables are written", 'Write it like ["a", "b"]'
-        )
-    return SettingsError(
-        f"the settings cannot be read: {reason}", f"Correct the file that {PREFIX}CONFIG names, or the variables"
-    )
-
-
-_NAMED_FIELD = re.compile(r'for field "(\w+)"')
-
-
-def _refuse_no_directory(name: str, path: Path | None) -> None:
-    """Refuse a place that no directory can have: a file stands there or above it, or the system takes no such name."""
-    try:
-        for each in (path, *path.parents) if path else ():
-            if each.exists():
-                if not each.is_dir():
-                    raise SettingsError(f"setting {name}: {each} is no directory", "Name a directory, or one that can be made")
-                return
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise SettingsError(f"setting {name} names no place of this system: {reason}", "Name another directory") from error
-
-
-def _refuse_missing_file() -> None:
-    import os
-
-    # The source of pydantic-settings takes a file that is not there for an empty one.
-    file = os.environ.get(f"{PREFIX}CONFIG")
-    if file and not Path(file).is_file():
-        raise SettingsError(f"there is no file {file}", f"Correct {PREFIX}CONFIG, or unset it")
-
-
-def _explain(problem: Any, model: type[Settings]) -> str:
-    name = ".".join(str(part) for part in problem["loc"])
-    said = str(problem["msg"]).removeprefix("Value error, ")
-    if problem["type"] == "extra_forbidden":
-        return f"there is no setting '{name}'; {_what_there_is(name, model)}"
-    if name.startswith("alert_"):
-        # The value may hold a channel's token, and so may its place if severity and URL were swapped.
-        return f"setting {problem['loc'][0] if '://' in name else name}: {said}"
-    return f"setting {name or 'combination'}={problem['input']!r}: {said}" if name else said
-
-
-def _what_there_is(name: str, model: type[Settings]) -> str:
-    """Return the names that somebody who wrote a wrong one may have meant; all where none is like it."""
-    names = (
-        [*(f"books.{part[1]}.{each}" for each in BookSettings.model_fields)] if (part := name.split("."))[0] == "books" else []
-    )
-    names = names or [*model.model_fields, *sections_of(model)]
-    return f"there are {', '.join(sorted(get_close_matches(name.lower(), names)) or sorted(names))}"
-
-
-def _refuse_unknown_variables(model: type[Settings]) -> None:
-    import os
-
-    known = {f"{PREFIX}{name}".upper() for name in model.model_fields} | {f"{PREFIX}CONFIG"}
-    known |= {variable.upper() for variable in _section_variables(model).values()}
-    unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
-    if unknown:
-        told = _what_there_is(unknown[0].upper().removeprefix(PREFIX), model)
-        raise SettingsError(f"there is no setting {', '.join(unknown)}; {told}", "Remove the variable, or correct its name")

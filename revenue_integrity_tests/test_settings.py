@@ -10,7 +10,8 @@ from pydantic import Field
 
 from revenue_integrity import clock, days_off
 from revenue_integrity.errors import SettingsError
-from revenue_integrity.settings import PREFIX, Settings, joined, read_settings, sections_of
+from revenue_integrity.settings import PREFIX, Settings, joined, sections_of
+from revenue_integrity.settings_reading import read_settings
 from revenue_integrity.streams.registry import STREAMS, load_settings, settings_model
 
 

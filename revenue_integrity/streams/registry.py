@@ -12,7 +12,8 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from revenue_integrity.model.simulator import Simulator
-from revenue_integrity.settings import Settings, joined, read_settings
+from revenue_integrity.settings import Settings, joined
+from revenue_integrity.settings_reading import read_settings
 
 if TYPE_CHECKING:
     from revenue_integrity.model.deployment import Deployment
