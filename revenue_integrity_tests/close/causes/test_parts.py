@@ -87,31 +87,49 @@ def test_rounding_is_a_cent_per_item_and_at_least_one() -> None:
 
 ITEMS = {
     # A credit that names the document, its line, and the rebill: the two first repair each other.
-    "rebilled": ([("A", 600, None), ("C", -600, "A"), ("B", 650, None)], 50, {0, 1}),
+    "rebilled": ([("A", 600, None), ("C", -600, "A"), ("B", 650, None)], {0, 1}),
     # Without a rebill the credit is the variance.
-    "not rebilled": ([("A", 600, None), ("C", -600, "A")], -600, set()),
+    "not rebilled": ([("A", 600, None), ("C", -600, "A")], set()),
     # A credit of a part repairs nothing; it is all that is wrong.
-    "a part": ([("A", 600, None), ("C", -60, "A")], -60, set()),
+    "a part": ([("A", 600, None), ("C", -60, "A")], set()),
+    # Two parts are the whole.
+    "two parts": ([("A", 600, None), ("C", -60, "A"), ("D", -540, "A"), ("B", 650, None)], {0, 1, 2}),
     # The whole document that is named, in two lines.
-    "a document": ([("A", 400, None), ("A", 200, None), ("C", -600, "A"), ("B", 650, None)], 50, {0, 1, 2}),
+    "a document": ([("A", 400, None), ("A", 200, None), ("C", -600, "A"), ("B", 650, None)], {0, 1, 2}),
+    # Credited twice: once for the rebill, once too often.
+    "twice": ([("A", 600, None), ("C", -600, "A"), ("D", -600, "A"), ("B", 650, None)], {0, 1}),
     # One that names none takes what the one that names a document leaves.
-    "both": ([("A", 600, None), ("B", 600, None), ("C", -600, None), ("D", -600, "A"), ("E", 650, None)], 50, {0, 1, 2, 3}),
+    "both": ([("A", 600, None), ("B", 600, None), ("C", -600, None), ("D", -600, "A"), ("E", 650, None)], {0, 1, 2, 3}),
+    # What is due as it was billed is not taken back for the sake of another line that is 20 too high.
+    "no rebill of what was due": ([("A", 500, None), ("B", 620, None), ("C", -500, "A")], set()),
 }
 
 
 @pytest.mark.parametrize("name", ITEMS)
 def test_a_credit_repairs_what_it_takes_back_while_something_stands(name: str) -> None:
-    lines, variance, expected = ITEMS[name]
-    items = pd.DataFrame(lines, columns=["document", "cents", "corrects"]).assign(row=7, order=range(len(lines)))
-    items = items.assign(is_credit=items["cents"] < 0)
-    assert set(repaired(items, pd.Series([variance], index=[7]))) == expected
+    lines, expected = ITEMS[name]
+    items = pd.DataFrame(lines, columns=["document", "cents", "corrects"]).assign(row=7, order=range(len(lines)), quantity=1)
+    items = items.assign(is_credit=items["cents"] < 0, price=items["cents"].abs())
+    due = [500, 600] if name == "no rebill of what was due" else [600]
+    dues = pd.DataFrame({"row": 7, "quantity": 1, "price": due, "cents": due})
+    assert set(repaired(items, dues)) == expected
 
 
-def test_only_credits_that_name_a_document_repair_where_that_is_asked() -> None:
-    items = pd.DataFrame({"row": 7, "document": ["A", "C", "B"], "cents": [600, -600, 650], "corrects": None, "order": [0, 1, 2]})
-    items = items.assign(is_credit=items["cents"] < 0)
-    assert list(repaired(items, pd.Series([50], index=[7]), named_only=True)) == []
-    assert set(repaired(items, pd.Series([50], index=[7]))) == {0, 1}
+def test_where_nothing_is_due_a_credit_repairs_all_that_it_takes_back() -> None:
+    items = pd.DataFrame(
+        {
+            "row": 7,
+            "document": ["A", "C", "D"],
+            "cents": [60, -60, -60],
+            "corrects": [None, "A", "A"],
+            "order": [0, 1, 2],
+            "quantity": 1,
+            "price": 60,
+            "is_credit": [False, True, True],
+        }
+    )
+    dues = pd.DataFrame({"row": [], "quantity": [], "price": [], "cents": []}, dtype="int64")
+    assert set(repaired(items, dues)) == {0, 1}
 
 
 def test_copies_are_counted_by_document_in_an_order_without_names() -> None:

@@ -82,7 +82,7 @@ def duplicate(case: Case) -> Claims:
 
 
 def credit(case: Case) -> Claims:
-    gone = repaired(case.left, case.rows["cents"])
+    gone = repaired(case.left, case.right)
     standing = case.standing[case.standing["is_credit"] & ~case.standing.index.isin(gone)]
     standing = standing[standing["row"].isin(case.open_rows.index)]
     return claims(standing["row"], standing["cents"], amounts(standing["cents"]), standing["evidence"], taken=standing.index)

@@ -622,6 +622,81 @@ def a_document_billed_again_line_by_line(s: Story) -> None:
     s.expect("duplicate_billing", 46452, "D2")
 
 
+# Several credits of one document, of duplicates and originals: what repairs, and what stands.
+
+
+@story
+def a_duplicate_credited_twice(s: Story) -> None:
+    # One credit takes the duplicate back, the other takes 600.00 off too much.
+    s.contract()
+    s.line("D1")
+    s.line("D2")
+    s.credit("C1", 2, 300, corrects="D2")
+    s.credit("C2", 2, 300, corrects="D2", posted_at="2025-04-04T10:00:00Z")
+    s.expect("credit_memo", -60000, "C2")
+
+
+@story
+def an_invoice_credited_twice_and_rebilled_once(s: Story) -> None:
+    s.contract()
+    s.line("D1")
+    s.credit("C1", 2, 300, corrects="D1")
+    s.credit("C2", 2, 300, corrects="D1", posted_at="2025-04-04T10:00:00Z")
+    s.line("D2", posted_at="2025-04-05T10:00:00Z")
+    s.expect("credit_memo", -60000, "C2")
+
+
+@story
+def a_duplicate_and_its_original_both_credited(s: Story) -> None:
+    s.contract()
+    s.line("D1")
+    s.line("D2")
+    s.credit("C1", 2, 300, corrects="D2")
+    s.credit("C2", 2, 300, corrects="D1", posted_at="2025-04-04T10:00:00Z")
+    s.expect("credit_memo", -60000, "C2")
+
+
+@story
+def a_wrong_price_credited_twice_and_rebilled(s: Story) -> None:
+    # 500.00 credited twice, 600.00 billed anew: one credit repairs, the other takes 500.00 off.
+    s.contract()
+    s.line("D1", 2, 250)
+    s.credit("C1", 2, 250, corrects="D1")
+    s.credit("C2", 2, 250, corrects="D1", posted_at="2025-04-04T10:00:00Z")
+    s.line("D2", posted_at="2025-04-05T10:00:00Z")
+    s.expect("credit_memo", -50000, "C2")
+
+
+@story
+def an_invoice_credited_twice_and_never_rebilled(s: Story) -> None:
+    s.contract()
+    s.line("D1")
+    s.credit("C1", 2, 300, corrects="D1")
+    s.credit("C2", 2, 300, corrects="D1")
+    s.expect("credit_memo", -60000, "C1")
+    s.expect("credit_memo", -60000, "C2")
+
+
+@story
+def one_of_two_duplicates_credited(s: Story) -> None:
+    s.contract()
+    s.line("D1")
+    s.line("D2", posted_at="2025-04-04T10:00:00Z")
+    s.line("D3", posted_at="2025-04-05T10:00:00Z")
+    s.credit("C1", 2, 300, corrects="D3", posted_at="2025-04-05T11:00:00Z")
+    s.expect("duplicate_billing", 60000, "D2")
+
+
+@story
+def a_duplicate_credited_in_two_halves(s: Story) -> None:
+    s.contract()
+    s.line("D1")
+    s.line("D2")
+    s.credit("C1", 1, 300, corrects="D2")
+    s.credit("C2", 1, 300, corrects="D2")
+
+
+
 # Missing.
 
 

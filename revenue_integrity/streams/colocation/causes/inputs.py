@@ -37,7 +37,7 @@ def charge_case(month: date, frames: Mapping[str, pd.DataFrame]) -> Case:
     rows = rows.assign(due_cents=dues.groupby("row")["cents"].sum().reindex(rows.index, fill_value=0))
     of_month = lines["row"].isin(rows.index)
     left = lines[of_month]
-    left = left.assign(is_repaired=left.index.isin(repaired(left, rows["cents"])))
+    left = left.assign(is_repaired=left.index.isin(repaired(left, dues)))
     of_row = pd.Series(rows.index, index=rows["row_key"])
     more = {
         "around": varied,
