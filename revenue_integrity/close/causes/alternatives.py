@@ -2,8 +2,9 @@
 
 Belongs here: whether what was billed fits an alternative. Does not belong here: making alternatives (each stream knows its own).
 
-An alternative has ``row``, ``rank`` (the smallest that fits is the cause) and ``cents``, what it gives for the row in total; one
-that is made of parts has parts of its own: ``alternative``, ``quantity``, ``price``, ``cents``, in the scale of the items.
+An alternative has ``row``, ``rank`` (the smallest that fits is the cause; of equal ones that which gives the nearest amount) and
+``cents``, what it gives for the row in total; one that is made of parts has parts of its own: ``alternative``, ``quantity``,
+``price``, ``cents``, in the scale of the items.
 """
 
 from typing import Any
@@ -21,34 +22,34 @@ def first_equal(alternatives: pd.DataFrame, billed: "pd.Series[Any]", tolerance:
 
 
 def first_fitting(alternatives: pd.DataFrame, parts: pd.DataFrame, billed: pd.DataFrame) -> pd.DataFrame:
-    """Return of each row the first alternative whose prices, quantities and amounts are those billed.
+    """Return of each row the first alternative whose prices, quantities at each price, and amounts are those billed.
 
-    To the rounding of each item and part; every price billed is one of the alternative's.
+    To the rounding of each item and part; every price billed is one of the alternative's. What is billed at a price may stand
+    in other items than the alternative's parts.
     """
     index, rows = alternatives.index, alternatives["row"]
-    of_rows = pd.Index(rows.unique())
-    items = rows.map(counts(billed, of_rows))
+    items = rows.map(counts(billed, pd.Index(rows.unique())))
     pieces = counts(parts, index, by="alternative")
-    quantity = rows.map(sums(billed, "quantity", of_rows)) - sums(parts, "quantity", index, by="alternative")
-    cents = rows.map(sums(billed, "cents", of_rows)) - sums(parts, "cents", index, by="alternative")
-    fits = (
-        (items > 0)
-        & ~index.isin(_with_other_prices(alternatives, parts, billed))
-        & (quantity.abs() <= items + pieces)
-        & (cents.abs() <= items.where(items > pieces, pieces))
-    )
-    return _first(alternatives[fits])
+    cents = (rows.map(sums(billed, "cents", pd.Index(rows.unique()))) - sums(parts, "cents", index, by="alternative")).abs()
+    fits = (items > 0) & ~index.isin(_with_another_quantity(alternatives, parts, billed))
+    fits &= cents <= items.where(items > pieces, pieces)
+    return _first(alternatives.assign(away=cents)[fits]).drop(columns="away")
 
 
-def _with_other_prices(alternatives: pd.DataFrame, parts: pd.DataFrame, billed: pd.DataFrame) -> "pd.Index[Any]":
-    """Return the alternatives for whose rows a price is billed that they do not have."""
-    prices = (
-        alternatives[["row"]].rename_axis("alternative").reset_index().merge(billed[["row", "price"]].drop_duplicates(), on="row")
-    )
-    known = parts[["alternative", "price"]].drop_duplicates().assign(known=True)
-    found = prices.merge(known, on=["alternative", "price"], how="left")
-    return pd.Index(found.loc[found["known"].isna(), "alternative"].unique())
+def _with_another_quantity(alternatives: pd.DataFrame, parts: pd.DataFrame, billed: pd.DataFrame) -> "pd.Index[Any]":
+    """Return the alternatives at one of whose prices another quantity is billed, or that lack a price that is billed."""
+    key = ["alternative", "price"]
+    of_rows = alternatives[["row"]].rename_axis("alternative").reset_index()
+    sides = [
+        of_rows.merge(billed[["row", "price", "quantity"]], on="row").assign(sign=1),
+        parts.loc[parts["alternative"].isin(alternatives.index), [*key, "quantity"]].assign(sign=-1),
+    ]
+    both = pd.concat(sides, ignore_index=True).assign(signed=lambda found: found["quantity"] * found["sign"])
+    per_price = both.groupby(key).agg(off=("signed", "sum"), items=("sign", "size"))
+    differs = per_price["off"].abs() > per_price["items"]
+    return pd.Index(per_price.index[differs].get_level_values("alternative").unique())
 
 
 def _first(alternatives: pd.DataFrame) -> pd.DataFrame:
-    return alternatives.sort_values(["row", "rank"], kind="stable").drop_duplicates("row")
+    by = ["row", "rank", "away"] if "away" in alternatives else ["row", "rank"]
+    return alternatives.sort_values(by, kind="stable").drop_duplicates("row")

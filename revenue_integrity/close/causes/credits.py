@@ -73,8 +73,8 @@ def repaired(items: pd.DataFrame, dues: pd.DataFrame) -> "pd.Index[Any]":
     charges = {row: _read(each) for row, each in dues[dues["row"].isin(credited)].groupby("row", sort=False)}
     gone: list[int] = []
     for row, of_row in known.groupby("row", sort=False):
-        bills, credits = (_read(of_row[of_row["is_credit"] == is_credit]) for is_credit in (False, True))
-        gone += _gone(bills, [each for each in credits if each.cents], charges.get(row, []))
+        bills, credited_by = (_read(of_row[of_row["is_credit"] == is_credit]) for is_credit in (False, True))
+        gone += _gone(bills, [each for each in credited_by if each.cents], charges.get(row, []))
     return pd.Index(gone, dtype="int64")
 
 
@@ -95,9 +95,9 @@ def _sum(items: Collection[_Item]) -> int:
     return sum(each.cents for each in items)
 
 
-def _gone(bills: Sequence[_Item], credits: Sequence[_Item], dues: Sequence[_Item]) -> Iterator[int]:
+def _gone(bills: Sequence[_Item], credited_by: Sequence[_Item], dues: Sequence[_Item]) -> Iterator[int]:
     """Yield the numbers of what repairs each other in one row: again and again the repair that leaves the least."""
-    standing, waiting = set(bills), set(credits)
+    standing, waiting = set(bills), set(credited_by)
     copies = _copies(bills)
     while True:
         excess = _sum(standing) - _sum(dues)
@@ -142,21 +142,21 @@ def _repairs(standing: set[_Item], waiting: set[_Item], copies: dict[str, list[s
     by_named: dict[str | None, list[_Item]] = {}
     for each in sorted(waiting, key=lambda each: (each.content, each.order)):
         by_named.setdefault(each.corrects, []).append(each)
-    for named, credits in by_named.items():
+    for named, naming in by_named.items():
         if named is None:
-            possible = [_Repair(frozenset((one,)), frozenset((bill,))) for one in credits for bill in standing]
+            possible = [_Repair(frozenset((one,)), frozenset((bill,))) for one in naming for bill in standing]
         else:
             wanted = [by_document[name] for name in copies.get(named, ()) if name in by_document]
             targets = {frozenset(part) for bills in wanted for part in (bills, *((bill,) for bill in bills))}
-            possible = [_Repair(some, target) for target in targets for some in _together(credits, _sum(target))]
+            possible = [_Repair(some, target) for target in targets for some in _together(naming, _sum(target))]
         yield from (each for each in possible if each.is_equal)
 
 
-def _together(credits: Sequence[_Item], cents: int) -> Iterator[frozenset[_Item]]:
+def _together(naming: Sequence[_Item], cents: int) -> Iterator[frozenset[_Item]]:
     """Yield each credit, and the fewest that together are nearest to an amount, as long as there are few to choose from."""
-    yield from (frozenset((each,)) for each in credits)
+    yield from (frozenset((each,)) for each in naming)
     sums: dict[int, tuple[_Item, ...]] = {0: ()}
-    for each in credits:
+    for each in naming:
         if len(sums) * 2 > MOST_SUMS:
             break
         for total, some in list(sums.items()):
@@ -164,5 +164,5 @@ def _together(credits: Sequence[_Item], cents: int) -> Iterator[frozenset[_Item]
             if total + each.cents not in sums or len(sums[total + each.cents]) > len(more):
                 sums[total + each.cents] = more
     several = [some for some in sums.values() if len(some) > 1]
-    several.append(tuple(credits))
+    several.append(tuple(naming))
     yield from (frozenset(some) for some in several if abs(_sum(some) + cents) <= len(some))

@@ -47,6 +47,17 @@ def documents(items: pd.DataFrame, by: str, index: "pd.Index[Any]") -> "pd.Serie
     return listed(items[[by, "document"]].drop_duplicates().sort_values("document"), by, index, "document").map(_enumerated)
 
 
+def counted(numbers: "pd.Series[Any]", one: str) -> "pd.Series[Any]":
+    """Return whole numbers with what they count: ``1 line``, ``2 lines``."""
+    return numbers.map(lambda each: f"{each} {one}{'' if each == 1 else 's'}").astype(object)
+
+
+def verb(items: pd.DataFrame, by: str, index: "pd.Index[Any]", word: str) -> "pd.Series[Any]":
+    """Return a verb that says something of the documents of each group, as ``documents`` lists them: ``bills``, ``bill``."""
+    several = items[[by, "document"]].drop_duplicates().groupby(by).size().reindex(index, fill_value=0) > 1
+    return pd.Series(word + "s", index=index, dtype=object).mask(several, word)
+
+
 def _enumerated(names: list[str]) -> str:
     more = len(names) - _NAMED
     return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -696,7 +696,6 @@ def a_duplicate_credited_in_two_halves(s: Story) -> None:
     s.credit("C2", 1, 300, corrects="D2")
 
 
-
 # Missing.
 
 
@@ -849,6 +848,57 @@ def a_stale_version_and_a_duplicate(s: Story) -> None:
     s.line("D3")
     s.expect("duplicate_billing", 60000, "D3")
     s.expect("stale_version", -6000, "D2", versions=(1, 2))
+
+
+@story
+def a_stale_price_through_two_later_versions_in_one_line(s: Story) -> None:
+    # On version 1 the month is one charge of 333.33; in three parts it would be 107.53 + 107.53 + 118.28, a cent more.
+    # Due are 107.53, 129.03 (10 days at 400) and 177.42 (11 days at 500).
+    s.contract("A", "2025-03-01", racks=1, rack_price="333.33")
+    s.contract("A", "2025-03-11", version=2, racks=1, rack_price=400, amendment_type="escalation")
+    s.contract("A", "2025-03-21", version=3, racks=1, rack_price=500, amendment_type="escalation")
+    s.line("D1", 1, "333.33")
+    s.expect("stale_version", -8065, "D1", versions=(1, 2))
+
+
+@story
+def a_stale_price_through_two_later_versions_in_three_lines(s: Story) -> None:
+    s.contract("A", "2025-03-01", racks=1, rack_price="333.33")
+    s.contract("A", "2025-03-11", version=2, racks=1, rack_price=400, amendment_type="escalation")
+    s.contract("A", "2025-03-21", version=3, racks=1, rack_price=500, amendment_type="escalation")
+    s.line("D1", "0.322581", "333.33", amount="107.53")
+    s.line("D1", "0.322581", "333.33", amount="107.53", line_no=2)
+    s.line("D1", "0.354839", "333.33", amount="118.28", line_no=3)
+    s.expect("stale_version", -8064, "D1", versions=(1, 2))
+
+
+@story
+def racks_that_a_later_version_gave_up(s: Story) -> None:
+    # From the 16th no racks: 290.32 of 600.00 is due. Service goes on, so it is no proration.
+    s.contract("A", "2025-03-01", reserved_kw=10)
+    s.contract("A", "2025-03-16", version=2, racks=0, reserved_kw=10, amendment_type="downsell")
+    s.line("D1")
+    s.line("D2", 10, 150, charge_type="power")
+    s.expect("stale_version", 30968, "D1", versions=(1, 2))
+
+
+@story
+def a_stale_fee(s: Story) -> None:
+    # The fee of 500.00 was corrected to 400.00 on the day of its version.
+    s.contract("A", racks=0, reserved_kw=10, one_time_fee=500)
+    s.contract("A", racks=0, reserved_kw=10, one_time_fee=400, version=2, amendment_type="correction")
+    s.line("D1", 10, 150, charge_type="power")
+    s.line("D2", 1, 500, charge_type="one_time")
+    s.expect("stale_version", 10000, "D2", charge="one_time", versions=(1, 2))
+
+
+@story
+def a_version_that_a_later_one_began_before(s: Story) -> None:
+    # Version 1 begins on the 11th; a correction puts the start back to the 1st, at 330. Billed are 21 days at 300.
+    s.contract("A", "2025-03-11")
+    s.contract("A", "2025-03-01", version=2, rack_price=330, amendment_type="correction")
+    s.line("D1", "1.354839", 300, amount="406.45")
+    s.expect("stale_version", -25355, "D1", versions=(1, 2))
 
 
 @story
@@ -1166,6 +1216,23 @@ def a_stale_overage_price(s: Story) -> None:
     s.line("D1", 10, 150, charge_type="power")
     s.line("D2", 5, 20, charge_type="overage")
     s.expect("stale_version", -5000, "D2", charge="overage", versions=(1, 2))
+
+
+@story
+def a_stale_reservation_whose_own_overage_stands(s: Story) -> None:
+    # On 12 kW, version 1's own days have an excess of 4 kW (the 5th, peak 16), those of version 2 (10 kW, peak 15) one of 3.
+    # Due are 5 kW at 20 on the 20th; 4 kW at 20 were billed.
+    s.contract(first="2025-03-01", racks=0, reserved_kw=12, overage_price=20)
+    s.contract(first="2025-03-16", version=2, racks=0, reserved_kw=10, overage_price=20, amendment_type="downsell")
+    s.readings("2025-03-01", "2025-03-04", 100, peak_kw=9)
+    s.readings("2025-03-05", "2025-03-05", 100, peak_kw=16)
+    s.readings("2025-03-06", "2025-03-19", 100, peak_kw=9)
+    s.readings("2025-03-20", "2025-03-20", 100, peak_kw=15)
+    s.readings("2025-03-21", "2025-03-31", 100, peak_kw=9)
+    s.line("D1", "5.806452", 150, amount="870.97", charge_type="power")
+    s.line("D1", "5.161290", 150, amount="774.19", charge_type="power", line_no=2)
+    s.line("D2", 4, 20, charge_type="overage")
+    s.expect("stale_version", -2000, "D2", charge="overage", versions=(1, 2))
 
 
 @dataclass

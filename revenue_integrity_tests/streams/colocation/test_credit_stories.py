@@ -82,7 +82,17 @@ def causes_of(story: Sequence[Document], due: int = DUE) -> list[tuple[str, int,
         "rows": rows,
         "lines": lines,
         "dues": dues,
-        "earlier_terms": _empty("row_key", "segment_from", "earlier_version", "micro_quantity", "micro_price", "amount_cents"),
+        "earlier_terms": _empty(
+            "row_key",
+            "segment_from",
+            "segment_to",
+            "earlier_version",
+            "is_together",
+            "replaced_by",
+            "micro_quantity",
+            "micro_price",
+            "amount_cents",
+        ),
         "known_usage": _empty("row_key", "readings", "known_on", "changed_days", "changed_estimates", "amount_cents").astype(
             {"known_on": "datetime64[us]"}
         ),
@@ -95,54 +105,54 @@ def causes_of(story: Sequence[Document], due: int = DUE) -> list[tuple[str, int,
     return list(zip(found["cause"], found["cents"], found["explanation"], strict=True))
 
 
-I, D, R = bill("I"), bill("D"), bill("R")
+INVOICE, D, R = bill("I"), bill("D"), bill("R")
 STORIES: dict[str, tuple[list[Document], list[tuple[str, int]]]] = {
-    "a duplicate credited twice": ([I, D, credit("C1", "D"), credit("C2", "D")], [("credit_memo", -60000)]),
-    "an invoice credited twice and rebilled": ([I, credit("C1", "I"), credit("C2", "I"), R], [("credit_memo", -60000)]),
-    "a duplicate and its original credited": ([I, D, credit("C1", "D"), credit("C2", "I")], [("credit_memo", -60000)]),
+    "a duplicate credited twice": ([INVOICE, D, credit("C1", "D"), credit("C2", "D")], [("credit_memo", -60000)]),
+    "an invoice credited twice and rebilled": ([INVOICE, credit("C1", "I"), credit("C2", "I"), R], [("credit_memo", -60000)]),
+    "a duplicate and its original credited": ([INVOICE, D, credit("C1", "D"), credit("C2", "I")], [("credit_memo", -60000)]),
     "a wrong price credited twice and rebilled": (
         [bill("I", 250), credit("C1", "I", 50000), credit("C2", "I", 50000), R],
         [("credit_memo", -50000)],
     ),
-    "an invoice credited twice": ([I, credit("C1", "I"), credit("C2", "I")], [("credit_memo", -60000)] * 2),
-    "one of two duplicates credited": ([I, D, bill("D2"), credit("C1", "D")], [("duplicate_billing", 60000)]),
-    "a duplicate credited in two halves": ([I, D, credit("C1", "D", 30000), credit("C2", "D", 30000)], []),
+    "an invoice credited twice": ([INVOICE, credit("C1", "I"), credit("C2", "I")], [("credit_memo", -60000)] * 2),
+    "one of two duplicates credited": ([INVOICE, D, bill("D2"), credit("C1", "D")], [("duplicate_billing", 60000)]),
+    "a duplicate credited in two halves": ([INVOICE, D, credit("C1", "D", 30000), credit("C2", "D", 30000)], []),
 }
 """The stories of the issue, each with the causes that it must have."""
 
 MORE: dict[str, tuple[list[Document], list[tuple[str, int]]]] = {
     "three halves of a duplicate": (
-        [I, D, *(credit(f"C{number}", "D", 30000) for number in range(3))], [("credit_memo", -30000)],
+        [INVOICE, D, *(credit(f"C{number}", "D", 30000) for number in range(3))], [("credit_memo", -30000)],
     ),
     "halves of the invoice beside a rebill at another price": (
-        [I, credit("C1", "I", 30000), credit("C2", "I", 30000), bill("R", 310)], [("price_mismatch", 2000)],
+        [INVOICE, credit("C1", "I", 30000), credit("C2", "I", 30000), bill("R", 310)], [("price_mismatch", 2000)],
     ),
     "halves of the invoice and no rebill": (
-        [I, credit("C1", "I", 20000), credit("C2", "I", 20000), credit("C3", "I", 20000)], [("credit_memo", -20000)] * 3,
+        [INVOICE, credit("C1", "I", 20000), credit("C2", "I", 20000), credit("C3", "I", 20000)], [("credit_memo", -20000)] * 3,
     ),
     "thirds of a duplicate at a wrong price": (
         [bill("I", 310), bill("D", 310), credit("C1", "D", 20667), credit("C2", "D", 20667), credit("C3", "D", 20666)],
         [("price_mismatch", 2000)],
     ),
-    "a duplicate credited to a cent": ([I, D, credit("C1", "D", 59999)], [("rounding", 1)]),
+    "a duplicate credited to a cent": ([INVOICE, D, credit("C1", "D", 59999)], [("rounding", 1)]),
     "two duplicates, one of them credited three times": (
-        [I, D, bill("D2"), *(credit(f"C{number}", "D") for number in range(3))], [("credit_memo", -60000)],
+        [INVOICE, D, bill("D2"), *(credit(f"C{number}", "D") for number in range(3))], [("credit_memo", -60000)],
     ),
     "credits that name nothing, of a duplicate": (
-        [I, D, credit("C1", None), credit("C2", None)], [("credit_unreferenced", -60000)],
+        [INVOICE, D, credit("C1", None), credit("C2", None)], [("credit_unreferenced", -60000)],
     ),
     "one credit names the duplicate, one nothing": (
-        [I, D, credit("C1", None), credit("C2", "D")], [("credit_unreferenced", -60000)],
+        [INVOICE, D, credit("C1", None), credit("C2", "D")], [("credit_unreferenced", -60000)],
     ),
     "the original credited first, beside a duplicate at another price": (
-        [I, credit("C1", "I"), bill("D", 325), credit("C2", "D", 65000)], [("credit_memo", -60000)],
+        [INVOICE, credit("C1", "I"), bill("D", 325), credit("C2", "D", 65000)], [("credit_memo", -60000)],
     ),
     "a rebill that is credited, too": (
-        [I, credit("C1", "I"), R, credit("C2", "R")], [("credit_memo", -60000)],
+        [INVOICE, credit("C1", "I"), R, credit("C2", "R")], [("credit_memo", -60000)],
     ),
-    "a rebill billed twice": ([I, credit("C1", "I"), R, bill("R2")], [("duplicate_billing", 60000)]),
-    "a part of a correct invoice": ([I, credit("C1", "I", 5000)], [("credit_memo", -5000)]),
-    "the whole of a correct invoice": ([I, credit("C1", "I")], [("credit_memo", -60000)]),
+    "a rebill billed twice": ([INVOICE, credit("C1", "I"), R, bill("R2")], [("duplicate_billing", 60000)]),
+    "a part of a correct invoice": ([INVOICE, credit("C1", "I", 5000)], [("credit_memo", -5000)]),
+    "the whole of a correct invoice": ([INVOICE, credit("C1", "I")], [("credit_memo", -60000)]),
 }  # fmt: skip
 """Variations."""
 
@@ -165,9 +175,7 @@ def told(letters: Sequence[tuple[str, int]]) -> list[Document]:
     """Return a story of bills of 600.00 and of credits that each name one of them, or none."""
     bills = [number for number, (letter, _) in enumerate(letters) if letter == "B"]
     return [
-        bill(f"B{number}")
-        if letter == "B"
-        else credit(f"C{number}", f"B{bills[names]}" if names < len(bills) else None)
+        bill(f"B{number}") if letter == "B" else credit(f"C{number}", f"B{bills[names]}" if names < len(bills) else None)
         for number, (letter, names) in enumerate(letters)
     ]
 
@@ -175,9 +183,9 @@ def told(letters: Sequence[tuple[str, int]]) -> list[Document]:
 def least_wrong(story: Sequence[Document]) -> int:
     """Return the least that can be called wrong, trying every number of credits that each take a bill back."""
     bills = sum(not each.is_credit for each in story)
-    credits = len(story) - bills
-    tried = range(min(credits, max(bills - 1, 0)) + 1)
-    return min((credits - repair) * DUE + abs((bills - repair) * DUE - DUE) for repair in tried)
+    reversing = len(story) - bills
+    tried = range(min(reversing, max(bills - 1, 0)) + 1)
+    return min((reversing - repair) * DUE + abs((bills - repair) * DUE - DUE) for repair in tried)
 
 
 @profile(max_examples=150, deadline=None)

@@ -81,7 +81,7 @@ def _reading(cause: str) -> Callable[[pd.DataFrame, Case], pd.DataFrame]:
         known = known[held].sort_values(["row", "rank"], kind="stable").drop_duplicates("row").set_index("row")
         rows = state.loc[known.index]
         sentence = (
-            amounts(rows["booked"]) + " is what " + rows["name"] + " gives " + known["words"] + "; " + amounts(rows["due"])
+            amounts(known["cents"]) + " is what " + rows["name"] + " gives " + known["words"] + "; " + amounts(rows["due"])
             + " is due."
         )  # fmt: skip
         return pd.DataFrame({"cents": known["cents"] - rows["due"], "explanation": sentence, "evidence": known["evidence"]})
@@ -125,7 +125,7 @@ def _as_billed(state: pd.DataFrame, case: Case) -> pd.DataFrame:
     billed = state["billed"]
     lasts = (state["due"] != 0) | (state["due_after"] != 0)
     holds = (state["entries"] > 0) & (billed != 0) & lasts & is_equal(state, state["booked"], billed)
-    sentence = amounts(state["booked"]) + " is what was billed in the month, not what was due."
+    sentence = amounts(billed) + " is what was billed in the month; " + amounts(state["due"]) + " is due."
     return _fit(state, holds, billed - state["due"], sentence, billed_cents=billed)
 
 
@@ -165,7 +165,9 @@ def _before_start(state: pd.DataFrame, case: Case) -> pd.DataFrame:
 
 def _after_end(state: pd.DataFrame, case: Case) -> pd.DataFrame:
     holds = (state["entries"] > 0) & (state["due"] == 0) & (state["due_after"] == 0)
-    sentence = amounts(state["booked"]) + " is recognized after the last month in which " + state["name"] + " owes anything."
+    after = amounts(state["booked"]) + " is recognized after the last month in which " + state["name"] + " owes anything."
+    nothing_due = amounts(state["booked"]) + " is recognized, and nothing of " + state["name"] + " is due in any month."
+    sentence = after.where(state["due_months"] > 0, nothing_due)
     return _fit(state, holds, state["rest"], sentence)
 
 

@@ -63,9 +63,18 @@ def duplicate_billing(case: Case) -> Claims:
         documents(lines, "document_of_group", found.index) + " bills " + found["row"].map(case.rows["name"])
         + " with the quantity and price of "
         + at(documents(first_billed, "group", pd.Index(found["group"].unique())), found["group"])
-        + " again; nothing reverses it."
+        + " again; " + _partly_credited(case, lines, found.index)
     )  # fmt: skip
     return claims(found["row"], found["cents"], sentence, evidence, taken=lines.index)
+
+
+def _partly_credited(case: Case, lines: pd.DataFrame, index: "pd.Index[Any]") -> "pd.Series[Any]":
+    """Return what credits do about the document that bills something again: none takes it back, some may take a part off."""
+    names = lines[["row", "document", "document_of_group"]].drop_duplicates()
+    naming = standing_credits(case)[["row", "corrects", "cents"]].rename(columns={"corrects": "document"})
+    cents = sums(names.merge(naming, on=["row", "document"]), "cents", index, by="document_of_group")
+    partly = "no credit takes all of it back (" + amounts(-cents) + " is credited)."
+    return partly.where(cents != 0, "no credit takes it back.")
 
 
 def _kept(copies: pd.DataFrame, dues: pd.DataFrame) -> "pd.Series[Any]":
@@ -114,7 +123,25 @@ def credit_memo(case: Case) -> Claims:
     if named.empty:
         return nothing()
     taken_off = "Credit " + named["document"] + " takes " + amounts(-named["cents"]) + " off " + named["corrects"]
-    return _credits(case, named, taken_off + ", without a rebill.")
+    return _credits(case, named, taken_off + _beside(case, named))
+
+
+def _beside(case: Case, named: pd.DataFrame) -> "pd.Series[Any]":
+    """Return what else is known of the document that a credit names: credited already, or the only one that bills the row."""
+    lines = case.left
+    gone = lines[lines["is_repaired"] & ~lines["is_credit"]]
+    bills = lines[~lines["is_repaired"] & ~lines["is_credit"]]
+    own = named[["row", "corrects"]].rename(columns={"corrects": "document"})
+    is_gone = _is_among(own, gone)
+    others = bills.merge(own.reset_index(names="credit"), on="row", suffixes=("", "_named"))
+    rebilled = own.index.isin(others.loc[others["document"] != others["document_named"], "credit"])
+    sentence = pd.Series(", and nothing else bills " + named["row"].map(case.rows["name"]) + ".", index=named.index)
+    return sentence.mask(rebilled, ".").mask(is_gone, ", which another credit takes back.")
+
+
+def _is_among(documents_of_rows: pd.DataFrame, lines: pd.DataFrame) -> "pd.Series[Any]":
+    known = pd.MultiIndex.from_frame(lines[["row", "document"]])
+    return pd.Series(pd.MultiIndex.from_frame(documents_of_rows).isin(known), index=documents_of_rows.index)
 
 
 def credit_unreferenced(case: Case) -> Claims:

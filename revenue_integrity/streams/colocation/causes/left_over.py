@@ -9,29 +9,35 @@ import pandas as pd
 
 from revenue_integrity.close.causes.amounts import is_rounding
 from revenue_integrity.close.causes.explaining import Case, Claims, claims, nothing
-from revenue_integrity.close.causes.items import counts, sums
+from revenue_integrity.close.causes.items import counts
 from revenue_integrity.close.causes.residual import Split, split
-from revenue_integrity.close.causes.wording import amounts, documents, listed, numbers, records
+from revenue_integrity.close.causes.wording import amounts, counted, documents, listed, numbers, records, verb
 from revenue_integrity.streams.colocation.causes.documents import open_lines
 from revenue_integrity.streams.colocation.causes.terms import CENT, part_of_a_month
 
 _AGREE_OTHERWISE = ("period_shift", "unmapped_line", "wrong_contract", "stale_version", "proration")
-"""Causes after which what is left of a row is compared no further: quantity and price agree with what they say."""
+"""Causes after which what is left of a row is compared no further: they say what its quantity and price are."""
 
 
 def rounding(case: Case) -> Claims:
-    """Claim at most a cent per line or segment where quantity and price agree."""
+    """Claim at most a cent per line or segment where quantity and price agree, and per credit that takes something back."""
     rows = case.open_rows
     lines = open_lines(case)
     items, charges = counts(lines, rows.index), counts(case.right, rows.index)
-    agrees = case.with_cause(_AGREE_OTHERWISE).reindex(rows.index) | _agrees(case, lines, items, charges)
-    rows = rows[is_rounding(rows["rest"], items.where(items > charges, charges)) & agrees]
+    repairs = counts(case.left[case.left["is_repaired"] & case.left["is_credit"]], rows.index)
+    agrees = _agrees(case, lines, rows.index)
+    is_left = case.with_cause(_AGREE_OTHERWISE).reindex(rows.index) | ((items == 0) & (charges == 0) & (repairs > 0))
+    most = items.where(items > charges, charges) + repairs
+    rows = rows[is_rounding(rows["rest"], most) & (agrees | is_left)]
     if rows.empty:
         return nothing()
-    sentence = (
-        "Quantity and price of " + rows["name"] + " agree; " + amounts(rows["rest"]) + " is rounding of "
-        + items.reindex(rows.index).astype(str) + " lines and " + charges.reindex(rows.index).astype(str) + " segments."
-    )  # fmt: skip
+    agreeing = "Quantity and price of " + rows["name"] + " agree; " + amounts(rows["rest"]) + " is rounding of "
+    over = counted(items.reindex(rows.index), "line") + " and " + counted(charges.reindex(rows.index), "segment")
+    credited = (" and " + counted(repairs.reindex(rows.index), "credit")).where(repairs.reindex(rows.index) > 0, "")
+    beside = amounts(rows["rest"]) + " of " + rows["name"] + " is what rounding leaves beside the causes named"
+    of_credits = amounts(rows["rest"]) + " of " + rows["name"] + " is what credits leave of what they take back"
+    has_cause = pd.Series(rows.index.isin(case.claimed["row"]), index=rows.index)
+    sentence = (agreeing + over + credited).where(agrees.reindex(rows.index), beside.where(has_cause, of_credits)) + "."
     evidence = records(
         rows.index,
         lines=listed(lines.sort_values("order"), "row", rows.index),
@@ -40,12 +46,14 @@ def rounding(case: Case) -> Claims:
     return claims(rows.index, rows["rest"], sentence, evidence)
 
 
-def _agrees(case: Case, lines: pd.DataFrame, items: "pd.Series[Any]", charges: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Return whether lines and charges of a row have the same prices, and quantities up to rounding."""
-    index = items.index
-    quantity = sums(lines, "quantity", index) - sums(case.right, "quantity", index)
-    billed, due = (each.groupby("row")["price"].agg(frozenset).reindex(index) for each in (lines, case.right))
-    return (items > 0) & (billed == due) & (quantity.abs() <= items + charges)
+def _agrees(case: Case, lines: pd.DataFrame, index: "pd.Index[Any]") -> "pd.Series[Any]":
+    """Return whether lines and charges of a row have the same prices, and at each of them the same quantity up to rounding."""
+    key = ["row", "price"]
+    both = pd.concat([each[[*key, "quantity"]].assign(side=side) for side, each in ((1, lines), (-1, case.right))])
+    both = both[both["row"].isin(index)].assign(signed=lambda found: found["quantity"] * found["side"])
+    per_price = both.groupby(key).agg(off=("signed", "sum"), items=("side", "size"), sides=("side", "nunique"))
+    is_same = (per_price["sides"] == 2) & (per_price["off"].abs() <= per_price["items"])
+    return is_same.groupby("row").all().reindex(index, fill_value=False)
 
 
 def _split(case: Case) -> Split | None:
@@ -67,8 +75,9 @@ def price_mismatch(case: Case) -> Claims:
     if pairs.empty:
         return nothing()
     sentence = (
-        documents(found.left, "pair", pairs.index) + " bills " + pairs["row"].map(case.rows["name"]) + " at "
-        + numbers(pairs["price"]) + "; the contract says " + numbers(pairs["price_due"]) + "."
+        documents(found.left, "pair", pairs.index) + " " + verb(found.left, "pair", pairs.index, "bill") + " "
+        + pairs["row"].map(case.rows["name"]) + " at " + numbers(pairs["price"]) + "; the contract says "
+        + numbers(pairs["price_due"]) + "."
     )  # fmt: skip
     return claims(pairs["row"], pairs["price_cents"], sentence, _evidence(found, pairs))
 
@@ -81,11 +90,12 @@ def quantity_mismatch(case: Case) -> Claims:
     pairs = found.pairs[found.pairs["quantity_cents"] != 0]
     if pairs.empty:
         return nothing()
-    named = documents(found.left, "pair", pairs.index)
-    sentence = (
-        named.where(named != "", "No line") + " bills " + numbers(pairs["quantity"]) + " of "
-        + pairs["row"].map(case.rows["name"]) + "; " + numbers(pairs["quantity_due"]) + " is due."
-    )  # fmt: skip
+    name, due = pairs["row"].map(case.rows["name"]), numbers(pairs["quantity_due"])
+    billed = documents(found.left, "pair", pairs.index) + " " + verb(found.left, "pair", pairs.index, "bill") + " "
+    billed += numbers(pairs["quantity"]) + " of " + name
+    both = billed + "; " + due + " is due."
+    sentence = both.mask(pairs["charges"] == 0, billed + ", for which no charge is left.")
+    sentence = sentence.mask(pairs["items"] == 0, "No line is left that bills " + due + " of " + name + ", which is due.")
     return claims(
         pairs["row"], pairs["quantity_cents"], sentence, _evidence(found, pairs, also_possible=_days(case, found, pairs))
     )

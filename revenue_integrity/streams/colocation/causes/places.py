@@ -146,12 +146,13 @@ def _with_contract(case: Case, lines: pd.DataFrame) -> Claims:
     others = records(lines.index, also_possible=lines["others"].map(partial(_contracts, case.rows)))
     evidence = merged(evidence, others)
     link = "unmapped_line/" + lines["document"] + "/" + lines["line_no"].astype(str)
-    sentence = _resolves_to_nothing(case, lines) + " " + contract + " lacks exactly this charge."
+    lacked = amounts(-lines["contract"].map(case.rows["rest"]))
+    sentence = _resolves_to_nothing(case, lines) + " " + contract + " lacks " + lacked + " of this charge."
     at_line = claims(lines["row"], lines["cents"], sentence, evidence, link)
     charges = records(lines.index, charges=at(listed(case.right, "row", pd.Index(lines["contract"].unique())), lines["contract"]))
     billed = (
-        lines["contract"].map(case.rows["name"]) + " was billed by line " + lines["line_no"].astype(str)
-        + " of " + lines["document"] + ", which resolves to no contract."
+        amounts(lines["cents"]) + " of " + lines["contract"].map(case.rows["name"]) + " was billed by line "
+        + lines["line_no"].astype(str) + " of " + lines["document"] + ", which resolves to no contract."
     )  # fmt: skip
     return together(at_line, claims(lines["contract"], -lines["cents"], billed, merged(evidence, charges), link))
 

@@ -12,7 +12,7 @@ from revenue_integrity.close.causes.amounts import is_rounding
 from revenue_integrity.close.causes.explaining import Case, Cause, Claims, claims, late_items, nothing
 from revenue_integrity.close.causes.items import counts, sums
 from revenue_integrity.close.causes.labels import ROUNDING
-from revenue_integrity.close.causes.wording import amounts, listed, records
+from revenue_integrity.close.causes.wording import amounts, counted, listed, records
 from revenue_integrity.streams.colocation.causes.inputs import power_bookings, power_rows
 
 
@@ -30,9 +30,9 @@ def accrual_not_reversed(case: Case) -> Claims:
     accruals = case.left[case.left["kind"].isin(("accrual", "reversal"))]
     rows = rows[rows.index.isin(case.left.loc[case.left["kind"] == "bill", "row"]) & rows.index.isin(accruals["row"])]
     cents = sums(accruals, "cents", rows.index)
-    sentence = (
-        "The bill of " + rows["site_id"] + " is booked, and accruals of " + amounts(cents) + " net of reversals still stand."
-    )
+    booked = "The bill of " + rows["site_id"] + " is booked, and "
+    standing = booked + "accruals of " + amounts(cents) + " net of reversals still stand."
+    sentence = standing.where(cents >= 0, booked + "reversals exceed accruals by " + amounts(-cents) + ".")
     return claims(rows.index, cents, sentence, records(rows.index, lines=listed(accruals, "row", rows.index)))
 
 
@@ -41,9 +41,11 @@ def estimated_bill(case: Case) -> Claims:
     rows = case.open_rows
     has_bill = pd.Series(rows.index.isin(case.left.loc[case.left["kind"] == "bill", "row"]), index=rows.index)
     rows = rows[~has_bill | rows["bill"].isin(("estimated", "accrued"))]
-    booked = pd.Series("the bill", index=rows.index).where(has_bill.reindex(rows.index), "only an accrual")
+    accrued = sums(case.left[case.left["kind"] != "bill"], "cents", rows.index)
+    only = "no bill is booked, but accruals of " + amounts(accrued) + " net of reversals"
+    booked = pd.Series("the bill is booked", index=rows.index).where(has_bill.reindex(rows.index), only)
     bill = rows["bill"].where(rows["bill"] != "", "missing")
-    sentence = "For the power of " + rows["site_id"] + " " + booked + " is booked; our bill is " + bill + "."
+    sentence = "For the power of " + rows["site_id"] + " " + booked + "; our bill is " + bill + "."
     evidence = records(rows.index, lines=listed(case.left, "row", rows.index), bill=rows["bill"])
     return claims(rows.index, rows["rest"], sentence, evidence)
 
@@ -55,8 +57,8 @@ def rounding(case: Case) -> Claims:
     rows = rows[is_rounding(rows["rest"], bookings) & (bookings > 0)]
     if rows.empty:
         return nothing()
-    counted = bookings.reindex(rows.index).astype(str)
-    sentence = amounts(rows["rest"]) + " is rounding of " + counted + " bookings of " + rows["site_id"] + "."
+    sentence = amounts(rows["rest"]) + " is rounding of " + counted(bookings.reindex(rows.index), "booking")
+    sentence += " of " + rows["site_id"] + "."
     return claims(rows.index, rows["rest"], sentence, records(rows.index, lines=listed(case.left, "row", rows.index)))
 
 

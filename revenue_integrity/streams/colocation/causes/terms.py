@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from revenue_integrity.close.causes.alternatives import first_equal, first_fitting
+from revenue_integrity.close.causes.amounts import is_rounding
 from revenue_integrity.close.causes.explaining import Case, Claims, claims, nothing
-from revenue_integrity.close.causes.items import sums
+from revenue_integrity.close.causes.items import counts, sums
 from revenue_integrity.close.causes.sides import nothing_due, nothing_there
-from revenue_integrity.close.causes.wording import amounts, documents, listed, records
+from revenue_integrity.close.causes.wording import amounts, counted, documents, listed, records, verb
 from revenue_integrity.exact import rounded
 from revenue_integrity.streams.colocation.causes.documents import open_lines
 from revenue_integrity.streams.colocation.causes.inputs import days, label
@@ -34,14 +35,9 @@ def _usage_as_known(case: Case, *, all_estimates: bool) -> Claims:
     found = first_equal(alternatives.assign(rank=0), rows["due_cents"] + rows["rest"]).set_index("row")
     if found.empty:
         return nothing()
-    since = "estimates that were replaced since" if all_estimates else "readings that arrived or were corrected since"
-    sentence = (
-        "Billed with the readings known on "
-        + found["known_on"]
-        + ": "
-        + found["changed_days"].astype(str)
-        + f" meter-days rested on {since}."
-    )
+    since = "rested on estimates that were replaced since" if all_estimates else "had readings that came or were corrected since"
+    meter_days = counted(found["changed_days"], "meter-day")
+    sentence = "Billed with the readings known on " + found["known_on"] + ": " + meter_days + f" {since}."
     lines = open_lines(case).sort_values("order")
     evidence = records(
         found.index, lines=listed(lines, "row", found.index), known_on=found["known_on"], readings=found["readings"]
@@ -66,38 +62,48 @@ def uncontracted(case: Case) -> Claims:
         return nothing()
     still_open = open_lines(case)
     lines = pd.concat([still_open, case.left[~case.left["row"].isin(still_open["row"])]]).sort_values("order")
+    # Cents that credits leave of what they take back are rounding.
+    rows = rows[rows.index.isin(still_open["row"]) | ~is_rounding(rows["rest"], counts(lines, rows.index))]
+    if rows.empty:
+        return nothing()
+    billed = sums(lines, "cents", rows.index)
     sentence = (
         "Nothing of " + rows["name"] + " is due in " + label(rows["month"]) + "; " + documents(lines, "row", rows.index)
-        + " bills " + amounts(rows["rest"]) + "."
+        + " " + verb(lines, "row", rows.index, "bill") + " " + amounts(billed)
+        + (", of which " + amounts(rows["rest"]) + " has no other cause").where(billed != rows["rest"], "") + "."
     )  # fmt: skip
     return claims(rows.index, rows["rest"], sentence, records(rows.index, lines=listed(lines, "row", rows.index)))
 
 
 def stale_version(case: Case) -> Claims:
-    """Claim what was billed on the terms of an earlier version that a later active one has replaced."""
+    """Claim what was billed on the terms of an earlier version that a later active one has replaced.
+
+    The cents are what that version gives, less what is due: charge by charge, or as one charge where nothing had come between,
+    whichever was billed.
+    """
     lines = open_lines(case)
-    earlier = case.more["earlier"]
-    earlier = earlier[earlier["row"].isin(lines["row"])]
-    if earlier.empty:
+    parts = case.more["earlier"]
+    parts = parts[parts["row"].isin(lines["row"])].rename(columns=_OF_PART)
+    if parts.empty:
         return nothing()
-    versions = earlier[["row", "earlier_version"]].drop_duplicates(ignore_index=True)
-    parts = _on_earlier_versions(case, versions, earlier)
-    due = versions["row"].map(case.rows["due_cents"])
-    alternatives = versions.assign(
-        rank=-versions["earlier_version"], cents=sums(parts, "cents", versions.index, by="alternative")
+    one = ["row", "earlier_version", "is_together"]
+    parts = parts.assign(alternative=parts.groupby(one).ngroup())
+    alternatives = parts.drop_duplicates("alternative").set_index("alternative")[one]
+    alternatives = alternatives.assign(
+        rank=-alternatives["earlier_version"], cents=sums(parts, "cents", alternatives.index, by="alternative")
     )
+    due = alternatives["row"].map(case.rows["due_cents"])
     found = first_fitting(alternatives[alternatives["cents"] != due], parts, lines)
     if found.empty:
         return nothing()
-    cents = found["cents"] - due.reindex(found.index)
-    replaced = parts[parts["alternative"].isin(found.index) & (parts["version"] > parts["earlier_version"])]
-    later = replaced.assign(text=replaced["version"].astype(str)).groupby("alternative")["text"]
-    row = found["row"]
-    of_row = pd.Index(row)
+    row, of_row = found["row"], pd.Index(found["row"])
+    replaced = _replaced(case, found, parts)
+    later = replaced.drop_duplicates(["alternative", "version"]).sort_values("version")
+    versions = later.assign(text=later["version"].astype(str)).groupby("alternative")["text"].agg(", ".join)
     sentence = (
-        documents(lines, "row", of_row).set_axis(found.index) + " bills " + row.map(case.rows["name"]) + " on version "
-        + found["earlier_version"].astype(str) + ", which version "
-        + later.agg(lambda texts: ", ".join(sorted(set(texts)))).reindex(found.index) + " has replaced."
+        documents(lines, "row", of_row).set_axis(found.index) + " " + verb(lines, "row", of_row, "bill").set_axis(found.index)
+        + " " + row.map(case.rows["name"]) + " on version " + found["earlier_version"].astype(str) + ", replaced by version "
+        + versions.reindex(found.index) + "."
     )  # fmt: skip
     evidence = records(
         found.index,
@@ -106,29 +112,32 @@ def stale_version(case: Case) -> Claims:
             found.index, billed=found["earlier_version"], in_force=listed(replaced, "alternative", found.index)
         ),
     )
-    return claims(row, cents, sentence, evidence)
+    return claims(row, found["cents"] - due.reindex(found.index), sentence, evidence)
 
 
-def _on_earlier_versions(case: Case, versions: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
-    """Return what each charge of a row would be on each earlier version, where a later one is in force.
+_OF_PART = {"micro_quantity": "quantity", "micro_price": "price", "amount_cents": "cents"}
+"""What a charge on other terms is called here, as the charge itself."""
 
-    Overage is charged once a month, on the day of the highest excess: the segment with the most of it counts.
-    """
-    dues = case.right.rename_axis("due").reset_index()
-    pairs = versions.rename_axis("alternative").reset_index().merge(dues, on="row", how="inner")
-    is_overage = pairs["row"].map(case.rows["charge_type"]) == "overage"
-    on = ["row", "earlier_version"]
-    terms = earlier[[*on, "segment_from", "micro_quantity", "micro_price", "amount_cents"]]
-    highest = terms.sort_values([*on, "micro_quantity", "segment_from"], ascending=[True, True, False, True], kind="stable")
-    of_segment = pairs.merge(terms, on=[*on, "segment_from"], how="left")
-    of_month = pairs.merge(highest.drop_duplicates(on).drop(columns="segment_from"), on=on, how="left")
-    chosen = of_segment.where(~is_overage, of_month)
-    applies = (pairs["version"] > pairs["earlier_version"]) & chosen["amount_cents"].notna()
-    return pairs.assign(
-        quantity=chosen["micro_quantity"].where(applies, pairs["quantity"]).astype("int64"),
-        price=chosen["micro_price"].where(applies, pairs["price"]).astype("int64"),
-        cents=chosen["amount_cents"].where(applies, pairs["cents"]).astype("int64"),
-    ).sort_values(["alternative", "due"], kind="stable", ignore_index=True)
+
+def _replaced(case: Case, found: pd.DataFrame, parts: pd.DataFrame) -> pd.DataFrame:
+    """Return the versions that stand where an earlier one was billed: those of the charges due, and where they give none."""
+    billed = found[["row", "earlier_version"]].rename_axis("alternative").reset_index()
+    dues = billed.merge(case.right[["row", "version", "evidence"]], on="row")
+    dues = dues[dues["version"] > dues["earlier_version"]]
+    others = parts[parts["replaced_by"].notna() & parts["alternative"].isin(found.index)]
+    others = others.assign(version=others["replaced_by"].astype("int64"))
+    known = pd.MultiIndex.from_frame(dues[["alternative", "version"]])
+    others = others[~pd.MultiIndex.from_frame(others[["alternative", "version"]]).isin(known)]
+    others = others.assign(
+        evidence=records(
+            others.index,
+            version=others["version"],
+            segment_from=days(others["segment_from"]),
+            segment_to=days(others["segment_to"]),
+        )
+    )
+    columns = ["alternative", "version", "evidence"]
+    return pd.concat([dues[columns], others[columns]], ignore_index=True)
 
 
 def proration(case: Case) -> Claims:
@@ -150,9 +159,10 @@ def proration(case: Case) -> Claims:
         dues.groupby("row").agg(first=("segment_from", "min"), last=("segment_to", "last")).reindex(of_row).set_axis(found.index)
     )
     name = row.map(case.rows["name"])
-    span = "days without service: " + name + " is due for " + days(spans["first"]) + " to " + days(spans["last"]) + " only."
-    part = found["billed_days"].astype(str) + " days of " + name + ", which is due for the full month."
-    sentence = documents(lines, "row", of_row).set_axis(found.index) + " bills " + span.where(found["billed_days"] == 0, part)
+    span = "days without service, too: " + name + " is due for " + days(spans["first"]) + " to " + days(spans["last"]) + " only."
+    part = counted(found["billed_days"], "day") + " of " + name + ", which is due for the full month."
+    subject = documents(lines, "row", of_row) + " " + verb(lines, "row", of_row, "bill") + " "
+    sentence = subject.set_axis(found.index) + span.where(found["billed_days"] == 0, part)
     evidence = records(
         found.index,
         lines=listed(lines.sort_values("order"), "row", of_row).set_axis(found.index),

@@ -1,5 +1,7 @@
--- What each segment of a row with a variance would cost on the terms of each earlier version that a later one has replaced.
--- Quantities and prices in millionths; amounts in cents, rounded once like the charge itself.
+-- What a row with a variance would cost had no later version replaced an earlier one: its charges on the terms of that version
+-- where it was replaced, on those in force elsewhere; once by segment, and once with neighbouring segments of one version taken
+-- together, as they would be charged had no later version come. Quantities and prices in millionths; amounts in cents, rounded
+-- once like the charge itself.
 with
     varied as (
         select
@@ -11,106 +13,218 @@ with
             month = $month and recon = 'erp_vs_mart' and view = 'current' and variance_cents <> 0 and contract_id is not null
     ),
 
-    pairs as (
+    versions as (
         select
-            t.contract_id,
-            t.segment_from,
-            t.active_days,
-            t.days_in_month,
-            v.version as earlier_version,
-            (v.racks::decimal(38, 6) * 1000000)::hugeint as micro_racks,
-            (v.rack_price::decimal(38, 6) * 1000000)::hugeint as micro_rack_price,
-            (v.reserved_kw::decimal(38, 6) * 1000000)::hugeint as micro_kw,
-            (v.kw_price::decimal(38, 6) * 1000000)::hugeint as micro_kw_price,
-            case
-                when v.pricing_model = 'metered' then (v.energy_rate::decimal(38, 6) * 1000000)::hugeint
-            end as micro_energy_rate,
-            (coalesce(v.pue_uplift, 1) * 1000000)::hugeint as micro_uplift,
-            (v.overage_price::decimal(38, 6) * 1000000)::hugeint as micro_overage_price
-        from curated.contract_terms as t
-        inner join raw.contract_versions as v on t.contract_id = v.contract_id and t.version > v.version
-        where
-            t.month = $month
-            and v.row_status = 'surviving'
-            and v.status = 'active'
-            and v.effective_from <= t.segment_to
-            and t.contract_id in (select contract_id from varied)
+            contract_id,
+            version,
+            status,
+            effective_from,
+            pricing_model,
+            (racks::decimal(38, 6) * 1000000)::hugeint as micro_racks,
+            (rack_price::decimal(38, 6) * 1000000)::hugeint as micro_rack_price,
+            (reserved_kw::decimal(38, 6) * 1000000)::hugeint as micro_kw,
+            (kw_price::decimal(38, 6) * 1000000)::hugeint as micro_kw_price,
+            (energy_rate::decimal(38, 6) * 1000000)::hugeint as micro_energy_rate,
+            (coalesce(pue_uplift, 1) * 1000000)::hugeint as micro_uplift,
+            (overage_price::decimal(38, 6) * 1000000)::hugeint as micro_overage_price,
+            one_time_fee_cents
+        from raw.contract_versions
+        where row_status = 'surviving' and contract_id in (select contract_id from varied)
     ),
 
-    kwh as (
+    -- Each segment on each earlier version, or on its own where that version was not replaced.
+    segments as (
         select
             t.contract_id,
+            e.version as earlier_version,
+            t.version as version_in_force,
+            t.version > e.version and e.effective_from <= t.segment_to as is_replaced,
+            case when is_replaced then e.version else t.version end as version,
+            case when is_replaced then greatest(t.segment_from, e.effective_from) else t.segment_from end as segment_from,
+            t.segment_to,
+            t.days_in_month
+        from curated.contract_terms as t
+        inner join versions as e on t.contract_id = e.contract_id
+        where t.month = $month and e.status = 'active'
+        qualify bool_or(is_replaced) over (partition by t.contract_id, e.version)
+    ),
+
+    numbered as (
+        select
+            *,
+            lag(version) over (partition by contract_id, earlier_version order by segment_from) is distinct from version
+            or lag(segment_to) over (partition by contract_id, earlier_version order by segment_from) + 1 <> segment_from
+                as is_new
+        from segments
+    ),
+
+    islands as (
+        select
+            *,
+            sum(is_new::int) over (partition by contract_id, earlier_version order by segment_from) as island
+        from numbered
+    ),
+
+    pieces as (
+        select
+            contract_id,
+            earlier_version,
+            false as is_together,
+            version,
+            segment_from,
+            segment_to,
+            days_in_month,
+            case when is_replaced then version_in_force end as replaced_by
+        from islands
+        union all
+        select
+            contract_id,
+            earlier_version,
+            true,
+            any_value(version),
+            min(segment_from),
+            max(segment_to),
+            any_value(days_in_month),
+            max(case when is_replaced then version_in_force end)
+        from islands
+        group by contract_id, earlier_version, island
+    ),
+
+    terms as (
+        select
+            p.*,
+            datediff('day', p.segment_from, p.segment_to) + 1 as days,
+            v.* exclude (contract_id, version)
+        from pieces as p
+        inner join versions as v on p.contract_id = v.contract_id and p.version = v.version
+    ),
+
+    usage as (
+        select
+            t.contract_id,
+            t.earlier_version,
+            t.is_together,
             t.segment_from,
             (sum(u.kwh) * 1000000)::hugeint as micro_kwh,
             (max(u.peak_kw) * 1000000)::hugeint as micro_peak_kw
-        from curated.contract_terms as t
+        from terms as t
         inner join curated.meter_daily as u
             on u.month = $month and t.contract_id = u.contract_id and u.reading_date between t.segment_from and t.segment_to
-        where t.month = $month and t.contract_id in (select contract_id from varied)
-        group by t.contract_id, t.segment_from
+        group by t.contract_id, t.earlier_version, t.is_together, t.segment_from
+    ),
+
+    used as (
+        select
+            t.*,
+            u.micro_kwh,
+            u.micro_peak_kw
+        from terms as t
+        inner join usage as u
+            on
+                t.contract_id = u.contract_id
+                and t.earlier_version = u.earlier_version
+                and t.is_together = u.is_together
+                and t.segment_from = u.segment_from
     ),
 
     charges as (
         select
             contract_id,
-            segment_from,
             earlier_version,
+            is_together,
+            segment_from,
+            segment_to,
+            replaced_by,
             'rack' as charge_type,
-            micro_racks * active_days as quantity_numerator,
+            micro_racks * days as quantity_numerator,
             days_in_month::hugeint as quantity_denominator,
             micro_rack_price as micro_price,
-            micro_racks * active_days * micro_rack_price as numerator,
+            micro_racks * days * micro_rack_price as numerator,
             10000000000::hugeint * days_in_month as denominator
-        from pairs
+        from terms
         union all
         select
             contract_id,
-            segment_from,
             earlier_version,
+            is_together,
+            segment_from,
+            segment_to,
+            replaced_by,
             'power',
-            micro_kw * active_days,
+            micro_kw * days,
             days_in_month::hugeint,
             micro_kw_price,
-            micro_kw * active_days * micro_kw_price,
+            micro_kw * days * micro_kw_price,
             10000000000::hugeint * days_in_month
-        from pairs
+        from terms
         union all
         select
-            p.contract_id,
-            p.segment_from,
-            p.earlier_version,
+            contract_id,
+            earlier_version,
+            is_together,
+            segment_from,
+            segment_to,
+            replaced_by,
             'energy',
-            k.micro_kwh * p.micro_uplift,
+            micro_kwh * micro_uplift,
             1000000::hugeint,
-            p.micro_energy_rate,
-            k.micro_kwh * p.micro_uplift * p.micro_energy_rate,
+            micro_energy_rate,
+            micro_kwh * micro_uplift * micro_energy_rate,
             10000000000000000::hugeint
-        from pairs as p
-        inner join kwh as k on p.contract_id = k.contract_id and p.segment_from = k.segment_from
-        where p.micro_energy_rate is not null
+        from used
+        where pricing_model = 'metered' and micro_energy_rate is not null
+        union all
+        -- Overage is charged once a month, on the first day of the highest excess.
+        select
+            contract_id,
+            earlier_version,
+            is_together,
+            segment_from,
+            segment_to,
+            replaced_by,
+            'overage',
+            micro_peak_kw - micro_kw,
+            1::hugeint,
+            micro_overage_price,
+            (micro_peak_kw - micro_kw) * micro_overage_price,
+            10000000000::hugeint
+        from used
+        where micro_overage_price is not null and micro_peak_kw > micro_kw
+        qualify
+            row_number() over (
+                partition by contract_id, earlier_version, is_together
+                order by micro_peak_kw - micro_kw desc, segment_from
+            ) = 1
         union all
         select
-            p.contract_id,
-            p.segment_from,
-            p.earlier_version,
-            'overage',
-            greatest(k.micro_peak_kw - p.micro_kw, 0::hugeint),
+            contract_id,
+            earlier_version,
+            is_together,
+            effective_from,
+            effective_from,
+            replaced_by,
+            'one_time',
+            1000000::hugeint,
             1::hugeint,
-            p.micro_overage_price,
-            greatest(k.micro_peak_kw - p.micro_kw, 0::hugeint) * p.micro_overage_price,
-            10000000000::hugeint
-        from pairs as p
-        inner join kwh as k on p.contract_id = k.contract_id and p.segment_from = k.segment_from
-        where p.micro_overage_price is not null
+            one_time_fee_cents::hugeint * 10000,
+            one_time_fee_cents::hugeint,
+            1::hugeint
+        from terms
+        where one_time_fee_cents is not null and effective_from between segment_from and segment_to
     )
 
 select
     v.row_key,
     c.segment_from,
+    c.segment_to,
     c.earlier_version,
+    c.is_together,
+    c.replaced_by,
     ((c.quantity_numerator * 2 + c.quantity_denominator) // (c.quantity_denominator * 2))::bigint as micro_quantity,
     c.micro_price::bigint as micro_price,
     ((c.numerator * 2 + c.denominator) // (c.denominator * 2))::bigint as amount_cents
 from charges as c
 inner join varied as v on c.contract_id = v.contract_id and c.charge_type = v.charge_type
-order by v.row_key, c.earlier_version, c.segment_from
+-- What rounds to 0 cents is no charge.
+where c.numerator * 2 >= c.denominator
+order by v.row_key, c.earlier_version, c.is_together, c.segment_from
