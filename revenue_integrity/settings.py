@@ -290,7 +290,8 @@ class Settings(BaseSettings):
         ge=1,
         description="How long a run stays on record on which neither the state of a month nor a signature rests (days).",
     )
-    tick_days: int = Field(7, ge=1, description="How long a new home keeps what its sensors did, from minute to minute (days).")
+    compute_log_days: int = Field(14, ge=1, description="How long what a run printed is kept, however long the run is (days).")
+    tick_days: int = Field(7, ge=1, description="How long stays on record what sensors did, from minute to minute (days).")
 
     # Logs
     log_file_mib: int = Field(10, ge=1, le=1024, description="Size at which a log file is put aside (MiB).")

@@ -39,12 +39,6 @@ _CONFIGURATION = {
 }
 
 
-def _configuration(settings: Settings) -> dict[str, object]:
-    """Return what a new home's instance is configured with; ticks on record grow by some thousand a day without an age."""
-    of_ticks = {"purge_after_days": dict.fromkeys(("skipped", "success", "failure"), settings.tick_days)}
-    return {**_CONFIGURATION, "retention": {"schedule": of_ticks, "sensor": of_ticks}}
-
-
 _GONE = re.compile(
     r"^(?:run_storage|compute_logs):[ \t]*\n(?=(?:[ \t].*\n)*?[ \t]+module: revenue_integrity\.)(?:[ \t].*(?:\n|\Z))+",
     re.MULTILINE,
@@ -62,7 +56,7 @@ def configure(settings: Settings) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     file = directory / "dagster.yaml"
     present = file.read_text(encoding="utf-8") if file.exists() else None
-    wanted = yaml.safe_dump(_configuration(settings), sort_keys=False) if present is None else carried_over(present)
+    wanted = yaml.safe_dump(_CONFIGURATION, sort_keys=False) if present is None else carried_over(present)
     if wanted != present:
         write_whole(file, wanted)
     return directory

@@ -1,7 +1,9 @@
 """What the record of runs keeps: old runs are taken away with their events and logs, but for those that something rests on.
 
-Belongs here: which runs stay, and taking the others away. Does not belong here: ticks, of which the instance's own configuration
-has the age (``instance``), log files, which the logs put aside by size (``logs``).
+Belongs here: which runs stay, and taking the others away; what runs printed and what sensors did, which nothing rests on. Does
+not belong here: log files, which the logs put aside by size (``logs``).
+
+Ages are settings, not the instance's configuration: a home has them whoever wrote its ``dagster.yaml``, and when.
 
 The latest run of each asset and check of a month stays whatever its age: gates and status read it. So does what a signature was
 made on: the latest before each approval.
@@ -9,6 +11,7 @@ made on: the latest before each approval.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
@@ -18,6 +21,7 @@ from revenue_integrity.close.ledger import Action, Ledger
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.orchestration.check_results import results_rest_on
 from revenue_integrity.orchestration.stream_assets import check_specs
+from revenue_integrity.settings import Settings
 
 AT_ONCE = 200
 """Runs taken away at a time: the sensor that does it has a minute."""
@@ -47,6 +51,25 @@ def take_away_old(instance: dg.DagsterInstance, deployment: Deployment) -> list[
     if gone:
         logs.event("runs_taken_away", runs=len(gone), kept=len(kept))
     return gone
+
+
+def take_away_prints(instance: dg.DagsterInstance, settings: Settings) -> int:
+    """Take away what runs printed before the age in the settings, at most of ``AT_ONCE`` runs; return of how many."""
+    before = clock.now() - timedelta(days=settings.compute_log_days)
+    kept = Path(instance.storage_directory())
+    folders = sorted(kept.iterdir()) if kept.is_dir() else []
+    # By the folders, for not every run has one, and a run that stays on record for years would be asked again and again.
+    old = [each.name for each in folders if each.is_dir() and each.stat().st_mtime < before.timestamp()][:AT_ONCE]
+    for run_id in old:
+        instance.compute_log_manager.delete_logs(prefix=[run_id])
+    return len(old)
+
+
+def take_away_ticks(instance: dg.DagsterInstance, settings: Settings) -> None:
+    """Take off the record what sensors and schedules did before the age in the settings."""
+    before = (clock.now() - timedelta(days=settings.tick_days)).timestamp()
+    for state in instance.all_instigator_state():
+        instance.purge_ticks(state.instigator_origin_id, state.selector_id, before=before)
 
 
 def runs_to_keep(
@@ -81,11 +104,20 @@ def maintenance_sensor(deployment: Deployment) -> dg.SensorDefinition:
         name="maintenance",
         minimum_interval_seconds=3600,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Takes away runs that are older than run_days, but for those that something rests on. Starts no run.",
+        description=(
+            "Takes away runs that are older than run_days, but for those that something rests on; what runs printed, older than"
+            " compute_log_days; what sensors did, older than tick_days. Starts no run."
+        ),
     )
     def maintenance(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         with logs.writing(deployment.settings, "sensor maintenance"):
             gone = take_away_old(context.instance, deployment)
-        return dg.SkipReason(f"{len(gone)} runs taken away that were older than {deployment.settings.run_days} days")
+            prints = take_away_prints(context.instance, deployment.settings)
+            take_away_ticks(context.instance, deployment.settings)
+        settings = deployment.settings
+        return dg.SkipReason(
+            f"{len(gone)} runs taken away that were older than {settings.run_days} days, what {prints} runs printed more than"
+            f" {settings.compute_log_days} days ago, ticks older than {settings.tick_days} days"
+        )
 
     return maintenance
