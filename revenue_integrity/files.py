@@ -32,6 +32,31 @@ class Durable(Enum):
     NOTHING = "nothing: it can be made again"
 
 
+def is_unfinished(name: str) -> bool:
+    """Return whether a name is that of something which is being made, or was left by a killed process."""
+    return _UNFINISHED.fullmatch(name) is not None
+
+
+def walked(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Yield every file below a folder with what is odd about it: a link, which is not followed, or something that is no file.
+
+    What is being made, or was left unfinished, is passed over; so is the folder that is not there.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return
+    for entry in found:
+        if entry.is_symlink():
+            yield Path(entry.path), "it is a link"
+        elif entry.is_dir(follow_symlinks=False):
+            if not is_unfinished(entry.name):
+                yield from walked(Path(entry.path))
+        elif not is_unfinished(entry.name):
+            yield Path(entry.path), "" if entry.is_file(follow_symlinks=False) else "it is no regular file"
+
+
 def sync(path: Path) -> None:
     """Have a file, or the names in a directory, written to disk.
 

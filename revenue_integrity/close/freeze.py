@@ -20,7 +20,7 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -31,10 +31,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from revenue_integrity import months
-from revenue_integrity.canonical import canonical_json
+from revenue_integrity.canonical import canonical_json, sha256_of
 from revenue_integrity.close.ledger import Action, Entry, Finding, Ledger, exclusive, signed_path
 from revenue_integrity.errors import IntegrityError, LedgerError, PublishError
-from revenue_integrity.files import made, sync, sync_all
+from revenue_integrity.files import made, sync, sync_all, walked
 from revenue_integrity.model.table import Table
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse.former_names import with_present_names
@@ -124,6 +124,39 @@ def finish(settings: Settings, entry: Entry) -> Path:
         except OSError as error:
             raise _unfrozen(target, error, "Make room: the next command completes it") from error
     return target
+
+
+def reached(settings: Settings, entries: Sequence[Entry], staged: Path | None = None) -> list[dict[str, str]]:
+    """Return the hash of every manifest that no entry reaches yet, by its path: those on disk, and of a version about to be.
+
+    A version names the entry that approved it, which cannot hold a hash of that: what is hashed is the rest of the manifest.
+    """
+    known = {each["path"] for entry in entries for each in entry.reaches}
+    found: dict[str, str] = {}
+    for _, _, _, directory in _frozen(settings):
+        for name in (MANIFEST, PACK_MANIFEST):
+            path = _reached_path(settings, directory / name)
+            # What cannot be read is a finding of the verification, and nothing to vouch for.
+            if path not in known and (digest := _digest_of_manifest(directory / name)):
+                found[path] = digest
+    if staged is not None and (digest := _digest_of_manifest(staged / MANIFEST)):
+        version = staged.name.split(".")[1]
+        found[_reached_path(settings, staged.with_name(version) / MANIFEST)] = digest
+    return [{"path": path, "sha256": digest} for path, digest in sorted(found.items())]
+
+
+def _reached_path(settings: Settings, file: Path) -> str:
+    return file.relative_to(signed_path(settings)).as_posix()
+
+
+def _digest_of_manifest(file: Path) -> str:
+    """Return the hash of what a manifest says, but for the entry that approved its version; empty where there is none."""
+    try:
+        manifest = _manifest(file.parent, file.name)
+    except (OSError, ValueError):
+        return ""
+    facts = {name: value for name, value in manifest["facts"].items() if name not in FACTS[1:]}
+    return sha256_of(manifest | {"facts": facts})
 
 
 def is_staged(settings: Settings, entry: Entry) -> bool:
@@ -231,8 +264,9 @@ def verify_frozen(settings: Settings) -> list[Finding]:
 
     Also compares each version with the approval in the ledger. Approvals without a version: ``missing_freezes``.
     """
-    approvals = _approvals(settings)
-    findings: list[Finding] = []
+    entries = _entries(settings)
+    approvals = _approvals(entries)
+    findings = [*_strange_files(settings), *_unreached(settings, entries or ())]
     for book, label, version, directory in _frozen(settings):
         read = MANIFEST
         try:
@@ -265,13 +299,40 @@ def _frozen(settings: Settings) -> Iterator[tuple[str, str, int, Path]]:
             yield from ((book, month.name, version, path) for version, path in sorted(versions))
 
 
-def _approvals(settings: Settings) -> dict[tuple[str, str, int], Entry] | None:
+def _entries(settings: Settings) -> list[Entry] | None:
     try:
-        entries = Ledger(settings).entries()
+        return Ledger(settings).entries()
     except IntegrityError:
         # The ledger's own verification names the entry; files can still be compared with their manifests.
         return None
+
+
+def _approvals(entries: Sequence[Entry] | None) -> dict[tuple[str, str, int], Entry] | None:
+    if entries is None:
+        return None
     return {(entry.book, entry.month, entry.version): entry for entry in entries if entry.action == Action.APPROVE}
+
+
+_OWN = re.compile(r"head\.json|\.lock|\.whole/.+|([^/]+/)?[0-9]{4}-[0-9]{2}/(v[1-9][0-9]*|\.v[^/]+)/.+")
+"""What stands among signed versions: the versions with what is in them, what is being made of one, the head and the lock."""
+
+
+def _strange_files(settings: Settings) -> Iterator[Finding]:
+    """Tell what stands among signed versions and is none; what is in a version is compared with its manifest."""
+    place = signed_path(settings)
+    for file, odd in walked(place):
+        if odd or not _OWN.fullmatch(file.relative_to(place).as_posix()):
+            yield Finding(str(file), odd or "nothing names it: it is part of no signed version", "Find out who put it there")
+
+
+def _unreached(settings: Settings, entries: Sequence[Entry]) -> Iterator[Finding]:
+    """Tell which manifest is not the one that an entry of the ledger names."""
+    for entry in entries:
+        for each in entry.reaches:
+            file = signed_path(settings) / each["path"]
+            # A version that a crash kept from being frozen is told as such.
+            if file.parent.is_dir() and _digest_of_manifest(file) != each["sha256"]:
+                yield Finding(str(file), f"it is not the manifest that ledger entry {entry.seq} names", _RESTORE)
 
 
 def _manifest(directory: Path, name: str = MANIFEST) -> dict[str, Any]:

@@ -76,6 +76,8 @@ class Entry:
         format: which fields it has (``FORMATS``); an entry without this field is of format 1.
         book: the book that it is about; empty in format 1, whose entries are about a month of all streams.
         subject: what the act is about, beside book and month: of a waiver the check, ``{stream, table, name}``.
+        reaches: hashes of what is frozen, each ``{path, sha256}``: of an approval the version that it makes, and of what was
+            frozen since the entry before, packs among it (since format 3).
     """
 
     seq: int
@@ -98,6 +100,7 @@ class Entry:
     format: int = 1
     book: str = ""
     subject: Mapping[str, Any] = field(default_factory=dict)
+    reaches: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def named(self) -> str:
@@ -112,8 +115,13 @@ class Entry:
 
 _ALL_FIELDS = tuple(each.name for each in fields(Entry))
 _SINCE_2 = ("format", "book", "subject")
+_SINCE_3 = ("reaches",)
 
-FORMATS: Mapping[int, tuple[str, ...]] = {1: tuple(name for name in _ALL_FIELDS if name not in _SINCE_2), 2: _ALL_FIELDS}
+FORMATS: Mapping[int, tuple[str, ...]] = {
+    1: tuple(name for name in _ALL_FIELDS if name not in (*_SINCE_2, *_SINCE_3)),
+    2: tuple(name for name in _ALL_FIELDS if name not in _SINCE_3),
+    3: _ALL_FIELDS,
+}
 """The fields of an entry by its format. A release adds a format with its fields and keeps those before for ever."""
 
 FORMAT = max(FORMATS)
@@ -211,9 +219,9 @@ class Ledger:
         """
         if self._is_mine or not self._settings.ledger_path.is_dir() or not os.access(self._settings.ledger_path, os.W_OK):
             # Nobody can append to what is not there or not writable, so there is nothing to wait for.
-            return self._violations()
+            return self._violations() or self._odd_end()
         with exclusive(self._lock_file, self._settings, "sign-off", shared=True):
-            return self._violations()
+            return self._violations() or self._odd_end()
 
     @contextmanager
     def locked(self) -> Iterator["Ledger"]:
@@ -252,6 +260,7 @@ class Ledger:
         comment: str = "",
         book: str = "",
         subject: Mapping[str, Any] | None = None,
+        reaches: Sequence[Mapping[str, str]] = (),
     ) -> Entry:
         """Append an entry of the present format, inside ``locked``; once this returns, it is on the disk.
 
@@ -289,6 +298,7 @@ class Ledger:
             "format": FORMAT,
             "book": book,
             "subject": _plain(subject or {}),
+            "reaches": _plain(reaches),
         }
         try:
             entry = Entry(**content, hash=sha256_of(content))
@@ -337,6 +347,10 @@ class Ledger:
         return seq, last_hash
 
     def _violations(self) -> list[Finding]:
+        for each in (self._settings.ledger_path, self.file, self.head_file):
+            # What stands elsewhere can be changed there, and exchanged at will.
+            if each.is_symlink():
+                return [Finding(str(each), "it is a link", f"Put the ledger itself in its place. {_RESTORE}")]
         content = self._content()
         # A decision verifies the chain when it takes the lock, before it decides and before it writes: the same bytes hold again.
         unread: tuple[bytes, tuple[str, ...], int] = (b"", (GENESIS,), min(FORMATS))
@@ -351,8 +365,20 @@ class Ledger:
                 return [Finding(f"ledger entry {seq}", problem, _RESTORE)]
             hashes.append(entry.hash)
             newest = entry.format
-        self._sound = content[: content.rfind(b"\n") + 1], tuple(hashes), newest
+        whole = content.rfind(b"\n") + 1
+        self._sound = content[:whole], tuple(hashes), newest
         return self._violations_of_head(hashes)
+
+    def _odd_end(self) -> list[Finding]:
+        """Tell bytes behind the last entry that no process of ours was writing; the next entry puts them aside."""
+        content = self._content()
+        rest = content[content.rfind(b"\n") + 1 :]
+        if _may_be_torn(rest):
+            return []
+        words = f"{len(rest)} bytes follow it that are no part of an entry"
+        return [
+            Finding(f"ledger entry {self._sound_end[0]}", words, "Find out who wrote them; the next sign-off puts them aside")
+        ]
 
     @property
     def _sound_end(self) -> tuple[int, str]:
@@ -436,6 +462,10 @@ def signed_path(settings: Settings) -> Path:
     return settings.published_path / "_signed"
 
 
+_NESTED = ("batches", "checks", "subject", "reaches")
+"""Fields that hold lists and tables."""
+
+
 def as_frame(entries: Sequence[Entry]) -> pd.DataFrame:
     """Return entries as the dataset ``sign_off_ledger``: one row per entry, lists and tables as canonical JSON text.
 
@@ -444,13 +474,16 @@ def as_frame(entries: Sequence[Entry]) -> pd.DataFrame:
     rows = []
     for entry in entries:
         row = dict.fromkeys(_ALL_FIELDS) | _values(entry) | {"format": entry.format}
-        rows.append(row | {name: canonical_json(row[name]) for name in ("batches", "checks", "subject") if row[name] is not None})
+        rows.append(
+            row
+            | {name: canonical_json(row[name]) for name in ("batches", "checks", "subject", "reaches") if row[name] is not None}
+        )
     frame = pd.DataFrame(rows, columns=list(_ALL_FIELDS), dtype=object)
     return frame.astype({"seq": "int64", "version": "int64", "format": "int64"})
 
 
 def _write_through(file: Path, content: bytes, how: int) -> None:
-    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | how, 0o660)
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | how, 0o660)
     with os.fdopen(handle, "wb") as stream:
         stream.write(content)
         stream.flush()
@@ -466,6 +499,15 @@ def _values(entry: Entry) -> dict[str, Any]:
 def _lines(content: bytes) -> list[bytes]:
     """Split into complete lines; what follows the last newline is no entry yet."""
     return content.split(b"\n")[:-1]
+
+
+_BEGINNING = b'{"'
+"""With what every entry begins."""
+
+
+def _may_be_torn(rest: bytes) -> bool:
+    """Return whether what follows the last entry may be the beginning of one, which a process that died was writing."""
+    return rest[: len(_BEGINNING)] == _BEGINNING[: len(rest)] and not any(byte < ord(" ") for byte in rest)
 
 
 def _line(entry: Entry) -> bytes:

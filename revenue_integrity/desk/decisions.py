@@ -17,6 +17,7 @@ from revenue_integrity.close.sign_off import MonthFacts
 from revenue_integrity.desk import freezing
 from revenue_integrity.desk.evidence import Evidence
 from revenue_integrity.desk.facts import Desk, the_book
+from revenue_integrity.desk.judging import judged_anew
 from revenue_integrity.errors import IntegrityError
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.settings import Settings
@@ -58,9 +59,10 @@ def _act(
         freezing.recover(deployment, evidence, ledger)
         desk = Desk(deployment, evidence)
         facts = desk.facts(the_book(desk, book, month), month)
+        if action is not Action.REOPEN:
+            facts = judged_anew(deployment, facts)
         decided = decide(facts, settings.of_book(facts.book))
-        if action is Action.APPROVE:
-            freezing.stage(desk, facts, facts.next_version)
+        staged = freezing.stage(desk, facts, facts.next_version) if action is Action.APPROVE else None
         entry = ledger.append(
             month=month,
             version=facts.next_version if action is not Action.REOPEN else facts.next_version - 1,
@@ -75,6 +77,7 @@ def _act(
             comment=comment,
             book=facts.book,
             subject=decided.subject,
+            reaches=freeze.reached(settings, ledger.entries(), staged),
         )
         if action is Action.APPROVE:
             freeze.finish(settings, entry)

@@ -27,8 +27,8 @@ from revenue_integrity.warehouse import publish
 _log = logging.getLogger(__name__)
 
 
-def stage(desk: Desk, facts: MonthFacts, version: int) -> None:
-    """Copy what is published of a month for a version, before the ledger holds that it was approved.
+def stage(desk: Desk, facts: MonthFacts, version: int) -> Path:
+    """Copy what is published of a month for a version, before the ledger holds that it was approved; return the copy.
 
     With the data is kept what its pack will say of the moment of signing, so that the pack can be made whenever it can.
 
@@ -47,7 +47,7 @@ def stage(desk: Desk, facts: MonthFacts, version: int) -> None:
         "checks": [each.kept for each in facts.checks],
     }
     with _whole_files(desk, facts) as files:
-        freeze.stage(desk.settings, files, facts.book, month, version, kept)
+        staged = freeze.stage(desk.settings, files, facts.book, month, version, kept)
         try:
             # A publication that began meanwhile replaces files one by one.
             unchanged = desk.content_hash(book, month) == facts.content_hash
@@ -61,6 +61,7 @@ def stage(desk: Desk, facts: MonthFacts, version: int) -> None:
     if not unchanged:
         freeze.unstage(desk.settings, facts.book, month, version)
         raise Refusal(f"{facts.named} was published anew while it was being signed", "See what changed, and prepare it again")
+    return staged
 
 
 def book_of(desk: Desk, facts: MonthFacts) -> Book:

@@ -3,6 +3,7 @@
 Belongs here: what is compared with what, and what is missing. Does not belong here: mending anything.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
@@ -12,9 +13,17 @@ import duckdb
 from revenue_integrity import months
 from revenue_integrity.close import freeze
 from revenue_integrity.close.ledger import Finding, Ledger
+from revenue_integrity.computing.publication import digest_of_rows
+from revenue_integrity.computing.versions import version_of_rule
+from revenue_integrity.desk import accounting
+from revenue_integrity.errors import PublishError
+from revenue_integrity.files import walked
 from revenue_integrity.model.deployment import Deployment
+from revenue_integrity.model.stream import Stream
 from revenue_integrity.model.table import Table
+from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import publish
+from revenue_integrity.warehouse.catalog import Catalog, read_catalog
 
 
 def verify(deployment: Deployment) -> list[Finding]:
@@ -43,15 +52,26 @@ def verify(deployment: Deployment) -> list[Finding]:
             )
             for entry in freeze.missing_packs(settings, entries)
         ]
-    return [*findings, *_verify_published(deployment)]
+    return [*findings, *_strange_ledger_files(settings), *_verify_published(deployment), *accounting.changed_packs(settings)]
+
+
+_LEDGER_FILES = re.compile(r"ledger\.jsonl|ledger\.torn-[1-9][0-9]*|\.lock|anchors/[0-9]+")
+
+
+def _strange_ledger_files(settings: Settings) -> Iterator[Finding]:
+    for file, odd in walked(settings.ledger_path):
+        if odd or not _LEDGER_FILES.fullmatch(file.relative_to(settings.ledger_path).as_posix()):
+            yield Finding(str(file), odd or "nothing names it: it is no part of a ledger", "Find out who put it there")
 
 
 def _verify_published(deployment: Deployment) -> Iterator[Finding]:
     settings = deployment.settings
+    yield from accounting.unaccounted(deployment)
+    known = read_catalog(settings)
     with publish.verifying() as connection:
         for stream in deployment.streams:
             tables = {table.name: table for table in stream.published_tables}
-            for month in settings.months:
+            for month in accounting.published_months(settings, stream.name):
                 parts = publish.closed_parts(settings, stream.name, month)
                 for dataset, recorded in publish.closed_hashes(settings, stream.name, month).items():
                     named = {publish.file_of(settings, dataset, month): recorded}
@@ -63,6 +83,48 @@ def _verify_published(deployment: Deployment) -> Iterator[Finding]:
                         yield Finding(dataset, words, f"Run {months.label(month)} again")
                         continue
                     yield from _verify_files(connection, tables[dataset], month, named)
+                yield from _verify_signed(settings, stream, month, known)
+            for table, of_month in accounting.always_published(stream, settings.months):
+                yield from _verify_always(connection, settings, table, of_month)
+
+
+def _verify_signed(settings: Settings, stream: Stream, month: date, known: Catalog) -> Iterator[Finding]:
+    """Compare what ``close.json`` says that a signature would attest with the rows that are published.
+
+    What an earlier release computed attests what was signed then: its months are stale until they are computed anew.
+    """
+    rules = {rule.table.name: rule for rule in stream.rules}
+    recorded = publish.signed_digests(settings, stream.name, month)
+    closed = publish.closed_hashes(settings, stream.name, month)
+    for signed in stream.signed:
+        name = signed.table.name
+        rule, held = rules.get(name), known.partition(signed.table.qualified, month)
+        is_present = rule is not None and held is not None and held.code_version == version_of_rule(rule)
+        if name not in recorded or name not in closed or not is_present:
+            continue
+        try:
+            (files,) = publish.files_together(settings, stream.name, month, [name]).values()
+            found = digest_of_rows(signed, publish.rows_of_files(settings, name, files))
+        except (PublishError, OSError, ValueError, KeyError, duckdb.Error):
+            # Its file is a finding already.
+            continue
+        if found != recorded[name]:
+            file = publish.close_file(settings, stream.name, month)
+            words = f"it says that {recorded[name]} is signed of {name}, its rows give {found}"
+            yield Finding(str(file), words, f"Run {months.label(month)} again")
+
+
+def _verify_always(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, table: Table, month: date | None
+) -> Iterator[Finding]:
+    """Compare what is published whatever checks say with its manifest."""
+    place = publish.directory_of(settings, table, month)
+    if not place.is_dir():
+        return
+    recorded = publish.manifest_in(place / "manifest.json").get("content_hash")
+    for file, found in publish.verify_files(connection, table, [place / "data.parquet"]).items():
+        if isinstance(found, Exception) or found != recorded:
+            yield Finding(str(file), "it is not the file that its manifest names", "Run again: it is published anew")
 
 
 def _verify_files(

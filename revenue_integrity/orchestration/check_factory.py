@@ -30,6 +30,9 @@ LARGEST = "largest"
 VALUE, LIMIT = "value", "limit"
 """Metadata keys of what a verdict hangs on and how far it may go, money in currency units."""
 
+SEAL = "seal"
+"""Metadata key of what makes a result ours (``seals``)."""
+
 EXACT = "exact"
 """Metadata key of the figures that are no whole numbers, as exact text: Dagster plots floats, and a float is no money."""
 

@@ -3,7 +3,7 @@
 Belongs here: these answers. Does not belong here: reading check results (``check_results``), what follows from them (``desk``).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -15,9 +15,10 @@ from revenue_integrity import months
 from revenue_integrity.canonical import sha256_of
 from revenue_integrity.model.check import CheckRecord
 from revenue_integrity.model.deployment import Deployment
-from revenue_integrity.orchestration.check_results import Materialized, newest_materializations, results_of_month
+from revenue_integrity.orchestration.check_results import results_of_month
 from revenue_integrity.orchestration.instance import open_instance
 from revenue_integrity.orchestration.runs_under_way import PARTITION_TAG, streams_of, unfinished_runs
+from revenue_integrity.orchestration.seals import seals_of
 from revenue_integrity.orchestration.standing import troubles
 from revenue_integrity.orchestration.stream_assets import check_specs
 
@@ -58,14 +59,13 @@ class SeenInDagster:
     def __init__(self, deployment: Deployment, instance: dg.DagsterInstance) -> None:
         self._deployment = deployment
         self._instance = instance
-        self._newest: dict[str, Materialized] = {}
+        self._seals = seals_of(deployment.settings)
         self._unfinished = unfinished_runs(instance)
 
     def checks(self, month: date, stream: str) -> list[CheckRecord]:
         """Return what each check of a month of a stream says. Whatever is unclear does not pass."""
         specs = _check_specs(self._deployment, stream)
-        newest = self._materialized(stream, specs) if month in self._deployment.settings.months else None
-        return results_of_month(self._instance, specs, months.label(month), newest)
+        return results_of_month(self._instance, specs, months.label(month), self._seals)
 
     def under_way(self, month: date, *, but_for_run: str = "") -> frozenset[str]:
         """Return the streams of which a queued or running run computes the month, one run left out."""
@@ -73,13 +73,6 @@ class SeenInDagster:
         runs = [run for run in self._unfinished if run.tags[PARTITION_TAG] == label and run.run_id != but_for_run]
         all_streams = frozenset(self._deployment.streams.names)
         return frozenset().union(*(all_streams if (of_run := streams_of(run)) is None else of_run for run in runs))
-
-    def _materialized(self, stream: str, specs: Sequence[dg.AssetCheckSpec]) -> Materialized:
-        if stream not in self._newest:
-            keys = {spec.asset_key for spec in specs}
-            labels = [months.label(month) for month in self._deployment.settings.months]
-            self._newest[stream] = newest_materializations(self._instance, keys, labels)
-        return self._newest[stream]
 
 
 _SPECS: dict[str, list[dg.AssetCheckSpec]] = {}

@@ -22,6 +22,7 @@ from revenue_integrity.orchestration.evidence import pack_key
 from revenue_integrity.orchestration.jobs import MONTH_JOB
 from revenue_integrity.orchestration.reloading import reload_code
 from revenue_integrity.orchestration.runs_under_way import busy_months, reading_streams
+from revenue_integrity.orchestration.seals import seals_of
 from revenue_integrity.orchestration.stream_assets import check_specs
 from revenue_integrity.orchestration.table_assets import WHY_TAG, asset_key
 from revenue_integrity.orchestration.undone import undone_months
@@ -69,7 +70,8 @@ def _look(instance: dg.DagsterInstance, deployment: Deployment, possible: Collec
     """Return what the record of runs says of the months that can be asked for."""
     names = [stream.name for stream in ingestion.in_use(deployment.settings, deployment.streams)]
     busy = busy_months(instance, names)
-    undone = {name: undone_months(instance, check_specs(deployment, name), name, possible, busy) for name in names}
+    seals = seals_of(deployment.settings)
+    undone = {name: undone_months(instance, check_specs(deployment, name), name, possible, busy, seals) for name in names}
     return Home(busy, reading_streams(instance, deployment.streams.names), possible, undone)
 
 

@@ -22,6 +22,7 @@ from revenue_integrity.model.stream import Stream
 from revenue_integrity.orchestration import check_factory
 from revenue_integrity.orchestration.check_results import results_of_month
 from revenue_integrity.orchestration.partitions import month_of
+from revenue_integrity.orchestration.seals import sealed, seals_of
 from revenue_integrity.orchestration.table_assets import asset_key, group_of, tags_of
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import publish
@@ -73,20 +74,23 @@ def publication_asset(
     )
     def publication(context: dg.AssetExecutionContext) -> Iterator[Any]:
         month = month_of(context.partition_key)
-        results = results_of_month(context.instance, checks, context.partition_key)
+        results = results_of_month(context.instance, checks, context.partition_key, seals_of(settings))
         found = attempt(settings, stream, month, results)
         figures: Mapping[str, Figure] = {"checks_in_the_way": len(found.standing)}
-        verdict = Judgement(not found.standing, figures, None, found.next_step)
+        judgement = Judgement(not found.standing, figures, None, found.next_step)
+        verdict = sealed(
+            settings, context.partition_key, check_factory.result(declared, PUBLISHED_CHECK, Gate.PUBLISH, judgement)
+        )
         with logs.writing(settings, "run"):
             if found.standing:
                 run, why = context.run.run_id, found.refused
                 logs.event("publication_refused", level=logging.WARNING, month=month, run_id=run, why=why)
-                yield check_factory.result(declared, PUBLISHED_CHECK, Gate.PUBLISH, verdict)
+                yield verdict
                 raise dg.Failure(found.refused, allow_retries=False)
             counted = {"datasets": len(found.hashes), "datasets_renewed": found.renewed}
             logs.event("published", level=logging.INFO, error=None, month=month, run_id=context.run.run_id, **counted)
         shown = {**counted, **figures_of_month(stream, settings, month)}
         yield dg.MaterializeResult(metadata=shown, data_version=dg.DataVersion(sha256_of(found.hashes)))
-        yield check_factory.result(declared, PUBLISHED_CHECK, Gate.PUBLISH, verdict)
+        yield verdict
 
     return publication

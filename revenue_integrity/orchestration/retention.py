@@ -20,6 +20,7 @@ from revenue_integrity import clock, logs, months
 from revenue_integrity.close.ledger import Action, Ledger
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.orchestration.check_results import results_rest_on
+from revenue_integrity.orchestration.seals import Seals, seals_of
 from revenue_integrity.orchestration.stream_assets import check_specs
 from revenue_integrity.settings import Settings
 
@@ -43,7 +44,7 @@ def take_away_old(instance: dg.DagsterInstance, deployment: Deployment) -> list[
     for entry in Ledger(settings).entries():
         if entry.action == Action.APPROVE:
             signed.setdefault(entry.month, []).append(datetime.fromisoformat(entry.at))
-    kept = runs_to_keep(instance, keys, specs, labels, signed)
+    kept = runs_to_keep(instance, keys, specs, labels, signed, seals_of(settings))
     gone = [each.dagster_run.run_id for each in old if each.dagster_run.run_id not in kept][:AT_ONCE]
     for run_id in gone:
         instance.compute_log_manager.delete_logs(prefix=[run_id])
@@ -78,6 +79,7 @@ def runs_to_keep(
     specs: Sequence[dg.AssetCheckSpec],
     labels: Sequence[str],
     signed: Mapping[str, Iterable[datetime]],
+    seals: Seals,
 ) -> frozenset[str]:
     """Return the ids of the runs that something rests on: the latest of each asset's and check's month, now and at signatures."""
     kept: set[str] = set()
@@ -93,7 +95,7 @@ def runs_to_keep(
                 of_month = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[label], before_timestamp=at.timestamp())
                 kept |= {each.run_id for each in instance.fetch_materializations(of_month, limit=1).records}
     for label in labels:
-        kept |= results_rest_on(instance, specs, label)
+        kept |= results_rest_on(instance, specs, label, seals)
     return frozenset(kept - {""})
 
 

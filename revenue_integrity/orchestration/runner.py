@@ -29,6 +29,7 @@ from revenue_integrity.orchestration.jobs import MONTH_JOB
 from revenue_integrity.orchestration.partitions import possible_partitions
 from revenue_integrity.orchestration.pulls import PULL_GROUP
 from revenue_integrity.orchestration.runs_under_way import at_work
+from revenue_integrity.orchestration.seals import seals_of
 from revenue_integrity.orchestration.table_assets import ALL, SELECTED, WHY_TAG, asset_key
 from revenue_integrity.orchestration.undone import undone_months
 from revenue_integrity.settings import Settings
@@ -191,7 +192,7 @@ class _Runner:
         specs = [self._graph.get_check_spec(key) for key in keys]
         rest = [month for month in wanted if month not in found and month not in self._stopped]
         # What a daemon that is stopped left queued hinders nobody: only runs with a process have their months to themselves.
-        undone = undone_months(self._instance, specs, stream.name, rest, self._at_work(stream, rest))
+        undone = undone_months(self._instance, specs, stream.name, rest, self._at_work(stream, rest), seals_of(self._settings))
         found |= {month: StaleMonth((why,)) for month, why in undone.items()}
         return dict(sorted(found.items()))
 

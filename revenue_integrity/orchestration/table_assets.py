@@ -23,6 +23,7 @@ from revenue_integrity.model.stream import Stream, checks_of
 from revenue_integrity.model.table import Table
 from revenue_integrity.orchestration import check_factory
 from revenue_integrity.orchestration.partitions import month_of
+from revenue_integrity.orchestration.seals import sealed
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import database
 from revenue_integrity.warehouse.validation import SchemaViolation
@@ -129,7 +130,8 @@ def landing_asset(
         known = ingestion.read_manifest(settings, stream)
         if unchanged.key in asked:
             verdict = landed_month.batches_unchanged(known, month)
-            yield check_factory.result(manifest, BATCHES_UNCHANGED.name, Gate.WRITE, verdict)
+            found_so = check_factory.result(manifest, BATCHES_UNCHANGED.name, Gate.WRITE, verdict)
+            yield sealed(settings, context.partition_key, found_so)
             if not verdict.passed:
                 raise dg.Failure(landed_month.told_of_changed(known, month), allow_retries=False)
         wanted = [sources[key] for key in sources if key in selected]
@@ -159,7 +161,7 @@ def _manifest_result(manifest: Table, known: ingestion.Manifest, label: str, rea
 def judge(checks: Sequence[Check], month: date, settings: Settings) -> Iterator[dg.AssetCheckResult]:
     """Evaluate the checks of a written month, one by one."""
     for each, judgement in table_month.judgements(checks, month, settings):
-        yield check_factory.result_of(each, judgement, settings)
+        yield sealed(settings, months.label(month), check_factory.result_of(each, judgement, settings))
 
 
 def table_assets(
@@ -201,7 +203,8 @@ def _table_asset(
         value = table_month.made(rule, month, settings, frames)
         yield dg.MaterializeResult(value=value, metadata=_lineage(rule, tables, settings))
         # The IO manager has written and validated by now: it raises before this line is reached if it did not.
-        yield check_factory.result(table, check_factory.SCHEMA_CHECK, Gate.WRITE, Judgement(True))
+        holds = check_factory.result(table, check_factory.SCHEMA_CHECK, Gate.WRITE, Judgement(True))
+        yield sealed(settings, context.partition_key, holds)
         yield from judge(checks, month, settings)
 
     return made
@@ -216,7 +219,7 @@ def _lineage(rule: Rule, tables: Mapping[str, Table], settings: Settings) -> dic
     return {"dagster/column_lineage": dg.TableColumnLineage(deps)} if deps else {}
 
 
-def report_violation(context: dg.OutputContext, violation: SchemaViolation) -> dg.Failure:
+def report_violation(context: dg.OutputContext, violation: SchemaViolation, settings: Settings) -> dg.Failure:
     """Put a broken declaration on record as the month's failed check, and return the failure of its step."""
     table = violation.table
     first = violation.violations[0]
@@ -226,15 +229,20 @@ def report_violation(context: dg.OutputContext, violation: SchemaViolation) -> d
         first.sample.astype(str),
         "Nothing was written. Look at the rows listed: correct the source, or report an error of the program.",
     )
-    context.step_context.instance.report_runless_asset_event(
+    told = Judgement(False, {name: str(value) for name, value in judgement.figures.items()}, None, str(violation))
+    found = check_factory.result(table, check_factory.SCHEMA_CHECK, Gate.WRITE, told)
+    found = sealed(settings, context.partition_key, found)
+    # Of this run: what is reported without one can be reported once.
+    dg.DagsterEvent.asset_check_evaluation(
+        context.step_context,
         dg.AssetCheckEvaluation(
             asset_key=asset_key(table),
             check_name=check_factory.SCHEMA_CHECK,
             passed=False,
-            metadata={key: dg.MetadataValue.text(str(value)) for key, value in judgement.figures.items()},
+            metadata=found.metadata,
             severity=dg.AssetCheckSeverity.ERROR,
-            description=str(violation),
+            description=found.description,
             partition=context.partition_key,
-        )
+        ),
     )
     return dg.Failure(str(violation), metadata=check_factory.figures_metadata(judgement), allow_retries=False)

@@ -1,4 +1,4 @@
-"""Months of which nothing is stale and whose last run came to no good end all the same: refused or interrupted.
+"""Months of which nothing is stale and whose last run was refused or interrupted, or whose checks no run of this home made.
 
 Belongs here: what only the record of runs knows of a month that must be run again. Does not belong here: what is stale
 (``computing.plan``), running it (``runner``), asking for it (``late_data``).
@@ -12,7 +12,8 @@ import dagster as dg
 from revenue_integrity import months
 from revenue_integrity.computing.publication_tables import publication_table
 from revenue_integrity.model.check import MONTH_MAY_BE_PUBLISHED
-from revenue_integrity.orchestration.check_results import is_interrupted, results_of_month
+from revenue_integrity.orchestration.check_results import is_foreign, is_interrupted, results_of_month
+from revenue_integrity.orchestration.seals import Seals
 
 
 def undone_months(
@@ -21,6 +22,7 @@ def undone_months(
     stream: str,
     wanted: Collection[date],
     busy: Collection[tuple[str, str]],
+    seals: Seals,
 ) -> dict[date, str]:
     """Return the months of a stream to run again, with the reason; those that a run covers (``busy``) are left to it.
 
@@ -33,10 +35,12 @@ def undone_months(
         if (stream, label) in busy:
             continue
         # What stood in the way may be mended by now.
-        if any(each.state in ("failed", "planned") for each in results_of_month(instance, published, label)):
+        if any(each.state in ("failed", "planned") for each in results_of_month(instance, published, label, seals)):
             found[month] = "its last publication was refused"
         elif is_interrupted(instance, specs, label):
             found[month] = "its last run was interrupted"
+        elif is_foreign(instance, specs, label, seals):
+            found[month] = "its checks were not made by a run of this home"
     return found
 
 

@@ -4,6 +4,8 @@ Belongs here: reading what packs say of themselves, and the page that compares t
 compares months by (its ``report``), writing packs (``pack``).
 """
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -25,6 +27,9 @@ from revenue_integrity.reports.sections import ShownSection, shown_section
 from revenue_integrity.wording import Currency
 
 FILE = "index.html"
+
+MANIFEST = "index.json"
+"""The SHA-256 of the index, for whoever verifies it."""
 
 _MONTH = "[0-9][0-9][0-9][0-9]-[0-9][0-9]"
 _MADE_FROM = re.compile(r'<meta name="made-from" content="([0-9a-f]*)">')
@@ -188,8 +193,10 @@ def write_index(page: str, folder: Path) -> Path:
         PublishError: the folder cannot be written.
     """
     target = folder / FILE
+    listed = {"path": FILE, "sha256": hashlib.sha256(page.encode()).hexdigest()}
     try:
         write_if_changed(target, page)
+        write_if_changed(folder / MANIFEST, json.dumps({"files": [listed]}, indent=1) + "\n")
     except OSError as error:
         reason = error.strerror or error
         raise PublishError(f"the index cannot be written to {target}: {reason}", "Check space and permissions") from error

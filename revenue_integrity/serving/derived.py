@@ -111,6 +111,7 @@ SIGN_OFF_LEDGER = table(
         column.integer("format", "Which fields the entry has; one of format 1 does not say it itself.", unit="format", ge=1),
         column.text("book", "The book that it is about; an entry of format 1 has none.", null=True),
         column.json_text("subject", "What the act is about beside book and month; an entry of format 1 has none.", null=True),
+        column.json_text("reaches", "Hashes of what is frozen, each with its path; since format 3.", null=True),
     ],
     partition="",
 )

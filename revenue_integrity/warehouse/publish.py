@@ -30,6 +30,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from revenue_integrity import clock, months
+from revenue_integrity.canonical import sha256_of
 from revenue_integrity.errors import PublishError
 from revenue_integrity.files import made, write_if_changed
 from revenue_integrity.model.table import Table
@@ -114,7 +115,8 @@ def directory_of(settings: Settings, table: Table, month: date | None) -> Path:
     return settings.published_path / table.name / leaf
 
 
-def _close_file(settings: Settings, stream: str, month: date) -> Path:
+def close_file(settings: Settings, stream: str, month: date) -> Path:
+    """Return the file that names the datasets of a stream's published month."""
     return settings.published_path / "_close" / stream / f"month={months.label(month)}" / "close.json"
 
 
@@ -267,7 +269,7 @@ def close_month(
     of its slices where it is kept in slices; ``parts`` what stands of each dataset that is published in parts, ``judged`` for
     each table what its checks rested on. What is still to be done behind a month that readers see makes it ``unfinished``.
     """
-    file = _close_file(settings, stream, month)
+    file = close_file(settings, stream, month)
     content: dict[str, Any] = {"stream": stream, "month": months.label(month), "as_of": as_of}
     content |= {"datasets": dict(sorted(hashes.items())), "signed": dict(sorted(signed.items()))}
     if parts:
@@ -285,6 +287,7 @@ def close_month(
     if same and all(held.get(name) == content.get(name) for name in ("judged", "unfinished")):
         return
     content["published_at"] = held["published_at"] if same else timestamp()
+    content["sha256"] = sha256_of(content)
     try:
         write_if_changed(file, json.dumps(content, indent=1) + "\n")
     except OSError as error:
@@ -295,47 +298,71 @@ def _read_json(file: Path) -> Mapping[str, Any]:
     try:
         stat = file.stat()
         return _parsed(file, stat.st_mtime_ns, stat.st_ino, stat.st_size)
-    except FileNotFoundError:
+    except (OSError, ValueError):
+        # What is none names nothing: the month is published anew by its next run, and until then a verification tells it.
         return {}
+
+
+_PARTS = ("datasets", "signed", "parts", "slices", "signed_slices", "judged")
+"""What ``close.json`` names, each by a name."""
 
 
 @lru_cache(maxsize=512)
 def _parsed(file: Path, modified: int, inode: int, size: int) -> Mapping[str, Any]:
     """Parse a month's file; each replacement has another time and inode, so what is kept is never old."""
     found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    if not isinstance(found, dict) or not all(isinstance(found.get(part, {}), dict) for part in _PARTS):
+        raise ValueError("no close.json")
     return found
+
+
+def close_problem(settings: Settings, stream: str, month: date) -> str:
+    """Return what is wrong with a month's ``close.json`` itself; empty for nothing. Earlier releases did not seal it."""
+    file = close_file(settings, stream, month)
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return "it is gone"
+    except (OSError, ValueError) as error:
+        return f"it cannot be read: {error}"
+    if not isinstance(content, dict) or not content.get("datasets") or not _read_json(file):
+        return "it names no datasets"
+    if (content.get("stream"), content.get("month")) != (stream, months.label(month)):
+        return f"it says that it is of {content.get('stream')} {content.get('month')}"
+    recorded = content.pop("sha256", None)
+    return "it is not as it was written" if recorded is not None and recorded != sha256_of(content) else ""
 
 
 def is_finished(settings: Settings, stream: str, month: date) -> bool:
     """Return whether nothing is left to do behind the published month."""
-    return not _read_json(_close_file(settings, stream, month)).get("unfinished", False)
+    return not _read_json(close_file(settings, stream, month)).get("unfinished", False)
 
 
 def closed_parts(settings: Settings, stream: str, month: date) -> dict[str, Parts]:
     """Return what the month's ``close.json`` says of each dataset that is published in parts."""
-    content = _read_json(_close_file(settings, stream, month))
+    content = _read_json(close_file(settings, stream, month))
     slices = content.get("slices", {})
     return {name: Parts(hashes, slices.get(name, {})) for name, hashes in content.get("parts", {}).items()}
 
 
 def closed_hashes(settings: Settings, stream: str, month: date) -> dict[str, str]:
     """Return the hash of each dataset that the month's ``close.json`` names; empty if the month was never published."""
-    return dict(_read_json(_close_file(settings, stream, month)).get("datasets", {}))
+    return dict(_read_json(close_file(settings, stream, month)).get("datasets", {}))
 
 
 def signed_digests(settings: Settings, stream: str, month: date) -> dict[str, str]:
     """Return the digest of what is signed of each dataset of the published month; empty if it was never published."""
-    return dict(_read_json(_close_file(settings, stream, month)).get("signed", {}))
+    return dict(_read_json(close_file(settings, stream, month)).get("signed", {}))
 
 
 def signed_slices(settings: Settings, stream: str, month: date) -> dict[str, dict[str, str]]:
     """Return the digest of what is signed of each slice, by dataset, for datasets that are kept in slices."""
-    return dict(_read_json(_close_file(settings, stream, month)).get("signed_slices", {}))
+    return dict(_read_json(close_file(settings, stream, month)).get("signed_slices", {}))
 
 
 def judged(settings: Settings, stream: str, month: date) -> dict[str, str]:
     """Return for each table of the published month what its checks rested on (``computing.versions.judged_tables``)."""
-    return dict(_read_json(_close_file(settings, stream, month)).get("judged", {}))
+    return dict(_read_json(close_file(settings, stream, month)).get("judged", {}))
 
 
 def file_of(settings: Settings, dataset: str, month: date) -> Path:
@@ -352,7 +379,7 @@ def read_together(settings: Settings, stream: str, month: date, datasets: Iterab
     """
     by_name = {dataset if isinstance(dataset, str) else dataset.name: dataset for dataset in datasets}
     files = files_together(settings, stream, month, by_name)
-    return {name: _frame(by_name[name], _concatenated(settings, name, found)) for name, found in files.items()}
+    return {name: _frame(by_name[name], rows_of_files(settings, name, found)) for name, found in files.items()}
 
 
 def _frame(dataset: str | Table, rows: pa.Table) -> pd.DataFrame:
@@ -391,10 +418,11 @@ def files_together(settings: Settings, stream: str, month: date, datasets: Itera
 
 def write_whole(settings: Settings, dataset: str, files: Sequence[Path], to: Path) -> None:
     """Write all rows of a dataset's month into one file."""
-    pq.write_table(_concatenated(settings, dataset, files).replace_schema_metadata(None), to, compression="zstd")
+    pq.write_table(rows_of_files(settings, dataset, files).replace_schema_metadata(None), to, compression="zstd")
 
 
-def _concatenated(settings: Settings, dataset: str, files: Sequence[Path]) -> pa.Table:
+def rows_of_files(settings: Settings, dataset: str, files: Sequence[Path]) -> pa.Table:
+    """Return all rows of a dataset's month as its files have them."""
     read = files or [columns_file(settings, dataset)]
     # A month's file is small: handing its columns to threads costs more than reading them.
     return pa.concat_tables([pq.ParquetFile(file).read(use_threads=False) for file in read], promote_options="permissive")
@@ -431,7 +459,7 @@ def read_published(
                 f"nothing of '{dataset}' is published for this tenant and these months", "See the spelling of the tenant"
             )
         raise PublishError(f"nothing of '{dataset}' is published for these months", "Run the months, or use --live")
-    return _frame(declared, _concatenated(settings, dataset, files))
+    return _frame(declared, rows_of_files(settings, dataset, files))
 
 
 def _is_truly_empty(settings: Settings, dataset: str, wanted: Sequence[date] | None, tenant: str | None) -> bool:

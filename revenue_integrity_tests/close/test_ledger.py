@@ -88,6 +88,7 @@ def test_entry_has_exactly_the_columns_of_the_dataset(settings: Settings) -> Non
     columns = [
         "seq", "month", "version", "action", "actor", "os_user", "host", "at", "content_hash", "as_of", "batches",
         "settings_hash", "code_version", "checks", "comment", "prev_hash", "hash", "format", "book", "subject",
+        "reaches",
     ]  # fmt: skip
     assert list(as_frame([]).columns) == columns
     frame = as_frame(three(settings).entries())
@@ -136,12 +137,12 @@ def test_ledger_from_before_formats_holds_and_goes_on(settings: Settings) -> Non
         (1, "", "waive", "ari"), (1, "", "prepare", "Zoë"), (1, "", "approve", "Bo"), (1, "", "reopen", "Bo"),
     ]  # fmt: skip
     entry = append(settings, book="retail", subject={"streams": ["sales"]})
-    assert (entry.seq, entry.prev_hash, entry.format, entry.book) == (5, OLD_HEAD, 2, "retail")
+    assert (entry.seq, entry.prev_hash, entry.format, entry.book) == (5, OLD_HEAD, 3, "retail")
     assert ledger.file.read_bytes().startswith(OLD.read_bytes()), "what was written stays as it was, byte for byte"
     assert Ledger(settings).verify() == []
     assert Ledger(settings).entries()[4] == entry
     frame = as_frame(Ledger(settings).entries())
-    assert frame["format"].tolist() == [1, 1, 1, 1, 2]
+    assert frame["format"].tolist() == [1, 1, 1, 1, 3]
     assert frame["subject"].tolist() == [None] * 4 + ['{"streams":["sales"]}']
     assert frame["book"].tolist() == [None] * 4 + ["retail"]
 
@@ -156,15 +157,17 @@ def rehashed(content: dict[str, Any]) -> bytes:
 @pytest.mark.parametrize(
     ("changed", "problem"),
     [
-        ({"format": 3}, "no entry of a known format"),
-        ({"format": 3, "mood": "good"}, "no entry of a known format"),
+        ({"format": 4}, "no entry of a known format"),
+        ({"format": 4, "mood": "good"}, "no entry of a known format"),
         ({"format": True}, "no entry of a known format"),
-        ({"format": "2"}, "no entry of a known format"),
+        ({"format": "3"}, "no entry of a known format"),
         ({"format": 0}, "no entry of a known format"),
         ({"mood": "good"}, "no entry of a known format"),
         ({"book": None}, "no entry of a known format"),
         ({"format": None}, "no entry of a known format"),
-        ({"format": None, "book": None, "subject": None}, "it is of format 1, after entries of format 2"),
+        ({"format": 2}, "no entry of a known format"),
+        ({"format": 2, "reaches": None}, "it is of format 2, after entries of format 3"),
+        ({"format": None, "book": None, "subject": None, "reaches": None}, "it is of format 1, after entries of format 3"),
     ],
 )
 def test_entry_has_exactly_the_fields_of_its_format(settings: Settings, changed: dict[str, Any], problem: str) -> None:
@@ -310,9 +313,26 @@ def test_torn_tail_is_healed_and_kept(settings: Settings) -> None:
     assert ledger.file.read_bytes().startswith(content)
     with ledger.file.open("ab") as stream:
         stream.write(b"\0\0\0")
+    assert [(each.subject, each.problem) for each in ledger.verify()] == [
+        ("ledger entry 4", "3 bytes follow it that are no part of an entry")
+    ]
     assert append(settings).seq == 5
     assert ledger.file.with_name("ledger.torn-2").read_bytes() == b"\0\0\0"
     assert ledger.verify() == []
+
+
+@pytest.mark.parametrize("which", ["file", "head_file", "folder"])
+def test_a_ledger_that_stands_elsewhere_is_told_and_nothing_is_appended_to_it(settings: Settings, which: str) -> None:
+    ledger = three(settings)
+    place = ledger.file.parent if which == "folder" else getattr(ledger, which)
+    elsewhere = place.rename(settings.home / "elsewhere")
+    place.symlink_to(elsewhere)
+    before = ledger.file.read_bytes()
+    (finding,) = ledger.verify()
+    assert (finding.subject, finding.problem) == (str(place), "it is a link")
+    with pytest.raises(IntegrityError, match="it is a link"):
+        append(settings)
+    assert ledger.file.read_bytes() == before
 
 
 def test_tail_cut_inside_the_last_entry_is_a_violation_and_stays_as_found(settings: Settings) -> None:

@@ -147,7 +147,7 @@ def test_a_frozen_version_that_somebody_deleted_comes_back_while_its_content_sta
     (approved,) = story.approvals(home.settings, JANUARY)
     place = freeze.place_of(home.settings, approved)
     kept = json.loads((place / "manifest.json").read_bytes())
-    place.rename(place.with_name("gone"))
+    place.rename(home.settings.home.with_name("gone"))
     assert [finding.problem for finding in verifying.verify(home)] == ["it was approved and is not frozen"]
     decisions.reopen(home, Judged(home), FEBRUARY, "ann", "a second look")
     again = json.loads((place / "manifest.json").read_bytes())

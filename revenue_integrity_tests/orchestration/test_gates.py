@@ -20,7 +20,7 @@ from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.evidence import open_evidence
 from revenue_integrity.orchestration.instance import open_instance
 from revenue_integrity.settings import Settings
-from revenue_integrity.warehouse import publish
+from revenue_integrity.warehouse import catalog, database, publish
 from revenue_integrity_tests.orchestration.test_runner import checks, edit, hashes, published_bytes, run
 from revenue_integrity_tests.support import APRIL, home_of
 from revenue_integrity_tests.toy.settings import ToySettings
@@ -167,6 +167,9 @@ def test_rows_that_break_their_declaration_are_a_failed_check_and_stop_what_is_b
     assert (verdict.state, verdict.gate) == ("failed", "write")
     assert "due_cents is below 0" in verdict.figures
     assert "due_cents is below 0" in verdict.next_step
+    # And again: what failed twice is on record twice, and no crash.
+    summary = runner.run(Deployment(toy.settings, Streams.of(broken)), [FEBRUARY], say=lambda _: None)
+    assert any("curated.toy_rentals 2025-02: due_cents is below 0" in failure for failure in summary.failures)
 
 
 def test_edit_changes_exactly_one_place(tmp_path: Path) -> None:
@@ -179,10 +182,11 @@ def test_edit_changes_exactly_one_place(tmp_path: Path) -> None:
 
 
 def test_no_publication_without_every_check(toy: Deployment) -> None:
-    """Publishing alone, while a table was materialized without its checks, is refused."""
-    key = dg.AssetKey(["toy", "mart", "toy_boats"])
+    """Publishing alone, while a table was written without its checks, is refused."""
+    with database.connect(toy.settings) as connection:
+        connection.execute("update meta.partitions set fingerprint = 'another' where table_name = 'mart.toy_boats'")
+        catalog.refresh(connection, toy.settings)
     with open_instance(toy.settings) as instance:
-        instance.report_runless_asset_event(dg.AssetMaterialization(key, partition="2025-02"))
         job = build_definitions(toy).resolve_job_def("month")
         published = dg.AssetKey(["toy", "close", "published"])
         result = job.execute_in_process(

@@ -12,10 +12,13 @@ from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatu
 from revenue_integrity import clock
 from revenue_integrity.orchestration.instance import open_instance
 from revenue_integrity.orchestration.retention import runs_to_keep, take_away_old, take_away_prints, take_away_ticks
+from revenue_integrity.orchestration.seals import Seals
 from revenue_integrity.settings import Settings
 from revenue_integrity_tests.toy_home import toy_deployment
 
 MONTHS = dg.StaticPartitionsDefinition(["2025-01", "2025-02"])
+
+SEALS = Seals(b"", lambda _, month: "")
 
 
 @dg.asset(partitions_def=MONTHS)
@@ -51,10 +54,10 @@ def test_the_latest_run_of_each_asset_and_month_stays_and_so_does_what_was_signe
     other = run(instance, "2025-02", rentals, boats)
     labels = ["2025-01", "2025-02"]
     # The first run is the latest of the boats of January, too.
-    assert runs_to_keep(instance, KEYS, [], labels, {}) == {signed_on, latest, other}
-    assert runs_to_keep(instance, [rentals.key], [], labels, {}) == {latest, other}
-    assert runs_to_keep(instance, [rentals.key], [], labels, {"2025-01": [at]}) == {signed_on, latest, other}
-    assert between not in runs_to_keep(instance, KEYS, [], labels, {"2025-01": [at]})
+    assert runs_to_keep(instance, KEYS, [], labels, {}, SEALS) == {signed_on, latest, other}
+    assert runs_to_keep(instance, [rentals.key], [], labels, {}, SEALS) == {latest, other}
+    assert runs_to_keep(instance, [rentals.key], [], labels, {"2025-01": [at]}, SEALS) == {signed_on, latest, other}
+    assert between not in runs_to_keep(instance, KEYS, [], labels, {"2025-01": [at]}, SEALS)
 
 
 def test_what_is_older_than_the_settings_say_is_taken_away_and_nothing_else(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.check_results import CheckRecord, results_of_month
 from revenue_integrity.orchestration.instance import open_instance
 from revenue_integrity.orchestration.runner import RunSummary
+from revenue_integrity.orchestration.seals import seals_of
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.colocation.stream import COLOCATION
 from revenue_integrity.warehouse import publish
@@ -60,7 +61,7 @@ def checks(home: Settings | Deployment, month: str = "2025-04") -> dict[tuple[st
     keys = sorted(key for key in graph.asset_check_keys if key.asset_key.path[0] in ran)
     specs = [graph.get_check_spec(key) for key in keys]
     with open_instance(deployment.settings) as instance:
-        return {(each.table, each.name): each for each in results_of_month(instance, specs, month)}
+        return {(each.table, each.name): each for each in results_of_month(instance, specs, month, seals_of(deployment.settings))}
 
 
 def records(home: Settings | Deployment) -> dict[str, PartitionRecord]:
