@@ -12,7 +12,6 @@ import contextlib
 import json
 import logging
 import os
-import re
 import time
 import traceback
 from collections.abc import Iterator, Mapping
@@ -22,7 +21,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
-from revenue_integrity import clock, locks, months
+from revenue_integrity import clock, confidential, locks, months
 from revenue_integrity.errors import RevenueIntegrityError, UsageError
 from revenue_integrity.settings import Settings
 
@@ -33,14 +32,6 @@ _EVENTS = logging.getLogger("revenue_integrity.events")
 
 _MOST_WAITING = 1_000
 """Lines that wait for a home to begin; a command that writes more without a home has none."""
-
-_CREDENTIALS = re.compile(r"(?<=://)[^\s/@]*:[^\s]*@")
-"""User and password in a URL; greedy, for a password may hold what ends one."""
-
-_TELLTALE = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|DSN|API_?KEY|_URL$", re.IGNORECASE)
-
-_SHORTEST_SECRET = 6
-"""Shorter values of variables are no secrets, but words that would be struck out everywhere."""
 
 
 def event(
@@ -78,7 +69,7 @@ def writing(settings: Settings, command: str, *, month: str | None = None, secre
     if outer is not None and outer.home == settings.home:
         yield
         return
-    sink = _File(settings, command, month, frozenset(secrets) | _known_secrets(settings))
+    sink = _File(settings, command, month, frozenset(secrets) | confidential.known(settings))
     token = _current.set(sink)
     try:
         yield
@@ -108,21 +99,6 @@ def told(name: str, **figures: Any) -> Iterator[None]:
         end(code, logging.WARNING if isinstance(error, RevenueIntegrityError) else logging.ERROR, error)
         raise
     end(0, logging.INFO, None)
-
-
-def _known_secrets(settings: Settings) -> frozenset[str]:
-    channels = [url for urls in settings.alert_channels.values() for url in urls]
-    found = {url.get_secret_value() for url in [*channels, *settings.alert_escalation_channels]}
-    names = {source.url_env for source in settings.pull_sources} | {name for name in os.environ if _TELLTALE.search(name)}
-    found |= {os.environ.get(name, "") for name in names}
-    return frozenset(secret for secret in found if len(secret) >= _SHORTEST_SECRET)
-
-
-def _without_secrets(text: str, secrets: frozenset[str]) -> str:
-    # The longest first: a secret may hold another one.
-    for secret in sorted(secrets, key=lambda each: (-len(each), each)):
-        text = text.replace(secret, "***")
-    return _CREDENTIALS.sub("***@", text)
 
 
 def _exception_text(error: BaseException) -> str:
@@ -167,7 +143,7 @@ class _File(RotatingFileHandler):
         if error is not None:
             line["exception"] = _exception_text(error)
         clean = {
-            name: _without_secrets(value if isinstance(value, str) else str(value), self._secrets)
+            name: confidential.struck(value if isinstance(value, str) else str(value), more=self._secrets)
             if not isinstance(value, int | float | None)
             else value
             for name, value in line.items()

@@ -109,7 +109,7 @@ class PullSource(BaseModel):
 
     Attributes:
         stream, source: the source that the rows are for.
-        url_env: the environment variable that holds the database's URL.
+        url_env: what holds the database's URL: an environment variable by its name, ``file:PATH`` or ``command:PROGRAM …``.
         table: the table to read, or
         query: the select to read.
         cursor: a column that only grows; without it everything is read each time.
@@ -120,7 +120,7 @@ class PullSource(BaseModel):
 
     stream: str
     source: str
-    url_env: str = Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")
+    url_env: str = Field(pattern="^((env:)?[A-Za-z_][A-Za-z0-9_]*|file:/.+|command:.+)$")
     table: str | None = None
     query: str | None = None
     cursor: str | None = None

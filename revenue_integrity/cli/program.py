@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 
-from revenue_integrity import logs, process
+from revenue_integrity import confidential, logs, process
 from revenue_integrity.cli import closing, landing, operating, reading, running
 from revenue_integrity.cli.shared import Commands, say
 from revenue_integrity.errors import RevenueIntegrityError, SettingsError, UsageError
@@ -58,8 +58,10 @@ def _logged(arguments: Sequence[str]) -> Iterator[None]:
         return
     named = [word.rpartition("=")[2] for word in arguments]
     month = next((word for word in named if re.fullmatch(r"\d{4}-\d{2}(:\d{4}-\d{2})?", word)), None)
+    confidential.remember(*confidential.known(settings))
     variables = [first or second for word in arguments for first, second in _VARIABLE.findall(word)]
     secrets = tuple(os.environ[name] for name in variables if os.environ.get(name))
+    confidential.remember(*secrets)
     with logs.writing(settings, command, month=month, secrets=secrets), logs.told("command"):
         yield
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from revenue_integrity import months, output, process
+from revenue_integrity import confidential, months, output, process
 from revenue_integrity.errors import SettingsError, UsageError
 from revenue_integrity.output import Format
 from revenue_integrity.settings import Settings
@@ -93,7 +93,7 @@ def open_evidence(home: "Deployment") -> Iterator["Evidence"]:
 
 def say(message: str) -> None:
     """Tell the person something that is no data; commands in it stand as they can be typed here."""
-    print(output.seen(process.as_typed(message)), file=sys.stderr, flush=True)
+    print(output.seen(process.as_typed(confidential.struck(message))), file=sys.stderr, flush=True)
 
 
 def on_terminal(chosen: Format | None) -> bool:

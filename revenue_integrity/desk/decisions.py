@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from revenue_integrity import logs
+from revenue_integrity import confidential, logs
 from revenue_integrity.close import freeze, sign_off
 from revenue_integrity.close.ledger import Action, Entry, Ledger
 from revenue_integrity.close.sign_off import MonthFacts
@@ -52,6 +52,8 @@ def _act(
 ) -> Entry:
     """Decide and write under one lock, so that of two attempts at once exactly one wins."""
     settings = deployment.settings
+    # What stands in the ledger stands there for ever.
+    actor, comment = confidential.struck(actor, settings), confidential.struck(comment, settings)
     with Ledger(settings).locked() as ledger:
         broken = ledger.verify()
         if broken:

@@ -94,6 +94,10 @@ def _why(row: CloseRow) -> str:
     return "; ".join(part for part in (_why_so(row), told) if part)
 
 
+NOT_FROZEN = "approved, not frozen yet: the next command that may write completes it"
+"""Of a month whose approval a crash interrupted."""
+
+
 def _why_so(row: CloseRow) -> str:
     facts = row.facts
     if row.status is Status.OPEN:
@@ -106,6 +110,8 @@ def _why_so(row: CloseRow) -> str:
     warnings = "; ".join(f"{check.name} [warn]" for check in facts.checks if check.gate is Gate.WARN and check.state == "failed")
     if row.status is Status.REOPENED:
         return "; ".join(part for part in (reopened_because(facts), failing) if part)
+    if row.status is Status.SIGNING:
+        return NOT_FROZEN
     if row.status is Status.SIGNED_OFF:
         return "explanation updated" if facts.explanation_updated else ""
     return failing or warnings

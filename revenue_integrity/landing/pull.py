@@ -7,12 +7,11 @@ An incremental pull reads the greatest cursor value first and takes the rows up 
 ended: ``cursor > last - overlap and cursor <= boundary``. The boundary is closed, so that rows with an equal value are never
 missed; the overlap brings rows again that were committed late, and ingestion counts them as duplicates. A lost row is worse.
 Where the last pull ended is written only after its batch stands in the landing zone: an interrupted pull lands nothing and
-forgets nothing. Passwords come from the environment alone, and no message repeats one.
+forgets nothing. Passwords come from a variable, a mounted file or a command, and no message repeats one.
 """
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
+from revenue_integrity import confidential
 from revenue_integrity.errors import LandingError, UsageError
 from revenue_integrity.files import unfinished, write_whole
 from revenue_integrity.landing.asking import (
@@ -57,6 +57,7 @@ _CONNECT_ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d{6})?")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -158,16 +159,17 @@ def state_path(settings: Settings, source: Source) -> Path:
 
 
 def resolve_url(text: str) -> URL:
-    """Return the URL of a database, its secrets filled in from the environment.
+    """Return the URL of a database, its secrets filled in.
 
-    ``env:NAME`` is the whole URL in the variable NAME; ``${NAME}`` inside a URL is the value of a variable.
+    ``env:NAME``, ``file:PATH`` and ``command:…`` name the whole URL (``confidential``), and so does the name of a variable alone;
+    ``${NAME}`` inside a URL is the value of a variable.
 
     Raises:
-        UsageError: it is no URL, a variable is not set, the password stands in the URL, or the database is not supported.
+        UsageError: it is no URL, a secret cannot be read, the password stands in the URL, or the database is not supported.
     """
-    whole = text.startswith("env:")
+    whole = confidential.REFERENCE.fullmatch(text) is not None or _NAME.fullmatch(text) is not None
     if whole:
-        text = _variable(text.removeprefix("env:"))
+        text = confidential.secret_named(text)
     try:
         # Taken apart before the variables are filled in: a password may hold characters that mean something in a URL.
         url = make_url(text)
@@ -178,7 +180,7 @@ def resolve_url(text: str) -> URL:
     if url.password and not whole and not _VARIABLE.fullmatch(url.password):
         raise UsageError("the database URL holds a password", "Put it into a variable and write ${NAME} in its place")
     filled: dict[str, Any] = {
-        part: _VARIABLE.sub(lambda found: _variable(found[1]), value)
+        part: _VARIABLE.sub(lambda found: confidential.secret_named(f"env:{found[1]}"), value)
         for part, value in (
             ("username", url.username),
             ("password", url.password),
@@ -192,13 +194,6 @@ def resolve_url(text: str) -> URL:
     if url.drivername == backend and backend in DRIVERS:
         url = url.set(drivername=f"{backend}+{DRIVERS[backend]}")
     return url
-
-
-def _variable(name: str) -> str:
-    value = os.environ.get(name, "")
-    if not value:
-        raise UsageError(f"the environment variable {name} is not set", "Set it to the database's URL or password")
-    return value
 
 
 def engine_of(url: URL) -> Engine:

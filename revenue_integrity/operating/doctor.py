@@ -402,7 +402,7 @@ def _pulls(deployment: Deployment) -> Iterator[Examination]:
         what = f"pull {each.stream} {each.source}"
         try:
             deployment.source(each.stream, each.source)
-            url = resolve_url(f"env:{each.url_env}")
+            url = resolve_url(each.url_env)
             engine_of(url).dispose()
         except RevenueIntegrityError as error:
             yield _of(what, error)

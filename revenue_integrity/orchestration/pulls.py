@@ -6,6 +6,7 @@ Belongs here: the assets and schedules. Does not belong here: the pull itself (`
 
 import dagster as dg
 
+from revenue_integrity import confidential
 from revenue_integrity.errors import LandingError, RevenueIntegrityError, SettingsError, UsageError
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.source import Source
@@ -51,7 +52,7 @@ def _pull_asset(settings: Settings, configured: PullSource, source: Source) -> t
         kinds={"sql"},
         owners=["team:data-engineering"],
         description=(
-            f"Reads {source.name} from the database that {configured.url_env} names and lands what is new as one batch."
+            f"Reads {source.name} from the database that {configured.url_env.partition(' ')[0]} names and lands what is new as one batch."
             " An interrupted pull lands nothing. The months that the batch touches are computed by the next run."
         ),
         retry_policy=dg.RetryPolicy(max_retries=_RETRIES, delay=_RETRY_SECONDS),
@@ -64,13 +65,14 @@ def _pull_asset(settings: Settings, configured: PullSource, source: Source) -> t
             result = pull(
                 settings,
                 source,
-                f"env:{configured.url_env}",
+                configured.url_env,
                 table=configured.table,
                 query=configured.query,
                 cursor=configured.cursor,
             )
         except RevenueIntegrityError as error:
-            raise dg.Failure(str(error), allow_retries=isinstance(error, LandingError)) from error
+            # Without what is behind it: a driver's own words may repeat the URL.
+            raise dg.Failure(confidential.struck(str(error), settings), allow_retries=isinstance(error, LandingError)) from None
         landed = result.landed
         if result.warning:
             context.log.warning(result.warning)

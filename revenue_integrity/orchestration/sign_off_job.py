@@ -13,7 +13,7 @@ from typing import Any
 
 import dagster as dg
 
-from revenue_integrity import logs
+from revenue_integrity import confidential, logs
 from revenue_integrity.canonical import sha256_of
 from revenue_integrity.close.ledger import Action
 from revenue_integrity.desk import decisions
@@ -52,7 +52,7 @@ def sign_off_job(deployment: Deployment, partitions: dg.PartitionsDefinition) ->
             except RevenueIntegrityError as error:
                 logs.event("sign_off_refused", level=logging.WARNING, run_id=context.run_id, error=error, action=chosen["action"])
                 # The sentence says it all: what stands behind it is no crash that somebody should trace.
-                raise dg.Failure(str(error), allow_retries=False) from None
+                raise dg.Failure(confidential.struck(str(error), deployment.settings), allow_retries=False) from None
         context.add_output_metadata({"ledger_entry": entry.seq, "version": entry.version, "hash": entry.hash})
 
     @dg.job(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from revenue_integrity import confidential
 from revenue_integrity.errors import RevenueIntegrityError
 from revenue_integrity.model.table import Table
 from revenue_integrity.orchestration.io_manager import WarehouseIOManager
@@ -29,4 +30,4 @@ class ReportingIOManager(WarehouseIOManager):
         except SchemaViolation as violation:
             raise report_violation(context, violation, self._settings) from violation
         except RevenueIntegrityError as error:
-            raise dg.Failure(str(error)) from error
+            raise dg.Failure(confidential.struck(str(error), self._settings)) from None

@@ -14,6 +14,7 @@ import pytest
 from revenue_integrity import clock
 from revenue_integrity.close import freeze
 from revenue_integrity.desk import close_status, decisions, freezing, restating, verifying
+from revenue_integrity.desk.status import NOT_FROZEN, status_frame
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.reports import pack
 from revenue_integrity_tests.conftest import made_once
@@ -153,3 +154,26 @@ def test_a_frozen_version_that_somebody_deleted_comes_back_while_its_content_sta
     again = json.loads((place / "manifest.json").read_bytes())
     assert again["facts"]["datasets"] == kept["facts"]["datasets"]
     assert (place / "pack" / "manifest.json").exists()
+
+
+@pytest.mark.usefixtures("manifest_alone")
+def test_no_secret_gets_into_the_ledger(home: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ERP_PASSWORD", "hunter2hunter2")
+    comment = "see postgresql://reader:s3cret@db/erp, login hunter2hunter2"
+    decisions.prepare(home, Judged(home), JANUARY, "pat", comment)
+    text = (home.settings.ledger_path / "ledger.jsonl").read_text(encoding="utf-8")
+    assert "see postgresql://***@db/erp, login ***" in text
+    assert "hunter2" not in text
+
+
+def test_a_month_between_entry_and_freeze_says_so_and_what_completes_it(
+    home: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decisions.prepare(home, Judged(home), JANUARY, "pat")
+    with monkeypatch.context() as crash:
+        crash.setattr(freeze, "finish", fail)
+        with pytest.raises(ZeroDivisionError):
+            decisions.approve(home, Judged(home), JANUARY, "ann")
+    (first, _) = status_frame(home, Judged(home), home.settings.months).to_dict(orient="records")
+    assert (first["status"], first["why"]) == ("signing", NOT_FROZEN)
+    assert {finding.problem for finding in verifying.verify(home)} == {"it was approved and is not frozen"}

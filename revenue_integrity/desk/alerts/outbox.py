@@ -11,14 +11,14 @@ import contextlib
 import json
 import os
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
-from revenue_integrity import clock, locks, months
+from revenue_integrity import clock, confidential, locks, months
 from revenue_integrity.desk.alerts import channels
 from revenue_integrity.desk.alerts.events import Event, Kind, Severity
 from revenue_integrity.errors import UsageError
@@ -92,6 +92,7 @@ def raise_alert(settings: Settings, event: Event, digest: str = "") -> bool:
         OSError: the home cannot be written.
     """
     now = clock.now()
+    event = replace(event, title=confidential.struck(event.title, settings), body=confidential.struck(event.body, settings))
     with _locked(settings, "state"):
         known = _read(settings, _file(settings, event))
         if known is None:
