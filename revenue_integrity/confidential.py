@@ -77,7 +77,7 @@ def _of_file(name: str) -> str:
             if mode & 0o027:
                 raise UsageError(
                     f"the secret {path} has the mode {stat.S_IMODE(mode):04o}: others may read it, or its group write it",
-                    f"Give it 0400 or 0440: chmod 0440 {shlex.quote(str(path))} (where it is mounted, as the mount's default mode)",
+                    f"Give it 0400 or 0440: chmod 0440 {shlex.quote(str(path))} (of a mount: its default mode)",
                 )
             content = file.read(_LONGEST + 1)
     except (OSError, ValueError) as error:

@@ -10,7 +10,7 @@ from revenue_integrity.landing.pull import resolve_url
 from revenue_integrity.settings import PullSource
 from revenue_integrity_tests.support import home_settings
 
-URL = "postgresql://reader:cor-rect@h0rse@db.example.com/erp"
+URL = "postgresql://reader:cor-rect%40h0rse@db.example.com/erp"
 
 
 def secret_file(folder: Path, mode: int = 0o440, content: str = f"{URL}\n") -> Path:

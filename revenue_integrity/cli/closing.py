@@ -95,10 +95,12 @@ def verify() -> None:
 @app.command()
 def pack(month: str, book: BookOption = "") -> None:
     """Write the close pack of a month: workbook, page, CSVs and the manifest of their hashes."""
-    from revenue_integrity.desk import packs
+    from revenue_integrity.desk import freezing, packs
 
     home = open_home()
     with open_evidence(home) as evidence:
+        for sentence in freezing.complete(home, evidence):
+            say(sentence)
         print(packs.write_month(home, evidence, month_of(month, home.settings), book=book))
 
 

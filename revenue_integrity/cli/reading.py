@@ -29,6 +29,7 @@ from revenue_integrity.cli.shared import (
     open_home,
     print_lines,
     say,
+    say_unfrozen,
     show,
 )
 from revenue_integrity.errors import UsageError
@@ -71,6 +72,7 @@ def status(
         in_the_way = evidence.troubles()
     for sentence in in_the_way:
         say(sentence)
+    say_unfrozen(home)
     if on_terminal(chosen) and rows:
         from revenue_integrity.cli import screens
 
@@ -92,6 +94,7 @@ def recon(
     from revenue_integrity.serving.breaches import breaches, for_programs, largest_first
 
     home = open_home()
+    say_unfrozen(home)
     found = breaches(home, month_of(month, home.settings), recon=name, view=view)
     if on_terminal(chosen):
         from revenue_integrity.cli import screens
@@ -121,6 +124,7 @@ def export(
     from revenue_integrity.serving.writing import write
 
     home = open_home()
+    say_unfrozen(home)
     when = None if as_of is None else instant_of(as_of)
     wanted = None if month is None else months_of(month, home.settings)
     found, asked = asked_for(
@@ -162,6 +166,7 @@ def restatement(
     from revenue_integrity.desk.close_status import close_rows
 
     home = open_home()
+    say_unfrozen(home)
     first = None if from_version is None else _version(from_version)
     last = None if to_version == "current" else _version(to_version)
     with open_evidence(home) as evidence:

@@ -162,6 +162,14 @@ def instant_of(text: str) -> datetime:
     )
 
 
+def say_unfrozen(home: "Deployment") -> None:
+    """Say which signatures a crash kept from being frozen: what is read may not be what was signed."""
+    from revenue_integrity.close import freeze
+
+    for sentence in freeze.unfrozen(home.settings):
+        say(sentence)
+
+
 def send_alerts(home: "Deployment") -> None:
     """Raise and deliver alerts where no daemon may be running; their trouble never fails the command."""
     from revenue_integrity.orchestration import alerting

@@ -213,6 +213,15 @@ def missing_freezes(settings: Settings, entries: Iterable[Entry]) -> list[Entry]
     return [entry for entry in entries if entry.action == Action.APPROVE and not is_frozen(settings, entry)]
 
 
+def unfrozen(settings: Settings) -> list[str]:
+    """Return, as sentences for whoever reads, which approvals are not frozen yet; nothing where the ledger cannot be read."""
+    try:
+        missing = missing_freezes(settings, Ledger(settings).entries())
+    except (IntegrityError, LedgerError):
+        return []
+    return [f"{each.named} was approved and is not frozen yet: the next command that may write completes it" for each in missing]
+
+
 def missing_packs(settings: Settings, entries: Iterable[Entry]) -> list[Entry]:
     """Return the approvals whose version is frozen without its close pack, in order: a renderer failed, or a crash came first."""
     frozen = [entry for entry in entries if entry.action == Action.APPROVE and is_frozen(settings, entry)]

@@ -52,7 +52,8 @@ def _pull_asset(settings: Settings, configured: PullSource, source: Source) -> t
         kinds={"sql"},
         owners=["team:data-engineering"],
         description=(
-            f"Reads {source.name} from the database that {configured.url_env.partition(' ')[0]} names and lands what is new as one batch."
+            f"Reads {source.name} from the database that {configured.url_env.partition(' ')[0]} names"
+            " and lands what is new as one batch."
             " An interrupted pull lands nothing. The months that the batch touches are computed by the next run."
         ),
         retry_policy=dg.RetryPolicy(max_retries=_RETRIES, delay=_RETRY_SECONDS),

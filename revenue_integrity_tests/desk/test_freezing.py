@@ -176,4 +176,10 @@ def test_a_month_between_entry_and_freeze_says_so_and_what_completes_it(
             decisions.approve(home, Judged(home), JANUARY, "ann")
     (first, _) = status_frame(home, Judged(home), home.settings.months).to_dict(orient="records")
     assert (first["status"], first["why"]) == ("signing", NOT_FROZEN)
+    assert freeze.unfrozen(home.settings) == [
+        "toy 2025-01 v1 was approved and is not frozen yet: the next command that may write completes it"
+    ]
     assert {finding.problem for finding in verifying.verify(home)} == {"it was approved and is not frozen"}
+    decisions.prepare(home, Judged(home), FEBRUARY, "pat")
+    assert statuses(home) == ["signed_off", "prepared"]
+    assert freeze.unfrozen(home.settings) == []
