@@ -23,7 +23,7 @@ MISSING = "–"
 _UNSEEN = ("Cc", "Cf", "Cs")
 """Categories of characters that nobody sees: control, format (bidirectional, zero-width), halves of a pair."""
 _ABBREVIATIONS = {"erp": "ERP", "mrr": "MRR", "kwh": "kWh", "kw": "kW", "wh": "Wh", "pue": "PUE"}
-_COST_FIGURE = re.compile(r"^cost_|_cost$|^(cost|breach_signed|breach_gross|charged|invoiced)$")
+_COST_FIGURE = re.compile(r"^cost_|_cost$|^cost$")
 """Names of a check's figures that are costs in units of the currency."""
 _DECIMAL = re.compile(r"-?\d+\.\d+")
 _MONEY_FIGURE = re.compile(r"^cents_|_cents$")

@@ -149,11 +149,59 @@ def _invoice(provider: str, invoice: str, charged: str, invoiced: str, status: s
     }
 
 
+def cost_by() -> pd.DataFrame:
+    """Return cloud_cost_by of two dimensions; GLOBEX names no region."""
+    parts = [
+        ("ACME", "region", "eu-1", "Frankfurt", "3460.150000000029", 59),
+        ("ACME", "region", "us-1", "UNKNOWN", "1000", 10),
+        ("GLOBEX", "region", "UNKNOWN", "UNKNOWN", "307.5", 30),
+        ("ACME", "pricing_model", "on_demand", "Pay as you go", "4460.150000000029", 69),
+        ("GLOBEX", "pricing_model", "reserved", "UNKNOWN", "307.5", 30),
+    ]
+    return _exact(
+        [
+            {
+                "tenant_id": tenant,
+                "dimension": dimension,
+                "value": value,
+                "name": name,
+                "total_cost": Decimal(cost),
+                "effective_cost": None,
+                "event_count": rows,
+            }
+            for tenant, dimension, value, name, cost, rows in parts
+        ]
+    )
+
+
+def days() -> pd.DataFrame:
+    """Return cloud_days: ACME in time but for the 10th, a day late; the last two days of GLOBEX are not there."""
+    found = []
+    for tenant in ("ACME", "GLOBEX"):
+        for day in range(1, 31):
+            due = (_day(day) + pd.Timedelta(hours=36)).tz_localize("UTC")
+            is_late, is_there = tenant == "ACME" and day == 10, tenant == "ACME" or day < 29
+            found.append(
+                {
+                    "tenant_id": tenant,
+                    "usage_date": _day(day),
+                    "due_at": due,
+                    "available_at": due + pd.Timedelta(hours=24 if is_late else -6) if is_there else pd.NaT,
+                    "in_time": is_there and not is_late,
+                    "complete": is_there,
+                    "events": 1,
+                }
+            )
+    return _exact(found)
+
+
 def tables() -> dict[str, pd.DataFrame]:
     """Return the month's datasets."""
     return {
         "daily_account_cost": daily(),
         "cloud_month": month_by_service(),
+        "cloud_cost_by": cost_by(),
+        "cloud_days": days(),
         "cloud_restatement": restatements(),
         "cloud_recon_results": _exact(
             [
@@ -230,7 +278,7 @@ def checks() -> pd.DataFrame:
             _check(
                 "invoices_tie",
                 "sign_off",
-                {"breaches": 1, "breach_gross": "44.03", "charged": "4450.150000000029"},
+                {"breaches": 1, "breach_gross_cost": "44.03", "charged_cost": "4450.150000000029"},
                 passed=False,
                 table="cloud_recon_results",
             ),
@@ -259,7 +307,7 @@ def figures() -> dict[str, Mapping[str, Any]]:
 def cloud() -> PackData:
     """Return a month of a home that has cloud costs only; it is blocked."""
     tied = {"check": "invoices_tie", "stream": "cloud", "table": "cloud_recon_results"}
-    blocking = [{**tied, "figures": {"breach_gross": "44.028102052725"}, "next_step": "Settle the invoices."}]
+    blocking = [{**tied, "figures": {"breach_gross_cost": "44.028102052725"}, "next_step": "Settle the invoices."}]
     return PackData(
         book="cloud",
         month=MONTH,

@@ -286,16 +286,52 @@ def test_later_months_do_not_show() -> None:
     assert "987,654" not in page.page(data)
 
 
+def test_costs_by_region_and_pricing_model_add_up_to_the_month_with_the_names_of_their_look_ups() -> None:
+    published = cloud()
+    for dimension, expected in (
+        ("region", [("eu-1", "Frankfurt", "3460.150000000029"), ("us-1", "", "1000"), ("UNKNOWN", "", "307.5")]),
+        ("pricing_model", [("on_demand", "Pay as you go", "4460.150000000029"), ("reserved", "", "307.5")]),
+    ):
+        frame = report_rows.ranked_by(dimension)(published)
+        assert frame is not None
+        assert [(row["label"], row["name"], row["cost"]) for row in frame.to_dict("records")] == [
+            (label, name, Decimal(cost)) for label, name, cost in expected
+        ]
+    shown = words(sample_cloud.cloud())
+    assert "Frankfurt" in shown
+    assert "Pay as you go" in shown
+
+
+def test_days_due_are_in_time_late_or_not_there_by_tenant() -> None:
+    frame = report_rows.days_due(cloud())
+    assert frame is not None
+    counted = ("tenant", "days", "in_time", "late", "missing", "which")
+    assert [tuple(row[name] for name in counted) for row in frame.to_dict("records")] == [
+        ("ACME", 30, 29, 1, 0, "2025-06-10"),
+        ("GLOBEX", 30, 28, 0, 2, "2025-06-29 – 2025-06-30"),
+    ]
+    sheet = book_of(sample_cloud.cloud())["Cloud deliveries"]
+    assert [cell.value for cell in sheet[6]][:6] == ["Tenant", "Day (UTC)", "Due", "Available", "In time", "Complete"]
+    assert sheet.max_row == 66
+
+
+def test_a_month_of_an_earlier_release_has_no_dimensions_and_no_days_due() -> None:
+    found = {name: frame for name, frame in sample_cloud.tables().items() if name not in ("cloud_cost_by", "cloud_days")}
+    data = sample.changed(sample_cloud.cloud(), tables=found)
+    assert not {"Cloud cost by", "Cloud deliveries"} & set(book_of(data).sheetnames)
+    assert words(data).count("Not available.") >= 3
+
+
 # Workbook and files
 
 
-SHEETS = ["Cloud month", "Cloud days", "Cloud restatements", "Cloud invoices"]
+SHEETS = ["Cloud month", "Cloud cost by", "Cloud days", "Cloud deliveries", "Cloud restatements", "Cloud invoices"]
 
 
 def test_sheets_are_those_of_the_streams() -> None:
     assert not [name for name in book_of(sample.signed()).sheetnames if "Cloud" in name]
     alone = book_of(sample_cloud.cloud()).sheetnames
-    assert alone == ["Summary", "Cloud invoices", *SHEETS[:3], "Restatement", "Checks", "Sign-off", "Cloud assumptions"]
+    assert alone == ["Summary", "Cloud invoices", *SHEETS[:5], "Restatement", "Checks", "Sign-off", "Cloud assumptions"]
     together = book_of(sample_cloud.both()).sheetnames
     assert set(together) == {*book_of(sample.signed()).sheetnames, *SHEETS, "Cloud assumptions"}
 
@@ -334,8 +370,8 @@ def test_too_many_rows_become_one_a_tenant_and_the_total_stays(monkeypatch: pyte
     monkeypatch.setattr(report_rows, "MOST_ACCOUNTS", 2)
     data = sample_cloud.cloud()
     (part,) = data.parts
-    month, days_listing, restatements = (replace(each, most=3) if each.most else each for each in part.report.sheets)
-    fewer = replace(part.report, sheets=(month, days_listing, restatements), headlines=())
+    sheets = tuple(replace(each, most=3) if each.most else each for each in part.report.sheets)
+    fewer = replace(part.report, sheets=sheets, headlines=())
     book = book_of(replace(data, parts=[replace(part, report=fewer)]))
     days = book["Cloud days"]
     assert days["D5"].value == 4767.65

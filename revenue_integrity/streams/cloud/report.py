@@ -3,8 +3,10 @@
 Belongs here: the declaration of the report. Does not belong here: making its rows (``report_rows``), how it looks (``reports``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+
+import pandas as pd
 
 from revenue_integrity.exact import added
 from revenue_integrity.model.report import (
@@ -120,8 +122,8 @@ DAILY = Chart(
 )
 
 
-def _ranking(heading: str, *keys: str) -> Listing:
-    """Return costs by some keys: the largest, and all others as one."""
+def _ranking(heading: str, ranked: Callable[[Published], pd.DataFrame | None], dataset: str = "cloud_month") -> Listing:
+    """Return ranked costs of a dataset: the largest, and all others as one."""
 
     def columns(published: Published) -> Sequence[Column]:
         beside = (
@@ -134,14 +136,16 @@ def _ranking(heading: str, *keys: str) -> Listing:
             Column("cost", "Cost", "cost", total=True),
             Column("share", "Share", "share", total=True),
         )
-        return found if "cloud_month" not in published.before else (*found, *beside)
+        return found if dataset not in published.before else (*found, *beside)
 
     def note(published: Published) -> str:
-        return "Beside the month before." if "cloud_month" in published.before else "The month before is not published."
+        return "Beside the month before." if dataset in published.before else "The month before is not published."
 
-    return Listing(
-        f"{heading}s", rows.ranked(*keys), columns, note=note, what=f"{heading.lower()}s", empty="No cost in this month."
-    )
+    return Listing(f"{heading}s", ranked, columns, note=note, what=f"{heading.lower()}s", empty="No cost in this month.")
+
+
+def _dimension(heading: str, dimension: str) -> Listing:
+    return _ranking(heading, rows.ranked_by(dimension), "cloud_cost_by")
 
 
 MOVED = Listing(
@@ -172,6 +176,62 @@ COMPLETENESS = Listing(
     note="A day is complete when its cutoff has passed and every expected source has delivered since its end.",
     first=0,
     empty="No cost in this month.",
+)
+
+IN_TIME = Listing(
+    "Days due and in time",
+    rows.days_due,
+    (
+        Column("tenant", "Tenant"),
+        Column("days", "Days", "integer", total=True),
+        Column("in_time", "In time", "integer", total=True),
+        Column("late", "Late", "integer", total=True, tone="late_tone"),
+        Column("missing", "Not available", "integer", total=True, tone="missing_tone"),
+        Column("without_cost", "Without cost", "integer", total=True),
+        Column("which", "Late or not available"),
+    ),
+    note="A day is due at its publishing cutoff, also a day for which nothing came; it is available when the last expected source"
+    " has delivered since its end.",
+    first=0,
+    empty="No day of this month is due.",
+)
+
+DELIVERIES = Listing(
+    "Cloud deliveries",
+    rows.deliveries,
+    (
+        Column("tenant_id", "Tenant", width=16),
+        Column("usage_date", "Day (UTC)", "date"),
+        Column("due_at", "Due", "instant"),
+        Column("available_at", "Available", "instant"),
+        Column("in_time", "In time", "flag", tone="tone"),
+        Column("complete", "Complete", "flag"),
+        Column("events", "Events and charges", "integer", total=True),
+    ),
+    note="When each tenant's day was due and when the last expected source had delivered, also days for which nothing came",
+    sheet="Cloud deliveries",
+    what="days of tenants",
+    order=("tenant_id", "usage_date"),
+    sheet_only_if_there=True,
+)
+
+COST_BY = Listing(
+    "Cloud cost by",
+    "cloud_cost_by",
+    (
+        Column("dimension", "By", "words", width=18),
+        Column("value", "Value", width=22),
+        Column("name", "Name", width=26),
+        Column("tenant_id", "Tenant", width=16),
+        Column("total_cost", "Cost", "cost"),
+        Column("effective_cost", "Effective cost", "cost"),
+        Column("event_count", "Events and charges", "integer"),
+    ),
+    note="The month's cost by region, pricing model, billing owner and service category; each of them adds up to the month",
+    sheet="Cloud cost by",
+    what="values",
+    order=("dimension", "±total_cost", "tenant_id", "value"),
+    sheet_only_if_there=True,
 )
 
 CONSERVATION = Listing(
@@ -326,15 +386,18 @@ VIEW = View(
                     unit="{currency} a month",
                     note="Cost of the tenants, months up to this one.",
                 ),
-                _ranking("Tenant", "tenant_id"),
-                Card("Services", (_ranking("Service", "service_name"),), wide=True),
-                Card("Accounts", (_ranking("Account", *rows.ACCOUNT),), wide=True),
+                _ranking("Tenant", rows.ranked("tenant_id")),
+                Card("Services", (_ranking("Service", rows.ranked("service_name")),), wide=True),
+                Card("Regions", (_dimension("Region", "region"),), wide=True),
+                Card("Pricing models", (_dimension("Pricing model", "pricing_model"),), wide=True),
+                Card("Accounts", (_ranking("Account", rows.ranked(*rows.ACCOUNT)),), wide=True),
                 Card("Accounts whose cost changed most", (MOVED,), wide=True, if_any=True),
             ),
         ),
         Section(
             "Is it all here?",
             (
+                Card("Days due and in time", (IN_TIME,), wide=True),
                 Card("Completeness", (COMPLETENESS, Sentence(rows.set_aside_words))),
                 Card("Rows that were read", (CONSERVATION, Sentence(rows.stages_words))),
             ),
@@ -349,9 +412,17 @@ VIEW = View(
 
 REPORT = Report(
     view=VIEW,
-    datasets=("cloud_assumptions", "cloud_metric_register", "cloud_month", "cloud_restatement", "daily_account_cost"),
+    datasets=(
+        "cloud_assumptions",
+        "cloud_cost_by",
+        "cloud_days",
+        "cloud_metric_register",
+        "cloud_month",
+        "cloud_restatement",
+        "daily_account_cost",
+    ),
     results=INVOICES,
-    sheets=(MONTH, DAYS, RESTATEMENTS),
+    sheets=(MONTH, COST_BY, DAYS, DELIVERIES, RESTATEMENTS),
     register=(
         registers.assumptions("cloud_assumptions", "Cloud assumptions"),
         registers.metrics("cloud_metric_register", "Cloud metric register"),
@@ -366,7 +437,7 @@ REPORT = Report(
     summary=(CONSERVATION, COMPLETENESS),
     control_tiles=(INVOICES_TILE,),
     trends=(Trend("cloud_month", rows.kept_of_month),),
-    before=("cloud_month",),
+    before=("cloud_cost_by", "cloud_month"),
     index=(COST, VARIANCE),
     index_charts=(
         Chart(

@@ -6,7 +6,7 @@ has as many rows as there are accounts; every order is total.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
@@ -34,6 +34,9 @@ ACCOUNT = ("tenant_id", "account_id")
 
 UNKNOWN = "unknown"
 """What the look-ups say where they lack a name."""
+
+UNNAMED = "UNKNOWN"
+"""What a cost by dimension says where it has no value, or its look-up no name."""
 
 NOTHING = Decimal(0)
 """No cost."""
@@ -88,31 +91,54 @@ def ranked(*keys: str) -> Callable[[Published], pd.DataFrame | None]:
         frame, previous = published.table("cloud_month"), published.before.get("cloud_month")
         if frame is None:
             return None
-        costs, counts = sums_by(frame, keys, "total_cost"), sums_by(frame, keys, "event_count")
-        before = {} if previous is None else sums_by(previous, keys, "total_cost")
-        gross = added(abs(cost) for cost in costs.values())
-        names = account_names(published) if keys == ACCOUNT else {}
-        found: list[dict[str, Any]] = []
-        for key in {**costs, **before}:
-            cost, was = costs.get(key, NOTHING), None if previous is None else before.get(key, NOTHING)
-            found.append(
-                {
-                    "label": " / ".join(key),
-                    "name": names.get(key, ""),
-                    "cost": cost,
-                    "rows": counts.get(key, 0),
-                    "share": divide(cost, gross, 6),
-                    "before": was,
-                    "change": None if was is None else cost - was,
-                    "change_share": None if was is None else divide(cost - was, abs(was), 6),
-                    "size": -abs(was or NOTHING),
-                }
-            )
-        columns = ["label", "name", "cost", "rows", "share", "before", "change", "change_share", "size"]
-        found.sort(key=lambda row: (-row["cost"], row["size"], row["label"]))
-        return pd.DataFrame(found, columns=columns, dtype=object)
+        return _beside_before(frame, previous, keys, account_names(published) if keys == ACCOUNT else {})
 
     return rows
+
+
+@cache
+def ranked_by(dimension: str) -> Callable[[Published], pd.DataFrame | None]:
+    """Return what gives the month's costs by a dimension of ``cloud_cost_by``, all tenants together, as ``ranked`` does."""
+
+    def rows(published: Published) -> pd.DataFrame | None:
+        frame, previous = published.table("cloud_cost_by"), published.before.get("cloud_cost_by")
+        if frame is None:
+            return None
+        frame = frame[frame["dimension"] == dimension]
+        named = frame[frame["name"].ne(frame["value"]) & frame["name"].ne(UNNAMED)]
+        names = dict(zip(zip(named["value"], strict=True), named["name"], strict=True))
+        before = None if previous is None else previous[previous["dimension"] == dimension]
+        return _beside_before(frame, before, ("value",), names)
+
+    return rows
+
+
+def _beside_before(
+    frame: pd.DataFrame, previous: pd.DataFrame | None, keys: Sequence[str], names: Mapping[tuple[Any, ...], str]
+) -> pd.DataFrame:
+    """Return costs by some keys beside those of the month before, the largest first."""
+    costs, counts = sums_by(frame, keys, "total_cost"), sums_by(frame, keys, "event_count")
+    before = {} if previous is None else sums_by(previous, keys, "total_cost")
+    gross = added(abs(cost) for cost in costs.values())
+    found: list[dict[str, Any]] = []
+    for key in {**costs, **before}:
+        cost, was = costs.get(key, NOTHING), None if previous is None else before.get(key, NOTHING)
+        found.append(
+            {
+                "label": " / ".join(key),
+                "name": names.get(key, ""),
+                "cost": cost,
+                "rows": counts.get(key, 0),
+                "share": divide(cost, gross, 6),
+                "before": was,
+                "change": None if was is None else cost - was,
+                "change_share": None if was is None else divide(cost - was, abs(was), 6),
+                "size": -abs(was or NOTHING),
+            }
+        )
+    columns = ["label", "name", "cost", "rows", "share", "before", "change", "change_share", "size"]
+    found.sort(key=lambda row: (-row["cost"], row["size"], row["label"]))
+    return pd.DataFrame(found, columns=columns, dtype=object)
 
 
 def moved(published: Published) -> pd.DataFrame | None:
@@ -270,6 +296,39 @@ def completeness(published: Published) -> pd.DataFrame | None:
             }
         )
     return pd.DataFrame(rows, columns=["tenant", "days", "incomplete", "cost", "which", "tone"], dtype=object)
+
+
+def days_due(published: Published) -> pd.DataFrame | None:
+    """Return by tenant how many of its days were available when they were due, later, or not yet."""
+    frame = published.table("cloud_days")
+    if frame is None:
+        return None
+    rows = []
+    for tenant, mine in frame.groupby("tenant_id", sort=True):
+        in_time, is_there = mine["in_time"].astype(bool), mine["available_at"].notna()
+        others = sorted(pd.Timestamp(day).date() for day in mine.loc[~in_time, "usage_date"])
+        late, missing = int((is_there & ~in_time).sum()), int((~is_there).sum())
+        rows.append(
+            {
+                "tenant": str(tenant),
+                "days": len(mine),
+                "in_time": int(in_time.sum()),
+                "late": late,
+                "late_tone": "bad" if late else "",
+                "missing": missing,
+                "missing_tone": "bad" if missing else "",
+                "without_cost": int((mine["events"] == 0).sum()),
+                "which": day_ranges(others),
+            }
+        )
+    columns = ["tenant", "days", "in_time", "late", "late_tone", "missing", "missing_tone", "without_cost", "which"]
+    return pd.DataFrame(rows, columns=columns, dtype=object)
+
+
+def deliveries(published: Published) -> pd.DataFrame | None:
+    """Return when each tenant's day was due and available, with the tone of what was not in time."""
+    frame = published.table("cloud_days")
+    return None if frame is None else frame.assign(tone=["" if is_so else "bad" for is_so in frame["in_time"].astype(bool)])
 
 
 def day_ranges(days: Sequence[date]) -> str:

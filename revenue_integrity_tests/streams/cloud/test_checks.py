@@ -368,9 +368,10 @@ def test_an_invoice_in_breach_blocks(tmp_path: Path) -> None:
         judged = computed.judge("invoices_tie")
         assert not judged.passed
         assert judged.figures == {
-            "invoices": 3, "breaches": 2, "breach_signed": -2, "breach_gross": 16, "charged": 17, "invoiced": Decimal("19.01"),
+            "invoices": 3, "breaches": 2, "breach_signed_cost": -2, "breach_gross_cost": 16, "charged_cost": 17,
+            "invoiced_cost": Decimal("19.01"),
         }  # fmt: skip
-        assert [(row["invoice_id"], row["difference"]) for row in rows_of(judged)] == [("I-3", -9), ("I-2", 7)]
+        assert [(row["invoice_id"], row["difference_cost"]) for row in rows_of(judged)] == [("I-3", -9), ("I-2", 7)]
         waiting = computed.judge("charges_are_invoiced")
         assert not waiting.passed
         assert waiting.figures == {"not_invoiced_rows": 1, "not_invoiced_cost": Decimal("0.5")}
