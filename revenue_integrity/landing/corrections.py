@@ -47,7 +47,7 @@ def _of_table(source: Source) -> str:
     """
     order = _columns(source.versions.ordering)
     group = _columns((*source.key, *source.versions.within))
-    return _compared(source, rows, source.stored, f"partition by {group} order by {order}", "corrects is not null", month)
+    return _compared(source, rows, source.said, f"partition by {group} order by {order}", "corrects is not null", month)
 
 
 def _of_log(log: EventLog, source: Source) -> str:

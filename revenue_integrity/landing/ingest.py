@@ -137,7 +137,8 @@ class _Work:
             if source.is_kept_in_files:
                 self._keep_files(source, mine)
                 continue
-            staged = Stager(self._connection, source, self._settings.currency).stage(
+            arrivals = {file.path: new.batch.arrival for new in mine for file in new.facts}
+            staged = Stager(self._connection, source, self._settings.currency, arrivals=arrivals).stage(
                 file for new in mine if not new.error for file in new.facts
             )
             rows: list[tuple[int, str, datetime, str]] = []

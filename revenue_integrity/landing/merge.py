@@ -87,6 +87,8 @@ class Merge:
         refused = [name(each) if source.refused_in_month or each != "month" else "cast(null as DATE)" for each in source.values]
         self._refused_row = ", ".join([*refused, *LINEAGE])
         self._key = ", ".join(map(name, source.key))
+        # What is resolved together: all keys of a record that a row may speak for at once.
+        self._claimed = ", ".join(map(name, source.versions.record or source.key))
         self._month = "month" if source.has_month else "cast(null as DATE) as month"
         self._stored = self._any(self._raw) or self._any(self._held)
 
@@ -322,11 +324,11 @@ class Merge:
 
     def _find_contested(self) -> None:
         """Find the keys that more than one row claims, or that must be resolved again; all others need no window."""
-        key = self._key
+        key = self._claimed
         good = "anti join landing_failed using (staged_row)" if self._failed else ""
         self._execute(f"create or replace temp view landing_good as select * from landing_new {good}")
         parts = [
-            f"select {key} from landing_good group by all having count(*) > 1",
+            f"select {key} from landing_good group by all having count(*) > 1{self._several_objects()}",
             f"select {key} from landing_judged where static_errors is null and reference_errors is null",
             f"select {key} from landing_again where was in ('loaded', 'duplicate')",
         ]
@@ -341,6 +343,13 @@ class Merge:
         if self._contested and self._stored:
             inside = f"semi join landing_contested using ({key})"
             self._take("standing", inside, f"{inside} where is_duplicate")
+
+    def _several_objects(self) -> str:
+        """Return the further condition for keys that are claimed more than once, where one object may have rows of several."""
+        if not self._source.versions.record:
+            return ""
+        stated = f"row(batch_id, file_name, row_number - {name(self._source.part('place'))})"
+        return f" and min({stated}) is distinct from max({stated})"
 
     def _bounds(self) -> str:
         """Return a filter by the days of the new rows, with which the engine skips most of a large store."""
@@ -357,8 +366,10 @@ class Merge:
     def _resolve(self) -> None:
         """Resolve the versions of the contested keys: duplicates, corrections, and who survives."""
         source, versions, key = self._source, self._source.versions, self._key
+        if versions.record:
+            self._resolve_records()
+            return
         group = ", ".join([key, *map(name, versions.within)])
-        content = f"row({', '.join(map(name, source.stored))})"
         order = ", ".join(map(name, versions.ordering))
         latest = ", ".join(
             [*([f"{versions.prefer} desc"] if versions.prefer else []), *(f"{name(c)} desc" for c in versions.ordering)]
@@ -367,15 +378,10 @@ class Merge:
             "resolved",
             f"""
             with claims as (
-                select {self._row} from landing_good semi join landing_contested using ({key})
-                union all select {self._row} from landing_judged where static_errors is null and reference_errors is null
-                union all select {self._row} from landing_standing
+                {self._claims()}
             ),
             compared as (
-                select
-                    *,
-                    lag({content}) over (partition by {group} order by {order}) is not distinct from {content} as is_duplicate
-                from claims
+                {self._compared(group, order)}
             ),
             placed as (
                 select
@@ -402,6 +408,122 @@ class Merge:
             """,
         )
 
+    def _claims(self) -> str:
+        return f"""
+            select {self._row} from landing_good semi join landing_contested using ({self._claimed})
+            union all select {self._row} from landing_judged where static_errors is null and reference_errors is null
+            union all select {self._row} from landing_standing
+        """
+
+    def _compared(self, group: str, order: str) -> str:
+        """Return SQL for the claims, and whether each says what stood before it."""
+        source, window = self._source, f"(partition by {group} order by {order})"
+        if not source.versions.partial:
+            content = f"row({', '.join(map(name, source.stored))})"
+            return f"select *, lag({content}) over {window} is not distinct from {content} as is_duplicate from claims"
+        # A column that a row does not have keeps what stood.
+        told = f"string_split({name(source.part('told'))}, ',')"
+        states = []
+        for column in source.columns:
+            if column.stored in source.said and column.is_in_files and column.stored not in source.key:
+                has = "true" if column.stored == source.versions.instant else f"list_contains({told}, {quote(column.name)})"
+                said = f"case when {has} then row({name(column.stored)}) end"
+                states.append(f"last_value({said} ignore nulls) over {window[:-1]} rows unbounded preceding)")
+        stood = ", ".join(f"{state} as stood_{place}" for place, state in enumerate(states))
+        state = f"row({', '.join(f'stood_{place}' for place in range(len(states)))})"
+        return f"""
+            select *, row_number() over {window} > 1 and lag({state}) over {window} is not distinct from {state} as is_duplicate
+            from (select *, {stood} from claims)
+        """
+
+    def _resolve_records(self) -> None:
+        """Resolve the versions of records of several keys: a row speaks for its key, or for all that stood of its record.
+
+        What follows the last one that speaks for all counts, key by key. Both orders are total: that of arrival tells what was
+        said again, that of the record's own instant what stands.
+        """
+        source, versions, key, record = self._source, self._source.versions, self._key, self._claimed
+        whole, place = name(source.part("whole")), name(source.part("place"))
+        said = f"row({', '.join(map(name, source.said))})"
+        stated = "batch_id, file_name, object_at"
+        each_key = f"partition by {key} order by arrival, file_name, object_at"
+        self._make("claims", f"select *, {said} as said, row_number - {place} as object_at from ({self._claims()})")
+        # The last word before each row about its key alone: another row of the key, or what was said of all of the record.
+        self._make(
+            "said_again",
+            f"""
+            with objects as (select distinct {record}, arrival, {stated} from landing_claims where {whole}),
+            keys as (select distinct {key} from landing_claims where not {whole}),
+            words as (
+                select {key}, arrival, {stated}, false as of_all, said from landing_claims where not {whole}
+                union all
+                select {key}, arrival, {stated}, true, claims.said
+                from keys
+                inner join objects using ({record})
+                left join (select {key}, {stated}, said from landing_claims where {whole}) as claims using ({key}, {stated})
+            )
+            select {stated}
+            from (
+                select
+                    *, row_number() over ({each_key}) > 1 and lag(said) over ({each_key}) is not distinct from said as again
+                from words
+            )
+            where again and not of_all
+            """,
+        )
+        each_record = f"partition by {record} order by arrival, file_name, object_at"
+        self._make(
+            "repeated",
+            f"""
+            with objects as (
+                select {record}, arrival, {stated}, bool_or({whole}) as of_all, list(said order by said) as said
+                from landing_claims anti join landing_said_again using ({stated})
+                group by all
+            )
+            select {stated} from landing_said_again
+            union all
+            select {stated}
+            from (
+                select
+                    *, of_all and lag(of_all) over ({each_record}) and lag(said) over ({each_record}) is not distinct from said
+                        as again
+                from objects
+            )
+            where again
+            """,
+        )
+        instant = f"coalesce({name(versions.instant)}, arrival)" if versions.instant else "arrival"
+        order = f"{instant}, arrival, file_name, object_at"
+        self._make(
+            "resolved",
+            f"""
+            with counting as (
+                select
+                    *, dense_rank() over (partition by {record} order by {order}) as version
+                from landing_claims anti join landing_repeated using ({stated})
+            ),
+            placed as (
+                select
+                    *, lag(batch_id) over (partition by {key} order by version) as before_it,
+                    lead(batch_id) over (partition by {key} order by version) as after_it,
+                    max(case when {whole} then version end) over (partition by {record}) as last_of_all,
+                    max(case when {whole} then row(version, batch_id) end) over (partition by {record}) as last_word
+                from counting
+            )
+            select
+                {self._row},
+                case when after_it is null and version >= coalesce(last_of_all, 0) then 'surviving' else 'superseded' end
+                    as row_status,
+                case when after_it is not null or version < last_of_all
+                    then coalesce(after_it, struct_extract(last_word, 2)) end as superseded_by,
+                before_it as corrects,
+                false as is_duplicate
+            from placed
+            union all
+            select {self._row}, null, null, null, true from landing_claims semi join landing_repeated using ({stated})
+            """,
+        )
+
     # Storing
 
     def _store(self) -> None:
@@ -410,7 +532,7 @@ class Merge:
         In DuckDB 2.0.0 an insert of no rows followed by one of more than 122,880 rows in the same transaction leaves wrong
         statistics on columns that are null throughout, and queries that read such a column lose rows.
         """
-        key = self._key
+        key = self._claimed
         alone = f"anti join landing_contested using ({key})" if self._contested else ""
         self._execute(f"""
             create or replace temp view landing_clean as

@@ -95,7 +95,8 @@ def without_exponent(text: str) -> str:
     )
 
 
-def _decimal(text: str, places: int, digits: int) -> str:
+def exact_number(text: str, places: int, digits: int) -> str:
+    """Return SQL for a decimal number of some places and digits; null if the text is none, or would be rounded."""
     whole = digits - places
     sql_type = f"DECIMAL({digits},{places})"
     usual = _matches(text, rf"-?[0-9]{{1,{whole}}}([.][0-9]{{1,{places}}})?")
@@ -111,7 +112,7 @@ def _decimal(text: str, places: int, digits: int) -> str:
 
 def _money(text: str) -> str:
     # 13 digits before the point: times 100, that is still a decimal of 64 bits.
-    return f"cast(({_decimal(text, 2, 15)}) * 100 as BIGINT)"
+    return f"cast(({exact_number(text, 2, 15)}) * 100 as BIGINT)"
 
 
 def _integer(text: str) -> str:
@@ -185,7 +186,7 @@ def parsed(column: SourceColumn, text: str) -> str:
         case "currency":
             return f"upper({stripped(text)})"
         case "dec":
-            return _decimal(text, column.places, column.digits)
+            return exact_number(text, column.places, column.digits)
         case "money":
             return _money(text)
         case "int":

@@ -23,7 +23,7 @@ from revenue_integrity import clock, months
 from revenue_integrity.errors import LandingError, UsageError
 from revenue_integrity.files import sync, unfinished
 from revenue_integrity.landing import doubts
-from revenue_integrity.landing.reading.inspection import FORMATS, file_format, inspect
+from revenue_integrity.landing.reading.inspection import format_problem, inspect
 from revenue_integrity.landing.reading.staging import Stager
 from revenue_integrity.model.source import Source, under
 from revenue_integrity.settings import Settings
@@ -233,7 +233,7 @@ def land(
         raise UsageError("no file is given", "Name at least one file")
     if arrival is not None and arrival.tzinfo is None:
         raise UsageError("the arrival has no offset", "Write it as YYYYMMDDTHHMMSSZ")
-    _check_names(files)
+    _check_names(files, notated=source.notation is not None)
     directory = settings.landing_path / source.stream / source.name
     directory.mkdir(parents=True, exist_ok=True)
     try:
@@ -242,7 +242,7 @@ def land(
             prepared.mkdir()
             copies = [_copy(file, prepared / file.name) for file in files]
             note = _note(prepared, covers)
-            checked = _check(settings, source, copies, note)
+            checked = _check(settings, source, copies, note, arrival)
             sync(prepared)
             batch = _show(prepared, directory, arrival)
             sync(directory)
@@ -251,15 +251,15 @@ def land(
     return Landed(f"{source.prefix}{batch.name}", path=batch, **checked)
 
 
-def _check_names(files: Sequence[Path]) -> None:
+def _check_names(files: Sequence[Path], *, notated: bool) -> None:
     names = [file.name for file in files]
     for file in files:
         if not file.is_file():
             raise LandingError(f"there is no file {file}", "Name files that exist")
         if file.name.startswith((".", "_")):
             raise LandingError(f"{file.name} would not be read: its name begins with '{file.name[0]}'", "Rename the file")
-        if not file_format(file.name):
-            raise LandingError(f"{file.name} is none of {', '.join(FORMATS)}", "Convert the file")
+        if problem := format_problem(file.name, notated=notated):
+            raise LandingError(f"{file.name} {problem}", "Convert the file")
         if names.count(file.name) > 1:
             raise LandingError(f"two files are named {file.name}", "Rename one of them")
 
@@ -280,13 +280,16 @@ def _copy(file: Path, to: Path) -> Path:
     return to
 
 
-def _check(settings: Settings, source: Source, files: Sequence[Path], note: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def _check(
+    settings: Settings, source: Source, files: Sequence[Path], note: Sequence[tuple[str, str]], arrival: datetime | None
+) -> dict[str, Any]:
     """Read the copies as ingestion will; return what ``Landed`` tells of them."""
     (source,) = under([source], settings)
     facts = [inspect(file) for file in files]
     with duckdb.connect(config=configuration(settings)) as connection:
         connection.execute("set TimeZone = 'UTC'")
-        staged = Stager(connection, source, settings.currency).stage(facts)
+        arrivals = dict.fromkeys(files, arrival or clock.now())
+        staged = Stager(connection, source, settings.currency, arrivals=arrivals).stage(facts)
         if staged.problems:
             reason = "; ".join(problem for _, problem in sorted(staged.problems.items()))
             raise LandingError(f"the batch would be rejected: {reason}", "Correct the file and land it again")

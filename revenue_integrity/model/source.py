@@ -9,7 +9,7 @@ fills an event log says (``model.events``).
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cache
@@ -24,7 +24,13 @@ from revenue_integrity.settings import Settings
 if TYPE_CHECKING:
     from revenue_integrity.model.events import Events
 
-Kind = Literal["text", "id", "enum", "currency", "int", "dec", "money", "date", "ts", "month", "bool", "timezone"]
+Kind = Literal[
+    "text", "id", "enum", "currency", "int", "dec", "money", "date", "ts", "month", "bool", "timezone", "share", "clock", "email"
+]
+
+ROW_PARTS = ("whole", "place", "told", "own")
+"""What the reader says of a row, beside what stands in its columns: whether it speaks for its whole record, its place among the
+items of its object, the columns that it has, what its object says for all its items."""
 
 RESERVED_IDS = ("STRANDED", "UNASSIGNED", "UNKNOWN")
 """Identifiers that the program itself gives to what belongs to nobody; a row that uses one is bad."""
@@ -57,6 +63,12 @@ class SourceColumn:
         sign_setting: the setting that, with the value ``signed``, lifts ``ge``.
         caseless: whether a text is compared without case; it is then held in lower case.
         unless: the flag with which a row may lack the value although it is required.
+        names: other names that it has in files; one with points is the path through the objects of a JSON file, one with a blank
+            is two columns of which it is put together where no other name says anything.
+        part: what it holds of a column that is read into several (``day``, ``clock``, ``instant``, ``is_ambiguous``,
+            ``is_other_order`` of a date in one of the declared forms, ``folded`` of a text: what names its member, however that is spelled), or of the row (``ROW_PARTS``); empty for
+            the value as such.
+        blanks: words, in lower case, that stand for an empty field.
     """
 
     name: str
@@ -75,6 +87,15 @@ class SourceColumn:
     sign_setting: str = ""
     caseless: bool = False
     unless: str = ""
+    # What is built from a source without notation does not depend on these.
+    names: tuple[str, ...] = field(default=(), repr=False)
+    part: str = field(default="", repr=False)
+    blanks: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def is_in_files(self) -> bool:
+        """Whether files have it as a column; what the reader says of a row they do not."""
+        return self.part not in ROW_PARTS
 
     @property
     def stored(self) -> str:
@@ -88,6 +109,7 @@ class SourceColumn:
             "int": "BIGINT",
             "money": "BIGINT",
             "dec": f"DECIMAL({self.digits},{self.places})",
+            "share": f"DECIMAL({self.digits},{self.places})",
             "date": "DATE",
             "month": "DATE",
             "ts": "TIMESTAMP WITH TIME ZONE",
@@ -102,7 +124,7 @@ class SourceColumn:
                 return columns_of.integer(name, text, unit=self.unit, null=null, ge=self.ge)
             case "money":
                 return columns_of.money(name, text, null=null, ge=None if self.ge is None else self.ge * 100)
-            case "dec":
+            case "dec" | "share":
                 bound = None if self.ge is None else Decimal(self.ge)
                 return columns_of.decimal(name, text, unit=self.unit, places=self.places, null=null, ge=bound, digits=self.digits)
             case "date":
@@ -115,6 +137,49 @@ class SourceColumn:
                 return columns_of.flag(name, text, null=null)
             case _:
                 return columns_of.text(name, text, null=null, isin=self.values, unit=self.unit)
+
+
+@dataclass(frozen=True)
+class Basket:
+    """An object of a JSON file that is several rows: one per element of one of its arrays.
+
+    Attributes:
+        items: the name of the array.
+        inherited: columns that an item takes from its object where it has none.
+        own: amounts of items whose value for the object as a whole counts if no item has one: the column, and the one (part
+            ``own``) in which that value is kept. It is split over the items, by largest remainder.
+        weight: SQL over the stored columns of an item, a whole number: what it is split by.
+        number: the column that numbers the items where they have no number of their own.
+        taken_out: the column with which an item that is 0 is none.
+    """
+
+    items: str
+    inherited: tuple[str, ...]
+    own: tuple[tuple[str, str], ...] = ()
+    weight: str = "1"
+    number: str = ""
+    taken_out: str = ""
+
+
+@dataclass(frozen=True)
+class Notation:
+    """How the files of a source may be written where it is read more generously than the conventions.
+
+    JSON may be of every shape and spelling, numbers carry the noise of binary floats, dates come in many declared forms.
+
+    Attributes:
+        date_order: which of two numbers in front of a year is read first.
+        timezone: where a time without an offset is local.
+        share_unit: what a share without a sign of percent is in.
+        basket: objects that are several rows.
+        deleted: the flag with which a row takes its record away: nothing but its key is judged.
+    """
+
+    date_order: Literal["mdy", "dmy"] = "mdy"
+    timezone: str = "UTC"
+    share_unit: Literal["fraction", "percent"] = "fraction"
+    basket: Basket | None = None
+    deleted: str = ""
 
 
 @dataclass(frozen=True)
@@ -195,11 +260,19 @@ class Versions:
         within: columns beside the key inside which duplicates and corrections are found (the conventions hold in there).
         prefer: SQL over the row; among the last rows of each ``within``, the greatest value wins.
         order: columns that come before (arrival, file name, row number) in the order of versions.
+        record: where a row may speak for several keys at once, the columns that name what it then speaks for; the source has
+            columns of the parts ``whole`` and ``place``.
+        instant: with ``record``, the column that orders its versions where it says something, and the arrival elsewhere.
+        partial: whether a row says nothing of the columns that it does not have; the source has a column of the part ``told``.
     """
 
     within: tuple[str, ...] = ()
     prefer: str = ""
     order: tuple[str, ...] = ()
+    # What is built from a source without these does not depend on them.
+    record: tuple[str, ...] = field(default=(), repr=False)
+    instant: str = field(default="", repr=False)
+    partial: bool = field(default=False, repr=False)
 
     @property
     def ordering(self) -> tuple[str, ...]:
@@ -266,6 +339,8 @@ class Source:
         bare: whether the raw table has the name alone, as those have that were there before other streams.
         events: for a source whose rows come by the million: the event log that they fill, and how its deliveries relate.
         refused_in_month: whether a refused row belongs to the month that it names; the period of an invoice is no service month.
+        notation: how its files may be written where it is read more generously than the conventions.
+        by_settings: the source as a deployment's settings have it.
     """
 
     stream: str
@@ -291,9 +366,11 @@ class Source:
     bare: bool = field(default=False, repr=False)
     events: "Events | None" = None
     refused_in_month: bool = True
+    notation: Notation | None = field(default=None, repr=False)
+    by_settings: "Callable[[Source, Settings], Source] | None" = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        names = [column.name for column in self.columns]
+        names = [column.stored for column in self.columns]
         stored = {column.stored for column in self.columns}
         used = {*self.key, *self.versions.within, *([self.month_of] if self.month_of else [])}
         if len(set(names)) != len(names) or not used <= stored:
@@ -330,9 +407,30 @@ class Source:
         return tuple(column.stored for column in self.columns)
 
     @property
+    def said(self) -> tuple[str, ...]:
+        """The stored names of what files say, in order: without what the reader says of a row, and how a member is spelled."""
+        members = {column.name for column in self.columns if column.part == "folded"}
+        return tuple(
+            column.stored
+            for column in self.columns
+            if column.is_in_files and (column.name not in members or column.part == "folded")
+        )
+
+    @property
     def values(self) -> tuple[str, ...]:
         """The stored columns of a row, the service month among them."""
         return (*self.stored, "month") if self.month_of else self.stored
+
+    def part(self, part: str) -> str:
+        """Return the stored name of the column that holds a part of the row (``ROW_PARTS``).
+
+        Raises:
+            KeyError: there is none.
+        """
+        for column in self.columns:
+            if column.part == part:
+                return column.stored
+        raise KeyError(part)
 
     def sql_type(self, stored: str) -> str:
         """Return the engine's type of a stored column."""
@@ -370,15 +468,25 @@ def under(sources: Sequence[Source], settings: Settings) -> tuple[Source, ...]:
         lifted = bool(column.sign_setting) and getattr(settings, column.sign_setting) == "signed"
         return replace(column, ge=None) if lifted else column
 
-    return tuple(replace(source, columns=tuple(map(column_under, source.columns))) for source in sources)
+    def source_under(source: Source) -> Source:
+        source = source.by_settings(source, settings) if source.by_settings else source
+        return replace(source, columns=tuple(map(column_under, source.columns)))
+
+    return tuple(map(source_under, sources))
 
 
 @cache
 def raw_table(source: Source) -> Table:
     """Return the raw table of a source: every loaded row with its lineage and what became of it."""
-    columns = [column.table_column() for column in source.columns]
+    # What takes its record away says nothing else.
+    columns = [
+        replace(column, required=column.required and not (source.notation and column.unless)).table_column()
+        for column in source.columns
+    ]
     if source.month_of:
-        columns.append(columns_of.month(f"Service month: the month of {source.month_of}, as the date of its first day."))
+        said = f"Service month: the month of {source.month_of}, as the date of its first day."
+        dated = next(column for column in source.columns if column.stored == source.month_of)
+        columns.append(columns_of.day("month", said, null=bool(source.notation and dated.unless)))
     columns += [
         columns_of.text("batch_id", "The batch that brought the row."),
         columns_of.instant("arrival", "When the batch became visible."),
@@ -401,4 +509,12 @@ def raw_table(source: Source) -> Table:
 
 def fingerprint(sources: Sequence[Source], *more: str) -> str:
     """Return a SHA-256 of the declarations: a store that was built by others must be built again."""
-    return hashlib.sha256("\n".join([*map(repr, sources), *more]).encode()).hexdigest()
+    return hashlib.sha256("\n".join([*map(_declared, sources), *more]).encode()).hexdigest()
+
+
+def _declared(source: Source) -> str:
+    if source.notation is None:
+        return repr(source)
+    columns = [(column.names, column.part, column.blanks) for column in source.columns]
+    versions = source.versions
+    return repr((source, source.notation, columns, versions.record, versions.instant, versions.partial))

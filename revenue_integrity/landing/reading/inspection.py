@@ -22,6 +22,9 @@ from revenue_integrity.landing.containers import kind_of
 FORMATS = {".csv": "csv", ".csv.gz": "csv", ".parquet": "parquet", ".json": "json"}
 """The file formats of the landing zone, by the end of the file name."""
 
+NOTATED = {f"{ending}{packed}": "json" for ending in (".json", ".jsonl", ".ndjson") for packed in ("", ".gz")}
+"""Further formats of sources that are read more generously (``Source.notation``)."""
+
 _CHUNK = 1 << 20
 _HEAD = 1 << 20
 _BOM = "\ufeff"
@@ -72,7 +75,16 @@ class FileFacts:
 
 def file_format(file_name: str) -> str:
     """Return the format that a file's name tells, or an empty text."""
-    return next((kind for ending, kind in FORMATS.items() if file_name.lower().endswith(ending)), "")
+    return next((kind for ending, kind in (FORMATS | NOTATED).items() if file_name.lower().endswith(ending)), "")
+
+
+def format_problem(file_name: str, *, notated: bool) -> str:
+    """Return why files of this name are not read, as the end of a sentence that begins with it; empty if they are.
+
+    With ``notated``, for a source that is read more generously.
+    """
+    endings = FORMATS | NOTATED if notated else FORMATS
+    return "" if file_name.lower().endswith(tuple(endings)) else f"is none of {', '.join(endings)}"
 
 
 class UnreadableError(Exception):
@@ -176,10 +188,11 @@ def _inspect_text(chunks: Iterable[bytes], file_name: str, kind: str) -> dict[st
         length += len(data)
     if decoder.getstate()[0]:
         raise UnreadableError("is not UTF-8 (it ends inside a character)")
+    if kind == "json":
+        # An empty file is for its reader to judge: some sources take it for no rows.
+        return {"length": length}
     if not length:
         raise UnreadableError("is empty")
-    if kind == "json":
-        return {"length": length}
     header, plain = _header_of(bytes(head), length <= _HEAD)
     line_ends_agree = returns == 0 or (returns == feeds == pairs and not feeds_alone)
     return {

@@ -39,9 +39,20 @@ def json_text(value: Any) -> str | None:
     return json.dumps(_plain(value), ensure_ascii=False)
 
 
-def json_objects(file: FileFacts) -> Iterator[tuple[str, _Pairs]]:
-    """Yield text and members of each object of an array of objects, or of one object after the other."""
-    decoder = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_Pairs)
+_AS_TEXT = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_Pairs)
+
+
+def json_objects(
+    file: FileFacts, decoder: json.JSONDecoder = _AS_TEXT, *, may_be_empty: bool = False
+) -> Iterator[tuple[str, Any]]:
+    """Yield text and members of each object of an array of objects, or of one object after the other.
+
+    Raises:
+        UnreadableError: the file is no JSON, or holds what is no object; or nothing, unless it ``may_be_empty``.
+        json.JSONDecodeError: an object is no JSON.
+    """
+    if not file.length and not may_be_empty:
+        raise UnreadableError("is empty")
     with text_stream(file) as stream:
         text, at, size, number, within = "", 0, _CHUNK, 0, False
         opened = closed = separated = False
@@ -53,7 +64,7 @@ def json_objects(file: FileFacts) -> Iterator[tuple[str, _Pairs]]:
                     continue
                 if opened and not closed:
                     raise UnreadableError("is truncated: its array does not end")
-                if not opened and not number:
+                if not opened and not number and not may_be_empty:
                     raise UnreadableError("holds no JSON")
                 return
             mark = text[at]

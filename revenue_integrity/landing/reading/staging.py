@@ -13,21 +13,25 @@ ends) goes through Python's, file by file; JSON always does, for the engine turn
 import json
 import tempfile
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
+from revenue_integrity import clock
+from revenue_integrity.landing import notations
 from revenue_integrity.landing.reading.exact import records
-from revenue_integrity.landing.reading.inspection import FileFacts, UnreadableError, first_line
+from revenue_integrity.landing.reading.inspection import FileFacts, UnreadableError, first_line, format_problem
 from revenue_integrity.landing.reading.json_objects import json_objects, json_text
+from revenue_integrity.landing.reading.json_rows import JsonRows
 from revenue_integrity.landing.reading.layout import Layout, header_problem, layout_of
 from revenue_integrity.landing.reading.regular import SMALLEST_BUFFER, csv_sql, plain_rows
 from revenue_integrity.landing.values import judged, name, parsed, quote
-from revenue_integrity.model.source import Source
+from revenue_integrity.model.source import Basket, Notation, Source, SourceColumn
 
 _ROWS = 1 << 15
 
@@ -66,24 +70,36 @@ class Stager:
     The connection must not be in a transaction: a file that cannot be read would end it.
 
     With ``came``, an SQL condition over the values, rows are not judged: the table holds ``f`` alone, and ``raw``, the row as it
-    came, where the condition holds.
+    came, where the condition holds. ``arrivals`` says when files became visible, where that decides how they are read.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, source: Source, currency: str, *, came: str = "") -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        source: Source,
+        currency: str,
+        *,
+        came: str = "",
+        arrivals: Mapping[Path, datetime] | None = None,
+    ) -> None:
         self._connection = connection
         self._source = source
         self._currency = currency
         self._came = came
+        self._arrivals = arrivals or {}
+        self._arrived: list[datetime] = []
         self._next = 0
         self._staged = Staged(f"staged_{source.name}")
+        self._texts = f"staged_texts_{source.name}"
 
     def stage(self, files: Iterable[FileFacts]) -> Staged:
         """Read all files. Files that cannot be read are told in the result; the others go on."""
         self._create()
         groups: dict[tuple[str, str, bool], list[FileFacts]] = defaultdict(list)
         for file in files:
-            if file.problem:
-                self._staged.problems[file.path] = file.problem
+            problem = format_problem(file.name, notated=self._source.notation is not None)
+            if file.problem or problem:
+                self._staged.problems[file.path] = file.problem or f"{file.name} {problem}"
             else:
                 groups[file.format, file.shape, file.irregular].append(file)
         for (kind, _, irregular), group in sorted(groups.items()):
@@ -101,7 +117,62 @@ class Stager:
                 self._read_exactly(group, layout)
             else:
                 self._read_regular(group, layout)
+        if self._source.notation is not None:
+            self._judge_texts(self._source.notation)
+            if self._source.notation.basket is not None:
+                self._split_amounts(self._source.notation.basket)
+                self._judge_baskets()
         return self._staged
+
+    def _split_amounts(self, basket: Basket) -> None:
+        """Split what an object says for all its items over them: the largest remainders get the units that are left."""
+        table, place = self._staged.table, name(self._source.part("place"))
+        stored = {column.name: name(column.stored) for column in self._source.columns}
+        for amount, kept in basket.own:
+            number = stored[basket.number] if basket.number else place
+            self._connection.execute(f"""
+                update {table} set {stored[amount]} = split.share
+                from (
+                    select
+                        item, cast(sign(whole) * (
+                            part + case when row_number() over (
+                                partition by object order by rest desc, number, item
+                            ) <= abs(whole) - sum(part) over (partition by object) then 1 else 0 end
+                        ) as BIGINT) as share
+                    from (
+                        select
+                            item, object, number, whole, abs(whole) * weight // total as part, abs(whole) * weight % total as rest
+                        from (
+                            select
+                                item, object, number, whole, case when weights = 0 then 1 else weight end as weight,
+                                case when weights = 0 then items else weights end as total
+                            from (
+                                select
+                                    *, sum(weight) over (partition by object) as weights, count(*) over (partition by object) as items
+                                from (
+                                    select
+                                        rowid as item, rowid - {place} as object, {number} as number,
+                                        cast({stored[kept]} as HUGEINT) as whole,
+                                        cast(coalesce({basket.weight}, 0) as HUGEINT) as weight
+                                    from {table} where {stored[kept]} <> 0 and static_errors is null
+                                )
+                            )
+                        )
+                    )
+                ) as split
+                where {table}.rowid = split.item
+            """)
+
+    def _judge_baskets(self) -> None:
+        """Refuse every row of an object of which one is bad; the good ones say so."""
+        table, place = self._staged.table, name(self._source.part("place"))
+        self._connection.execute(f"""
+            update {table} set static_errors = 'another line of the basket is bad', raw = bad.raw
+            from (
+                select rowid - {place} as object, any_value(raw) as raw from {table} where static_errors is not null group by all
+            ) as bad
+            where {table}.rowid - {table}.{place} = bad.object and {table}.static_errors is null
+        """)
 
     def _create(self) -> None:
         values = [f"{name(column)} {self._source.sql_type(column)}" for column in self._source.values]
@@ -109,11 +180,17 @@ class Stager:
         self._connection.execute(
             f"create or replace temp table {self._staged.table} ({', '.join(['f INTEGER', *columns, 'raw VARCHAR'])})"
         )
+        if self._source.notation is not None:
+            texts = ", ".join(f"{name(each)} VARCHAR" for each in dict.fromkeys(column.name for column in self._source.columns))
+            self._connection.execute(
+                f"create or replace temp table {self._texts} (f INTEGER, {texts}, wrong VARCHAR, came VARCHAR)"
+            )
 
     def _number(self, files: Sequence[FileFacts]) -> int:
         first = self._next
         for file in files:
             self._staged.numbers[file.path] = self._next
+            self._arrived.append(self._arrivals.get(file.path) or clock.now())
             self._next += 1
         return first
 
@@ -124,6 +201,9 @@ class Stager:
         exactly, also what is wrong with the row as a whole (``wrong``) and the row as it came where that is known (``came``).
         """
         source = self._source
+        if source.notation is not None:
+            self._insert_notated(relation, layout, exact=exact)
+            return
         texts = ["cast(null as VARCHAR)" if place is None else self._meant(f"c{place}") for place in layout.positions]
         pairs = list(zip(source.columns, texts, strict=True))
         values = [f"{parsed(column, text)} as {name(column.stored)}" for column, text in pairs]
@@ -157,6 +237,107 @@ class Stager:
                 from (select *, {", ".join(values)} from {relation})
             )
         """)
+
+    def _insert_notated(self, relation: str, layout: Layout, *, exact: bool) -> None:
+        """Put the texts of a relation beside those of other files: to plan what judges them costs as much as many rows do."""
+        texts = self._texts_notated(layout)
+        wrong = ["wrong"] if exact else []
+        places = {column.name: place for column, place in zip(self._source.columns, layout.positions, strict=True)}
+        for named, place in places.items():
+            if rival := notations.rivals(place, layout.others.get(named, ())):
+                wrong.append(f"case when {rival} then '{named} has two values under different names' end")
+        whole = f"nullif(concat_ws('; ', {', '.join(wrong)}), '')" if wrong else "cast(null as VARCHAR)"
+        came = f"coalesce({'came, ' if exact else ''}{_json_of(layout.header)})"
+        columns = ", ".join(f"{text} as {name(column)}" for column, text in texts.items())
+        self._connection.execute(f"insert into {self._texts} select f, {columns}, {whole}, {came} from {relation}")
+
+    def _judge_texts(self, notation: Notation) -> None:
+        """Parse and judge the rows of which only the texts were read, and append them."""
+        source, deleted = self._source, notation.deleted
+        texts = {column.name: f"texts.{name(column.name)}" for column in source.columns}
+        fields = [(column, texts[column.name]) for column in notations.dated_columns(source)]
+        arrived = f"(select texts, f, wrong, came, list_extract($arrivals::TIMESTAMPTZ[], f + 1) as arrival from {self._texts} as texts)"
+        read = notations.taken_apart(fields, notation, arrived)
+        values, reasons, suspicious = [], [], []
+        for column in source.columns:
+            value = self._value_notated(column, texts[column.name], texts, notation)
+            judgement = notations.judged(column, texts[column.name], self._currency)
+            spared = bool(deleted) and bool(column.unless)
+            values.append(
+                f"case when not is_taken_away then {value} end as {name(column.stored)}"
+                if spared
+                else f"{value} as {name(column.stored)}"
+            )
+            reasons.append(f"case when not is_taken_away then {judgement.reason} end" if spared else judgement.reason)
+            suspicious.append(f"(not is_taken_away and ({judgement.suspicious}))" if spared else f"({judgement.suspicious})")
+        suspicious += [f"coalesce({rule.bad}, false)" for rule in source.rules]
+        reasons += [f"case when {rule.bad} then {rule.reason} end" for rule in source.rules]
+        stored = ", ".join(map(name, source.stored))
+        month = f"cast(date_trunc('month', {name(source.month_of)}) as DATE)," if source.month_of else ""
+        self._connection.execute(
+            f"""
+            insert into {self._staged.table}
+            select
+                f, {stored}, {month}
+                case when suspicious then coalesce(wrong, nullif(concat_ws('; ', {", ".join(reasons)}), '')) end,
+                case when suspicious then came end
+            from (
+                select *, (wrong is not null or {" or ".join(suspicious)}) as suspicious
+                from (
+                    select f, texts, wrong, came, arrival, is_taken_away, {", ".join(values)}
+                    from (select *, {self._taken_away(texts, notation)} as is_taken_away from {read})
+                )
+            )
+            """,
+            {"arrivals": self._arrived},
+        )
+        self._connection.execute(f"drop table {self._texts}")
+
+    def _texts_notated(self, layout: Layout) -> dict[str, str]:
+        """Return SQL for the text of each column by its name, what the reader says of rows included."""
+        texts: dict[str, str] = {}
+        has_parts = all(column.name in layout.header for column in self._source.columns if not column.is_in_files)
+        for column, place in zip(self._source.columns, layout.positions, strict=True):
+            if column.is_in_files:
+                texts.setdefault(column.name, notations.text_of(place, layout.others.get(column.name, ())))
+            elif has_parts:
+                texts[column.name] = f"c{layout.header.index(column.name)}"
+            else:
+                told = ",".join(sorted({each.name for each in self._source.columns if each.is_in_files and layout.has(each)}))
+                made = {"place": "'1'", "told": quote(told)}
+                texts[column.name] = made.get(column.part, "cast(null as VARCHAR)")
+        return texts
+
+    def _value_notated(self, column: SourceColumn, text: str, texts: Mapping[str, str], notation: Notation) -> str:
+        value = notations.parsed(column, text, notation)
+        if column.kind == "currency" and not column.required:
+            value = f"coalesce({value}, {quote(self._currency)})"
+        basket = notation.basket
+        if basket is None:
+            return value
+        numbered = texts[basket.number] if basket.number else ""
+        if column.part == "whole":
+            # A row without a number speaks for its whole record.
+            return f"({text} is not null or {notations.stripped(numbered)} is null)"
+        if column.name == basket.number:
+            place = texts[self._source.part("place")]
+            return f"case when {notations.stripped(text)} is null then cast({place} as BIGINT) else {value} end"
+        if column.name == notation.deleted:
+            return "is_taken_away"
+        return value
+
+    def _taken_away(self, texts: Mapping[str, str], notation: Notation) -> str:
+        """Return SQL that is true of a row that takes its record away: it says so, or it is an item of nothing."""
+        if not notation.deleted:
+            return "false"
+        columns = {column.name: column for column in self._source.columns}
+        said = f"coalesce({parsed(columns[notation.deleted], texts[notation.deleted])}, false)"
+        basket = notation.basket
+        if basket is None or not basket.taken_out:
+            return said
+        whole = next(column.name for column in self._source.columns if column.part == "whole")
+        nothing = f"coalesce({notations.parsed(columns[basket.taken_out], texts[basket.taken_out], notation)} = 0, false)"
+        return f"({said} or ({texts[whole]} is not null and {nothing}))"
 
     def _meant(self, text: str) -> str:
         """Return SQL for a field's text, null where the source says that it stands for an empty field."""
@@ -295,6 +476,9 @@ class Stager:
 
     def _read_json(self, files: Sequence[FileFacts]) -> None:
         """Read JSON files object by object, their values as the text that stands in the file."""
+        if self._source.notation is not None:
+            self._read_notated_json(files)
+            return
         columns = [column.name for column in self._source.columns]
         required = {column.name for column in self._source.columns if column.required and column.default is None}
         first = self._number(files)
@@ -316,6 +500,19 @@ class Stager:
         rows = ((first + number, row) for number, file in enumerate(files) for row in self._guarded(file, objects(file)))
         self._insert_rows(rows, layout_of(self._source, columns))
 
+    def _read_notated_json(self, files: Sequence[FileFacts]) -> None:
+        """Read JSON files of every shape, object by object, their values as the text that stands in the file."""
+        reader = JsonRows(self._source)
+        first = self._number(files)
+
+        def rows(file: FileFacts) -> Iterator[list[str | None]]:
+            yield from reader.rows(file)
+            self._staged.unknown[file.path] = tuple(sorted(reader.unknown))
+
+        numbered = ((first + number, row) for number, file in enumerate(files) for row in self._guarded(file, rows(file)))
+        positions = tuple(reader.header.index(column.name) for column in self._source.columns)
+        self._insert_rows(numbered, Layout(tuple(reader.header), positions, ()))
+
     def _guarded(self, file: FileFacts, rows: Iterator[list[str | None]]) -> Iterator[list[str | None]]:
         try:
             yield from rows
@@ -332,7 +529,7 @@ class Stager:
         def batches() -> Iterator[pa.RecordBatch]:
             while chunk := list(islice(rows, _ROWS)):
                 arrays = [pa.array([number for number, _ in chunk], pa.int32())]
-                arrays += [pa.array(column, pa.string()) for column in zip(*(row for _, row in chunk), strict=True)]
+                arrays += [_array(column) for column in zip(*(row for _, row in chunk), strict=True)]
                 yield pa.record_batch(arrays, schema=schema)
 
         self._connection.register("exact_rows", pa.RecordBatchReader.from_batches(schema, batches()))
@@ -340,6 +537,22 @@ class Stager:
             self._insert("exact_rows", layout, exact=True)
         finally:
             self._connection.unregister("exact_rows")
+
+
+def _array(texts: Sequence[str | None]) -> pa.Array:
+    """Return texts as an Arrow array; what is no Unicode text (a lone surrogate) or ends texts elsewhere is marked as misread."""
+    try:
+        return pa.array(texts, pa.string())
+    except UnicodeEncodeError:
+        return pa.array([None if text is None else _encodable(text) for text in texts], pa.string())
+
+
+def _encodable(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return f"{notations.MISREAD}no text (half of a character stands alone): {text.encode(errors='replace').decode()}"
+    return text
 
 
 def _existing(place: str) -> Path | None:
