@@ -365,7 +365,7 @@ class Merge:
 
     def _resolve(self) -> None:
         """Resolve the versions of the contested keys: duplicates, corrections, and who survives."""
-        source, versions, key = self._source, self._source.versions, self._key
+        versions, key = self._source.versions, self._key
         if versions.record:
             self._resolve_records()
             return

@@ -1,4 +1,4 @@
-"""Values of sources that are read more generously than the conventions: the SQL that parses a column, and the words why it cannot.
+"""Values of sources that are read more generously than the conventions: the SQL that parses a column, and why it cannot.
 
 Belongs here: declared forms of dates, numbers with the noise of binary floats, shares, identifiers and texts as JSON has them.
 Does not belong here: the conventions' own forms (``values``), which value of a file belongs to which column (``reading``).
@@ -35,6 +35,7 @@ _MONTHS = (
     "JAN(?:UARY)?|FEB(?:RUARY)?|MAR(?:CH)?|APR(?:IL)?|MAY|JUNE?|JULY?|AUG(?:UST)?|SEP(?:T(?:EMBER)?)?|OCT(?:OBER)?|NOV(?:EMBER)?"
     "|DEC(?:EMBER)?"
 )
+_ORDERED = "JANFEBMARAPRMAYJUNJULAUGSEPOCTNOVDEC"
 _REST = "(?:[ T](.+))?"
 _FORMS = (
     (f"([0-9]{{4}})-([0-9]{{1,2}})-([0-9]{{1,2}}){_REST}", r"\1-\2-\3|\4"),
@@ -157,7 +158,7 @@ def taken_apart(fields: Sequence[tuple[SourceColumn, str]], notation: Notation, 
         )"""
         month = (
             f"case when regexp_matches({s}.m, '^[0-9]') then lpad({s}.m, 2, '0')"
-            f" else lpad(cast((position(left({s}.m, 3) in 'JANFEBMARAPRMAYJUNJULAUGSEPOCTNOVDEC') + 2) // 3 as VARCHAR), 2, '0') end"
+            f" else lpad(cast((position(left({s}.m, 3) in '{_ORDERED}') + 2) // 3 as VARCHAR), 2, '0') end"
         )
         first = f"{s}.y || '-' || {month} || '-' || lpad({s}.d, 2, '0')"
         second = f"{s}.y || '-' || lpad({s}.d, 2, '0') || '-' || lpad({s}.m, 2, '0')"
@@ -345,8 +346,8 @@ def _parsed(column: SourceColumn, text: str, notation: Notation) -> str:
 def _part(column: SourceColumn) -> str:
     read = _read(column)
     if column.part == "clock":
-        fraction = f"rtrim(strftime({read}.at, '.%f'), '0')"
-        return f"strftime({read}.at, '%Y-%m-%dT%H:%M:%S') || case when {fraction} = '.' then '' else {fraction} end"
+        fraction = f"case when microsecond({read}.at) % 1000000 = 0 then '' else strftime({read}.at, '.%f') end"
+        return f"strftime({read}.at, '%Y-%m-%dT%H:%M:%S') || {fraction}"
     return f"{read}.{column.part}" if column.part in _JUDGED_PARTS else f"coalesce({read}.{column.part}, false)"
 
 

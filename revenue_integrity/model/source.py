@@ -66,8 +66,8 @@ class SourceColumn:
         names: other names that it has in files; one with points is the path through the objects of a JSON file, one with a blank
             is two columns of which it is put together where no other name says anything.
         part: what it holds of a column that is read into several (``day``, ``clock``, ``instant``, ``is_ambiguous``,
-            ``is_other_order`` of a date in one of the declared forms, ``folded`` of a text: what names its member, however that is spelled), or of the row (``ROW_PARTS``); empty for
-            the value as such.
+            ``is_other_order`` of a date in one of the declared forms; ``folded`` of a text: what names its member, however that
+            is spelled), or of the row (``ROW_PARTS``); empty for the value as such.
         blanks: words, in lower case, that stand for an empty field.
     """
 

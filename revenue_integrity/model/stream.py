@@ -76,6 +76,7 @@ class Stream:
         ledgers: tables that publishing itself fills, published like the others; no rule makes them, so they are never stale.
         before_publish: called before anything of a month is read for publication; must bear repetition after a crash.
         after_publish: called when readers see the new month; repeated until it has ended well.
+        whole: how the tables that belong to no month are made.
         composed: datasets that are made when somebody asks, beside the published tables.
         figures: what status says of a month in one number each, and the index of packs where the report names no others.
         report: what it shows in a close pack: where that is declared (``module:name``, loaded with a pack), or what makes it;
@@ -98,6 +99,7 @@ class Stream:
     ledgers: tuple[Table, ...] = ()
     before_publish: PublishingHook | None = None
     after_publish: PublishingHook | None = None
+    whole: tuple[Rule, ...] = ()
     composed: tuple[Composed | Streamed, ...] = ()
     figures: tuple[MonthFigure, ...] = ()
     report: "str | Callable[[], Report]" = ""

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import pandas as pd
 import pandera.pandas as pa
 
-Layer = Literal["raw", "curated", "mart", "recon", "close"]
+Layer = Literal["raw", "curated", "gold", "mart", "recon", "close"]
 
 
 def _column(name: str, dtype: Any, sql: str, description: str, unit: str, null: bool, checks: Sequence[pa.Check]) -> pa.Column:

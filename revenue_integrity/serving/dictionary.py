@@ -22,7 +22,7 @@ from revenue_integrity.serving.catalogue import RECON_SUMMARY, United
 from revenue_integrity.serving.catalogue import datasets as datasets_of
 from revenue_integrity.serving.derived import DERIVED
 
-LAYERS = ("raw", "curated", "mart", "recon", "close")
+LAYERS = ("raw", "curated", "gold", "mart", "recon", "close")
 """The order of the layers: the way that data goes."""
 
 PUBLISHED_BY_MONTH = "`<published>/{name}/month=YYYY-MM/data.parquet`"

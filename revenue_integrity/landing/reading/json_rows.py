@@ -105,7 +105,7 @@ class JsonRows:
                 if " " not in path:
                     self._paths[path] = (number, rank)
                     continue
-                parts = []
+                parts: list[int] = []
                 for part in path.split(" "):
                     self._paths[part] = (self._width + sum(len(each) for _, each in self._joined) + len(parts), 0)
                     parts.append(self._paths[part][0])
@@ -183,7 +183,7 @@ class JsonRows:
             yield self._finished(whole, text, 1, is_basket=True)
             return
         read = [self._read(each, f"{self._basket.items}.") for each in items]
-        for place, item in enumerate(read, 1):
+        for item in read:
             seen |= item.told
             for column in self._inherited:
                 if item.texts[column] is None and whole.texts[column] is not None:

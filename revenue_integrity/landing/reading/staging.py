@@ -148,7 +148,7 @@ class Stager:
                                 case when weights = 0 then items else weights end as total
                             from (
                                 select
-                                    *, sum(weight) over (partition by object) as weights, count(*) over (partition by object) as items
+                                    *, sum(weight) over each_object as weights, count(*) over each_object as items
                                 from (
                                     select
                                         rowid as item, rowid - {place} as object, {number} as number,
@@ -156,6 +156,7 @@ class Stager:
                                         cast(coalesce({basket.weight}, 0) as HUGEINT) as weight
                                     from {table} where {stored[kept]} <> 0 and static_errors is null
                                 )
+                                window each_object as (partition by object)
                             )
                         )
                     )
@@ -256,7 +257,8 @@ class Stager:
         source, deleted = self._source, notation.deleted
         texts = {column.name: f"texts.{name(column.name)}" for column in source.columns}
         fields = [(column, texts[column.name]) for column in notations.dated_columns(source)]
-        arrived = f"(select texts, f, wrong, came, list_extract($arrivals::TIMESTAMPTZ[], f + 1) as arrival from {self._texts} as texts)"
+        arrival = "list_extract($arrivals::TIMESTAMPTZ[], f + 1) as arrival"
+        arrived = f"(select texts, f, wrong, came, {arrival} from {self._texts} as texts)"
         read = notations.taken_apart(fields, notation, arrived)
         values, reasons, suspicious = [], [], []
         for column in source.columns:

@@ -4,10 +4,11 @@ Belongs here: declarations. Does not belong here: how files are read and version
 """
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from revenue_integrity.model.source import Basket, Notation, RowRule, Source, SourceColumn, Versions
 from revenue_integrity.settings import Settings
+from revenue_integrity.streams.sales.settings import SalesSettings
 
 STREAM = "sales"
 
@@ -44,23 +45,23 @@ _TOTAL = (
 def _notation(source: Source, settings: Settings) -> Source:
     """Return a source as a deployment writes its dates and shares."""
     assert source.notation is not None
-    values = settings.of_stream(STREAM).values("sales_date_order", "sales_timezone", "sales_discount_unit")
+    own = cast(SalesSettings, settings.of_stream(STREAM))
     return replace(
         source,
         notation=replace(
             source.notation,
-            date_order=values["sales_date_order"],
-            timezone=values["sales_timezone"],
-            share_unit=values["sales_discount_unit"],
+            date_order=own.sales_date_order,
+            timezone=own.sales_timezone,
+            share_unit=own.sales_discount_unit,
         ),
     )
 
 
 def _transactions(source: Source, settings: Settings) -> Source:
     """Return the transactions as a deployment has them: with returns and anonymous sales, or without."""
-    own = settings.of_stream(STREAM).values("sales_quantity", "sales_anonymous")
-    sign = _NO_QUANTITY if own["sales_quantity"] == "signed" else _NOT_POSITIVE
-    anonymous = own["sales_anonymous"] == "allow"
+    own = cast(SalesSettings, settings.of_stream(STREAM))
+    sign = _NO_QUANTITY if own.sales_quantity == "signed" else _NOT_POSITIVE
+    anonymous = own.sales_anonymous == "allow"
     columns = tuple(
         replace(column, required=False) if column.name == "customer_id" and anonymous else column for column in source.columns
     )

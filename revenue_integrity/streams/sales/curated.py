@@ -1,0 +1,57 @@
+"""Rules of the curated tables: lines that stand, and the history of customers.
+
+Belongs here: the queries of the curated layer and what each reads. Does not belong here: ingestion (``sources``), the star
+schema (``gold``).
+"""
+
+from datetime import date
+
+from revenue_integrity.close.history import History
+from revenue_integrity.model.query import Query, Sql, Template, load_query
+from revenue_integrity.model.rule import Rule, raw
+from revenue_integrity.streams.sales import schemas
+from revenue_integrity.streams.sales.settings import SalesSettings
+
+PACKAGE = "revenue_integrity.streams.sales"
+
+CUSTOMER_HISTORY = History(
+    key=("customer_id",),
+    tracked=("region_member", "city", "country", "loyalty_tier"),
+    untracked=("customer_name", "email", "phone", "loyalty_points", "signup_date"),
+    statements="curated/statements",
+    order=("changed_at", "arrival", "file_name", "row_number"),
+    stated=("changed_at", "told_at"),
+    named=(("region_member", "region"),),
+)
+"""What was told of customers (60-utility, *The history of a dimension*)."""
+
+
+def historic(path: str) -> Sql:
+    """Return a text of the stream that rests on the history of customers."""
+    return Sql(PACKAGE, Template(path, (("history", CUSTOMER_HISTORY),)))
+
+
+_HISTORY = historic("curated/sales_customer_history")
+
+
+def sales_lines(month: date, settings: SalesSettings) -> Query:
+    """Return the lines of the month that stand."""
+    return load_query(PACKAGE, "curated/sales_lines", month=month)
+
+
+def customer_history(month: date, settings: SalesSettings) -> Query:
+    """Return all versions of customers; they belong to no month."""
+    return _HISTORY.query(sales_timezone=settings.sales_timezone)
+
+
+RULES = (
+    Rule(
+        schemas.LINES,
+        sales_lines,
+        (raw("sales_transactions"), raw("sales_products"), raw("sales_customers"), raw("sales_spellings")),
+        sql=("curated/sales_lines",),
+    ),
+)
+
+WHOLE = (Rule(schemas.HISTORY, customer_history, (), ("sales_timezone",), (_HISTORY,)),)
+"""Tables without a month."""
