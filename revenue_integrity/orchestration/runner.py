@@ -6,7 +6,7 @@ One process runs all months because starting one costs more than a month.
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -28,8 +28,9 @@ from revenue_integrity.orchestration.instance import PROCESS_TAG, open_instance,
 from revenue_integrity.orchestration.jobs import MONTH_JOB
 from revenue_integrity.orchestration.partitions import possible_partitions
 from revenue_integrity.orchestration.pulls import PULL_GROUP
-from revenue_integrity.orchestration.runs_under_way import at_work
+from revenue_integrity.orchestration.runs_under_way import at_work, busy_months
 from revenue_integrity.orchestration.seals import seals_of
+from revenue_integrity.orchestration.standing import has_daemon
 from revenue_integrity.orchestration.table_assets import ALL, SELECTED, WHY_TAG, asset_key
 from revenue_integrity.orchestration.undone import undone_months
 from revenue_integrity.settings import Settings
@@ -191,10 +192,18 @@ class _Runner:
         keys = [key for key in sorted(self._graph.asset_check_keys) if key.asset_key.path[0] == stream.name]
         specs = [self._graph.get_check_spec(key) for key in keys]
         rest = [month for month in wanted if month not in found and month not in self._stopped]
-        # What a daemon that is stopped left queued hinders nobody: only runs with a process have their months to themselves.
-        undone = undone_months(self._instance, specs, stream.name, rest, self._at_work(stream, rest), seals_of(self._settings))
+        undone = undone_months(self._instance, specs, stream.name, rest, self._busy(stream, rest), seals_of(self._settings))
         found |= {month: StaleMonth((why,)) for month, why in undone.items()}
         return dict(sorted(found.items()))
+
+    def _busy(self, stream: Stream, wanted: Sequence[date]) -> Collection[tuple[str, str]]:
+        """Return the months of a stream that other runs cover: with a process, or queued where a daemon starts them.
+
+        What a daemon that is stopped left queued hinders nobody.
+        """
+        if has_daemon(self._instance):
+            return busy_months(self._instance, [stream.name])
+        return self._at_work(stream, wanted)
 
     def _at_work(self, stream: Stream, wanted: Sequence[date]) -> dict[tuple[str, str], str]:
         """Return which months of a stream a run of another process computes, with the ids of the runs."""

@@ -44,15 +44,20 @@ def _without_slots(instance: dg.DagsterInstance) -> list[Trouble]:
     return [Trouble(f"the pool {POOL} has no slot: every run waits", "Set it to 1 in the UI under Deployment, Concurrency")]
 
 
+def has_daemon(instance: dg.DagsterInstance) -> bool:
+    """Return whether a daemon is there that starts what is queued."""
+    return any(status.healthy for status in instance.get_daemon_statuses().values())
+
+
 def _without_daemon(instance: dg.DagsterInstance, settings: Settings) -> list[Trouble]:
-    statuses = instance.get_daemon_statuses()
-    if any(status.healthy for status in statuses.values()):
+    if has_daemon(instance):
         return []
     queued = len(instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.QUEUED])))
     is_expected = queued or ui_session_file(settings).exists()
     if not is_expected:
         return []
-    beats = [status.last_heartbeat.timestamp for status in statuses.values() if status.last_heartbeat]
+    statuses = instance.get_daemon_statuses().values()
+    beats = [status.last_heartbeat.timestamp for status in statuses if status.last_heartbeat]
     seen = f"last seen {datetime.fromtimestamp(max(beats), UTC):%Y-%m-%dT%H:%M:%SZ}" if beats else "never seen"
     waiting = f", {queued} runs are queued" if queued else ""
     return [Trouble(f"no daemon is there ({seen}){waiting}", "Start it: revenue-integrity ui")]

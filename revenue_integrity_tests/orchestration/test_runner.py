@@ -10,6 +10,8 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import RemoteJobOrigin
+from dagster._daemon.types import DaemonHeartbeat
 
 from revenue_integrity.computing import ingestion
 from revenue_integrity.errors import UsageError
@@ -19,12 +21,15 @@ from revenue_integrity.orchestration import runner
 from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.check_results import CheckRecord, results_of_month
 from revenue_integrity.orchestration.instance import open_instance
+from revenue_integrity.orchestration.jobs import MONTH_JOB
 from revenue_integrity.orchestration.runner import RunSummary
 from revenue_integrity.orchestration.seals import seals_of
+from revenue_integrity.orchestration.standing import has_daemon
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.colocation.stream import COLOCATION
 from revenue_integrity.warehouse import publish
 from revenue_integrity.warehouse.catalog import PartitionRecord, read_catalog
+from revenue_integrity_tests.orchestration.test_standing import REPOSITORY
 from revenue_integrity_tests.processes import Program
 from revenue_integrity_tests.support import APRIL, home_of
 from revenue_integrity_tests.toy.sources import RENTALS
@@ -269,3 +274,25 @@ def test_a_killed_run_of_months_that_were_not_stale_is_done_again(toy: Deploymen
     assert summary.failures == []
     assert toy.settings.months[0] in summary.months
     assert run(toy).runs == 0
+
+
+def test_what_a_daemon_will_start_is_left_to_it_and_what_a_stopped_one_left_queued_hinders_nobody(tmp_path: Path) -> None:
+    home = toy_deployment(tmp_path)
+    put(home.settings, "20250210T000000Z", [rental("2025-01", "R-1", "B-1", "100.00", "100.00")])
+    assert run(home).runs > 0
+    month = build_definitions(home).resolve_job_def(MONTH_JOB)
+    with open_instance(home.settings) as instance:
+        # As a backfill in the queue: its checks are on record as planned.
+        instance.create_run_for_job(
+            month,
+            status=dg.DagsterRunStatus.QUEUED,
+            tags={"dagster/partition": "2025-01"},
+            asset_selection=frozenset(month.asset_layer.executable_asset_keys),
+            remote_job_origin=RemoteJobOrigin(REPOSITORY, MONTH_JOB),
+        )
+        instance.add_daemon_heartbeat(DaemonHeartbeat(time.time(), "QUEUED_RUN_COORDINATOR", "daemon"))
+        assert has_daemon(instance)
+    assert run(home).runs == 0
+    with open_instance(home.settings) as instance:
+        instance.add_daemon_heartbeat(DaemonHeartbeat(time.time() - 3600, "QUEUED_RUN_COORDINATOR", "daemon"))
+    assert run(home).runs == 1
