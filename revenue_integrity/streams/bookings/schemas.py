@@ -78,6 +78,7 @@ RECOGNITION_LINES = _curated(
         column.flag("late", "Whether it was posted after the month's cutoff."),
         column.month_named("recognized_month", "First month that was still open when it was posted."),
         column.text("reverses_entry_id", "The entry that it reverses.", null=True),
+        column.text("accounting_ref", "The line, as accounting names it.", null=True),
         column.flag("reviewed", "Whether somebody reviewed it."),
         column.text("batch_id", "The batch that brought it."),
     ],

@@ -29,5 +29,6 @@ BOOKINGS = Stream(
     reconciliations=recon.RECONCILIATIONS,
     figures=figures.STATUS,
     report="revenue_integrity.streams.bookings.report:REPORT",
+    corrections="revenue_integrity.streams.bookings.corrections:CORRECTIONS",
 )
 """Stream 3: what deals promise against what accounting recognized."""

@@ -56,6 +56,7 @@ select
     case when p.posted_at <= $cutoff then $month::date else coalesce(closes.close_month, list_max($close_months::date[])) end
         as recognized_month,
     p.reverses_entry_id,
+    p.accounting_ref,
     p.reviewed_by is not null as reviewed,
     p.batch_id
 from placed as p
