@@ -56,8 +56,7 @@ def serve(settings: Settings, *, read_only: bool = False) -> None:
     with open_instance(settings) as instance:
         home = instance.root_directory
     door = Door(settings.ui_port, settings.ui_auth, secrets.token_urlsafe(32), settings.ui_hosts, settings.ui_user_header)
-    # Nothing is imported from where the command was typed: of two programs of one name the installed one runs.
-    environment = os.environ | {"DAGSTER_HOME": home, f"{PREFIX}HOME": str(settings.home), "PYTHONSAFEPATH": "1"}
+    environment = os.environ | {"DAGSTER_HOME": home, "PYTHONSAFEPATH": "1"} | _places(settings)
     with _ended_by_signals(), ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="revenue-integrity-ui-")))
         server = place / "code"
@@ -65,7 +64,7 @@ def serve(settings: Settings, *, read_only: bool = False) -> None:
         workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": {"socket": str(server), "location_name": LOCATION}}]}))
         children: dict[str, subprocess.Popen[str]] = {}
         stack.callback(_stop, children)
-        children["code server"] = _started(_code_server(server), environment)
+        children["code server"] = _started(_code_server(server), environment, place)
         _wait_for(server, children)
         handed = {
             "door": dataclasses.asdict(door),
@@ -73,10 +72,10 @@ def serve(settings: Settings, *, read_only: bool = False) -> None:
             "address": ADDRESS,
             "read_only": read_only,
         }
-        children["webserver"] = _started(["-m", "revenue_integrity.operating.webserver"], environment, json.dumps(handed))
+        children["webserver"] = _started(["-m", "revenue_integrity.operating.webserver"], environment, place, json.dumps(handed))
         if not read_only:
             children["daemon"] = _started(
-                ["-m", "dagster._daemon", "run", "--log-level", "warning", "-w", str(workspace)], environment
+                ["-m", "dagster._daemon", "run", "--log-level", "warning", "-w", str(workspace)], environment, place
             )
         _wait_for((ADDRESS, settings.ui_port), children)
         stack.enter_context(_on_record(settings, door))
@@ -93,10 +92,22 @@ def _code_server(server: Path) -> list[str]:
     return ["-m", "dagster", "code-server", "start", "-s", str(server), *code, *own]
 
 
-def _started(arguments: list[str], environment: Mapping[str, str], handed: str = "") -> "subprocess.Popen[str]":
-    """Start a child in a session of its own: it is told to end by us, in order, not by the terminal."""
+def _places(settings: Settings) -> dict[str, str]:
+    """Return the variables that name places, as they are from everywhere."""
+    places = {name: getattr(settings, name) for name in ("home", "landing", "published")}
+    found = {f"{PREFIX}{name.upper()}": str(place) for name, place in places.items() if place is not None}
+    config = os.environ.get(f"{PREFIX}CONFIG")
+    return found | ({f"{PREFIX}CONFIG": str(Path(config).absolute())} if config else {})
+
+
+def _started(arguments: list[str], environment: Mapping[str, str], place: Path, handed: str = "") -> "subprocess.Popen[str]":
+    """Start a child in a session of its own: it is told to end by us, in order, not by the terminal.
+
+    It is started in a place of ours. Where the command was typed may hold anything: modules named as those that it imports, a
+    ``.env`` whose variables Dagster's daemon would take for its own.
+    """
     child = subprocess.Popen(
-        [sys.executable, *arguments], env=environment, stdin=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, *arguments], cwd=place, env=environment, stdin=subprocess.PIPE, text=True, start_new_session=True
     )
     if child.stdin is not None:
         child.stdin.write(f"{handed}\n")
