@@ -24,14 +24,6 @@ from revenue_integrity.orchestration.stream_assets import stream_assets
 from revenue_integrity.orchestration.table_assets import IO_MANAGER
 from revenue_integrity.orchestration.violations import ReportingIOManager
 
-_LOGGERS = {
-    "console": dg.colored_console_logger.configured(
-        lambda chosen: chosen, {"log_level": dg.Field(str, default_value="CRITICAL", description="What a run prints.")}
-    )
-}
-"""Events of a run stand in the instance, where the UI shows them. Printed as well, hundreds of them a month would fill what the
-daemon says, and be kept once more as what the run printed."""
-
 
 def build_definitions(
     deployment: Deployment,
@@ -73,6 +65,5 @@ def build_definitions(
         schedules=schedules,
         sensors=[late_data_sensor(deployment, job, partitions), alerts_sensor(deployment), maintenance_sensor(deployment)],
         resources={IO_MANAGER: warehouse, **(resource_overrides or {})},
-        loggers=_LOGGERS,
         executor=dg.in_process_executor,
     )

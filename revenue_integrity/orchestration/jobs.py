@@ -14,6 +14,10 @@ MONTH_JOB = "month"
 
 SIGN_OFF_JOB = "sign_off"
 
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+"""Configuration of runs that nobody watches on a terminal: events go to the instance, where the UI shows them. Printed as well,
+hundreds of them a month would fill what a command or the daemon says, and be kept once more as what the run printed."""
+
 
 def month_job(partitions: dg.PartitionsDefinition) -> Any:
     """Return the job that materializes one month of everything; Dagster keeps the type of an unresolved job to itself."""

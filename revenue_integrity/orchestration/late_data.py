@@ -19,7 +19,7 @@ from revenue_integrity.computing.publication_tables import publication_table
 from revenue_integrity.desk.alerts import events, outbox
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.orchestration.evidence import pack_key
-from revenue_integrity.orchestration.jobs import MONTH_JOB
+from revenue_integrity.orchestration.jobs import MONTH_JOB, QUIET
 from revenue_integrity.orchestration.reloading import reload_code
 from revenue_integrity.orchestration.runs_under_way import busy_months, reading_streams
 from revenue_integrity.orchestration.seals import seals_of
@@ -42,7 +42,12 @@ def run_request(deployment: Deployment, request: Request) -> dg.RunRequest:
         keys += [pack_key(book.name) for book in deployment.books if request.stream in book.streams]
     tags = {WHY_TAG: request.why[:250], **({BATCHES_TAG: _shown(request.batches)} if request.batches else {})}
     return dg.RunRequest(
-        request.key, partition_key=months.label(request.month), tags=tags, asset_selection=keys, job_name=MONTH_JOB
+        request.key,
+        run_config=QUIET,
+        partition_key=months.label(request.month),
+        tags=tags,
+        asset_selection=keys,
+        job_name=MONTH_JOB,
     )
 
 

@@ -25,7 +25,7 @@ from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.instance import PROCESS_TAG, open_instance, process_tag
-from revenue_integrity.orchestration.jobs import MONTH_JOB
+from revenue_integrity.orchestration.jobs import MONTH_JOB, QUIET
 from revenue_integrity.orchestration.partitions import possible_partitions
 from revenue_integrity.orchestration.pulls import PULL_GROUP
 from revenue_integrity.orchestration.runs_under_way import at_work, busy_months
@@ -44,10 +44,6 @@ LONGEST_TURN_SECONDS = 120
 
 MAX_ROUNDS = 8
 """Rounds of recomputing before a run gives up: a window reaches months ahead, but every round settles at least one more."""
-
-
-_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-"""Events go to the instance, where the UI shows them; the terminal shows progress and what failed."""
 
 
 @dataclass
@@ -241,7 +237,7 @@ class _Runner:
                 partition_key=months.label(month),
                 asset_selection=list(assets),
                 tags=tags,
-                run_config=_QUIET,
+                run_config=QUIET,
                 raise_on_error=False,
             )
         self.summary.runs += 1

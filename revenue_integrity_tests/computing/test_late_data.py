@@ -1,5 +1,7 @@
 """Late data: which months are asked for, when they are asked for again, and when nobody asks any more."""
 
+import os
+import shutil
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -173,3 +175,20 @@ def test_checks_that_changed_are_a_reason_to_ask(home: Deployment) -> None:
     ]
     bring_up_to_date(stricter)
     assert plan(stricter, Memory(), NOON) == ([], [])
+
+
+def test_a_copied_home_is_looked_through_once_and_nothing_of_it_is_read_or_computed_again(
+    home: Deployment, tmp_path: Path
+) -> None:
+    # As cp -r: other inodes, other times.
+    shutil.copytree(home.settings.home, tmp_path / "copy", copy_function=shutil.copyfile)
+    copy = toy_deployment(tmp_path / "copy")
+    (stream,) = copy.streams
+    for file in copy.settings.landing_path.rglob("*.csv"):
+        os.utime(file, (1, 1))
+    assert len(ingestion.pending(copy.settings, stream)) == 2
+    report = ingestion.ingest(copy.settings, stream)
+    assert report is not None
+    assert (report.loaded, report.changed, report.touched_months, report.rebuilt) == ([], [], [], False)
+    assert ingestion.pending(copy.settings, stream) == []
+    assert bring_up_to_date(copy) == []

@@ -14,6 +14,7 @@ from revenue_integrity.desk.alerts import events, outbox
 from revenue_integrity.landing.datasets import batches_table
 from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.instance import PROCESS_TAG, open_instance
+from revenue_integrity.orchestration.jobs import MONTH_JOB
 from revenue_integrity.orchestration.late_data import BATCHES_TAG, WHY_TAG, run_request
 from revenue_integrity.orchestration.runs_under_way import PARTITION_TAG, at_work, busy_months, reading_streams
 from revenue_integrity_tests.computing.test_late_data import NOON, post
@@ -65,6 +66,9 @@ def test_reading_asks_for_the_batches_alone_and_a_month_for_what_is_stale_and_it
     tables = (TOY_BOATS, publication_table("toy"))
     month = run_request(home, Request("toy@2025-01:2", "toy", date(2025, 1, 1), "code changed", (), tables))
     assert (month.partition_key, month.tags) == ("2025-01", {WHY_TAG: "code changed"})
+    # What the daemon starts prints no event on its terminal.
+    job = build_definitions(home).resolve_job_def(MONTH_JOB)
+    assert dg.validate_run_config(job, month.run_config)["loggers"]["console"]["config"]["log_level"] == "CRITICAL"
     assert month.asset_selection is not None
     assert [each.to_user_string() for each in month.asset_selection] == [
         "toy/mart/toy_boats",
