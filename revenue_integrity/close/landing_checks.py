@@ -1,7 +1,7 @@
 """Checks of what a stream's batches brought, the same for every stream.
 
-Belongs here: conservation of rows, quarantine, sources that never delivered, and what must have arrived before a month is signed.
-Does not belong here: whether batches have changed (the asset of the manifest refuses them itself), judging the manifest
+Belongs here: conservation of rows, quarantine, keys that rows share, sources that never delivered, and what must have arrived
+before a month is signed. Does not belong here: whether batches have changed (the asset of the manifest refuses them itself), judging the manifest
 (``close.evidence``).
 """
 
@@ -9,13 +9,15 @@ from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 
+from revenue_integrity import months
 from revenue_integrity.close.calendar import CALENDAR_SETTINGS
 from revenue_integrity.close.evidence import NOTHING_REJECTED, NOTHING_SHORT, extracts_cover_cutoff, nothing_stands_rejected
+from revenue_integrity.close.judgement import decided_by
 from revenue_integrity.landing.datasets import batches_table, quarantine_table
-from revenue_integrity.model.check import SAMPLE_ROWS, Check, Control, Figure, Gate, Judge, Judgement, Reader
-from revenue_integrity.model.query import Sql
+from revenue_integrity.model.check import SAMPLE_ROWS, Check, Control, Figure, Gate, Judge, Judgement, Limit, Reader
+from revenue_integrity.model.query import Sql, Template
 from revenue_integrity.model.signed import Extracts
-from revenue_integrity.model.source import Source
+from revenue_integrity.model.source import Source, raw_table
 from revenue_integrity.model.table import Table
 from revenue_integrity.settings import Settings
 
@@ -65,6 +67,36 @@ def landing_checks(stream: str, sources: tuple[Source, ...]) -> tuple[Check, ...
             control=Control("Figures rest on too little of the data.", "`quarantine`", "data operations"),
             settings=("quarantine_publish_share",),
         ),
+        *(keys_are_told_apart(source) for source in sources if not source.events or source.events.appends),
+    )
+
+
+def keys_are_told_apart(source: Source) -> Check:
+    """Return the check that no rows of one batch of a source share a key and differ: the last alone would count."""
+    given = (("source", source),)
+    step = (
+        "Look at the rows listed, of which the last alone counts. One record: land it once more as it holds. Two records: land"
+        " each under a key of its own (a mapping can put it together of several columns), and waive this check with that reason."
+    )
+    possible = Sql(_PACKAGE, Template("checks/keys_may_be_shared", given))
+    verdict, rows = (Sql(_PACKAGE, Template(f"checks/keys_are_told_apart{part}", given)) for part in ("", "_rows"))
+    decide = decided_by(verdict, rows, step, lists="offenders")
+
+    def judge(reader: Reader, month: date, settings: Settings) -> Judgement:
+        asked = reader.rows(possible.query(month=month, month_end=months.last_day(month)))
+        if not asked["may_be"].iloc[0]:
+            return Judgement(True, {"shared_keys": 0, "rows_that_share_them": 0})
+        return decide(reader, month, settings)
+
+    return Check(
+        "keys_are_told_apart",
+        raw_table(source),
+        Gate.SIGN_OFF,
+        "No rows of one batch share a key, and that which orders its versions, and differ: they are more likely two records.",
+        judge,
+        control=Control("Two records arrive under one key, and one of them is lost.", "`corrections`", "data operations"),
+        settings=CALENDAR_SETTINGS,
+        limits=(Limit("shared_keys"),),
     )
 
 

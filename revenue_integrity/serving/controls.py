@@ -21,7 +21,8 @@ def sections(streams: Streams) -> dict[str, list[Check | Standing]]:
     said = {name: {_words(check) for check in checks} for name, checks in declared.items()}
     alike = set.intersection(*said.values())
     first = next(iter(declared.values()))
-    found: dict[str, list[Check | Standing]] = {_EVERYWHERE: [*STANDING, *(check for check in first if _words(check) in alike)]}
+    everywhere = {_words(check): check for check in first if _words(check) in alike}
+    found: dict[str, list[Check | Standing]] = {_EVERYWHERE: [*STANDING, *everywhere.values()]}
     for name, checks in declared.items():
         found[name] = [check for check in checks if _words(check) not in alike]
     return found

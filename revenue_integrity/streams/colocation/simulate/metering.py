@@ -313,7 +313,8 @@ def _deliveries(
         rows(plain & (fate == ESTIMATED), kwh, in_time, 1, 0, True),
         rows(plain & (fate == REPLACED), wrong, in_time, 1, 0, False),
         rows(plain & (fate == REPLACED), kwh, later, 0, 1, False),
-        rows(plain & (fate == REREAD), wrong, in_time, 0, 0, False),
+        # A meter that was read again before its file was sent is sent once.
+        rows(plain & (fate == REREAD) & (later > in_time), wrong, in_time, 0, 0, False),
         rows(plain & (fate == REREAD), kwh, later, 0, 1, False),
     ]
     for each in overrides:

@@ -142,20 +142,27 @@ def _before(world: World) -> datetime:
     return datetime.combine(world.first - timedelta(days=7), time(6, 0), UTC)
 
 
-def _write_as_known(world: World, zone: Zone, source: str, minutes: int, form: str, known: Iterable[Known]) -> None:
-    """Write master data twice a month, each row with the first delivery after it became known."""
+def _write_as_known(
+    world: World, zone: Zone, source: str, minutes: int, form: str, known: Iterable[Known], key: tuple[str, ...]
+) -> None:
+    """Write master data twice a month, each row with the first delivery after it became known.
+
+    What is known of one thing several times by then is sent as it was known last: an extract holds no history.
+    """
     deliveries = [_before(world)]
     for month in world.months:
         deliveries += [datetime.combine(month.replace(day=day), time(6, 0), UTC) for day in (10, 24)]
     rows = sorted(known, key=lambda each: each[0])
     position = 0
     for arrival in deliveries:
-        part: list[Row] = []
+        part: dict[tuple[str | None, ...], Row] = {}
         while position < len(rows) and rows[position][0] <= arrival.date():
-            part.append(rows[position][1])
+            row = rows[position][1]
+            part[tuple(row[column] for column in key)] = row
             position += 1
         if part:
-            zone.write(source, arrival + timedelta(minutes=minutes), source, text_table(tuple(part[0]), part), form)
+            sent = list(part.values())
+            zone.write(source, arrival + timedelta(minutes=minutes), source, text_table(tuple(sent[0]), sent), form)
 
 
 def _write_master_data(world: World, zone: Zone) -> None:
@@ -170,7 +177,7 @@ def _write_master_data(world: World, zone: Zone) -> None:
         }
         for site in world.sites
     ]
-    _write_as_known(world, zone, "sites", 0, CSV, [(early, row) for row in sites])
+    _write_as_known(world, zone, "sites", 0, CSV, [(early, row) for row in sites], ("site_id",))
     customers: list[Known] = [
         (
             each.known_on,
@@ -184,9 +191,10 @@ def _write_master_data(world: World, zone: Zone) -> None:
         )
         for each in world.customers
     ]
-    _write_as_known(world, zone, "customers", 5, CSV, customers)
-    _write_as_known(world, zone, "contract_versions", 10, JSON, _contract_rows(world))
-    _write_as_known(world, zone, "rack_assignments", 15, GZIP, _rack_rows(world))
+    _write_as_known(world, zone, "customers", 5, CSV, customers, ("customer_id",))
+    _write_as_known(world, zone, "contract_versions", 10, JSON, _contract_rows(world), ("contract_id", "version"))
+    of_rack = ("site_id", "rack_id", "contract_id", "installed_on")
+    _write_as_known(world, zone, "rack_assignments", 15, GZIP, _rack_rows(world), of_rack)
 
 
 def _contract_rows(world: World) -> Iterable[Known]:
