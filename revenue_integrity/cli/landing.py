@@ -85,10 +85,12 @@ def land(
     from revenue_integrity.landing.conversion import land_converted
     from revenue_integrity.landing.mapping import load_mapping
 
-    landed, converted = land_converted(home.settings, load_mapping(mapping, home.source), declared, files, when, spoken_of)
+    used = load_mapping(mapping, home.source)
+    landed, converted = land_converted(home.settings, used, declared, files, when, spoken_of)
     _tell_landed(landed)
     if converted.left_out:
-        say(f"{converted.left_out} rows left out, as the mapping says")
+        nem12 = "days left out: no consumption, or there again with a later UpdateDateTime"
+        say(f"{converted.left_out} {nem12 if used.style.format == 'nem12' else 'rows left out, as the mapping says'}")
     _tell_changes(converted.taken, converted.rows, converted.rounded)
 
 
@@ -143,6 +145,16 @@ def pull(
 
 mapping = Commands(no_args_is_help=True, help="Column mappings: files with foreign column names and formats.")
 app.add_typer(mapping, name="map", rich_help_panel=app.heading)
+
+
+@mapping.command("draft")
+def draft_mapping(stream: str, source: str, file: Path) -> None:
+    """Propose a mapping for a file from the names of its columns and a sample of its values, to be read by a person."""
+    from revenue_integrity.landing.drafting import draft
+
+    home = open_home()
+    print(draft(home.source(stream, source), file, home.settings.currency), end="")
+    say("settle what is marked with # ?, save it, and see with `revenue-integrity map check` how the file would land")
 
 
 @mapping.command("check")

@@ -14,7 +14,7 @@ import json
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
@@ -23,14 +23,15 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from duckdb.sqltypes import VARCHAR
 
 from revenue_integrity.errors import LandingError, UsageError
-from revenue_integrity.landing import doubts, nem12, shaping, styles
+from revenue_integrity.landing import doubts, hints, nem12, shaping, styles
 from revenue_integrity.landing.containers import ContainerError, opened, rows_of_sheet
-from revenue_integrity.landing.mapping import NUMBERS, ColumnReading, FileStyle, Mapping
+from revenue_integrity.landing.mapping import DATES, NUMBERS, ColumnReading, FileStyle, Mapping
 from revenue_integrity.landing.reading.inspection import inspect
 from revenue_integrity.landing.reading.staging import Stager
-from revenue_integrity.landing.values import name, quote
+from revenue_integrity.landing.values import fits, name, places_of, quote
 from revenue_integrity.landing.zone import Landed, land
 from revenue_integrity.model.source import Source, SourceColumn
 from revenue_integrity.settings import Settings
@@ -52,7 +53,8 @@ class Converted:
     Attributes:
         files: the converted files, which ``zone.land`` takes, in the order of the foreign ones.
         rows: rows in them.
-        left_out: rows that ``keep`` and ``drop`` left out, and records of a NEM12 file that measure no consumption.
+        left_out: rows that ``keep`` and ``drop`` left out, and days of a NEM12 file that measure no consumption, or that it has
+            again with a later update.
         taken: rows that were converted; more or fewer than ``rows`` where some are split by months or put together.
         rounded: how many values of each of our columns were rounded.
     """
@@ -86,23 +88,50 @@ def _value_sql(column: SourceColumn, rule: ColumnReading, style: FileStyle) -> s
 
 
 def _stated_sql(column: SourceColumn, rule: ColumnReading, style: FileStyle) -> str:
+    hint = _hint_name(column)
     if column.kind in NUMBERS and not rule.meanings:
-        number = _number_sql(rule, style)
-        return number if rule.round is None else styles.rounded(number, rule.round)
+        number = _number_sql(rule, style, hint)
+        if rule.round is not None:
+            return styles.rounded(number, rule.round)
+        return styles.once(number, lambda value: styles.hinted(value, fits(column, value), hint))
     text = _text_sql(rule, style)
     if rule.meanings:
         return f"case when {text} is not null then {styles.translated(text, rule.meanings)} end"
     dates = rule.dates(style, column.kind)
     if dates is None:
-        return text
+        plain = fits(column, text)
+        return styles.hinted(text, plain, hint) if plain else text
+    dates = replace(dates, hint=hint)
     if column.kind == "ts":
         return styles.timestamp(text, dates, rule.timezone or style.timezone, rule.repeated_hour or style.repeated_hour)
     return styles.day(text, dates) if column.kind == "date" else styles.month(text, dates)
 
 
-def _number_sql(rule: ColumnReading, style: FileStyle) -> str:
+def _hint_name(column: SourceColumn) -> str:
+    return name(f"hint_{column.name}")
+
+
+def _teach_hints(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
+    """Give the engine, for each mapped column, the function that tells which declaration would read a refused text."""
+    kinds = {column.name: column for column in mapping.source.columns}
+    for called, rule in mapping.columns.items():
+        column = kinds[called]
+        if column.kind in NUMBERS:
+            told = hints.of_numbers(rule.numbers(mapping.style), places_of(column))
+        elif column.kind in DATES:
+            zone = rule.timezone or mapping.style.timezone
+            told = hints.of_dates(column.kind, rule.dates(mapping.style, column.kind), zone)
+        elif column.kind == "enum":
+            told = hints.of_words(column.values)
+        else:
+            continue
+        connection.create_function(f"hint_{called}", told, [VARCHAR], VARCHAR)
+
+
+def _number_sql(rule: ColumnReading, style: FileStyle, hint: str = "") -> str:
     """Return SQL for the text of a number, not yet rounded."""
     numbers, empty = rule.numbers(style), (*style.empty, *rule.empty)
+    numbers = numbers and replace(numbers, hint=hint)
 
     def read(text: str) -> str:
         return styles.number(text, numbers) if numbers else text
@@ -208,6 +237,7 @@ def _first_line(error: BaseException) -> str:
 def _convert(connection: duckdb.DuckDBPyConnection, mapping: Mapping, file: Path, target: Path) -> Converted:
     """Convert one file, and tell what became of it."""
     left_out, problem = _read(connection, mapping, file, target.with_suffix(".utf8"))
+    _teach_hints(connection, mapping)
     kept = _kept_sql(mapping, problem=problem)
     _check_meanings(connection, mapping, kept)
     rows = f"select {_select_sql(mapping, problem=problem)} from foreign_rows where {kept} order by rowid"

@@ -50,7 +50,8 @@ NUMBERS = ("int", "dec", "money")
 
 _NUMBER_KEYS = ("thousands", "grouping", "negative", "minus", "zero", "currency", "signs")
 
-_DATES = ("date", "month", "ts")
+DATES = ("date", "month", "ts")
+"""Kinds of columns whose texts are days, months or instants."""
 
 Mark = Annotated[str, Field(min_length=1, max_length=1)]
 
@@ -458,7 +459,7 @@ def _row_problems(mapping: Mapping) -> Iterator[str]:
             if column not in given:
                 yield f"group: {column} is no column that the mapping fills"
         for column in group.combined:
-            if kinds.get(column) not in NUMBERS and (column in group.sum or kinds.get(column) not in _DATES):
+            if kinds.get(column) not in NUMBERS and (column in group.sum or kinds.get(column) not in DATES):
                 yield f"group: {column} is no number"
             if column in group.by:
                 yield f"group: {column} stands in by, and cannot be combined"
@@ -475,9 +476,9 @@ def _rule_problems(key: str, rule: ColumnReading, column: SourceColumn, style: F
         yield f"{key} needs one of from, add and subtract, sum_of, max_of"
     is_number = column.kind in NUMBERS
     dated = [name for name in ("format", "century", "year") if getattr(rule, name) is not None]
-    if column.kind not in _DATES and dated:
+    if column.kind not in DATES and dated:
         yield f"{key}.{dated[0]} is for dates, and {column.name} is none"
-    elif column.kind in _DATES and (dates := rule.dates(style, column.kind)):
+    elif column.kind in DATES and (dates := rule.dates(style, column.kind)):
         yield from _format_problem(f"{key}.format", dates, column.kind)
     numeric = ("decimal", *_NUMBER_KEYS, "times", "round", "negate_when", "add", "subtract", "sum_of", "max_of")
     said = [name for name in numeric if getattr(rule, name) not in (None, "", (), {})]

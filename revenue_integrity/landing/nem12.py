@@ -15,9 +15,13 @@ import duckdb
 
 from revenue_integrity.landing.values import quote
 
-COLUMNS = ("NMI", "NMISuffix", "Stream", "MeterSerialNumber", "IntervalDate", "kWh", "PeakKW", "Quality", "UpdateDateTime")
-"""Columns of the rows. ``Stream`` is NMI-suffix, which is unique; ``IntervalDate`` is YYYY-MM-DD; ``Quality`` is actual or
-estimated; ``PeakKW`` is the highest mean power of an interval."""
+COLUMNS = (
+    "NMI", "NMISuffix", "Stream", "MeterSerialNumber", "IntervalDate", "kWh", "PeakKW", "Quality", "QualityFlag", "QualityMethod",
+    "UpdateDateTime",
+)  # fmt: skip
+"""Columns of the rows. ``Stream`` is NMI-suffix, which is unique; ``IntervalDate`` is YYYY-MM-DD; ``Quality`` is actual, estimated
+or final (flag F: a substitution that nothing replaces); ``QualityFlag`` and ``QualityMethod`` are the flag of the day as it came,
+without and with its method (``F``, ``F14``); ``PeakKW`` is the highest mean power of an interval."""
 
 _MINUTES = (5, 10, 15, 20, 30, 60)
 _QUALITY = "[ANEFSV][0-9]{0,2}"
@@ -31,7 +35,8 @@ class NotNem12Error(Exception):
 def read(connection: duckdb.DuckDBPyConnection, path: Path, table: str) -> int:
     """Read a NEM12 file (UTF-8) into a temporary table of ``COLUMNS`` as texts; return how many days were left out.
 
-    Intervals are added exactly. A day whose record cannot be read has the reason as its ``kWh``, and a day without data (quality
+    Of several versions of a day of one quality the one with the latest ``UpdateDateTime`` is kept, wherever it stands; one that
+    cannot be read replaces none. Intervals are added exactly. A day whose record cannot be read has the reason as its ``kWh``, and a day without data (quality
     N) has none, so that both go to quarantine.
 
     Raises:
@@ -48,9 +53,11 @@ def read(connection: duckdb.DuckDBPyConnection, path: Path, table: str) -> int:
     _check_structure(connection)
     connection.execute(f"create or replace temp table {table} as {_DAYS}")
     connection.execute("drop table nem12_lines")
-    left_out = connection.execute(f"select count(*) from {table} where not is_consumption").fetchall()[0][0]
-    connection.execute(f"delete from {table} where not is_consumption")
-    connection.execute(f"alter table {table} drop column is_consumption")
+    wanted = "is_consumption and is_latest"
+    left_out = connection.execute(f"select count(*) from {table} where not ({wanted})").fetchall()[0][0]
+    connection.execute(f"delete from {table} where not ({wanted})")
+    for column in ("is_consumption", "is_latest"):
+        connection.execute(f"alter table {table} drop column {column}")
     return int(left_out)
 
 
@@ -97,7 +104,8 @@ parts as (
     select
         day,
         bool_or(left(fields[4], 1) = 'N') as any_missing,
-        bool_or(left(fields[4], 1) in ('E', 'F', 'S')) as any_estimated,
+        bool_or(left(fields[4], 1) in ('E', 'S')) as any_estimated,
+        bool_or(left(fields[4], 1) = 'F') as any_final,
         sum(try_cast(fields[3] as INTEGER) - try_cast(fields[2] as INTEGER) + 1) as intervals
     from placed
     where kind = '400'
@@ -112,7 +120,7 @@ days as (
         placed.fields[3:expected + 2] as texts,
         placed.fields[expected + 3] as quality,
         upper(placed.stream[8]) as unit,
-        parts.any_missing, parts.any_estimated, parts.intervals
+        parts.any_missing, parts.any_estimated, parts.any_final, parts.intervals
     from placed
     left join parts on placed.line = parts.day
     where placed.kind = '300'
@@ -145,6 +153,22 @@ added as (
                 * cast(case unit when 'WH' then 0.001 when 'MWH' then 1000 else 1 end as DECIMAL(7,3)))
         end as kwh_values
     from judged
+),
+
+-- A day that is read on its own; a day of quality V has the weakest of its parts.
+told as (
+    select
+        *,
+        case
+            when left(quality, 1) = 'A' then 'actual'
+            when left(quality, 1) in ('E', 'S') then 'estimated'
+            when left(quality, 1) = 'F' then 'final'
+            when left(quality, 1) = 'V' then case when any_estimated then 'estimated' when any_final then 'final' else 'actual' end
+        end as kept_quality,
+        case when regexp_full_match(fields[expected + 6], '[0-9]{{14}}') then fields[expected + 6] end as updated,
+        -- What cannot be read replaces no version, and is replaced by none.
+        case when problem is not null or is_missing then line end as apart
+    from added
 )
 
 select
@@ -155,13 +179,14 @@ select
     regexp_replace(fields[2], '^([0-9]{{4}})([0-9]{{2}})([0-9]{{2}})$', '\\1-\\2-\\3') as "IntervalDate",
     coalesce(problem, regexp_replace(cast(list_sum(kwh_values) as VARCHAR), '[.]?0+$', '')) as "kWh",
     coalesce(problem, regexp_replace(cast(list_max(kwh_values) * (60 // minutes) as VARCHAR), '[.]?0+$', '')) as "PeakKW",
-    case
-        when left(quality, 1) = 'A' then 'actual'
-        when left(quality, 1) in ('E', 'F', 'S') then 'estimated'
-        when left(quality, 1) = 'V' then case when any_estimated then 'estimated' else 'actual' end
-    end as "Quality",
+    kept_quality as "Quality",
+    left(quality, 1) as "QualityFlag",
+    quality as "QualityMethod",
     fields[expected + 6] as "UpdateDateTime",
-    left(stream[5], 1) = 'E' and unit in ('WH', 'KWH', 'MWH') as is_consumption
-from added
+    left(stream[5], 1) = 'E' and unit in ('WH', 'KWH', 'MWH') as is_consumption,
+    rank() over (
+        partition by stream[2], stream[5], fields[2], kept_quality, apart order by updated desc nulls last
+    ) = 1 as is_latest
+from told
 order by line
 """

@@ -10,6 +10,7 @@ reason behind it in parentheses, which no parser of the contract accepts, so tha
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import count
 from typing import Literal
 
@@ -72,6 +73,7 @@ class Numbers:
         zero: texts that stand for 0.
         currency: texts before or behind the number that may stand there and say nothing more.
         signs: marks before or behind the number and the sign that each gives it; an empty mark is a number without one.
+        hint: the engine's function that tells of a refused text which declaration would read it; none if empty.
     """
 
     decimal: str
@@ -82,6 +84,7 @@ class Numbers:
     zero: tuple[str, ...] = ()
     currency: tuple[str, ...] = ()
     signs: Mapping[str, str] = field(default_factory=dict)
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,11 +95,13 @@ class Dates:
         declared: the format, as the mapping has it.
         century: the first two digits of a year that is written with its last two.
         year: the year of a date that is written without one.
+        hint: the engine's function that tells of a refused text which declaration would read it; none if empty.
     """
 
     declared: str
     century: int | None = None
     year: int | None = None
+    hint: str = ""
 
 
 def directives_of(date_format: str) -> str:
@@ -135,6 +140,21 @@ def _parts_of(directives: str) -> list[str]:
             pattern = "[0-9]{3}" if part == "%j" else "[0-9]{2}"
         patterns.append(pattern)
     return patterns
+
+
+def pattern_of(directives: str) -> str:
+    """Return the pattern of the texts that are written in a format."""
+    return "".join(_parts_of(directives))
+
+
+def day_of(dates: Dates, text: str) -> str:
+    """Return which day a text is that is written in a format, as text; of a count the count itself."""
+    if dates.declared in SERIALS or dates.declared in EPOCHS:
+        return text
+    directives = directives_of(dates.declared)
+    if not {"%Y", "%y"} & set(re.findall("%.", directives)):
+        directives, text = f"{directives}|%Y", f"{text}|{dates.year or 0:04}"
+    return datetime.strptime(text, directives).isoformat()  # noqa: DTZ007 -- a local day
 
 
 def _is_digits(part: str) -> bool:
@@ -176,11 +196,23 @@ def check_dates(dates: Dates, kind: str) -> None:
         raise ValueError("tells hours of twelve without AM or PM (%p)")
 
 
-def _refused(text: str, reason: str) -> str:
-    return f"{text} || {quote(f' ({reason})')}"
+WOULD = "would read it"
+"""How a reason ends that names the declaration which would read a text."""
 
 
-def _once(text: str, body: Callable[[str], str]) -> str:
+def _refused(text: str, reason: str, hint: str = "") -> str:
+    if not hint:
+        return f"{text} || {quote(f' ({reason})')}"
+    return f"{text} || {quote(f' ({reason}')} || coalesce('; ' || nullif({hint}({text}), '') || {quote(f' {WOULD}')}, '') || ')'"
+
+
+def hinted(text: str, plain: str, hint: str) -> str:
+    """Return SQL for a text for which nothing is declared: as it is, and where it is not plain with what would read it."""
+    told = f"{text} || coalesce(' (' || nullif({hint}({text}), '') || {quote(f' {WOULD})')}, '')"
+    return f"case when {text} is null or {plain} then {text} else {told} end"
+
+
+def once(text: str, body: Callable[[str], str]) -> str:
     """Return SQL over a text that is used many times, made once: a subquery would be joined, and lose the order of rows."""
     each = f"t{next(_names)}"
     return f"list_transform([{text}], lambda {each}: {body(each)})[1]"
@@ -226,7 +258,7 @@ def month(text: str, dates: Dates) -> str:
 
 def _rewritten(text: str, dates: Dates, shown: str, *, whole: str = "") -> str:
     read = f"case when {whole} then {shown} end" if whole else shown
-    return f"case when {text} is not null then coalesce({read}, {_refused(text, f'not written as {dates.declared}')}) end"
+    return f"case when {text} is not null then coalesce({read}, {_refused(text, f'not written as {dates.declared}', dates.hint)}) end"
 
 
 def timestamp(text: str, dates: Dates, timezone: str, repeated_hour: str) -> str:
@@ -254,9 +286,9 @@ def timestamp(text: str, dates: Dates, timezone: str, repeated_hour: str) -> str
     read = f"""list_transform([{local}], lambda l: list_transform([{moments}], lambda moments: case
         when l is null then null
         when len(moments) = 0 then {_refused(text, "the clocks skipped it")}
-        when len(moments) > 1 then {twice or _refused(text, "the clocks showed it twice")}
+        when len(moments) > 1 then {twice or _refused(text, f'the clocks showed it twice; repeated_hour = "earlier" or "later" {WOULD}')}
         else strftime(timezone('UTC', moments[1]), '%Y-%m-%dT%H:%M:%S.%fZ') end)[1])[1]"""
-    return f"case when {text} is not null then coalesce({read}, {_refused(text, f'not written as {declared}')}) end"
+    return f"case when {text} is not null then coalesce({read}, {_refused(text, f'not written as {declared}', dates.hint)}) end"
 
 
 def _characters(text: str) -> str:
@@ -297,11 +329,11 @@ def number(text: str, style: Numbers) -> str:
         mark = f"upper({first} || {last})"
         reason = f"no sign {'|'.join(mark or '(none)' for mark in style.signs)}"
         return (
-            f"case when {mark} not in ({known}) then {_refused(text, reason)}"
+            f"case when {mark} not in ({known}) then {_refused(text, reason, style.hint)}"
             f" when {mark} in ({minus}) then {negated(f'({value})')} else {value} end"
         )
 
-    return _zero_or(text, style, _once(_bare(text, style), judged))
+    return _zero_or(text, style, once(_bare(text, style), judged))
 
 
 def _zero_or(text: str, style: Numbers, value: str) -> str:
@@ -332,7 +364,8 @@ def _unsigned(text: str, came: str, style: Numbers, negative: Sequence[Sign]) ->
     forms = "|".join(_SIGNED[each].format(number=digits) for each in negative) or digits
     said = f"decimal '{decimal}'" + (f", thousands '{thousands}'" if thousands else "")
     return (
-        f"case when regexp_full_match({text}, {quote(forms)}) then {plain} else {_refused(came, f'not a number with {said}')} end"
+        f"case when regexp_full_match({text}, {quote(forms)}) then {plain}"
+        f" else {_refused(came, f'not a number with {said}', style.hint)} end"
     )
 
 
@@ -346,7 +379,7 @@ def _is_nothing(text: str) -> str:
 def difference(added: str, subtracted: str) -> str:
     """Return SQL for the text of a number that stands in one of two columns; a row that has both is refused."""
     pair = f"struct_pack(a := {added}, s := {subtracted})"
-    return _once(
+    return once(
         pair,
         lambda p: (
             f"case when {p}.a is null and {p}.s is null then null"
@@ -367,7 +400,7 @@ def combined(texts: Sequence[str], how: Literal["sum", "max"]) -> str:
             f"case when len({found}) = 0 then null when len({bad}) > 0 then {bad}[1] else {tidied(f'list_{how}({numbers})')} end"
         )
 
-    return _once(each, judged)
+    return once(each, judged)
 
 
 EXACT = r"[+-]?([0-9]{1,20}\.?[0-9]{0,18}|\.[0-9]{1,18})"
@@ -378,7 +411,7 @@ def multiplied(text: str, factor: str) -> str:
     """Return SQL for the text of a number times a factor, exactly; what is no number of at most 12 places stays as it is."""
     short = r"[+-]?([0-9]{1,12}\.?[0-9]{0,12}|\.[0-9]{1,12})"
     product = f"cast({{n}} as DECIMAL(24,12)) * cast({quote(factor)} as DECIMAL(14,6))"
-    return _once(
+    return once(
         without_exponent(text),
         lambda n: f"case when regexp_full_match({n}, {quote(short)}) then {tidied(product.format(n=n))} else {n} end",
     )
@@ -393,7 +426,7 @@ def rounded(text: str, places: int) -> str:
     """Return SQL for the text of a number with some places, rounded half away from zero; what is no number stays as it is."""
     # The next digit alone decides, so that nothing is rounded twice.
     cut = rf"^([+-]?[0-9]*\.[0-9]{{{places + 1}}})[0-9]*$"
-    return _once(
+    return once(
         without_exponent(text),
         lambda n: (
             f"case when regexp_full_match({n}, {quote(_PLAIN)}) then coalesce(cast(round(try_cast("
@@ -420,7 +453,8 @@ def negated(text: str) -> str:
 def translated(text: str, values: dict[str, str]) -> str:
     """Return SQL for the value that stands for a text; one that no value stands for is refused."""
     pairs = ", ".join(f"{quote(theirs)}: {quote(ours)}" for theirs, ours in values.items())
-    return f"coalesce(map {{{pairs}}}[{text}], {_refused(text, 'the mapping has no value for it')})"
+    reason = f'the mapping has no value for it; values = {{ "..." = "..." }} {WOULD}'
+    return f"coalesce(map {{{pairs}}}[{text}], {_refused(text, reason)})"
 
 
 def cleaned(column: str, empty: tuple[str, ...]) -> str:

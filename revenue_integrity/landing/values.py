@@ -34,6 +34,9 @@ CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x{80}-\x{9f}]"
 _SHOWN = 60
 """Characters of an offending value that a reason repeats."""
 
+_SHOWN_WITH_REASON = 400
+"""The same where a mapping has told behind the value why it could not read it, and what would."""
+
 
 def quote(text: str) -> str:
     """Return text as an SQL literal."""
@@ -222,6 +225,29 @@ def plainly(column: SourceColumn, text: str) -> str:
     return f"{text} is not null and not coalesce({plain}, false)"
 
 
+def places_of(column: SourceColumn) -> int:
+    """Return the decimal places that a number of a column may have."""
+    return {"money": 2, "int": 0}.get(column.kind, column.places)
+
+
+def fits(column: SourceColumn, text: str) -> str:
+    """Return SQL that is true of a text that looks like a value of its column; empty where any text does."""
+    match column.kind:
+        case "dec" | "money" | "int":
+            places = places_of(column)
+            return _matches(text, rf"[+-]?[0-9]*([.][0-9]{{0,{places}}}0*)?([eE][+-]?[0-9]{{1,3}})?")
+        case "date":
+            return _matches(text, "[0-9]{4}-[0-9]{2}-[0-9]{2}")
+        case "month":
+            return _matches(text, "[0-9]{4}-[0-9]{2}")
+        case "ts" if not column.utc:
+            return _matches(text, _CLOCK + _OFFSET)
+        case "enum" if not column.aliases:
+            return f"lower({text}) in ({', '.join(map(quote, column.values))})"
+        case _:
+            return ""
+
+
 _EXPECTED = {
     "dec": "is not a decimal number with at most {places} places",
     "money": "is not a decimal number with at most 2 places",
@@ -248,7 +274,9 @@ def _controlled(text: str) -> str:
 def judged(column: SourceColumn, text: str, currency: str) -> Judgement:
     """Return how a column is judged, given SQL for its text; the typed value stands under the column's stored name."""
     value = name(column.stored)
-    shown = f"left({stripped(text)}, {_SHOWN})"
+    # What a mapping says of a text that it could not read is told to its end.
+    longest = f"case when {text} like '% would read it)' then {_SHOWN_WITH_REASON} else {_SHOWN} end"
+    shown = f"left({stripped(text)}, {longest})"
     problems: list[tuple[str, str]] = []
     empty = f"{stripped(text)} is null" if column.default is None else "false"
     if column.required:

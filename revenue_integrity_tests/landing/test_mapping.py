@@ -166,8 +166,8 @@ def stream(nmi: str = "NEM1201009", suffix: str = "E1", unit: str = "KWH", minut
     return f"200,{nmi},E1B1Q1,1,{suffix},N1,METER1,{unit},{minutes},"
 
 
-def day(date: str, values: list[str], quality: str = "A") -> str:
-    return ",".join(["300", date, *values, quality, "", "", "20250306013000", ""])
+def day(date: str, values: list[str], quality: str = "A", updated: str = "20250306013000") -> str:
+    return ",".join(["300", date, *values, quality, "", "", updated, ""])
 
 
 def test_nem12_intervals_add_up_to_days_with_their_peak_and_quality(tmp_path: Path) -> None:
@@ -202,12 +202,60 @@ def test_nem12_intervals_add_up_to_days_with_their_peak_and_quality(tmp_path: Pa
     assert converted(mapping, file, tmp_path, columns) == [
         ("NEM1201009-E1", "CT-0001", "2025-03-01", "49.547", "5", "actual"),
         ("NEM1201009-E1", "CT-0001", "2025-03-02", "49.547", "5", "estimated"),
-        ("NEM1201009-E1", "CT-0001", "2025-03-03", "49.547", "5", "estimated"),
+        ("NEM1201009-E1", "CT-0001", "2025-03-03", "49.547", "5", "final"),
         ("NEM1201009-E1", "CT-0001", "2025-03-04", "49.547", "5", "actual"),
         ("NEM1201010-E2", "CT-0002", "2025-03-01", "29.09375", "3.003", "estimated"),
     ]
     landed = land(Settings(home=tmp_path / "home"), SHIPPED.source("colocation", "meter_readings"), result.files)
     assert (landed.rows, landed.quarantined) == (5, 0)
+
+
+def test_of_versions_of_a_day_in_a_nem12_file_the_latest_update_is_kept(tmp_path: Path) -> None:
+    def hours(each: str) -> list[str]:
+        return [each] * 48
+
+    file = tmp_path / "meters.csv"
+    file.write_text(
+        nem12(
+            stream(),
+            # The latest stands first, one without an update is older than any.
+            day("20250301", hours("3"), updated="20250320000000"),
+            day("20250301", hours("1"), updated="20250310000000"),
+            day("20250301", hours("2"), updated=""),
+            # Versions of other quality stand apart: which of them counts is not for the file to say.
+            day("20250302", hours("4"), "F14", updated="20250309000000"),
+            day("20250302", hours("5"), "A", updated="20250319000000"),
+            # What cannot be read replaces nothing.
+            day("20250303", hours("6"), updated="20250309000000"),
+            day("20250303", [*hours("7")[1:], "x"], updated="20250319000000"),
+            # Of equal updates neither is the later.
+            day("20250304", hours("8"), updated="20250309000000"),
+            day("20250304", hours("9"), updated="20250309000000"),
+        )
+    )
+    mapping = example("nem12_meter_readings")
+    result = apply_mapping(mapping, [file], tmp_path / "converted")
+    assert (result.rows, result.left_out) == (7, 2)
+    found = converted(mapping, file, tmp_path, "reading_date, kwh, read_type")
+    assert [(date, kwh.split(" (")[0].split(" is no")[0], kind) for date, kwh, kind in found] == [
+        ("2025-03-01", "144", "actual"),
+        ("2025-03-02", "192", "final"),
+        ("2025-03-02", "240", "actual"),
+        ("2025-03-03", "288", "actual"),
+        ("2025-03-03", "interval value x", "actual"),
+        ("2025-03-04", "384", "actual"),
+        ("2025-03-04", "432", "actual"),
+    ]
+
+
+def test_the_quality_of_a_nem12_day_can_be_mapped_as_it_came(tmp_path: Path) -> None:
+    toml = (EXAMPLES / "nem12_meter_readings.toml").read_text()
+    flags = 'read_type = { from = "QualityFlag", values = { A = "actual", E = "estimated", S = "estimated", F = "actual" } }'
+    (tmp_path / "m.toml").write_text(toml.replace('read_type = "Quality"', flags))
+    file = tmp_path / "meters.csv"
+    file.write_text(nem12(stream(), day("20250301", ["1"] * 48, "F14"), day("20250302", ["1"] * 48, "S52")))
+    mapping = load_mapping(tmp_path / "m.toml", SHIPPED.source)
+    assert converted(mapping, file, tmp_path, "read_type") == [("actual",), ("estimated",)]
 
 
 def test_a_nem12_day_that_cannot_be_added_up_says_why(tmp_path: Path) -> None:

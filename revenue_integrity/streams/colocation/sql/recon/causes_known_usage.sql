@@ -65,7 +65,8 @@ with
         where reading_date <= {{ last_day }} and contract_id in (select contract_id from worlds)
     ),
 
-    -- The winner of each meter-day among what had arrived: an actual beats an estimate, then the later row wins.
+    -- The winner of each meter-day among what had arrived: a final substitution beats an actual, that an estimate, then the
+    -- later row wins.
     known as (
         select
             w.world,
@@ -76,7 +77,9 @@ with
         qualify
             row_number() over (
                 partition by w.world, r.meter_id, r.reading_date
-                order by (r.read_type = 'actual')::integer desc, r.arrival desc, r.file_name desc, r.row_number desc
+                order by
+                    case r.read_type when 'final' then 2 when 'actual' then 1 else 0 end desc,
+                    r.arrival desc, r.file_name desc, r.row_number desc
             ) = 1
     ),
 
@@ -87,7 +90,7 @@ with
             reading_date,
             kwh,
             peak_kw,
-            read_type,
+            case when read_type = 'estimated' then 'estimated' else 'actual' end as read_type,
             false as is_late
         from known
     ),
