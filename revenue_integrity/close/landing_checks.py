@@ -1,8 +1,8 @@
 """Checks of what a stream's batches brought, the same for every stream.
 
 Belongs here: conservation of rows, quarantine, keys that rows share, sources that never delivered, and what must have arrived
-before a month is signed. Does not belong here: whether batches have changed (the asset of the manifest refuses them itself), judging the manifest
-(``close.evidence``).
+before a month is signed. Does not belong here: whether batches have changed (the asset of the manifest refuses them itself),
+judging the manifest (``close.evidence``).
 """
 
 from collections.abc import Callable

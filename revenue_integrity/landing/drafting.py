@@ -1,7 +1,7 @@
 """A first mapping for a file that somebody else made, proposed from the names of its columns and a sample of its values.
 
-Belongs here: recognizing how a file is written, which of its columns may be which of ours, and writing that down as TOML with what
-a person must look at. Does not belong here: what a mapping may say (``mapping``), reading by it (``conversion``).
+Belongs here: recognizing how a file is written, which of its columns may be which of ours, and writing that down as TOML with
+what a person must look at. Does not belong here: what a mapping may say (``mapping``), reading by it (``conversion``).
 
 What can be meant in two ways stays undeclared and is said: a draft is read by a person before anything lands by it.
 """
@@ -282,9 +282,7 @@ def _fit(column: SourceColumn, texts: Sequence[str]) -> float:
     if not sample:
         return 0.9
     if column.kind in NUMBERS:
-        good = [
-            bool(_NUMBER_LIKE.fullmatch(text)) and not hints.formats_of([text], "date")[:1] == ["YYYY-MM-DD"] for text in sample
-        ]
+        good = [bool(_NUMBER_LIKE.fullmatch(text)) and hints.formats_of([text], "date")[:1] != ["YYYY-MM-DD"] for text in sample]
     elif column.kind in DATES:
         good = [bool(hints.formats_of([text], column.kind)) or bool(re.match("[0-9]{4}-[0-9]{2}", text)) for text in sample]
     elif column.kind == "enum":
@@ -299,7 +297,8 @@ def _fit(column: SourceColumn, texts: Sequence[str]) -> float:
 
 
 _NUMBER_LIKE = re.compile(
-    rf"[-+({hints.MINUS}]*\s*([A-Z]{{3}}|[^\w\s])?\s*[-+]?[0-9.,][0-9.,'\u2019 \u00a0\u202f]*([eE][-+]?[0-9]+)?[^0-9]{{0,6}}|[-{hints.MINUS}]"
+    rf"[-+({hints.MINUS}]*\s*([A-Z]{{3}}|[^\w\s])?\s*[-+]?[0-9.,][0-9.,'\u2019 \u00a0\u202f]*([eE][-+]?[0-9]+)?[^0-9]{{0,6}}"
+    rf"|[-{hints.MINUS}]"
 )
 
 
@@ -561,6 +560,6 @@ def _of_groups(source: Source, found: _File, proposed: dict[str, _Proposal]) -> 
     by = ", ".join(_toml(key) for key in sorted(keys))
     return [
         "",
-        f"# ? {found.rows} rows have {distinct} keys of the columns above: if they are parts of one record, such as the intervals of a",
-        f"# day, add them up: [group] with by = [{by}], sum = [...], max = [...]; else the key lacks a column.",
+        f"# ? {found.rows} rows have {distinct} keys of the columns above: if they are parts of one record, as the intervals",
+        f"# of a day, add them up: [group] with by = [{by}], sum = [...], max = [...]; else the key lacks a column.",
     ]

@@ -177,6 +177,9 @@ def _inside(body: str, said: Numbers, places: int) -> list[str] | None:
         if mark in thousands:
             # The marks change their places: whole numbers do not say what their decimal mark is.
             found.append(f'decimal = "{"," if mark == "." else "."}"')
+        elif decimal and decimal in said.thousands and not thousands:
+            # What parted groups is the decimal mark now.
+            found.append(f'thousands = "{said.decimal}"')
         if more := [each for each in thousands if each not in said.thousands or each == said.decimal]:
             kept = "".join(each for each in said.thousands if each != (decimal or said.decimal) and each not in more)
             found.append(f'thousands = "{kept}{"".join(more)}"')

@@ -94,16 +94,22 @@ def test_what_is_not_written_as_declared_is_quarantined_with_the_reason_and_neve
     assert (landed.rows, landed.quarantined) == (9, 8)
     reasons = dict(reason.split(": ", 1) for reason in landed.reasons)
     name = "Rechnungen 2025-03.parquet row"
-    assert reasons[f"{name} 2"].startswith("amount '1,234.50 (not a number with decimal ',', thousands '.')' is not a decimal")
+    assert reasons[f"{name} 2"].startswith("amount '1,234.50 (not a number with decimal ',', thousands '.'; decimal")
     assert reasons[f"{name} 3"].startswith("amount '10.00 (not a number")
+    known = {"2025-04-02": 'format = "YYYY-MM-DD"', "02.04.25": 'format = "DD.MM.YY", century = 20'}
     for number, written in ((4, "2025-04-02"), (5, "31.02.2025"), (9, "02.04.25")):
-        assert reasons[f"{name} {number}"] == f"invoice_date '{written} (not written as DD.MM.YYYY)' is not a date YYYY-MM-DD"
+        would = f"; {known[written]} would read it" if written in known else ""
+        said = f"invoice_date '{written} (not written as DD.MM.YYYY{would})' is not a date YYYY-MM-DD"
+        assert reasons[f"{name} {number}"] == said
     assert "the clocks skipped it" in reasons[f"{name} 6"]
-    assert reasons[f"{name} 7"].startswith("document_type 'XX (the mapping has no value for it)' is none of")
+    assert reasons[f"{name} 7"].startswith("document_type 'XX (the mapping has no value for it; values = {")
     preview = check(example("erp_invoices"), file, tmp_path / "sample", Settings(home=tmp_path / "home"))
     assert (preview.rows, preview.quarantined, preview.left_out) == (9, 8, 0)
     assert any(reason.startswith("row 8: ") and "16 fields, the header has 15: H;1;RE" in reason for reason in preview.reasons)
-    assert list(preview.first_rows["amount"][:2]) == ["10.00", "1,234.50 (not a number with decimal ',', thousands '.')"]
+    assert list(preview.first_rows["amount"][:2]) == [
+        "10.00",
+        """1,234.50 (not a number with decimal ',', thousands '.'; decimal = ".", thousands = "," would read it)""",
+    ]
 
 
 def test_a_repeated_hour_is_refused_unless_the_mapping_says_which_is_meant(tmp_path: Path) -> None:
@@ -123,7 +129,7 @@ def test_a_repeated_hour_is_refused_unless_the_mapping_says_which_is_meant(tmp_p
     file = tmp_path / "totals.csv"
     file.write_text("month,at,lines,amount\n2025-10,2025-11-02 01:30,1,1.00\n2025-10,2025-11-02 02:30,1,1.00\n")
     expected = {
-        "": "2025-11-02 01:30 (the clocks showed it twice)",
+        "": '2025-11-02 01:30 (the clocks showed it twice; repeated_hour = "earlier" or "later" would read it)',
         "repeated_hour = 'earlier'": "2025-11-02T05:30:00.000000Z",
         "repeated_hour = 'later'": "2025-11-02T06:30:00.000000Z",
     }

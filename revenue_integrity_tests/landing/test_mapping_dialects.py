@@ -195,7 +195,7 @@ def test_a_month_is_read_as_declared(tmp_path: Path, declaration: str, text: str
 )
 def test_a_month_that_is_not_written_as_declared_is_refused(tmp_path: Path, declared: str, text: str) -> None:
     found = tried(tmp_path, "service_month", f'{{ from = "Month", format = "{declared}" }}', [text])
-    assert found.reasons[0].startswith(f"row 1: service_month '{text} (not written as {declared})'")
+    assert found.reasons[0].startswith(f"row 1: service_month '{text} (not written as {declared}")
 
 
 @pytest.mark.parametrize(
