@@ -19,8 +19,8 @@ COLUMNS = (
     "NMI", "NMISuffix", "Stream", "MeterSerialNumber", "IntervalDate", "kWh", "PeakKW", "Quality", "QualityFlag", "QualityMethod",
     "UpdateDateTime",
 )  # fmt: skip
-"""Columns of the rows. ``Stream`` is NMI-suffix, which is unique; ``IntervalDate`` is YYYY-MM-DD; ``Quality`` is actual, estimated
-or final (flag F: a substitution that nothing replaces); ``QualityFlag`` and ``QualityMethod`` are the flag of the day as it came,
+"""Columns of the rows. ``Stream`` is NMI-suffix, which is unique; ``IntervalDate`` is YYYY-MM-DD; ``Quality`` is actual,
+estimated or final (flag F: a substitution that nothing replaces); ``QualityFlag`` and ``QualityMethod`` are the flag as it came,
 without and with its method (``F``, ``F14``); ``PeakKW`` is the highest mean power of an interval."""
 
 _MINUTES = (5, 10, 15, 20, 30, 60)
@@ -36,8 +36,8 @@ def read(connection: duckdb.DuckDBPyConnection, path: Path, table: str) -> int:
     """Read a NEM12 file (UTF-8) into a temporary table of ``COLUMNS`` as texts; return how many days were left out.
 
     Of several versions of a day of one quality the one with the latest ``UpdateDateTime`` is kept, wherever it stands; one that
-    cannot be read replaces none. Intervals are added exactly. A day whose record cannot be read has the reason as its ``kWh``, and a day without data (quality
-    N) has none, so that both go to quarantine.
+    cannot be read replaces none. Intervals are added exactly. A day whose record cannot be read has the reason as its ``kWh``,
+    and a day without data (quality N) has none, so that both go to quarantine.
 
     Raises:
         NotNem12Error: it does not begin with 100,NEM12 and end with 900, or records stand where they cannot.
