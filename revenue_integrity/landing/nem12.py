@@ -163,7 +163,8 @@ told as (
             when left(quality, 1) = 'A' then 'actual'
             when left(quality, 1) in ('E', 'S') then 'estimated'
             when left(quality, 1) = 'F' then 'final'
-            when left(quality, 1) = 'V' then case when any_estimated then 'estimated' when any_final then 'final' else 'actual' end
+            when left(quality, 1) = 'V'
+                then case when any_estimated then 'estimated' when any_final then 'final' else 'actual' end
         end as kept_quality,
         case when regexp_full_match(fields[expected + 6], '[0-9]{{14}}') then fields[expected + 6] end as updated,
         -- What cannot be read replaces no version, and is replaced by none.
