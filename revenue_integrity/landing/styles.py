@@ -258,7 +258,8 @@ def month(text: str, dates: Dates) -> str:
 
 def _rewritten(text: str, dates: Dates, shown: str, *, whole: str = "") -> str:
     read = f"case when {whole} then {shown} end" if whole else shown
-    return f"case when {text} is not null then coalesce({read}, {_refused(text, f'not written as {dates.declared}', dates.hint)}) end"
+    refused = _refused(text, f"not written as {dates.declared}", dates.hint)
+    return f"case when {text} is not null then coalesce({read}, {refused}) end"
 
 
 def timestamp(text: str, dates: Dates, timezone: str, repeated_hour: str) -> str:

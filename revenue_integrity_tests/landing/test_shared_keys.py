@@ -35,7 +35,7 @@ def judged(store: Store, source: str, month: date = MARCH) -> Judgement:
 
 def listed(judgement: Judgement) -> list[tuple[int, str, str]]:
     assert judgement.rows is not None
-    return [(each["rows"], each["places"], each["differs"]) for each in judgement.rows.to_dict(orient="records")]
+    return [(each["claims"], each["places"], each["differs"]) for each in judgement.rows.to_dict(orient="records")]
 
 
 def test_two_documents_under_one_number_are_listed_with_file_and_rows(store: Store) -> None:
