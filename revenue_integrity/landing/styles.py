@@ -283,11 +283,12 @@ def timestamp(text: str, dates: Dates, timezone: str, repeated_hour: str) -> str
     # The offsets a day before and a day behind are the only ones that a local time can have around a change of clocks.
     candidates = ", ".join(f"timezone({zone}, l + interval {shift}) - interval {shift}" for shift in ("(-1) day", "1 day"))
     moments = f"list_distinct(list_filter([{candidates}], lambda m: timezone({zone}, m) = l))"
+    unclear = _refused(text, f'the clocks showed it twice; repeated_hour = "earlier" or "later" {WOULD}')
     # Lambdas name the parts: a subquery would be joined, and a join does not keep the order of rows.
     read = f"""list_transform([{local}], lambda l: list_transform([{moments}], lambda moments: case
         when l is null then null
         when len(moments) = 0 then {_refused(text, "the clocks skipped it")}
-        when len(moments) > 1 then {twice or _refused(text, f'the clocks showed it twice; repeated_hour = "earlier" or "later" {WOULD}')}
+        when len(moments) > 1 then {twice or unclear}
         else strftime(timezone('UTC', moments[1]), '%Y-%m-%dT%H:%M:%S.%fZ') end)[1])[1]"""
     return f"case when {text} is not null then coalesce({read}, {_refused(text, f'not written as {declared}', dates.hint)}) end"
 
