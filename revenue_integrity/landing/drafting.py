@@ -228,7 +228,8 @@ def _sampled(style: dict[str, object], table: list[list[str]], said: tuple[str, 
 
 def _matched(source: Source, columns: dict[str, list[str]]) -> Iterator[tuple[SourceColumn, str]]:
     """Yield the columns of ours with the foreign one that is likest by name and values, each foreign one once."""
-    pairs, weak = [], []
+    pairs: list[tuple[float, int, int, SourceColumn, str]] = []
+    weak: list[tuple[float, int, int, SourceColumn, str]] = []
     for place, column in enumerate(source.columns):
         for other, (origin, texts) in enumerate(columns.items()):
             likeness = _likeness(column.name, origin) * _fit(column, texts)
