@@ -58,7 +58,7 @@ def declare(
     """
     rows = [
         column.month(),
-        column.text("recon", "The reconciliation.", isin=tuple(each.name for each in declared)),
+        column.text("recon", "The reconciliation.", isin=tuple(dict.fromkeys(each.name for each in declared))),
         column.text("view", "Postings by the cutoff, or all of them.", isin=VIEWS),
     ]
     named = [
@@ -77,7 +77,14 @@ def declare(
         package=package,
         grain=tuple(str(each.name) for each in grain),
         results=_results(stream, prefix, [*named, *units], amount, sentence),
-        summary=_summary(stream, prefix, [*rows, *units], amount, [*(_IN_TOTAL if explained else ()), *extra.summary]),
+        summary=_summary(
+            stream,
+            prefix,
+            [*rows, *units],
+            amount,
+            [*(_IN_TOTAL if explained else ()), *extra.summary],
+            by_unit=len({each.name for each in declared}) < len(declared),
+        ),
         causes=_causes(stream, prefix, named, explained) if explained else None,
         places=places,
         never=tuple(str(each.name) for each in extra.never),
@@ -232,14 +239,20 @@ _IN_TOTAL = (
 
 
 def _summary(
-    stream: str, prefix: str, rows: Sequence[pa.Column], amount: Callable[..., pa.Column], more: Sequence[pa.Column]
+    stream: str,
+    prefix: str,
+    rows: Sequence[pa.Column],
+    amount: Callable[..., pa.Column],
+    more: Sequence[pa.Column],
+    *,
+    by_unit: bool,
 ) -> Table:
     return table(
         stream,
         "recon",
         f"{prefix}recon_summary",
         "Reconciliations in total, one row per month, reconciliation and view; amounts in the unit of the row.",
-        ("month", "recon", "view"),
+        ("month", "recon", "view", "unit") if by_unit else ("month", "recon", "view"),
         [
             *rows,
             column.integer("rows", "Rows.", unit="rows"),

@@ -99,6 +99,7 @@ class Reconciliation:
         tolerance: what nobody must act on.
         needs: sources without which it is absent.
         causes: why its sides may differ, where that is explained.
+        sides: the name of the query of its sides, where it is not its own: one that is made in two units has two declarations.
     """
 
     name: str
@@ -111,6 +112,12 @@ class Reconciliation:
     tolerance: Tolerance = EXACT
     needs: tuple[Source, ...] = ()
     causes: Causes | None = None
+    sides: str = ""
+
+    @property
+    def query(self) -> str:
+        """The name of the query of its sides."""
+        return self.sides or self.name
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,6 +156,12 @@ class Reconciliations:
             if each.name == name:
                 return each
         raise KeyError(name)
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """The names under which several are declared, each in a unit of its own."""
+        names = [each.name for each in self.declared]
+        return tuple(dict.fromkeys(name for name in names if names.count(name) > 1))
 
     @property
     def explained(self) -> tuple[Reconciliation, ...]:

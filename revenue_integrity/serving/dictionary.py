@@ -179,10 +179,11 @@ def markdown(streams: Streams) -> str:
         "when they are read; they are no content.",
         "",
     ]
-    for layer in LAYERS:
+    layers = [layer for layer in LAYERS if any(each.table.layer == layer for each in described)]
+    for layer in layers:
         members = [each for each in described if each.table.layer == layer]
         lines += [f"- **{layer}**: " + ", ".join(f"[{_name(each)}](#{_anchor(each)})" for each in members)]
-    for layer in LAYERS:
+    for layer in layers:
         lines += ["", f"## Layer {layer}"]
         for each in (each for each in described if each.table.layer == layer):
             lines += ["", *_section(each)]

@@ -6,6 +6,7 @@ schema (``gold``).
 
 from datetime import date
 
+from revenue_integrity.close.calendar import CALENDAR_SETTINGS, cutoff
 from revenue_integrity.close.history import History
 from revenue_integrity.model.query import Query, Sql, Template, load_query
 from revenue_integrity.model.rule import Rule, raw
@@ -39,6 +40,11 @@ def sales_lines(month: date, settings: SalesSettings) -> Query:
     return load_query(PACKAGE, "curated/sales_lines", month=month)
 
 
+def ledger_lines(month: date, settings: SalesSettings) -> Query:
+    """Return lines of the ledger with the members that they are booked on; late are those posted after the cutoff."""
+    return load_query(PACKAGE, "curated/sales_ledger_lines", month=month, cutoff=cutoff(month, settings))
+
+
 def customer_history(month: date, settings: SalesSettings) -> Query:
     """Return all versions of customers; they belong to no month."""
     return _HISTORY.query(sales_timezone=settings.sales_timezone)
@@ -50,6 +56,13 @@ RULES = (
         sales_lines,
         (raw("sales_transactions"), raw("sales_products"), raw("sales_customers"), raw("sales_spellings")),
         sql=("curated/sales_lines",),
+    ),
+    Rule(
+        schemas.LEDGER_LINES,
+        ledger_lines,
+        (raw("sales_ledger"), raw("sales_spellings")),
+        CALENDAR_SETTINGS,
+        ("curated/sales_ledger_lines",),
     ),
 )
 

@@ -361,3 +361,23 @@ LIFETIME = table(
     ],
     **_WHOLE,
 )
+
+LEDGER_LINES = table(
+    STREAM,
+    "curated",
+    "sales_ledger_lines",
+    "Lines of the ledger with the members that they are booked on, one row per document line of the month.",
+    ("document_id", "line_no"),
+    [
+        column.text("document_id", "The document."),
+        column.integer("line_no", "Line of the document.", ge=1),
+        column.text("document_type", "Kind of document.", isin=("journal", "reversal")),
+        column.month(),
+        _REGION,
+        column.text("category", "Category, as the first accepted row wrote it."),
+        column.money("amount_cents", "Revenue booked."),
+        column.instant("posted_at", "When it was posted."),
+        column.text("reverses_document_id", "The document that it takes back.", null=True),
+        column.flag("late", "Whether it was posted after the month's cutoff."),
+    ],
+)

@@ -6,6 +6,7 @@ Belongs here: declarations. Does not belong here: how files are read and version
 from dataclasses import replace
 from typing import Any, cast
 
+from revenue_integrity.model.postings import earlier_postings
 from revenue_integrity.model.source import Basket, Notation, RowRule, Source, SourceColumn, Versions
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.sales.settings import SalesSettings
@@ -241,6 +242,7 @@ LEDGER = Source(
         SourceColumn("reverses_document_id", "id", "The document that it takes back.", required=False),
     ),
     key=("document_id", "line_no"),
+    reaches=(earlier_postings("earlier_ledger", "sales_ledger"),),
     optional=True,
     notation=Notation(),
     by_settings=_notation,
