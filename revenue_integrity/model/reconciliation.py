@@ -75,12 +75,14 @@ class Causes:
         materiality: what causes on rows in breach are measured by.
         residual: labels that say how a variance is made up rather than why.
         across_months: labels of moves whose two ends stand in two months; the ends of all others stand in one.
+        harmless: labels that count towards no materiality, beside late postings.
     """
 
     families: Mapping[str, str]
     materiality: Materiality
     residual: tuple[str, ...] = ()
     across_months: tuple[str, ...] = ()
+    harmless: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

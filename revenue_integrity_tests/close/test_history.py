@@ -62,12 +62,16 @@ def boundaries(connection: duckdb.DuckDBPyConnection, text: Sql, as_of: str = "9
     query = text.query(as_of=as_of, last_day=LAST_DAY)
     found = connection.execute(query.sql, query.bound)
     names = [column[0] for column in found.description]
-    return [{name: "" if value is None else str(value) for name, value in zip(names, row, strict=True)} for row in found.fetchall()]
+    return [
+        {name: "" if value is None else str(value) for name, value in zip(names, row, strict=True)} for row in found.fetchall()
+    ]
 
 
 def expected(name: str) -> list[dict[str, str]]:
     with (CASES / name / "expected" / "utility_customer_history.csv").open(encoding="utf-8", newline="") as stream:
-        rows = [{key: value for key, value in row.items() if key not in ("month", "customer_key")} for row in csv.DictReader(stream)]
+        rows = [
+            {key: value for key, value in row.items() if key not in ("month", "customer_key")} for row in csv.DictReader(stream)
+        ]
     return sorted(rows, key=lambda row: (row["customer_id"], row["effective_from"]))
 
 

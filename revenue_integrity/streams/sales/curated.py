@@ -32,6 +32,12 @@ def historic(path: str) -> Sql:
     return Sql(PACKAGE, Template(path, (("history", CUSTOMER_HISTORY),)))
 
 
+SPELLINGS = (
+    raw("sales_spellings"),
+    *(raw(f"sales_spellings_of_{source}") for source in ("customers", "products", "ledger")),
+)
+"""How members are spelled: as the first accepted row wrote them, of whatever month."""
+
 _HISTORY = historic("curated/sales_customer_history")
 
 
@@ -54,13 +60,13 @@ RULES = (
     Rule(
         schemas.LINES,
         sales_lines,
-        (raw("sales_transactions"), raw("sales_products"), raw("sales_customers"), raw("sales_spellings")),
+        (raw("sales_transactions"), raw("sales_products"), raw("sales_customers"), *SPELLINGS),
         sql=("curated/sales_lines",),
     ),
     Rule(
         schemas.LEDGER_LINES,
         ledger_lines,
-        (raw("sales_ledger"), raw("sales_spellings")),
+        (raw("sales_ledger"), *SPELLINGS),
         CALENDAR_SETTINGS,
         ("curated/sales_ledger_lines",),
     ),

@@ -11,7 +11,7 @@ from revenue_integrity.model.query import Query, load_query
 from revenue_integrity.model.rule import Reads, Rule, raw, same_month
 from revenue_integrity.model.table import Table
 from revenue_integrity.streams.sales import schemas
-from revenue_integrity.streams.sales.curated import PACKAGE, historic
+from revenue_integrity.streams.sales.curated import PACKAGE, SPELLINGS, historic
 from revenue_integrity.streams.sales.settings import SalesSettings
 
 _KPIS = historic("mart/sales_kpis")
@@ -67,14 +67,14 @@ RULES = (
     Rule(
         schemas.KPIS,
         sales_kpis,
-        (same_month("curated", "sales_lines"), _YEAR, raw("sales_customers"), raw("sales_spellings")),
+        (same_month("curated", "sales_lines"), _YEAR, raw("sales_customers"), *SPELLINGS),
         ("high_value_cents", "sales_timezone"),
         (_KPIS,),
     ),
     Rule(
         schemas.LOYALTY,
         loyalty_by_region,
-        (raw("sales_customers"), raw("sales_spellings")),
+        (raw("sales_customers"), *SPELLINGS),
         ("sales_timezone",),
         (_LOYALTY,),
     ),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from revenue_integrity.model.postings import earlier_postings
-from revenue_integrity.model.source import Basket, Notation, RowRule, Source, SourceColumn, Versions
+from revenue_integrity.model.source import Basket, Notation, Reach, RowRule, Source, SourceColumn, Versions
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.sales.settings import SalesSettings
 
@@ -71,6 +71,16 @@ def _transactions(source: Source, settings: Settings) -> Source:
 
 _NOT_POSITIVE = RowRule("not is_deleted and quantity <= 0", "'quantity is not positive'")
 _NO_QUANTITY = RowRule("not is_deleted and quantity = 0", "'quantity is 0'")
+
+
+def _spellings(source: str, *members: str) -> Reach:
+    """Return the rows of a source that were the first to write a region or a category: they matter to every month."""
+    first = " or ".join(
+        f"row_number() over (partition by {each}_member order by arrival, file_name, row_number) = 1" for each in members
+    )
+    name = "spellings" if source == "transactions" else f"spellings_of_{source}"
+    return Reach(name, f"{{months}} as m cross join (select * from raw.sales_{source} qualify {first}) as r")
+
 
 TRANSACTIONS = Source(
     STREAM,
@@ -161,6 +171,7 @@ TRANSACTIONS = Source(
     key=("transaction_id", "line_no"),
     versions=Versions(record=("transaction_id",), instant="updated_at"),
     month_of="sold_on",
+    reaches=(_spellings("transactions", "region", "category"),),
     rules=(
         RowRule("not is_deleted and (discount < 0 or discount > 1)", "'discount is not between 0 and 1'"),
         RowRule("not is_deleted and sign(tax_cents) * sign(quantity) < 0", "'tax has another sign than quantity'"),
@@ -201,6 +212,7 @@ CUSTOMERS = Source(
     ),
     key=("customer_id",),
     versions=Versions(partial=True, instant="updated_at"),
+    reaches=(_spellings("customers", "region"),),
     rules=(_TOO_LATE,),
     matters="true",
     notation=Notation(),
@@ -219,6 +231,7 @@ PRODUCTS = Source(
         SourceColumn("active", "bool", "Whether it is sold.", required=False, held_as="is_active"),
     ),
     key=("product_id",),
+    reaches=(_spellings("products", "category"),),
     matters="true",
     optional=True,
     notation=Notation(),
@@ -242,7 +255,7 @@ LEDGER = Source(
         SourceColumn("reverses_document_id", "id", "The document that it takes back.", required=False),
     ),
     key=("document_id", "line_no"),
-    reaches=(earlier_postings("earlier_ledger", "sales_ledger"),),
+    reaches=(earlier_postings("earlier_ledger", "sales_ledger"), _spellings("ledger", "region", "category")),
     optional=True,
     notation=Notation(),
     by_settings=_notation,

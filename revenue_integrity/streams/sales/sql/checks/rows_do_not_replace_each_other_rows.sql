@@ -1,0 +1,8 @@
+-- The rows that were replaced, the largest first.
+with
+{% include 'checks/replaced.sql.j2' %}
+
+select transaction_id, line_no, batch_id, cents
+from replaced
+order by abs(cents) desc, transaction_id, line_no
+limit 20
