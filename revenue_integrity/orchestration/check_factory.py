@@ -141,8 +141,9 @@ def _figure(value: Figure) -> Any:
 def table_metadata(rows: pd.DataFrame) -> dg.TableMetadataValue:
     """Return a small frame as a table that the UI renders, with names that a person uses and money in currency units."""
     names = {str(name): wording.words(str(name).removesuffix("_cents")) for name in rows.columns}
-    # Two columns must not fall together under one name.
-    names = {name: told if list(names.values()).count(told) == 1 else name for name, told in names.items()}
+    # Two columns must not fall together under one name, as a cause and its cents would.
+    told = list(names.values())
+    names = {name: f"{each} amount" if name.endswith("_cents") and told.count(each) > 1 else each for name, each in names.items()}
     records = [
         dg.TableRecord({names[name]: _shown(name, value) for name, value in row.items()}) for row in output.plain_rows(rows)
     ]

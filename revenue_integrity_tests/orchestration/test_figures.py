@@ -43,7 +43,7 @@ def test_a_check_shows_the_figure_that_is_beyond_its_limit_beside_it() -> None:
 
 def test_rows_have_names_that_a_person_uses_and_amounts_of_money() -> None:
     shown = table_metadata(pd.DataFrame({"boat_id": ["B-1"], "gross_cents": [-123_456], "gross": [2], "rows": [3]}))
-    assert [column.name for column in shown.schema.columns] == ["boat id", "gross_cents", "gross", "rows"]
+    assert [column.name for column in shown.schema.columns] == ["boat id", "gross amount", "gross", "rows"]
     (row,) = shown.records
-    assert row.data["gross_cents"] == "(1,234.56)"
+    assert row.data["gross amount"] == "(1,234.56)"
     assert row.data["boat id"] == "B-1"
