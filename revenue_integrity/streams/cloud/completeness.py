@@ -100,7 +100,7 @@ _DUE = """
         left join delivered as w on t.tenant_id = w.tenant_id and t.usage_date = w.usage_date
     )
 
-    select a.*, a.available_at is not null and a.due_at <= n.arrival as complete
+    select a.*, a.available_at is not null and a.due_at <= n.arrival as complete, a.due_at <= n.arrival as is_due
     from available as a
     cross join newest as n
 """
@@ -111,12 +111,6 @@ def refresh(connection: "duckdb.DuckDBPyConnection", settings: CloudSettings) ->
     connection.execute(
         "create table if not exists meta.cloud_complete_days (tenant_id VARCHAR not null, usage_date DATE not null)"
     )
-    connection.execute("""
-        create table if not exists meta.cloud_due_days (
-            tenant_id VARCHAR not null, usage_date DATE not null, due_at TIMESTAMPTZ not null, available_at TIMESTAMPTZ,
-            complete BOOLEAN not null
-        )
-    """)
     expected = {tenant.upper(): list(sources) for tenant, sources in sorted(settings.expected_sources.items())}
     connection.begin()
     connection.execute(
@@ -127,7 +121,12 @@ def refresh(connection: "duckdb.DuckDBPyConnection", settings: CloudSettings) ->
             "hour": settings.publishing_cutoff_hour,
         },
     )
-    connection.execute("delete from meta.cloud_due_days")
+    connection.execute("""
+        create or replace table meta.cloud_due_days (
+            tenant_id VARCHAR not null, usage_date DATE not null, due_at TIMESTAMPTZ not null, available_at TIMESTAMPTZ,
+            complete BOOLEAN not null, is_due BOOLEAN not null
+        )
+    """)
     connection.execute("insert into meta.cloud_due_days from due_now")
     connection.execute("delete from meta.cloud_complete_days")
     # Of days with rows alone: the published contract has no others.
@@ -148,7 +147,8 @@ def refresh(connection: "duckdb.DuckDBPyConnection", settings: CloudSettings) ->
         insert into meta.slices
         select 'cloud', '{DAYS}', date_trunc('month', usage_date)::date,
             sha256(string_agg(
-                concat_ws('|', tenant_id, usage_date, due_at, available_at, complete), chr(10) order by tenant_id, usage_date
+                concat_ws('|', tenant_id, usage_date, due_at, available_at, complete, is_due), chr(10)
+                order by tenant_id, usage_date
             ))
         from meta.cloud_due_days group by all
     """)

@@ -409,3 +409,23 @@ def test_a_rejected_batch_blocks_until_a_good_one_comes(tmp_path: Path) -> None:
     world.add("focus", LAST).add("focus_delta", LAST)
     with world.computed() as computed:
         assert computed.judge("no_batch_is_rejected").passed
+
+
+def test_a_day_is_late_once_it_is_due_and_not_before(tmp_path: Path) -> None:
+    # The 5th is due on the 6th at 12:00. On the 5th nobody is late; on the 7th, by a delivery for another tenant, T-1 is.
+    world = World(tmp_path).event("E-1", 10, arrival="20250305T180000Z")
+    with world.computed() as computed:
+        judged = computed.judge("deliveries_are_in_time")
+        assert (judged.passed, judged.figures["days_due"]) == (True, 0)
+        assert [row["in_time"] for row in computed.rows("cloud_days")] == [False]
+    world.event("E-2", 10, "2025-03-06", arrival="20250307T060000Z", tenant_id="T-2")
+    with world.computed() as computed:
+        judged = computed.judge("deliveries_are_in_time")
+        # T-2's 6th came before it was due, and counts.
+        assert judged.figures == {"days_due": 2, "days_in_time": 1, "days_late": 0, "days_missing": 1}
+        assert [(row["tenant_id"], str(row["usage_date"])[:10]) for row in rows_of(judged)] == [("T-1", "2025-03-05")]
+    world.event("E-3", 10, "2025-03-06", arrival="20250308T060000Z")
+    with world.computed() as computed:
+        judged = computed.judge("deliveries_are_in_time")
+        # Both days of T-1 were delivered on the 8th: the 5th a day and a half late, the 6th, due on the 7th at 12:00, 18 hours.
+        assert judged.figures == {"days_due": 3, "days_in_time": 1, "days_late": 2, "days_missing": 0}
