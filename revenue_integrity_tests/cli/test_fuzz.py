@@ -94,6 +94,8 @@ CHEAP = (
     "land colocation sites {} --arrival {}",
     "land colocation sites {} --mapping {}",
     "map check {} {}",
+    "map draft {} {} {}",
+    "map draft colocation erp_invoices {}",
     "pull colocation sites --url {} --table {}",
     "pull {} {} --url {}",
     "simulate --months {} --stream {}",

@@ -173,6 +173,7 @@ ARGUMENTS = {
     "land": ["cloud", "billing_events", "x.csv"],
     "pull": ["cloud", "billing_events", "--url", "env:X"],
     "map check": ["m.toml", "x.csv"],
+    "map draft": ["cloud", "billing_events", "x.csv"],
     "recon": ["2025-03"],
     "prepare": ["2025-03", "--as", "me", "--comment", "--help"],
     "approve": ["2025-03", "--as", "me"],
