@@ -6,6 +6,7 @@ Dagster has no part in this: a case fixes cents, not orchestration.
 import csv
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -24,12 +25,29 @@ from revenue_integrity.warehouse.storage import read_partitions, rows_of_query, 
 
 
 @contextmanager
-def computed_case(settings: Settings, stream: Stream = COLOCATION) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Ingest the landing zone of the settings and compute every table for every month; yield the open warehouse."""
+def computed_case(
+    settings: Settings, stream: Stream = COLOCATION, *tables: str, wanted: Sequence[date] = ()
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Ingest the landing zone of the settings and compute every table for every month; yield the open warehouse.
+
+    Where ``tables`` are named, only these are computed, and what is behind them; the months in the order that is ``wanted``.
+    """
     with database.connect(settings) as connection:
         ingest(connection, settings.landing_path, stream.sources, settings)
-        compute(connection, settings, stream, settings.months)
+        compute(connection, settings, only(stream, tables) if tables else stream, wanted or settings.months)
         yield connection
+
+
+def only(stream: Stream, tables: Sequence[str]) -> Stream:
+    """Return a stream with the rules of some tables and of all tables that they read, directly or not."""
+    by_name = {rule.table.name: rule for rule in stream.rules}
+    todo, found = list(tables), set[str]()
+    while todo:
+        name = todo.pop()
+        if name in by_name and name not in found:
+            found.add(name)
+            todo.extend(reads.table for reads in by_name[name].reads if reads.layer != "raw")
+    return replace(stream, rules=tuple(rule for name, rule in by_name.items() if name in found))
 
 
 def compute(connection: duckdb.DuckDBPyConnection, settings: Settings, stream: Stream, wanted: Sequence[date]) -> None:

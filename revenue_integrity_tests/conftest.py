@@ -14,13 +14,14 @@ import pytest
 import vl_convert
 from hypothesis import settings as hypothesis_settings
 
-from revenue_integrity import process
+from revenue_integrity import clock, process
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.reports import manifest, pack
 from revenue_integrity.settings import PREFIX, Settings
 from revenue_integrity_tests import cheaper, programs, toy_home
 from revenue_integrity_tests.scenarios import story
 from revenue_integrity_tests.support import home_of, home_settings
+from revenue_integrity_tests.without_dagster import bring_up_to_date
 
 # How long an example takes says how busy the machine is, not whether something is wrong.
 hypothesis_settings.register_profile("any_machine", deadline=None)
@@ -171,6 +172,26 @@ def toy(toy_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deplo
     deployment = toy_home.toy_deployment(tmp_path / "home")
     monkeypatch.setenv("DAGSTER_HOME", str(deployment.settings.dagster_path))
     return deployment
+
+
+def compute_toy(home: Path) -> None:
+    """Compute and publish the two months of the toy stream, without Dagster."""
+    deployment = toy_home.toy_deployment(home)
+    toy_home.land_all(deployment.settings)
+    with clock.held_at(toy_home.NOW):
+        bring_up_to_date(deployment)
+
+
+@pytest.fixture(scope="session")
+def computed_toy_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home in which the toy stream was computed once. Nobody may change it: take ``computed_toy``."""
+    return made_once(tmp_path_factory, "toy_computed", compute_toy)
+
+
+@pytest.fixture
+def computed_toy(computed_toy_run: Path, tmp_path: Path) -> Deployment:
+    """Return a fresh copy of a home in which the toy stream has been computed and published, of which no run is on record."""
+    return toy_home.toy_deployment(Path(shutil.copytree(computed_toy_run, tmp_path / "home", symlinks=True)))
 
 
 @pytest.fixture(scope="session")

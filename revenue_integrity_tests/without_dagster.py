@@ -17,6 +17,7 @@ from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.source import raw_table
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.settings import Settings
+from revenue_integrity.warehouse import database
 from revenue_integrity.warehouse.catalog import read_catalog
 
 
@@ -28,21 +29,23 @@ def bring_up_to_date(
     Of one stream or of all, in some months or in all that are due. Asked for everything, do first what is not stale, too.
     """
     settings, done = home.settings, []
-    for stream in home.streams.only(only) if only else home.streams:
-        ingestion.ingest(settings, stream)
-        for round_ in range(8):
-            wanted = due_months(stream, read_catalog(settings), settings) if months is None else months
-            asked = everything and round_ == 0
-            for month in wanted if asked else ():
-                # Who asks for a month lets count what was set aside because it lay too far back.
-                ingestion.admit(settings, stream, month)
-            stale = dict.fromkeys(wanted, StaleMonth(("asked for",))) if asked else stale_months(stream, wanted, settings)
-            planned = steps(stream, stale, ingestion.read_manifest(settings, stream))
-            if not planned:
-                break
-            for step in planned:
-                do(home, stream, step)
-                done.append(step)
+    # As a run does, for each opening costs as much as some queries.
+    with database.held(settings):
+        for stream in home.streams.only(only) if only else home.streams:
+            ingestion.ingest(settings, stream)
+            for round_ in range(8):
+                wanted = due_months(stream, read_catalog(settings), settings) if months is None else months
+                asked = everything and round_ == 0
+                for month in wanted if asked else ():
+                    # Who asks for a month lets count what was set aside because it lay too far back.
+                    ingestion.admit(settings, stream, month)
+                stale = dict.fromkeys(wanted, StaleMonth(("asked for",))) if asked else stale_months(stream, wanted, settings)
+                planned = steps(stream, stale, ingestion.read_manifest(settings, stream))
+                if not planned:
+                    break
+                for step in planned:
+                    do(home, stream, step)
+                    done.append(step)
     return done
 
 

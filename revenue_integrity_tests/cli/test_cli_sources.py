@@ -276,6 +276,7 @@ def alerts(settings: Settings) -> list[tuple[str, str, str]]:
     return sorted((row["kind"], row["month"], row["status"]) for row in json.loads(done.stdout))
 
 
+@pytest.mark.usefixtures("manifest_alone")
 def test_alerts_go_out_at_the_end_of_a_command_where_no_daemon_runs(ready_home: Settings) -> None:
     with receiving() as receiver:
         assert with_channel(ready_home, receiver.url("all"), "prepare", "2025-01", "--as", PAT).returncode == 0

@@ -12,19 +12,16 @@ from revenue_integrity import months
 from revenue_integrity.computing import ingestion
 from revenue_integrity.computing.late_data import GivenUp, Home, Memory, Request, plan
 from revenue_integrity.model.deployment import Deployment
-from revenue_integrity_tests.toy_home import FEBRUARY, JANUARY, land_all, put, rental, toy_deployment
+from revenue_integrity_tests.toy_home import FEBRUARY, JANUARY, put, rental, toy_deployment
 from revenue_integrity_tests.without_dagster import bring_up_to_date
 
 NOON = datetime(2025, 7, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Deployment:
+def home(computed_toy: Deployment) -> Deployment:
     """Return a home of two months that is up to date."""
-    made = toy_deployment(tmp_path / "home")
-    land_all(made.settings)
-    bring_up_to_date(made)
-    return made
+    return computed_toy
 
 
 def post(home: Deployment, due: str, arrival: str) -> str:

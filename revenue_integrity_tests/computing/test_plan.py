@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +13,7 @@ from revenue_integrity.model.rule import window
 from revenue_integrity.model.stream import Stream, Streams
 from revenue_integrity.warehouse.catalog import PartitionRecord, read_catalog
 from revenue_integrity_tests.toy.stream import TOY
-from revenue_integrity_tests.toy_home import FEBRUARY, JANUARY, land_all, put, rental, toy_deployment
+from revenue_integrity_tests.toy_home import FEBRUARY, JANUARY, put, rental, toy_deployment
 from revenue_integrity_tests.without_dagster import bring_up_to_date
 
 LANDED = ["raw.batches", "raw.quarantine", "raw.toy_rentals"]
@@ -78,12 +77,9 @@ def test_nothing_of_a_month_with_a_changed_batch_is_computed() -> None:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Deployment:
+def home(computed_toy: Deployment) -> Deployment:
     """Return a home of two months that is up to date."""
-    made = toy_deployment(tmp_path / "home")
-    land_all(made.settings)
-    bring_up_to_date(made)
-    return made
+    return computed_toy
 
 
 def home_records(home: Deployment) -> Mapping[str, PartitionRecord]:

@@ -17,9 +17,8 @@ from revenue_integrity.desk import close_status, decisions, freezing, restating,
 from revenue_integrity.desk.status import NOT_FROZEN, status_frame
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.reports import pack
-from revenue_integrity_tests.conftest import made_once
 from revenue_integrity_tests.scenarios import story
-from revenue_integrity_tests.toy_home import FEBRUARY, JANUARY, NOW, land_all, put, rental, toy_deployment
+from revenue_integrity_tests.toy_home import FEBRUARY, JANUARY, NOW, put, rental, toy_deployment
 from revenue_integrity_tests.without_dagster import Judged, bring_up_to_date
 
 
@@ -30,29 +29,15 @@ def _present() -> Iterator[None]:
         yield
 
 
-def compute_toy(place: Path) -> None:
-    """Compute and publish both months of the toy."""
-    home = toy_deployment(place)
-    land_all(home.settings)
-    with clock.held_at(NOW):
-        bring_up_to_date(home)
-
-
-@pytest.fixture(scope="session")
-def computed_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a home in which the toy was computed. Nobody may change it: take ``home``."""
-    return made_once(tmp_path_factory, "toy_computed", compute_toy)
-
-
 def copy_of(run: Path, place: Path) -> Deployment:
     """Return a fresh copy of a home."""
     return toy_deployment(Path(shutil.copytree(run, place, symlinks=True)))
 
 
 @pytest.fixture
-def home(computed_run: Path, tmp_path: Path) -> Deployment:
-    """Return a fresh copy of a home in which both months of the toy are ready."""
-    return copy_of(computed_run, tmp_path / "home")
+def home(computed_toy: Deployment) -> Deployment:
+    """Return a home in which both months of the toy are ready."""
+    return computed_toy
 
 
 def sign(home: Deployment, *wanted: Any) -> None:
@@ -86,9 +71,9 @@ def late_rental(home: Deployment) -> None:
 
 @pytest.mark.usefixtures("drawn_anew")
 def test_a_renderer_that_raises_undoes_no_signature_and_hinders_no_later_one(
-    home: Deployment, computed_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    home: Deployment, computed_toy_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    sound = copy_of(computed_run, tmp_path / "sound")
+    sound = copy_of(computed_toy_run, tmp_path / "sound")
     sign(sound, JANUARY)
     (approved,) = story.approvals(sound.settings, JANUARY)
     expected = files_of(freeze.place_of(sound.settings, approved) / "pack")

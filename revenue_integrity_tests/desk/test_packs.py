@@ -19,14 +19,13 @@ from revenue_integrity.orchestration import runner
 from revenue_integrity.orchestration.evidence import pack_key
 from revenue_integrity.orchestration.instance import open_instance
 from revenue_integrity.settings import Settings
-from revenue_integrity.streams.registry import deployment_of
 from revenue_integrity.warehouse import publish
 from revenue_integrity_tests import deeds
 from revenue_integrity_tests.conftest import golden_settings, made_once
 from revenue_integrity_tests.deeds import quiet, renew
 from revenue_integrity_tests.scenarios import story
 from revenue_integrity_tests.streams.cloud.world import deliver
-from revenue_integrity_tests.support import APRIL, command, home_settings
+from revenue_integrity_tests.support import APRIL, command, home_of, home_settings
 
 BLOCKED_BY = {"erp_extract_covers_cutoff", "power_bills_are_final_or_booked"}
 """Checks that fail in the golden case: no mapping extract reaches the cutoff, and a site has no final bill."""
@@ -132,7 +131,7 @@ def test_the_asset_writes_the_pack_and_does_not_call_the_month_stale_for_its_own
     for file in (folder / "csv").iterdir():
         file.unlink()
     (folder / "csv").rmdir()
-    summary = runner.run(deployment_of(packed_home), [APRIL], select='key:"colocation/close/pack"', say=quiet)
+    summary = runner.run(home_of(packed_home), [APRIL], select='key:"colocation/close/pack"', say=quiet)
     assert (summary.runs, summary.failures) == (1, [])
     assert manifest_of(folder)["status"] == "blocked"
     with open_instance(packed_home) as instance:
@@ -209,7 +208,7 @@ def test_results_of_checks_are_published_also_of_a_month_that_is_not(packed_home
     before = publish.closed_hashes(packed_home, "colocation", APRIL)
     (file, *_) = sorted((packed_home.landing_path / "colocation" / "erp_invoices").rglob("*.csv"))
     file.write_text(file.read_text() + "\n")
-    summary = runner.run(deployment_of(packed_home), [APRIL], say=quiet)
+    summary = runner.run(home_of(packed_home), [APRIL], say=quiet)
     assert summary.failures
     assert publish.closed_hashes(packed_home, "colocation", APRIL) == before
     results = checks_of(packed_home)
@@ -269,7 +268,7 @@ def test_a_home_with_cloud_costs_alone_has_packs_of_them_alone(tmp_path: Path) -
     settings = home_settings(tmp_path / "home", first_month="2025-01", last_month="2025-02")
     with clock.held_at(story.NOW):
         deliver(settings, "20250203T000000Z", ("E-1", "2025-01-03", "7"), ("E-2", "2025-02-01", "1.5"))
-        assert runner.run(deployment_of(settings), settings.months, say=quiet).failures == []
+        assert runner.run(home_of(settings), settings.months, say=quiet).failures == []
         assert renew(settings) == [("cloud", story.JANUARY), ("cloud", story.FEBRUARY)]
         data = deeds.pack_of(settings, story.FEBRUARY)
         assert deeds.status_frame(settings, settings.months)["cloud_cost"].tolist() == [Decimal(7), Decimal("1.5")]

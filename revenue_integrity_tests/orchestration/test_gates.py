@@ -22,7 +22,7 @@ from revenue_integrity.orchestration.instance import open_instance
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import catalog, database, publish
 from revenue_integrity_tests.orchestration.test_runner import checks, edit, hashes, published_bytes, run
-from revenue_integrity_tests.support import APRIL, home_of
+from revenue_integrity_tests.support import home_of
 from revenue_integrity_tests.toy.settings import ToySettings
 from revenue_integrity_tests.toy_home import FEBRUARY, put, rental
 
@@ -100,50 +100,39 @@ def test_what_was_read_of_a_batch_that_is_gone_stays(toy: Deployment) -> None:
     assert hashes(toy) == before
 
 
-def test_a_failed_publish_gate_writes_the_month_and_keeps_the_old_publication(golden_home: Settings) -> None:
-    files = published_bytes(golden_home)
-    closed = publish.closed_hashes(golden_home, "colocation", APRIL)
-    before = hashes(golden_home)
-    # A good correction of one reading, and so many bad ones that the month's figures mean nothing.
-    batch = golden_home.landing_path / "colocation" / "meter_readings" / "20250601T000000Z"
-    batch.mkdir(parents=True)
-    rows = ["MB,B,S-1,2025-04-06,99,9,actual", *(f"M{number},NOBODY,S-1,2025-04-06,99,9,actual" for number in range(50))]
-    text = "meter_id,contract_id,site_id,reading_date,kwh,peak_kw,read_type\n" + "\n".join(rows) + "\n"
-    (batch / "data.csv").write_text(text, encoding="utf-8")
+def test_a_failed_publish_gate_writes_the_month_and_keeps_the_old_publication(toy: Deployment) -> None:
+    files, before = published_bytes(toy), hashes(toy)
+    closed = publish.closed_hashes(toy.settings, "toy", FEBRUARY)
+    # A good rental, and so many bad ones that the month's figures mean nothing.
+    bad = [rental("2025-02", f"X-{number}", "B-2", "many") for number in range(20)]
+    put(toy.settings, "20250601T000000Z", [rental("2025-02", "R-8", "B-2", "30.00", "30.00"), *bad])
 
-    summary = run(golden_home)
+    summary = run(toy)
     assert any(
-        "2025-04 is not published: quarantined_share_is_bearable of quarantine (failed)" in each for each in summary.failures
+        "2025-02 is not published: quarantined_share_is_bearable of quarantine (failed)" in each for each in summary.failures
     )
-    assert hashes(golden_home)["curated.meter_daily@2025-04"] != before["curated.meter_daily@2025-04"], "operators see the new"
-    assert published_bytes(golden_home) == files
-    assert publish.closed_hashes(golden_home, "colocation", APRIL) == closed
-    assert publish.read_together(golden_home, "colocation", APRIL, closed).keys() == closed.keys()
-    found = checks(golden_home)
+    assert hashes(toy)["mart.toy_boats@2025-02"] != before["mart.toy_boats@2025-02"], "operators see the new"
+    assert published_bytes(toy) == files
+    assert publish.closed_hashes(toy.settings, "toy", FEBRUARY) == closed
+    assert publish.read_together(toy.settings, "toy", FEBRUARY, closed).keys() == closed.keys()
+    found = checks(toy, "2025-02")
     assert found["quarantine", "quarantined_share_is_bearable"].state == "failed"
     assert found["published", "month_may_be_published"].state == "failed"
-    line = line_of(golden_home, "2025-04")
+    line = line_of(toy, "2025-02")
     assert line["status"] == "blocked"
     assert "quarantined_share_is_bearable [publish]" in line["why"]
     # The quarantine is published always, whatever fails.
-    rejected = publish.read_published(golden_home, "quarantine", None)
-    assert len(rejected) == 50
-    assert rejected["dq_errors"].str.contains("NOBODY").all()
+    rejected = publish.read_published(toy.settings, "quarantine", None)
+    assert len(rejected) == 20
+    assert rejected["dq_errors"].str.contains("many").all()
 
-    # The contract of the bad readings arrives: they heal, and the month is published.
-    contracts = golden_home.landing_path / "colocation" / "contract_versions" / "20250602T000000Z"
-    contracts.mkdir(parents=True)
-    (source,) = (golden_home.landing_path / "colocation" / "contract_versions").glob("20250320*/data.csv")
-    header, first, *_ = source.read_text(encoding="utf-8").splitlines()
-    fields = dict(zip(header.split(","), first.split(","), strict=True)) | {"contract_id": "NOBODY"}
-    (contracts / "data.csv").write_text(
-        header + "\n" + ",".join(fields[name] for name in header.split(",")) + "\n", encoding="utf-8"
-    )
-    assert run(golden_home).failures == []
-    assert checks(golden_home)["quarantine", "quarantined_share_is_bearable"].holds
-    assert publish.closed_hashes(golden_home, "colocation", APRIL) != closed
-    assert "[write]" not in line_of(golden_home, "2025-04")["why"]
-    assert "[publish]" not in line_of(golden_home, "2025-04")["why"]
+    # The rest of the month arrives: 20 bad rows of 422 are bearable, and the month is published.
+    put(toy.settings, "20250602T000000Z", [rental("2025-02", f"G-{number}", "B-2", "1.00", "1.00") for number in range(400)])
+    assert run(toy).failures == []
+    assert checks(toy, "2025-02")["quarantine", "quarantined_share_is_bearable"].holds
+    assert publish.closed_hashes(toy.settings, "toy", FEBRUARY) != closed
+    assert "[write]" not in line_of(toy, "2025-02")["why"]
+    assert "[publish]" not in line_of(toy, "2025-02")["why"]
 
 
 def test_rows_that_break_their_declaration_are_a_failed_check_and_stop_what_is_behind(toy: Deployment) -> None:

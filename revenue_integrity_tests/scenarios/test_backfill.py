@@ -1,16 +1,19 @@
 """A backfill: in whichever order months are computed one by one, they end in the same rows, causes and links.
 
-Without Dagster, whose runner does the same steps; that it does is shown with the toy stream.
+Of colocation, whose causes link months, and without Dagster, whose runner does the same steps; that it does is shown with the toy
+stream. The cases of cloud and bookings are computed with their last month first (``streams``).
 """
 
 import shutil
 from pathlib import Path
 
+from revenue_integrity.close.calendar import cutoff
 from revenue_integrity.model.deployment import Deployment
-from revenue_integrity.model.simulator import usual_options
-from revenue_integrity.operating.demo import simulate_sources
+from revenue_integrity.model.stream import Streams
 from revenue_integrity.orchestration import runner
-from revenue_integrity.streams.registry import deployment_of, simulators
+from revenue_integrity.settings import Settings
+from revenue_integrity.streams.colocation.simulate.program import simulate
+from revenue_integrity.streams.colocation.stream import COLOCATION
 from revenue_integrity.warehouse import publish
 from revenue_integrity.warehouse.catalog import read_catalog
 from revenue_integrity_tests import toy_home
@@ -27,16 +30,28 @@ def hashes(home: Deployment) -> dict[str, str]:
     return {name: record.content_hash for name, record in read_catalog(home.settings).partitions.items()}
 
 
+def colocation_alone(settings: Settings) -> Deployment:
+    """Return a home with colocation alone."""
+    return Deployment(settings, Streams.of(COLOCATION))
+
+
 def test_months_computed_one_by_one_in_any_order_end_in_the_same_hashes_and_links(tmp_path: Path) -> None:
     at_once, one_by_one = (
-        deployment_of(home_settings(tmp_path / name, first_month="2024-01", last_month="2024-02"))
+        colocation_alone(home_settings(tmp_path / name, first_month="2024-01", last_month="2024-02"))
         for name in ("at_once", "one_by_one")
     )
     january, february = at_once.settings.months
     # Enough contracts for moves between months and contracts to be planted in all months.
-    few = {"contracts": 25, "sites": 1, "events_per_day": 20}
-    options = usual_options(simulators()) | few
-    simulate_sources(at_once, simulators(), at_once.settings.months, options=options, seed=7, faults="default", say=quiet)
+    simulate(
+        at_once.settings.landing_path,
+        tmp_path / "truth",
+        months=at_once.settings.months,
+        contracts=25,
+        sites=1,
+        seed=7,
+        faults="default",
+        cutoff=lambda month: cutoff(month, at_once.settings),
+    )
     shutil.copytree(at_once.settings.landing_path, one_by_one.settings.landing_path)
     for month in (february, january):
         bring_up_to_date(one_by_one, [month])

@@ -19,10 +19,13 @@ from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.instance import open_instance
 from revenue_integrity.orchestration.jobs import SIGN_OFF_JOB
 from revenue_integrity.settings import Settings
-from revenue_integrity.streams.registry import deployment_of
 from revenue_integrity_tests import deeds
 from revenue_integrity_tests.scenarios import story
 from revenue_integrity_tests.scenarios.story import ANA, ARI, FEBRUARY, JANUARY, NOW, PAT, approve, prepare, run, statuses
+from revenue_integrity_tests.support import home_of
+
+# No story looks into a pack; who does are ``desk.test_packs`` and ``desk.test_freezing``.
+pytestmark = pytest.mark.usefixtures("manifest_alone")
 
 TOMORROW = datetime(2025, 3, 12, 9, tzinfo=UTC)
 
@@ -56,7 +59,7 @@ def credit(amount: str, **changes: str) -> dict[str, str]:
 def launch_sign_off(settings: Settings, *, month: str, **config: object) -> dg.ExecuteInProcessResult:
     """Launch the job ``sign_off`` of a month alone, as the UI does."""
     config = {"book": "colocation"} | config
-    job = build_definitions(deployment_of(settings)).resolve_job_def(SIGN_OFF_JOB)
+    job = build_definitions(home_of(settings)).resolve_job_def(SIGN_OFF_JOB)
     with open_instance(settings) as instance:
         given = {"ops": {"decide": {"config": config}}}
         return job.execute_in_process(instance=instance, run_config=given, partition_key=month, raise_on_error=False)
@@ -194,7 +197,7 @@ def test_a_table_materialized_again_without_its_checks_is_refused(signed_home: S
     assert "(erp_vs_mart_is_within_materiality, sign_off): it was judged on other data, settings or rules" in reason
     assert reason.endswith("run the month again: revenue-integrity run --months 2025-02")
     selection = 'key:"colocation/recon/recon_summary"'
-    assert runner.run(deployment_of(signed_home), [FEBRUARY], select=selection, say=lambda _: None).failures == []
+    assert runner.run(home_of(signed_home), [FEBRUARY], select=selection, say=lambda _: None).failures == []
     prepare(signed_home, FEBRUARY)
     assert statuses(signed_home) == ["signed_off", "prepared"]
 

@@ -173,7 +173,7 @@ def test_amounts_at_the_limit_of_the_type_are_due_booked_and_explained_to_the_ce
     put(settings.landing_path, "deal_lines", EARLY, [line(amount=LARGEST, policy=policy)])
     booked = [entry("E-1", "2025-01", LARGEST), entry("E-2", "2025-02", f"-{LARGEST}")]
     put(settings.landing_path, "recognition_entries", "20250410T000000Z", booked)
-    with computed_case(settings, BOOKINGS) as connection:
+    with computed_case(settings, BOOKINGS, "bookings_recon_causes") as connection:
         rows = connection.execute(
             "select expected_cents, expected_to_date_cents, remaining_cents from mart.recognition_schedule order by month"
         ).fetchall()

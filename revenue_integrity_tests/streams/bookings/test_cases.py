@@ -61,7 +61,8 @@ class Case:
 def computed(name: str, home: Path) -> Iterator[Case]:
     first, last = MONTHS[name]
     settings = BookingsSettings(home=home, landing=CASES / name / "landing", first_month=first, last_month=last)
-    with cases.computed_case(settings, BOOKINGS) as connection:
+    # The last month first, for their order decides nothing.
+    with cases.computed_case(settings, BOOKINGS, wanted=settings.months[::-1]) as connection:
         yield Case(name, connection, settings)
 
 

@@ -163,8 +163,8 @@ MILESTONE = st.tuples(DAY, st.integers(1, 1_000_000).map(lambda micro: Fraction(
 COMPLETED = st.lists(MILESTONE, max_size=3)
 
 
-@settings(deadline=None, max_examples=150)
-@given(st.lists(st.tuples(chains(), COMPLETED), min_size=1, max_size=5), st.integers(0, 40))
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(chains(), COMPLETED), min_size=2, max_size=6), st.integers(0, 40))
 def test_every_chain_gives_what_another_method_gives(
     lines: list[tuple[list[Version], list[tuple[date, Fraction]]]], months: int
 ) -> None:

@@ -71,7 +71,7 @@ def plan_of(home: Path) -> str:
 def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[duckdb.DuckDBPyConnection, BookingsSettings, Path]]:
     home = tmp_path_factory.mktemp("faulty")
     settings, _ = run(home, deals=340, faults=plan_of(home), seed=4)
-    with computed_case(settings, BOOKINGS) as connection:
+    with computed_case(settings, BOOKINGS, "bookings_recon_causes") as connection:
         yield connection, settings, home / "truth"
 
 
@@ -92,7 +92,7 @@ def test_without_faults_everything_ties_to_zero(tmp_path: Path) -> None:
     assert summary.faults == 0
     assert read(tmp_path / "truth" / "bookings_faults.csv") == []
     assert read(tmp_path / "truth" / "bookings_bad_rows.csv") == []
-    with computed_case(settings, BOOKINGS) as connection:
+    with computed_case(settings, BOOKINGS, "bookings_recon_causes") as connection:
         assert connection.execute("select * from meta.quarantine").fetchall() == []
         assert connection.execute(DIFFERENCES).fetchall() == []
         assert connection.execute("select * from recon.bookings_recon_causes").fetchall() == []
@@ -184,7 +184,7 @@ def test_balances_of_the_ledger_are_those_of_the_deals_whatever_went_wrong(fault
 def test_a_late_entry_is_the_smallest_of_its_month_again_and_control_totals_follow(tmp_path: Path) -> None:
     settings, _ = run(tmp_path, deals=30, faults="none")
     late_entry(settings.landing_path, month=date(2024, 12, 1), cutoff=lambda month: cutoff(month, settings))
-    with computed_case(settings, BOOKINGS) as connection:
+    with computed_case(settings, BOOKINGS, "bookings_recon_results") as connection:
         (found,) = connection.execute(
             "select strftime(month, '%Y-%m'), right_cents, variance_cents from recon.bookings_recon_results"
             " where recon = 'recognized_vs_schedule' and view = 'current' and variance_cents <> 0"

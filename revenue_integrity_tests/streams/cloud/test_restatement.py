@@ -23,15 +23,15 @@ from revenue_integrity.errors import WarehouseError
 from revenue_integrity.landing.eventstore import tables as event_tables
 from revenue_integrity.landing.eventstore.reading import show_rows
 from revenue_integrity.landing.ingest import ingest
-from revenue_integrity.orchestration import runner
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud import completeness, curated, restatement, schemas, sources
 from revenue_integrity.streams.cloud.sources import EVENT_SOURCES, EVENTS
-from revenue_integrity.streams.registry import deployment_of
 from revenue_integrity.warehouse import catalog, database
 from revenue_integrity.warehouse.storage import ensure_table
 from revenue_integrity_tests.landing.support import csv_text
 from revenue_integrity_tests.streams.cloud import world as landed
+from revenue_integrity_tests.support import home_of
+from revenue_integrity_tests.without_dagster import bring_up_to_date
 
 JANUARY, FEBRUARY = date(2025, 1, 1), date(2025, 2, 1)
 D1, D2, D3 = date(2025, 1, 10), date(2025, 1, 11), date(2025, 2, 3)
@@ -685,8 +685,8 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(STEPS, min_size=4, max_size=14))
+@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(STEPS, min_size=8, max_size=14))
 def test_whatever_arrives_the_ledger_explains_every_change_exactly(steps: list[tuple[str, Any]]) -> None:
     world = World()
     published: dict[date, dict[tuple[date, str, str], Decimal]] = {}
@@ -719,8 +719,8 @@ def test_whatever_arrives_the_ledger_explains_every_change_exactly(steps: list[t
     world.connection.close()
 
 
-@settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(st.lists(BILLED, min_size=1, max_size=4), min_size=2, max_size=6))
+@settings(max_examples=5, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.lists(BILLED, min_size=1, max_size=4), min_size=4, max_size=6))
 def test_a_cause_says_what_befell_the_event(deliveries: list[list[Row]]) -> None:
     """One publication after each delivery: the causes, counted by a comparison of the surviving events themselves."""
     world = World()
@@ -796,8 +796,8 @@ class Landed:
         self._world.settings = self._world.settings.model_copy(update=values)
 
     def publish(self) -> None:
-        """Run and publish the month."""
-        assert runner.run(deployment_of(self.settings), self.settings.months, say=lambda _: None).failures == []
+        """Bring the month up to date and publish it."""
+        bring_up_to_date(home_of(self.settings))
 
     def publish_in(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Compute and publish the month without Dagster, and without any file."""

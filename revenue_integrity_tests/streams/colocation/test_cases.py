@@ -55,9 +55,9 @@ class Case:
         return cases.difference(cases.expected_rows(file), self.found(dataset), columns)
 
 
-def computed(settings: Settings, expected: Path) -> Iterator[Case]:
-    """Compute a case."""
-    with cases.computed_case(settings) as connection:
+def computed(settings: Settings, expected: Path, *tables: str) -> Iterator[Case]:
+    """Compute a case: all of it, or some tables with what is behind them."""
+    with cases.computed_case(settings, COLOCATION, *tables) as connection:
         yield Case(connection, settings, expected)
 
 
@@ -78,7 +78,7 @@ def golden(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
 def real_2024(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
     home = tmp_path_factory.mktemp("real")
     settings = load_settings(home=home, landing=REAL_2024 / "landing", first_month="2024-01", last_month="2024-09")
-    yield from computed(settings, REAL_2024 / "expected")
+    yield from computed(settings, REAL_2024 / "expected", *datasets(REAL_2024 / "expected"))
 
 
 @pytest.mark.parametrize("dataset", datasets(GOLDEN / "expected"))

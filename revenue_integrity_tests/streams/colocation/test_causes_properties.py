@@ -54,7 +54,7 @@ LINES = st.builds(
     is_late=st.booleans(),
     corrects=st.none() | st.integers(0, 5),
 )
-CUSTOMERS = st.lists(st.lists(LINES, max_size=7), min_size=4, max_size=9)
+CUSTOMERS = st.lists(st.lists(LINES, max_size=7), min_size=7, max_size=12)
 
 
 def world(home: Path, customers: list[list[Line]], document_of: Any, chance: random.Random | None = None) -> World:
@@ -105,8 +105,8 @@ def labelled(causes: list[Row]) -> Counter[tuple[Any, ...]]:
     return Counter((row["month"], row["view"], row["row_key"], row["cause"], row["cause_cents"]) for row in causes)
 
 
-FEW = settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
-"""A world takes about two seconds and holds up to nine customers, each an example of its own."""
+FEW = settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
+"""A world takes about two seconds and holds up to twelve customers, each an example of its own."""
 
 
 @FEW

@@ -18,10 +18,12 @@ from revenue_integrity.exact import largest_remainder
 from revenue_integrity.model.query import Query
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.colocation import curated, mart
+from revenue_integrity.streams.colocation.stream import COLOCATION
 from revenue_integrity.streams.registry import load_settings
+from revenue_integrity_tests import cases
 from revenue_integrity_tests.streams.colocation import naive
 from revenue_integrity_tests.streams.colocation.naive import Reading, Version
-from revenue_integrity_tests.streams.colocation.world import World
+from revenue_integrity_tests.streams.colocation.world import CURATED_AND_MART, World
 
 MARCH = date(2025, 3, 1)
 LAST = date(2025, 3, 31)
@@ -391,27 +393,20 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, date], st
     return hashes(story(tmp_path_factory.mktemp("plain")))
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_rows_and_files_inside_batches_may_come_in_any_order(
-    plain: dict[tuple[str, date], str], tmp_path: Path, seed: int
-) -> None:
-    assert hashes(story(tmp_path).shuffled(random.Random(seed))) == plain
+def test_rows_and_files_inside_batches_may_come_in_any_order(plain: dict[tuple[str, date], str], tmp_path: Path) -> None:
+    assert hashes(story(tmp_path).shuffled(random.Random(1))) == plain
 
 
-@pytest.mark.parametrize("seed", [3, 4])
-def test_delivery_may_come_in_several_batches(plain: dict[tuple[str, date], str], tmp_path: Path, seed: int) -> None:
-    assert hashes(story(tmp_path).split(random.Random(seed))) == plain
+def test_delivery_may_come_in_several_batches(plain: dict[tuple[str, date], str], tmp_path: Path) -> None:
+    assert hashes(story(tmp_path).split(random.Random(3))) == plain
 
 
-def test_run_again_gives_the_same(plain: dict[tuple[str, date], str], tmp_path: Path) -> None:
+def test_months_may_run_in_any_order_and_again(plain: dict[tuple[str, date], str], tmp_path: Path) -> None:
     world = story(tmp_path)
-    with world.computed(wanted=world.settings.months * 2) as computed:
+    with world.computed(wanted=list(reversed(world.settings.months))) as computed:
         assert computed.hashes() == plain
-
-
-def test_months_may_run_in_any_order(plain: dict[tuple[str, date], str], tmp_path: Path) -> None:
-    world = story(tmp_path)
-    assert hashes(world, list(reversed(world.settings.months))) == plain
+        cases.compute(computed.connection, world.settings, cases.only(COLOCATION, CURATED_AND_MART), world.settings.months[1:])
+        assert computed.hashes() == plain
 
 
 def test_content_hash_sees_a_cent(plain: dict[tuple[str, date], str], tmp_path: Path) -> None:

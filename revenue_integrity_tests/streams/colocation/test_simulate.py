@@ -21,6 +21,7 @@ from revenue_integrity.settings import Settings
 from revenue_integrity.streams.colocation.simulate.late import late_posting
 from revenue_integrity.streams.colocation.simulate.plan import BILLING_KINDS, LOOK_ALIKE_KINDS, POWER_KINDS
 from revenue_integrity.streams.colocation.simulate.program import simulate
+from revenue_integrity.streams.colocation.stream import COLOCATION
 from revenue_integrity.streams.registry import load_settings
 from revenue_integrity_tests.cases import computed_case
 
@@ -28,6 +29,9 @@ FIRST, LAST = date(2024, 1, 1), date(2024, 4, 1)
 
 Rows = list[dict[str, str]]
 Key = tuple[str, str, str, str]
+
+COMPARED = ("invoice_lines", "expected_charges", "power_bills")
+"""The tables that the comparisons below read."""
 
 DIFFERENCES = """
 select
@@ -121,7 +125,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[duckdb.Du
     lines += ["[look_alikes]", *(f"{kind} = 1" for kind in LOOK_ALIKE_KINDS)]
     plan.write_text("\n".join(lines), encoding="utf-8")
     settings, _ = run(home, contracts=60, faults=str(plan), sites=4)
-    with computed_case(settings) as connection:
+    with computed_case(settings, COLOCATION, *COMPARED, "recon_causes", "contract_month", "site_month") as connection:
         yield connection, settings, home / "truth"
 
 
@@ -139,7 +143,7 @@ def test_without_faults_everything_ties_to_zero(tmp_path: Path) -> None:
     assert summary.faults == 0
     assert [row for row in read(tmp_path / "truth" / "faults.csv") if row["view"] == "current"] == []
     assert read(tmp_path / "truth" / "bad_rows.csv") == []
-    with computed_case(settings) as connection:
+    with computed_case(settings, COLOCATION, *COMPARED) as connection:
         assert connection.execute("select * from meta.quarantine").fetchall() == []
         assert connection.execute(DIFFERENCES.format(where="")).fetchall() == []
         # Nothing is late either: billing ends before the cutoff.
@@ -292,7 +296,7 @@ def test_a_late_posting_comes_after_everything_and_keeps_the_totals_tied(tmp_pat
     assert batch.startswith("colocation/erp_invoices/")
     assert batches() - before == {batch, batch.replace("erp_invoices", "erp_control_totals")}
     assert all(batch.rpartition("/")[2] > found.rpartition("/")[2] for found in before)
-    with computed_case(settings) as connection:
+    with computed_case(settings, COLOCATION, *COMPARED) as connection:
         assert [row[0] + row[3] + str(row[4]) for row in connection.execute(DIFFERENCES.format(where="")).fetchall()] == [
             "2024-01other418000"
         ]

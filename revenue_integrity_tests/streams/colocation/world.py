@@ -9,7 +9,6 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -23,7 +22,6 @@ from revenue_integrity.landing.datasets import read_quarantine
 from revenue_integrity.landing.ingest import ingest
 from revenue_integrity.model.check import Judgement
 from revenue_integrity.model.query import Query
-from revenue_integrity.model.rule import Rule
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.colocation.stream import COLOCATION
 from revenue_integrity.streams.registry import load_settings
@@ -166,7 +164,7 @@ class World:
         connection = duckdb.connect(config={"threads": 2})
         try:
             ingest(connection, self.settings.landing_path, COLOCATION.sources, self.settings)
-            stream = replace(COLOCATION, rules=tuple(needed(tables)))
+            stream = cases.only(COLOCATION, tables or CURATED_AND_MART)
             cases.compute(connection, self.settings, stream, wanted or self.settings.months)
             yield Computed(connection, self.settings)
         finally:
@@ -191,18 +189,6 @@ class World:
             return refused[refused["source"] == source]["dq_errors"].tolist()
 
 
-def needed(tables: Sequence[str]) -> list[Rule]:
-    """Return the rules of some tables (none named: of all) and of all tables that they read, directly or not."""
-    by_name = {rule.table.name: rule for rule in COLOCATION.rules}
-    todo, found = list(tables or CURATED_AND_MART), set[str]()
-    while todo:
-        name = todo.pop()
-        if name in by_name and name not in found:
-            found.add(name)
-            todo.extend(reads.table for reads in by_name[name].reads if reads.layer != "raw")
-    return [rule for name, rule in by_name.items() if name in found]
-
-
 class Computed:
     """The tables of a computed world as plain values: dates as text, cents as integers, quantities as ``Decimal``."""
 
@@ -225,7 +211,7 @@ class Computed:
         """Return the content hash of every partition of every curated and mart table."""
         return {
             (rule.table.name, month): content_hash(self.connection, rule.table, month)
-            for rule in needed(())
+            for rule in cases.only(COLOCATION, CURATED_AND_MART).rules
             for month in self.settings.months
         }
 
