@@ -198,6 +198,13 @@ class Settings(BaseSettings):
     )
     pull_overlap_rows: int = Field(1000, ge=0, description="The same for a cursor of whole numbers (cursor values).")
 
+    # Limits of what is read
+    limit_columns: int = Field(2000, ge=1, le=100_000, description="Columns of a file, or keys of a JSON object, that are read.")
+    limit_row_mib: int = Field(
+        16, ge=1, le=1024, description="Size of a row, and so of each of its cells, up to which it is read (MiB)."
+    )
+    limit_nesting: int = Field(100, ge=1, le=500, description="How deep JSON may nest.")
+
     # Events
     engine: Literal["duckdb", "spark"] = Field("duckdb", description="What runs the stages over event logs.")
     spark_config: dict[str, str] = Field(

@@ -14,6 +14,7 @@ import duckdb
 from revenue_integrity import clock
 from revenue_integrity.errors import LandingError, WarehouseError
 from revenue_integrity.landing.reading.inspection import FileFacts, inspect, sha256_of
+from revenue_integrity.landing.reading.limits import Limits
 from revenue_integrity.landing.report import IngestReport, Violation
 from revenue_integrity.landing.zone import NOTE, FoundBatch, Scan, covers_of, digest_of, scan
 from revenue_integrity.model.source import Source
@@ -124,14 +125,9 @@ def look_again(batches: Iterable[FoundBatch], known: Mapping[str, Known]) -> dic
     }
 
 
-def inspect_all(batch: FoundBatch) -> list[FileFacts]:
-    """Return what each file of a batch is."""
-    return [inspect(batch.path / file.name) for file in batch.files]
-
-
-def read_new(batch: FoundBatch) -> New:
+def read_new(batch: FoundBatch, limits: Limits) -> New:
     """Return what a batch is: each of its files, and what its writer says about it."""
-    new = New(batch, inspect_all(batch))
+    new = New(batch, [inspect(batch.path / file.name, limits) for file in batch.files])
     if batch.note:
         new.note_digest = sha256_of(batch.path / NOTE)
         try:

@@ -29,6 +29,7 @@ from revenue_integrity.landing.eventstore import tables as event_tables
 from revenue_integrity.landing.eventstore.incoming import Incoming
 from revenue_integrity.landing.eventstore.store import EventStore
 from revenue_integrity.landing.merge import DELTA, Merge, create_delta, remake_lookup
+from revenue_integrity.landing.reading.limits import Limits
 from revenue_integrity.landing.reading.staging import Stager
 from revenue_integrity.landing.report import IngestReport
 from revenue_integrity.landing.restoring import restore_raw
@@ -70,7 +71,7 @@ def ingest(
     present = {batch.batch_id for batch in found.batches}
     report.missing = [batch_id for batch_id in known if batch_id not in present]
     looks = {} if rebuild else batches.look_again(counting, known)
-    news = [batches.read_new(batch) for batch in counting if rebuild or batch.batch_id not in known]
+    news = [batches.read_new(batch, Limits.of(settings)) for batch in counting if rebuild or batch.batch_id not in known]
     work = _Work(connection, landing, sources, settings, report, known, {batch.batch_id: batch for batch in found.batches})
     try:
         work.stage(news)

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import duckdb
 
-from revenue_integrity.landing.batches import faithful, inspect_all
+from revenue_integrity.landing.batches import faithful
+from revenue_integrity.landing.reading.inspection import inspect
+from revenue_integrity.landing.reading.limits import LARGEST
 from revenue_integrity.landing.reading.staging import Stager
 from revenue_integrity.landing.values import name, quote
 from revenue_integrity.landing.zone import FoundBatch
@@ -45,7 +47,7 @@ def _restore_raw_of(
         names = {}
         facts = []
         for batch_id in faithful(connection, batch_ids, found):
-            for file in inspect_all(found[batch_id]):
+            for file in (inspect(found[batch_id].path / each.name, LARGEST) for each in found[batch_id].files):
                 names[file.path] = (batch_id, file.name)
                 facts.append(file)
         staged = Stager(reader, source, currency, came=_condition(connection, source, lacking)).stage(facts)

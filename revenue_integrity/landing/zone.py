@@ -24,6 +24,7 @@ from revenue_integrity.errors import LandingError, UsageError
 from revenue_integrity.files import sync, unfinished
 from revenue_integrity.landing import doubts
 from revenue_integrity.landing.reading.inspection import format_problem, inspect
+from revenue_integrity.landing.reading.limits import CONTROL, Limits
 from revenue_integrity.landing.reading.staging import Stager
 from revenue_integrity.model.source import Source, under
 from revenue_integrity.settings import Settings
@@ -148,12 +149,25 @@ def _look(batch_id: str, arrival: datetime, path: Path) -> FoundBatch:
     files: list[FoundFile] = []
     problem = ""
     for entry in _visible(path):
+        if name_problem(entry.name):
+            problem = name_problem(entry.name)
         if entry.is_file():
             files.append(_weighed(Path(entry.path)))
         else:
             problem = f"{entry.name} is not a file"
     note = _weighed(path / NOTE) if (path / NOTE).is_file() else None
     return FoundBatch(batch_id, arrival, path, tuple(files), note, problem)
+
+
+def name_problem(name: str) -> str:
+    """Return why a file of this name is not read; empty if it is. Bytes that are no UTF-8 arrive as lone surrogates."""
+    found = CONTROL.search(name)
+    if found is None:
+        return ""
+    shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if "\ud800" <= found[0] <= "\udfff":
+        return f"the name of the file {shown} is no UTF-8"
+    return f"the name of the file {ascii(shown)[1:-1]} holds the control character U+{ord(found[0]):04X}"
 
 
 def _weighed(file: Path) -> FoundFile:
@@ -188,7 +202,7 @@ def digest_of(files: Iterable[tuple[str, str]]) -> str:
     """Return the digest of a batch: SHA-256 over the sorted list of (file name, SHA-256 of the file's bytes)."""
     digest = hashlib.sha256()
     for name, sha256 in sorted(files):
-        digest.update(f"{name}\0{sha256}\n".encode())
+        digest.update(f"{name}\0{sha256}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 
@@ -256,6 +270,8 @@ def _check_names(files: Sequence[Path], *, notated: bool) -> None:
     for file in files:
         if not file.is_file():
             raise LandingError(f"there is no file {file}", "Name files that exist")
+        if problem := name_problem(file.name):
+            raise LandingError(problem, "Rename the file")
         if file.name.startswith((".", "_")):
             raise LandingError(f"{file.name} would not be read: its name begins with '{file.name[0]}'", "Rename the file")
         if problem := format_problem(file.name, notated=notated):
@@ -285,7 +301,7 @@ def _check(
 ) -> dict[str, Any]:
     """Read the copies as ingestion will; return what ``Landed`` tells of them."""
     (source,) = under([source], settings)
-    facts = [inspect(file) for file in files]
+    facts = [inspect(file, Limits.of(settings)) for file in files]
     with duckdb.connect(config=configuration(settings)) as connection:
         connection.execute("set TimeZone = 'UTC'")
         arrivals = dict.fromkeys(files, arrival or clock.now())

@@ -130,6 +130,8 @@ class Keeping:
         try:
             with made(target, durable=Durable.CONTENT) as new:
                 hashes, may_be_untidy = write_typed(self._work.connection, file, present, in_order, new)
+                if sum(map(len, hashes)) != file.records:
+                    raise pa.ArrowInvalid("rows were passed over")
         except (duckdb.Error, pa.ArrowException):
             # Not as regular as it looked: it is read record by record, which tells what is wrong with which.
             return None

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from revenue_integrity.landing.reading.inspection import FileFacts, UnreadableError
+from revenue_integrity.landing.reading.limits import CONTROL
 
 
 def text_stream(file: FileFacts) -> io.TextIOWrapper:
@@ -26,7 +27,11 @@ def records(file: FileFacts, header: Sequence[str]) -> Iterator[list[str | None]
         lines: list[str] = []
 
         def remembered() -> Iterator[str]:
+            size = 0
             for line in stream:
+                size = len(line) + (size if lines else 0)
+                if size > file.limits.row_bytes:
+                    raise UnreadableError(file.limits.too_long(f" (data row {number + 1})"))
                 lines.append(line)
                 yield line
 
@@ -52,10 +57,36 @@ def records(file: FileFacts, header: Sequence[str]) -> Iterator[list[str | None]
                 awaiting_header = False
                 continue
             number += 1
-            if len(row) == width or (len(row) == width + 1 and not row[-1]):
+            if held := _control_in(row):
+                yield _with_control(row, header, held)
+            elif len(row) == width or (len(row) == width + 1 and not row[-1]):
                 yield [*(cell or None for cell in row[:width]), None, None]
             else:
                 yield _misfit(row, header)
+
+
+def _control_in(row: Sequence[str]) -> tuple[int, str] | None:
+    """Return the place of the first field with a control character, and the character; nothing where there is none."""
+    for place, cell in enumerate(row):
+        # What is all printable holds none; the pattern costs more.
+        if not cell.isprintable() and (found := CONTROL.search(cell)):
+            return place, found[0]
+    return None
+
+
+def control_words(column: str, character: str) -> str:
+    """Return what is wrong with a row that holds a control character."""
+    return f"{column} holds the control character U+{ord(character):04X}"
+
+
+def _with_control(row: Sequence[str], header: Sequence[str], held: tuple[int, str]) -> list[str | None]:
+    width, (place, character) = len(header), held
+    column = header[place] if place < width and header[place] else f"field {place + 1}"
+    names = [*(name or f"(column {at + 1})" for at, name in enumerate(header))]
+    names += [f"(field {at + 1})" for at in range(width, len(row))]
+    came = json.dumps(dict(zip(names, row, strict=False)))
+    cells = [CONTROL.sub("\N{REPLACEMENT CHARACTER}", cell) or None for cell in row[:width]]
+    return [*cells, *[None] * (width - len(cells)), control_words(column, character), came]
 
 
 def _misfit(row: Sequence[str], header: Sequence[str]) -> list[str | None]:

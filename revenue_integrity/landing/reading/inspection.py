@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from revenue_integrity.landing.containers import kind_of
+from revenue_integrity.landing.reading.limits import USUAL, Counter, Limits
 
 FORMATS = {".csv": "csv", ".csv.gz": "csv", ".parquet": "parquet", ".json": "json"}
 """The file formats of the landing zone, by the end of the file name."""
@@ -29,7 +30,7 @@ _CHUNK = 1 << 20
 _HEAD = 1 << 20
 _BOM = "\ufeff"
 
-csv.field_size_limit(16 << 20)
+csv.field_size_limit(1 << 30)
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class FileFacts:
         shape: what files must share to be read in one call.
         irregular: whether the engine's reader cannot be trusted with it.
         quoted: whether a quote stands anywhere in it (csv).
+        records: how many data rows it has, counted apart from reading them; ``None`` where reading them is counting (json).
+        limits: how much of it is read as one thing.
         problem: why it cannot be read; empty if it can.
     """
 
@@ -61,6 +64,8 @@ class FileFacts:
     irregular: bool = False
     quoted: bool = False
     problem: str = ""
+    records: int | None = None
+    limits: Limits = USUAL
 
     @property
     def name(self) -> str:
@@ -97,7 +102,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def inspect(path: Path) -> FileFacts:
+def inspect(path: Path, limits: Limits = USUAL) -> FileFacts:
     """Read a file once, in constant memory, and tell what it is. A file that cannot be read is a fact, not an error.
 
     Raises:
@@ -112,16 +117,16 @@ def inspect(path: Path) -> FileFacts:
             case "":
                 raise UnreadableError(f"is none of {', '.join(FORMATS)}")
             case "parquet":
-                more |= _inspect_parquet(path)
+                more |= _inspect_parquet(path, limits)
             case kind:
                 with path.open("rb") as file:
-                    more |= _inspect_text(_hashed(file, digest), path.name, kind)
+                    more |= _inspect_text(_hashed(file, digest), path.name, kind, limits)
     except UnreadableError as error:
         more["problem"] = f"{path.name} {error}"
     except zlib.error as error:
         more["problem"] = f"{path.name} is not a readable gzip file ({error})"
     whole = digest.hexdigest() if more["format"] in ("csv", "json") and not more.get("problem") else sha256_of(path)
-    return FileFacts(path, stat.st_size, stat.st_mtime_ns, whole, **more)
+    return FileFacts(path, stat.st_size, stat.st_mtime_ns, whole, limits=limits, **more)
 
 
 def _refuse_container(path: Path) -> None:
@@ -159,12 +164,13 @@ def _unzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
         raise UnreadableError("is a truncated gzip file")
 
 
-def _inspect_text(chunks: Iterable[bytes], file_name: str, kind: str) -> dict[str, Any]:
+def _inspect_text(chunks: Iterable[bytes], file_name: str, kind: str, limits: Limits) -> dict[str, Any]:
     decoder = codecs.getincrementaldecoder("utf-8")()
     head = bytearray()
     length = returns = feeds = pairs = 0
     feeds_alone = quoted = False
     last = b""
+    counter = Counter()
     if file_name.lower().endswith(".gz"):
         chunks = _unzipped(chunks)
     for data in chunks:
@@ -183,6 +189,10 @@ def _inspect_text(chunks: Iterable[bytes], file_name: str, kind: str) -> dict[st
         elif kind == "csv" and not feeds_alone:
             # To count them takes as long as to hash the file, and where nothing returns it says nothing.
             feeds_alone = b"\n" in data
+        if kind == "csv":
+            counter.feed(data)
+            if counter.longest_line > limits.row_bytes:
+                raise UnreadableError(limits.too_long(""))
         quoted = quoted or b'"' in data
         last = data[-1:]
         length += len(data)
@@ -194,12 +204,16 @@ def _inspect_text(chunks: Iterable[bytes], file_name: str, kind: str) -> dict[st
     if not length:
         raise UnreadableError("is empty")
     header, plain = _header_of(bytes(head), length <= _HEAD)
+    if problem := limits.too_many_columns(len(header)):
+        raise UnreadableError(problem)
     line_ends_agree = returns == 0 or (returns == feeds == pairs and not feeds_alone)
     return {
         "length": length,
         "header": header,
         "shape": repr(header),
-        "irregular": not (plain and line_ends_agree),
+        # Which row holds a control character, or is too long, is told record by record.
+        "irregular": not (plain and line_ends_agree) or counter.controls or counter.longest_record > limits.row_bytes,
+        "records": counter.records - 1,
         "quoted": quoted,
     }
 
@@ -220,15 +234,19 @@ def _header_of(head: bytes, whole: bool) -> tuple[tuple[str, ...], bool]:
     return tuple(cell.strip() for cell in header), plain
 
 
-def _inspect_parquet(path: Path) -> dict[str, Any]:
+def _inspect_parquet(path: Path, limits: Limits) -> dict[str, Any]:
     if not path.stat().st_size:
         raise UnreadableError("is empty")
     try:
-        schema = pq.read_schema(path)
+        metadata = pq.read_metadata(path)
+        schema = metadata.schema.to_arrow_schema()
     except (pa.ArrowException, OSError) as error:
         raise UnreadableError(f"is not a readable Parquet file ({first_line(error)})") from error
+    if problem := limits.too_many_columns(len(schema.names)):
+        raise UnreadableError(problem)
     shape = repr([(field.name, str(field.type)) for field in schema])
-    return {"length": path.stat().st_size, "header": tuple(column.strip() for column in schema.names), "shape": shape}
+    header = tuple(column.strip() for column in schema.names)
+    return {"length": path.stat().st_size, "header": header, "shape": shape, "records": metadata.num_rows}
 
 
 def first_line(error: BaseException) -> str:

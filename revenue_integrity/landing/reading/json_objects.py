@@ -53,6 +53,7 @@ def json_objects(
     """
     if not file.length and not may_be_empty:
         raise UnreadableError("is empty")
+    limits = file.limits
     with text_stream(file) as stream:
         text, at, size, number, within = "", 0, _CHUNK, 0, False
         opened = closed = separated = False
@@ -83,16 +84,38 @@ def json_objects(
                 raise UnreadableError(f"is not readable JSON (object {number + 1} is expected, '{text[at : at + 20]}' found)")
             try:
                 members, end = decoder.raw_decode(text, at)
+            except RecursionError:
+                raise UnreadableError(limits.too_deep()) from None
             except json.JSONDecodeError:
                 # Perhaps the object goes on behind what has been read.
                 more = stream.read(size)
                 if not more:
                     raise
+                if len(text) - at > limits.row_bytes:
+                    raise UnreadableError(limits.too_long(f" (object {number + 1})")) from None
                 text, at, size = text[at:] + more, 0, size * 2
                 continue
+            if problem := limits.too_many_columns(len(members)):
+                raise UnreadableError(problem)
+            if end - at > limits.row_bytes:
+                raise UnreadableError(limits.too_long(f" (object {number + 1})"))
+            if _is_deeper(members, limits.nesting):
+                raise UnreadableError(limits.too_deep())
             number, within, separated, size = number + 1, True, False, _CHUNK
             yield text[at:end], members
             at = end
+
+
+def _is_deeper(members: _Pairs, levels: int) -> bool:
+    """Return whether something in an object stands deeper than so many levels; the object itself is the first."""
+    within: list[Any] = [value for _, value in members if isinstance(value, list)]
+    for _ in range(levels):
+        if not within:
+            return False
+        inner = [each for value in within for each in value]
+        values = [each[1] if isinstance(each, tuple) else each for each in inner]
+        within = [each for each in values if isinstance(each, list)]
+    return bool(within)
 
 
 def _skip(text: str, at: int) -> int:

@@ -24,11 +24,12 @@ import pyarrow as pa
 
 from revenue_integrity import clock
 from revenue_integrity.landing import notations
-from revenue_integrity.landing.reading.exact import records
+from revenue_integrity.landing.reading.exact import control_words, records
 from revenue_integrity.landing.reading.inspection import FileFacts, UnreadableError, first_line, format_problem
 from revenue_integrity.landing.reading.json_objects import json_objects, json_text
 from revenue_integrity.landing.reading.json_rows import JsonRows
 from revenue_integrity.landing.reading.layout import Layout, header_problem, layout_of
+from revenue_integrity.landing.reading.limits import CONTROL
 from revenue_integrity.landing.reading.regular import SMALLEST_BUFFER, csv_sql, plain_rows
 from revenue_integrity.landing.values import judged, name, parsed, quote
 from revenue_integrity.model.source import Basket, Notation, Source, SourceColumn
@@ -89,6 +90,7 @@ class Stager:
         self._arrivals = arrivals or {}
         self._arrived: list[datetime] = []
         self._next = 0
+        self._yielded: dict[Path, int] = {}
         self._staged = Staged(f"staged_{source.name}")
         self._texts = f"staged_texts_{source.name}"
 
@@ -117,12 +119,35 @@ class Stager:
                 self._read_exactly(group, layout)
             else:
                 self._read_regular(group, layout)
+                # A row that a reader passed over without a word is found by reading record by record.
+                if lost := self._lost(group):
+                    self._read_exactly(lost, layout)
+        for file in self._lost([each for group in groups.values() for each in group]):
+            counted = self._yielded.get(file.path, file.records)
+            self._staged.problems[file.path] = f"{file.name} has {counted} rows, and not as many were read"
         if self._source.notation is not None:
             self._judge_texts(self._source.notation)
             if self._source.notation.basket is not None:
                 self._split_amounts(self._source.notation.basket)
                 self._judge_baskets()
         return self._staged
+
+    def _lost(self, files: Sequence[FileFacts]) -> list[FileFacts]:
+        """Return the files of which other rows stand than were counted apart from reading them, and let none of these count."""
+        table = self._staged.table if self._source.notation is None else self._texts
+        numbers = {self._staged.numbers[file.path]: file for file in files if file.path in self._staged.numbers}
+        if not numbers:
+            return []
+        stand = dict(
+            self._connection.execute(
+                f"select f, count(*) from {table} where f between ? and ? group by f", [min(numbers), max(numbers)]
+            ).fetchall()
+        )
+        wanted = {number: self._yielded.get(file.path, file.records) for number, file in numbers.items()}
+        lost = [number for number in numbers if wanted[number] is not None and stand.get(number, 0) != wanted[number]]
+        for number in lost:
+            del self._staged.numbers[numbers[number].path]
+        return [numbers[number] for number in lost]
 
     def _split_amounts(self, basket: Basket) -> None:
         """Split what an object says for all its items over them: the largest remainders get the units that are left."""
@@ -492,9 +517,14 @@ class Stager:
                 empty = False
                 keys = [key.strip().lower() for key, _ in pairs]
                 values = dict(zip(keys, (value for _, value in pairs), strict=True))
-                seen.update(keys)
-                twice = "" if len(values) == len(keys) else f"column {next(k for k in keys if keys.count(k) > 1)} stands twice"
-                yield [*(json_text(values.get(column)) for column in columns), twice or None, text]
+                seen.update(key for key in keys if not CONTROL.search(key))
+                wrong = "" if len(values) == len(keys) else f"column {next(k for k in keys if keys.count(k) > 1)} stands twice"
+                texts = [json_text(values.get(column)) for column in columns]
+                for place, each in enumerate(texts):
+                    if each is not None and not each.isprintable() and (held := CONTROL.search(each)):
+                        wrong = wrong or control_words(columns[place], held[0])
+                        texts[place] = CONTROL.sub("\N{REPLACEMENT CHARACTER}", each)
+                yield [*texts, wrong or None, text]
             self._staged.unknown[file.path] = tuple(sorted(seen - set(columns) - {""}))
             if missing := [] if empty else sorted(required - seen, key=columns.index):
                 raise UnreadableError(header_problem([], missing))
@@ -516,8 +546,12 @@ class Stager:
         self._insert_rows(numbered, Layout(tuple(reader.header), positions, ()))
 
     def _guarded(self, file: FileFacts, rows: Iterator[list[str | None]]) -> Iterator[list[str | None]]:
+        count = 0
         try:
-            yield from rows
+            for row in rows:
+                count += 1
+                yield row
+            self._yielded[file.path] = count
         except (UnreadableError, json.JSONDecodeError, RecursionError) as error:
             reason = str(error) if isinstance(error, UnreadableError) else f"is not readable JSON ({first_line(error)})"
             self._staged.problems[file.path] = f"{file.name} {reason}"
