@@ -17,15 +17,19 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import sqlite3
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from revenue_integrity import clock
 from revenue_integrity.close.ledger import Ledger
@@ -235,16 +239,17 @@ def restore(archive: Path, settings: Settings) -> Archived:
     for place in places.values():
         if place.exists() and any(place.iterdir()):
             raise UsageError(f"{place} is not empty", "Restore into an empty home: set REVENUE_INTEGRITY_HOME to a new directory")
-    settings.home.parent.mkdir(parents=True, exist_ok=True)
     try:
+        manifest = _judged(archive)
+        if sorted(places) != manifest.places:
+            raise BackupError(
+                f"the archive holds {', '.join(manifest.places)}, these settings have {', '.join(sorted(places))}",
+                "Set landing and published as they were: outside the home, or not",
+            )
+        settings.home.parent.mkdir(parents=True, exist_ok=True)
         with unfinished(settings.home.parent, settings.home.name) as unpacked:
-            manifest = _unpack(archive, unpacked)
-            if sorted(places) != manifest["places"]:
-                raise BackupError(
-                    f"the archive holds {', '.join(manifest['places'])}, these settings have {', '.join(sorted(places))}",
-                    "Set landing and published as they were: outside the home, or not",
-                )
-            _verify(unpacked, manifest["files"])
+            _unpack(archive, unpacked, manifest)
+            _verify(unpacked, manifest.files)
             for name, place in places.items():
                 source = unpacked / name
                 source.mkdir(exist_ok=True)
@@ -252,53 +257,117 @@ def restore(archive: Path, settings: Settings) -> Archived:
                 if place.exists():
                     place.rmdir()
                 shutil.move(source, place)
+    except (tarfile.TarError, ValueError, EOFError, OverflowError) as error:
+        raise BackupError(f"the archive {archive} cannot be read ({error})", _CHANGED) from error
     except OSError as error:
         raise BackupError(f"the archive cannot be restored: {error}", "Check the disk and the permissions") from error
-    files = manifest["files"]
-    return Archived(settings.home, len(files), sum(file["size"] for file in files.values()), manifest["made_at"])
+    return Archived(settings.home, len(manifest.files), sum(file.size for file in manifest.files.values()), manifest.made_at)
 
 
-def _unpack(archive: Path, into: Path) -> dict[str, Any]:
-    """Unpack regular files only, none of them outside ``into``; return the manifest."""
-    changed = "Use another backup: this one is no archive of `revenue-integrity backup`, or was changed"
+class _Told(BaseModel):
+    """What a manifest tells of a file."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    size: int = Field(ge=0, le=1 << 60)
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    modified_ns: int = Field(ge=0, le=1 << 62)
+
+
+class _Manifest(BaseModel):
+    """The manifest of an archive."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    format: Literal[1]
+    made_at: str = Field(max_length=40)
+    places: list[Literal["home", "landing", "published"]]
+    files: dict[str, _Told]
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> "_Manifest":
+        datetime.fromisoformat(self.made_at)
+        if sorted(set(self.places)) != self.places or "home" not in self.places:
+            raise ValueError("places: they are home, and at most landing and published, each once, in order")
+        for name in self.files:
+            path = PurePosixPath(name)
+            if str(path) != name or path.is_absolute() or {"..", "."} & set(path.parts) or "\0" in name or len(path.parts) < 2:
+                raise ValueError(f"files: {name!r} is no name of a file in a place")
+            if path.parts[0] not in self.places:
+                raise ValueError(f"files: {name!r} lies outside of {', '.join(self.places)}")
+        return self
+
+
+_LARGEST_MANIFEST = 1 << 30
+_CHANGED = "Use another backup: this one is no archive of `revenue-integrity backup`, or was changed"
+
+
+def _judged(archive: Path) -> _Manifest:
+    """Return the manifest of an archive that holds exactly what it names; nothing is written."""
+    sizes: dict[str, int] = {}
+    text: bytes | None = None
+    with tarfile.open(archive, "r:") as tar:
+        for member in tar:
+            if not member.isreg():
+                raise BackupError(f"the archive holds {member.name}, which is no file", _CHANGED)
+            path = PurePosixPath(member.name)
+            if path.is_absolute() or ".." in path.parts:
+                raise BackupError(f"the archive holds {member.name}, which lies outside the home", _CHANGED)
+            if member.name in sizes or (member.name == MANIFEST and text is not None):
+                raise BackupError(f"the archive {archive} holds a file twice ({member.name})", _CHANGED)
+            if member.name != MANIFEST:
+                sizes[member.name] = member.size
+                continue
+            content = tar.extractfile(member)
+            if content is None or member.size > _LARGEST_MANIFEST:
+                raise BackupError(f"the manifest of {archive} cannot be read", _CHANGED)
+            text = content.read()
+    if text is None:
+        raise BackupError(f"the archive {archive} has no manifest: it is unfinished", _CHANGED)
+    if b'"format"' in text and (found := re.search(rb'"format": *([0-9]+)', text)) and int(found[1]) != FORMAT:
+        raise BackupError(f"the archive {archive} has a layout that this version does not know", _CHANGED)
     try:
-        with tarfile.open(archive, "r:") as tar:
-            for member in tar:
-                content = tar.extractfile(member) if member.isreg() else None
-                if content is None:
-                    raise BackupError(f"the archive holds {member.name}, which is no file", changed)
-                name = PurePosixPath(member.name)
-                if name.is_absolute() or ".." in name.parts:
-                    raise BackupError(f"the archive holds {member.name}, which lies outside the home", changed)
-                # Written here, not by tarfile's own `extract`: early releases of Python 3.11 know no filter that keeps it safe.
-                (into / name).parent.mkdir(parents=True, exist_ok=True)
-                with content, (into / name).open("xb") as file:
-                    shutil.copyfileobj(content, file)
-        manifest = json.loads((into / MANIFEST).read_text(encoding="utf-8"))
-    except (tarfile.TarError, ValueError) as error:
-        raise BackupError(f"the archive {archive} cannot be read ({error})", changed) from error
-    except FileExistsError as error:
-        raise BackupError(f"the archive {archive} holds a file twice ({error.filename})", changed) from error
-    except FileNotFoundError as error:
-        raise BackupError(f"the archive {archive} has no manifest: it is unfinished", changed) from error
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise BackupError(f"the archive {archive} has a layout that this version does not know", changed)
+        manifest = _Manifest.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise BackupError(f"the manifest of {archive} is none: {f'{place}: ' if place else ''}{first['msg']}", _CHANGED) from None
+    for name in sorted(set(sizes) ^ set(manifest.files)):
+        words = "is missing in" if name in manifest.files else "was added to"
+        raise BackupError(f"{name} {words} the archive", "Use another backup: this one was changed after it was made")
+    for name, size in sorted(sizes.items()):
+        if manifest.files[name].size != size:
+            raise BackupError(f"{name} in the archive does not have the SHA-256 of its manifest: its size differs", _CHANGED)
     return manifest
 
 
-def _verify(root: Path, files: dict[str, dict[str, Any]]) -> None:
+def _unpack(archive: Path, into: Path, manifest: _Manifest) -> None:
+    """Unpack the files that a manifest names, each compared with it."""
+    with tarfile.open(archive, "r:") as tar:
+        for member in tar:
+            if member.name == MANIFEST:
+                continue
+            content = tar.extractfile(member)
+            if content is None or member.name not in manifest.files:
+                raise BackupError(f"the archive {archive} changed while it was read", _CHANGED)
+            # Written here, not by tarfile's own `extract`: early releases of Python 3.11 know no filter that keeps it safe.
+            (into / member.name).parent.mkdir(parents=True, exist_ok=True)
+            with content, (into / member.name).open("xb") as file:
+                shutil.copyfileobj(content, file)
+
+
+def _verify(root: Path, files: Mapping[str, _Told]) -> None:
     """Compare every unpacked file with the manifest, and give it back its time of modification.
 
     Times matter: batches that look untouched are not read again.
     """
-    changed = "Use another backup: this one was changed after it was made"
-    found = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()} - {MANIFEST}
-    for name in sorted(found ^ set(files)):
-        raise BackupError(f"{name} {'is missing in' if name in files else 'was added to'} the archive", changed)
     for name, told in sorted(files.items()):
         path = root / name
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        if sha256 != told["sha256"] or path.stat().st_size != told["size"]:
-            raise BackupError(f"{name} in the archive does not have the SHA-256 of its manifest", changed)
-        os.utime(path, ns=(told["modified_ns"], told["modified_ns"]))
+        if sha256 != told.sha256:
+            raise BackupError(
+                f"{name} in the archive does not have the SHA-256 of its manifest",
+                "Use another backup: this one was changed after it was made",
+            )
+        os.utime(path, ns=(told.modified_ns, told.modified_ns))

@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import tarfile
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from hypothesis import given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
 
 from revenue_integrity.errors import RevenueIntegrityError, UsageError, WarehouseError
 from revenue_integrity.operating.backup import BackupError, backup, restore
@@ -343,3 +347,46 @@ def test_a_backup_that_cannot_be_finished_leaves_nothing(tmp_path: Path, setting
     with pytest.raises(WarehouseError, match="is no readable warehouse"):
         backup(settings, tmp_path / "home.tar")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["home"]
+
+
+KNOWN = ("format", "made_at", "places", "files", "home", "landing", "home/demo", "size", "sha256", "modified_ns", "0" * 64)
+EVIL = ("../evil", "/etc/evil", "home/../evil", "home//demo", "home/./demo", "elsewhere/demo", "home/a\0b", "2026-01-01T00:00:00")
+WORDS = st.sampled_from([*KNOWN, *EVIL])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-1, 10**30) | st.floats(allow_nan=True) | WORDS | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=4),
+    max_leaves=12,
+)
+LYING = st.fixed_dictionaries(
+    {"format": st.just(1) | VALUES, "made_at": st.just("2026-01-01T00:00:00+00:00") | VALUES},
+    optional={
+        "places": st.just(["home"]) | VALUES,
+        "files": st.dictionaries(
+            WORDS,
+            st.fixed_dictionaries({"size": st.just(4) | VALUES, "sha256": WORDS, "modified_ns": st.just(1) | VALUES}) | VALUES,
+            max_size=3,
+        ),
+        "more": VALUES,
+    },
+)
+
+
+@given(manifest=LYING | VALUES, names=st.lists(WORDS, max_size=3))
+@settings_of_hypothesis(max_examples=150)
+def test_whatever_a_manifest_says_nothing_is_written_unless_all_of_it_is_true(manifest: object, names: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        archive = Path(folder) / "lying.tar"
+        with tarfile.open(archive, "w") as tar:
+            for name in names:
+                outside(tar, name.replace("\0", ""))
+            text = json.dumps(manifest).encode()
+            entry = tarfile.TarInfo("manifest.json")
+            entry.size = len(text)
+            tar.addfile(entry, io.BytesIO(text))
+        before = {path.as_posix() for path in Path(folder).rglob("*")}
+        try:
+            restored = restore(archive, Settings(home=Path(folder) / "nest" / "home"))
+        except RevenueIntegrityError:
+            assert {path.as_posix() for path in Path(folder).rglob("*")} == before
+        else:
+            assert restored.files == len(names) == 0
