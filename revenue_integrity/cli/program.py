@@ -5,6 +5,7 @@ Data go to stdout, everything else to stderr. Exit codes: 0 done; 1 refused or a
 """
 
 import contextlib
+import errno
 import os
 import re
 import sys
@@ -82,6 +83,46 @@ def _quiet_if_unread() -> Iterator[None]:
         sys.exit(0)
 
 
+_STEPS = {
+    errno.ENOSPC: "Make room on the disk, and try again",
+    errno.EDQUOT: "Make room within the quota, and try again",
+    errno.EROFS: "It is mounted read-only: run this where it can be written",
+    errno.EACCES: "Give this user the right to it, or run this as its owner",
+    errno.EPERM: "Give this user the right to it, or run this as its owner",
+    errno.ENAMETOOLONG: "Choose a shorter name",
+    errno.ENOTDIR: "Something on the way to it is no directory: name another place",
+    errno.EISDIR: "It is a directory: name a file",
+    errno.EMFILE: "Let the process open more files (ulimit -n)",
+}
+"""What to do about what the system refuses."""
+
+
+def _told_of_system(error: OSError) -> str:
+    place = f"{error.filename}: " if error.filename else ""
+    step = _STEPS.get(error.errno or 0, "Check the disk and the permissions")
+    return f"{place}{error.strerror or error}. {step}"
+
+
+_OF_DATABASES = (
+    ("disk is full", _STEPS[errno.ENOSPC]),
+    ("no space left", _STEPS[errno.ENOSPC]),
+    ("readonly database", _STEPS[errno.EACCES]),
+    ("unable to open database file", _STEPS[errno.EACCES]),
+)
+
+
+def _told_of_database(error: BaseException) -> str | None:
+    """Return what a database behind an error refused, and what to do; ``None`` for any other error."""
+    reached: BaseException | None = error
+    while reached is not None:
+        text = " ".join(str(reached).split("\n")[0].split())[:300]
+        for words, step in _OF_DATABASES:
+            if words in text.lower():
+                return f"{text}. {step}"
+        reached = reached.__cause__ or reached.__context__
+    return None
+
+
 def main(arguments: list[str] | None = None, run_app: Callable[..., Any] = app) -> None:
     """Run a command; what a user can cause becomes one line on stderr and an exit code."""
     process.beginning()
@@ -93,6 +134,15 @@ def main(arguments: list[str] | None = None, run_app: Callable[..., Any] = app) 
         sys.exit(2)
     except RevenueIntegrityError as error:
         say(f"error: {error}")
+        sys.exit(1)
+    except OSError as error:
+        say(f"error: {_told_of_system(error)}")
+        sys.exit(1)
+    except Exception as error:
+        # A database below a library says in its own words that the disk is full, or that it may not write.
+        if (words := _told_of_database(error)) is None:
+            raise
+        say(f"error: {words}")
         sys.exit(1)
     except KeyboardInterrupt:
         say("stopped")

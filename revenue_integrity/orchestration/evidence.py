@@ -16,7 +16,7 @@ from revenue_integrity.canonical import sha256_of
 from revenue_integrity.model.check import CheckRecord
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.orchestration.check_results import results_of_month
-from revenue_integrity.orchestration.instance import open_instance
+from revenue_integrity.orchestration.instance import open_to_read
 from revenue_integrity.orchestration.runs_under_way import PARTITION_TAG, streams_of, unfinished_runs
 from revenue_integrity.orchestration.seals import seals_of
 from revenue_integrity.orchestration.standing import troubles
@@ -95,5 +95,5 @@ def metadata_of(facts: Mapping[str, Any]) -> dict[str, Any]:
 @contextmanager
 def open_evidence(deployment: Deployment) -> Iterator[DagsterEvidence]:
     """Open the home's instance, for as long as the block lasts."""
-    with open_instance(deployment.settings) as instance:
+    with open_to_read(deployment.settings) as instance:
         yield DagsterEvidence(deployment, instance)

@@ -5,7 +5,9 @@ Belongs here: where run history lives and how many things may run at once. Does 
 
 import os
 import re
+import shutil
 import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,20 +74,90 @@ def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
     """Open the home's instance, clear what a killed process left behind, and close it in the end.
 
     Raises:
-        RevenueIntegrityError: its configuration is wrong, or its database cannot be reached.
+        RevenueIntegrityError: its configuration is wrong, its database cannot be reached, or the home cannot be written.
     """
-    directory = configure(settings)
+    refuse_read_only(settings)
+    with _opened(configure(settings)) as instance:
+        clear_abandoned(instance)
+        yield instance
+
+
+@contextmanager
+def open_to_read(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """Open the home's instance as ``open_instance`` does; that of a home which cannot be written as a copy of its databases.
+
+    The databases of an instance are written by whoever opens them.
+    """
+    if is_writable(settings.dagster_path if settings.dagster_path.exists() else settings.home):
+        with open_instance(settings) as instance:
+            yield instance
+        return
+    with tempfile.TemporaryDirectory(prefix="revenue-integrity-") as folder:
+        copy = Path(folder, "dagster")
+        copy.mkdir()
+        if settings.dagster_path.is_dir():
+            shutil.copytree(
+                settings.dagster_path, copy, dirs_exist_ok=True, ignore=_not_of_the_record, copy_function=shutil.copyfile
+            )
+            for each in [copy, *copy.rglob("*")]:
+                each.chmod(0o700)
+        file = copy / "dagster.yaml"
+        present = file.read_text(encoding="utf-8") if file.exists() else None
+        wanted = yaml.safe_dump(_CONFIGURATION, sort_keys=False) if present is None else carried_over(present)
+        file.write_text(wanted, encoding="utf-8")
+        with _opened(copy) as instance:
+            yield instance
+
+
+_LARGE = frozenset({"storage", "logs"})
+"""Parts of an instance in which no result stands."""
+
+
+def _not_of_the_record(folder: str, names: list[str]) -> set[str]:
+    """Return what need not be copied to read results: output of runs, and the events of each run, which the index has too."""
+    here = Path(folder)
+    of_runs = here.name == "runs" and here.parent.name == "history"
+    return {each for each in names if each in _LARGE or (of_runs and not each.startswith("index.db"))}
+
+
+def is_writable(place: Path) -> bool:
+    """Return whether this process may make files in a folder, or could where it is not there yet."""
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    return os.access(place, os.W_OK | os.X_OK)
+
+
+def refuse_read_only(settings: Settings) -> None:
+    """Refuse to begin what must write in a home that cannot be written.
+
+    Raises:
+        RevenueIntegrityError: the home cannot be written, or is no directory.
+    """
+    if settings.home.exists() and not settings.home.is_dir():
+        raise RevenueIntegrityError(f"the home {settings.home} is no directory", "Set REVENUE_INTEGRITY_HOME to one")
+    for place in (settings.home, settings.dagster_path):
+        if not is_writable(place):
+            raise RevenueIntegrityError(
+                f"the home cannot be written: {place}",
+                "Run this as its owner, or where it is not mounted read-only; status, recon, export and verify only read",
+            )
+
+
+@contextmanager
+def _opened(directory: Path) -> Iterator[dg.DagsterInstance]:
     os.environ["DAGSTER_HOME"] = str(directory)
     try:
         opened = dg.DagsterInstance.from_config(str(directory))
     except Exception as error:
         # Dagster and the database behind it raise of every kind; a wrong configuration or a server that is down is no crash.
+        words = " ".join(str(error).split())[:300]
+        step = "Correct its dagster.yaml, and see whether the database that it names is up"
+        if "disk is full" in words or "No space left" in words:
+            step = "Make room on the disk, and try again"
         raise RevenueIntegrityError(
-            f"the Dagster instance in {directory} cannot be opened: {type(error).__name__}: {' '.join(str(error).split())[:300]}",
-            "Correct its dagster.yaml, and see whether the database that it names is up",
+            f"the Dagster instance in {directory} cannot be opened: {type(error).__name__}: {words}", step
         ) from error
     with opened as instance:
-        clear_abandoned(instance)
         yield instance
 
 
