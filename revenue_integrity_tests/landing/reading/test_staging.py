@@ -18,7 +18,7 @@ def test_every_reason_is_told_and_the_row_is_kept_as_it_came(store: Store) -> No
     assert errors == (
         "contract_id is empty; reading_date '2025-02-30' is not a date YYYY-MM-DD;"
         " kwh 'abc' is not a decimal number with at most 6 places; peak_kw is negative;"
-        " read_type 'guessed' is none of actual|estimated"
+        " read_type 'guessed' is none of actual|estimated|final"
     )
     assert json.loads(raw) == {
         "meter_id": " m_1", "contract_id": None, "site_id": "S-1", "reading_date": "2025-02-30", "kwh": "abc", "peak_kw": "-1",
