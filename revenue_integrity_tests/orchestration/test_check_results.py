@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import dagster as dg
@@ -127,13 +128,15 @@ def test_a_pass_on_an_older_table_is_outdated_until_that_stands_again(instance: 
     assert adds_up(instance, "2025-03").holds
 
 
-def report(instance: dg.DagsterInstance, month: str, metadata: Mapping[str, object], *, passed: bool = True) -> None:
+def report(
+    instance: dg.DagsterInstance, month: str, metadata: Mapping[str, dg.MetadataValue[Any]], *, passed: bool = True
+) -> None:
     """Report a result from outside, without a run, as whoever reaches the instance can."""
     evaluation = dg.AssetCheckEvaluation(
         KEY,
         "adds_up",
         passed,
-        metadata,  # type: ignore[arg-type]
+        metadata,
         partition=month,
         description="Believe this.",
     )

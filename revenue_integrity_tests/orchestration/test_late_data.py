@@ -14,13 +14,14 @@ from revenue_integrity.desk.alerts import events, outbox
 from revenue_integrity.landing.datasets import batches_table
 from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.instance import PROCESS_TAG, open_instance
-from revenue_integrity.orchestration.jobs import MONTH_JOB
+from revenue_integrity.orchestration.jobs import MONTH_JOB, QUIET
 from revenue_integrity.orchestration.late_data import BATCHES_TAG, WHY_TAG, run_request
 from revenue_integrity.orchestration.runs_under_way import PARTITION_TAG, at_work, busy_months, reading_streams
 from revenue_integrity_tests.computing.test_late_data import NOON, post
+from revenue_integrity_tests.desk.huts import HUTS
 from revenue_integrity_tests.support import home_settings
 from revenue_integrity_tests.toy.schemas import TOY_BOATS
-from revenue_integrity_tests.toy_home import land_all, toy_deployment
+from revenue_integrity_tests.toy_home import beside, land_all, toy_deployment
 from revenue_integrity_tests.without_dagster import bring_up_to_date
 
 
@@ -94,6 +95,33 @@ def test_the_sensor_asks_through_dagster_and_keeps_what_it_asked(tmp_path: Path)
         assert not second.run_requests
         assert second.skip_message is not None
         assert "Nothing is stale that is not running" in second.skip_message
+
+
+def test_a_stream_without_data_makes_no_run_red_neither_of_the_sensor_nor_of_the_whole_month(tmp_path: Path) -> None:
+    home = beside(tmp_path / "home", HUTS)
+    land_all(home.settings)
+    definitions = build_definitions(home)
+    sensor, job = definitions.resolve_sensor_def("late_data"), definitions.resolve_job_def(MONTH_JOB)
+    cursor, asked = None, []
+    with open_instance(home.settings) as instance, clock.held_at(NOON):
+        for _ in range(6):
+            tick = sensor.evaluate_tick(dg.build_sensor_context(instance=instance, definitions=definitions, cursor=cursor))
+            cursor = tick.cursor
+            for request in tick.run_requests or ():
+                asked += request.asset_selection or ()
+                done = job.execute_in_process(
+                    instance=instance,
+                    partition_key=request.partition_key,
+                    asset_selection=request.asset_selection,
+                    run_config=request.run_config,
+                    raise_on_error=False,
+                )
+                assert done.success, [str(each.step_failure_data.error) for each in done.get_step_failure_events()]
+        assert asked
+        assert {key.path[0] for key in asked} == {"toy"}
+        # Who materializes everything in the UI runs the tables of the stream without data, too.
+        whole = job.execute_in_process(instance=instance, partition_key="2025-01", run_config=QUIET, raise_on_error=False)
+        assert whole.success, [str(each.step_failure_data.error) for each in whole.get_step_failure_events()]
 
 
 def test_what_is_given_up_becomes_an_alert(tmp_path: Path) -> None:

@@ -60,9 +60,9 @@ def _rounding(cause: dict[str, Any], lines: Lines, dues: Sequence[Due]) -> bool:
 
 
 def _price(cause: dict[str, Any], lines: Lines, dues: Sequence[Due]) -> bool:
-    names, billed, due = re.fullmatch(
-        rf"{_NAMES} bills? rack of A at {_NUMBER}; the contract says {_NUMBER}\.", cause["explanation"]
-    ).groups()  # type: ignore[union-attr]
+    found = re.fullmatch(rf"{_NAMES} bills? rack of A at {_NUMBER}; the contract says {_NUMBER}\.", cause["explanation"])
+    assert found, cause["explanation"]
+    names, billed, due = found.groups()
     shown = in_evidence(cause, lines)
     return (
         _names_its_evidence(names, shown)
