@@ -87,6 +87,20 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_others(tmp_path: Pat
     assert first != bytes_of(tmp_path / "c")
 
 
+def test_no_delivery_says_two_things_of_one_key(tmp_path: Path) -> None:
+    # Deals from before the first month are many a thing that was begun and ended before the first delivery.
+    settings, _ = run(tmp_path, deals=60, faults="default", first=date(2025, 1, 1), last=date(2025, 3, 1))
+    told = {}
+    with duckdb.connect() as connection:
+        for source in BOOKINGS.sources:
+            for file in sorted((settings.landing_path / "bookings" / source.name).glob("*/*")):
+                key = ", ".join(each.name for each in source.columns if each.stored in source.key)
+                seen = f"select {key} from (select distinct * from '{file}') group by all having count(*) > 1"
+                if twice := connection.sql(seen).fetchall():
+                    told[file.parent.name, file.name] = twice
+    assert told == {}
+
+
 def test_without_faults_everything_ties_to_zero(tmp_path: Path) -> None:
     settings, summary = run(tmp_path, deals=120, faults="none", seed=4, last=date(2025, 1, 1))
     assert summary.faults == 0

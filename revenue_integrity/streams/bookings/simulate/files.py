@@ -106,14 +106,14 @@ class Files:
             )
             for each in self._world.customers
         ]
-        self._write_as_known("customers", 0, CSV, customers)
+        self._write_as_known("customers", 0, CSV, customers, ("customer_id",))
         lines = [
             (version.booked_on, _deal_row(line, version))
             for line in self._world.lines
             for version in line.versions
             if number_of(version.booked_on) <= self._books.last
         ]
-        self._write_as_known("deal_lines", 5, JSON, lines, self._bad_deals(bad))
+        self._write_as_known("deal_lines", 5, JSON, lines, ("deal_id", "line_no", "version"), self._bad_deals(bad))
         milestones: list[tuple[date, Row]] = []
         for line in self._world.lines:
             for each in line.milestones:
@@ -127,7 +127,7 @@ class Files:
                 milestones.append((line.versions[0].booked_on, row))
                 if each.completed_on and number_of(each.completed_on) <= self._books.last:
                     milestones.append((each.completed_on, {**row, "completed_on": date_text(each.completed_on)}))
-        self._write_as_known("milestones", 10, CSV, milestones)
+        self._write_as_known("milestones", 10, CSV, milestones, ("deal_id", "line_no", "milestone_no"))
 
     def _write_as_known(
         self,
@@ -135,16 +135,22 @@ class Files:
         minutes: int,
         form: str,
         known: Iterable[tuple[date, Row]],
+        key: tuple[str, ...],
         bad: Mapping[datetime, list[tuple[str, Row]]] | None = None,
     ) -> None:
-        """Write each row with the first delivery after it became known."""
+        """Write each row with the first delivery after it became known.
+
+        What is known of one thing several times by then is sent as it was known last: an extract holds no history.
+        """
         rows = sorted(known, key=lambda each: each[0])
         at = 0
         for delivery in self._deliveries:
-            part: list[Row] = []
+            latest: dict[tuple[str | None, ...], Row] = {}
             while at < len(rows) and rows[at][0] < delivery.date():
-                part.append(rows[at][1])
+                row = rows[at][1]
+                latest[tuple(row[column] for column in key)] = row
                 at += 1
+            part = list(latest.values())
             spoiled = (bad or {}).get(delivery, [])
             if part or spoiled:
                 columns = tuple((part or [row for _, row in spoiled])[0])
