@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from revenue_integrity import months
+from revenue_integrity import months, wording
 from revenue_integrity.exact import added, divide
 from revenue_integrity.model.stream import MonthFigure
 from revenue_integrity.wording import Currency
@@ -130,8 +130,8 @@ Measure = MonthFigure | Callable[[Published], Any]
 
 
 def text_of(text: Text, published: Published) -> str:
-    """Return words as they stand, or as they are made from the month."""
-    return text if isinstance(text, str) else text(published)
+    """Return words as they stand, or as they are made from the month, in which names that data bring can hide nothing."""
+    return text if isinstance(text, str) else wording.visible(text(published))
 
 
 def measured(measure: Measure, published: Published) -> Any:

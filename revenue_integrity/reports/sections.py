@@ -162,7 +162,7 @@ def _shown_cards(card: Card | Listing | Chart, published: Published, identifier:
         drawn = charts.pictures(card, published, identifier)
         note = text_of(card.note, published)
         for each in drawn:
-            yield ShownCard(each.title, [_drawn(each, card, note)], wide=True)
+            yield ShownCard(wording.visible(each.title), [_drawn(each, card, note)], wide=True)
         if not drawn:
             yield ShownCard(card.title, [Words(card.empty)], wide=True)
         return
@@ -193,7 +193,7 @@ def _parts(block: Block, published: Published, identifier: str) -> Iterator[Tabl
     if isinstance(block, Sentence):
         text = text_of(block.text, published)
         if text:
-            yield Words(wording.visible(text))
+            yield Words(text)
     elif isinstance(block, Chart):
         note = text_of(block.note, published)
         drawn = charts.pictures(block, published, identifier)

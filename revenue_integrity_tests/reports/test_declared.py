@@ -399,6 +399,18 @@ def test_no_name_costs_a_page_its_charts_or_more(name: str) -> None:
         told.encode()
 
 
+def test_nothing_hides_in_a_name_that_stands_in_a_note_a_tile_or_a_tab() -> None:
+    hidden = "a\u202eb"
+    rows = [{**each, "s": hidden} for each in frame_of_kinds()]
+    month = published(rows)
+    chart = Chart("Cost", "bar", "rows", x="m", y="w", split="s", note=lambda _: f"Of {hidden}.")
+    (card,) = sections.shown_section(Section("A", (chart,)), month, "c").cards
+    (part,) = card.parts
+    (tile,) = sections.tiles((Kpi("Largest", lambda _: 100, note=lambda _: f"{hidden} alone"),), month)
+    assert isinstance(part, sections.Picture)
+    assert [card.title, part.note, tile.note] == ["a[U+202E]b", "Of a[U+202E]b.", "a[U+202E]b alone"]
+
+
 def test_a_chart_that_cannot_be_drawn_is_a_table_of_its_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(spec: dict[str, Any]) -> str:
         raise ValueError("conversion failed")
