@@ -16,7 +16,7 @@ from revenue_integrity.canonical import sha256_of
 from revenue_integrity.computing.publication import attempt
 from revenue_integrity.computing.publication_tables import publication_table
 from revenue_integrity.landing.datasets import batches_table, quarantine_table
-from revenue_integrity.model.check import MONTH_MAY_BE_PUBLISHED, Figure, Gate, Judgement
+from revenue_integrity.model.check import MONTH_MAY_BE_PUBLISHED, CheckRecord, Figure, Gate, Judgement
 from revenue_integrity.model.report import amount_of
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.orchestration import check_factory
@@ -26,15 +26,24 @@ from revenue_integrity.orchestration.seals import sealed, seals_of
 from revenue_integrity.orchestration.table_assets import asset_key, group_of, tags_of
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import publish
+from revenue_integrity.warehouse.catalog import read_catalog
 
 PUBLISHED_CHECK = MONTH_MAY_BE_PUBLISHED.name
+
+MATERIALITY = "materiality_cents"
+"""Figure of a check that holds a reconciliation's causes against materiality."""
 
 LONGEST_SILENCE = timedelta(days=40)
 """A business month and the days until its data come: when nothing was published for longer, somebody should look."""
 
 
-def figures_of_month(stream: Stream, settings: Settings, month: date) -> dict[str, Any]:
-    """Return what a stream declares of a month as numbers in currency units, under plain labels; the UI plots them."""
+def figures_of_month(
+    stream: Stream, settings: Settings, month: date, results: Sequence[CheckRecord] = ()
+) -> dict[str, dg.MetadataValue[Any]]:
+    """Return a month as numbers under plain labels, which the UI plots: what a stream declares of it, materiality, rows.
+
+    Money is in currency units. What the month's differences are measured by is among the ``results`` of its checks.
+    """
     tables = {table.name: table for table in stream.published_tables}
     found: dict[str, Any] = {}
     for figure in stream.figures:
@@ -44,7 +53,15 @@ def figures_of_month(stream: Stream, settings: Settings, month: date) -> dict[st
             parts = 100 if figure.unit == "cents" else 1
             label = f"{wording.headed(figure.title)} ({settings.currency})"
             found[label] = dg.MetadataValue.float(float(Decimal(amount) / parts))
-    return found
+    recons = {(check.table.name, check.name): check.recon for check in stream.checks if check.recon}
+    for each in results:
+        recon = recons.get((each.table, each.name))
+        if recon and MATERIALITY in each.figures:
+            label = f"Materiality, {wording.words(recon)} ({settings.currency})"
+            found[label] = dg.MetadataValue.float(float(Decimal(each.figures[MATERIALITY]) / 100))
+    known = read_catalog(settings)
+    records = (known.partition(table.qualified, month) for table in tables.values())
+    return found | {"Rows": dg.MetadataValue.int(sum(record.rows for record in records if record))}
 
 
 def publication_asset(
@@ -89,7 +106,7 @@ def publication_asset(
                 raise dg.Failure(found.refused, allow_retries=False)
             counted = {"datasets": len(found.hashes), "datasets_renewed": found.renewed}
             logs.event("published", level=logging.INFO, error=None, month=month, run_id=context.run.run_id, **counted)
-        shown = {**counted, **figures_of_month(stream, settings, month)}
+        shown: dict[str, Any] = {**counted, **figures_of_month(stream, settings, month, results)}
         yield dg.MaterializeResult(metadata=shown, data_version=dg.DataVersion(sha256_of(found.hashes)))
         yield verdict
 

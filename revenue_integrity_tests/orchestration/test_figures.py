@@ -12,7 +12,7 @@ from revenue_integrity_tests import toy_home
 from revenue_integrity_tests.toy.schemas import TOY_BOATS
 from revenue_integrity_tests.toy.stream import TOY
 from revenue_integrity_tests.toy_home import FEBRUARY, JANUARY
-from revenue_integrity_tests.without_dagster import bring_up_to_date
+from revenue_integrity_tests.without_dagster import bring_up_to_date, judged
 
 
 def check(*limits: Limit) -> Check:
@@ -25,9 +25,15 @@ def test_a_published_month_has_its_money_as_numbers_in_currency_units(tmp_path: 
     home = toy_home.toy_deployment(tmp_path)
     toy_home.land_all(home.settings)
     bring_up_to_date(home)
-    january, february = (figures_of_month(TOY, home.settings, month) for month in (JANUARY, FEBRUARY))
+    january, february = (
+        figures_of_month(TOY, home.settings, month, judged(TOY, month, home.settings)) for month in (JANUARY, FEBRUARY)
+    )
     assert january.keys() == february.keys()
+    # January: three rentals, two boats, the month, each boat and the one reconciliation in two views. February: one boat.
+    assert [month.pop("Rows").value for month in (january, february)] == [3 + 2 + 1 + 4 + 2, 1 + 1 + 1 + 2 + 2]
     assert all(isinstance(value, dg.FloatMetadataValue) and label.endswith(" (USD)") for label, value in january.items())
+    # By default 1,000.00, which is more than half a percent of 220.00.
+    assert january["Materiality, booked vs due (USD)"].value == 1000.0
     # 100 + 50 + 70 were due in January, and 120 in February.
     assert 220.0 in [value.value for value in january.values()]
     assert 120.0 in [value.value for value in february.values()]
