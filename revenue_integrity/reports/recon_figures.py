@@ -274,7 +274,7 @@ def _to_materiality(
             of_row.setdefault(key, []).append(row["cause_cents"])
     offset = [added(abs(each) for each in cents) - abs(added(cents)) for cents in of_row.values()]
     made.step("Offset within a row", sum(each != 0 for each in offset), 0, added(offset))
-    made.total("Causes held against materiality", [cents for row in of_row.values() for cents in row])
+    made.total("Held against materiality", [cents for row in of_row.values() for cents in row])
     limit = published.materiality.get(name)
     if limit is not None:
         made.against(limit)

@@ -98,7 +98,7 @@ def test_gross_figures_lead_from_the_close_to_what_is_above_materiality() -> Non
         ("In breach", 2, 0, 100_000, True),
         ("In breach only as of close", 1, 0, 0, False),
         ("Offset within a row", 0, 0, 0, False),
-        ("Causes held against materiality", 3, 0, 100_000, True),
+        ("Held against materiality", 3, 0, 100_000, True),
         ("Materiality", None, None, -30_000, False),
         ("Above materiality", None, None, 70_000, True),
     ]
@@ -115,7 +115,7 @@ def test_causes_that_offset_each_other_count_each_for_itself() -> None:
     found = recon_figures.gross_steps(sample.published(sample.changed(data, tables=tables)), RECONCILIATIONS, "erp_vs_mart")
     assert found is not None
     assert found.set_index("step").loc["Offset within a row"].tolist() == [1, 0, 40_000, False]
-    assert found.iloc[-1].tolist() == ["Causes held against materiality", 4, 0, 140_000, True]
+    assert found.iloc[-1].tolist() == ["Held against materiality", 4, 0, 140_000, True]
 
 
 def test_largest_causes_are_those_of_all_streams_of_the_book_in_units_of_the_currency() -> None:
