@@ -117,7 +117,7 @@ def test_the_named_sheet_of_a_workbook_lands(tmp_path: Path, file_name: str) -> 
     content = workbook(("Notes", [["nothing"]]), ("Sites", SHEET))
     rows = converted(tmp_path, SITES.format(file='format = "xlsx"\nsheet = "Sites"\nskip = 2'), content, file_name)
     assert [(row["site_id"], row["site_name"], row["capacity_kw"]) for row in rows] == [
-        ("S-1", "One", "12.5"), ("S-2", "42", "7"), ("S-3", "Three", "0.123456789012345"),
+        ("S-1", "One", "12.5"), ("S-2", "42", "7"), ("S-3", "Three", "0.123456789012345 (round = 6 would read it)"),
     ]  # fmt: skip
 
 
@@ -156,7 +156,11 @@ def test_days_moments_and_wide_rows_of_a_workbook(tmp_path: Path) -> None:
         ["S", 9, "C", date(2025, 3, 1), 1, "?"],
     ]
     found = converted(tmp_path, mapping, workbook(("A", [header, *rows])), "f.xlsx")
-    assert [row["installed_on"] for row in found] == ["2025-03-01", "2025-03-01T12:00:00", None]
+    assert [row["installed_on"] for row in found] == [
+        "2025-03-01",
+        '2025-03-01T12:00:00 (format = "YYYY-MM-DDTHH:mm:ss" would read it)',
+        None,
+    ]
     assert [row["rack_id"] for row in found] == ["7", "8", None]
     assert found[2]["mapping_problem"] == "6 cells, the header has 5: ?"
 
@@ -243,7 +247,7 @@ def test_a_row_without_a_period_stays_whole_and_says_so(tmp_path: Path, row: dic
 
 def test_what_cannot_be_split_exactly_stays_as_it_came(tmp_path: Path) -> None:
     rows = converted(tmp_path, BILLS, csv_of({"Energy": "100.005", "Total": "x"}))
-    assert {row["energy_charge"] for row in rows} == {"100.005"}
+    assert {row["energy_charge"] for row in rows} == {"100.005 (round = 2 would read it)"}
     rows = converted(tmp_path, BILLS, csv_of({"Total": "110.02"}))
     assert {row["total"] for row in rows} == {"110.02 (is not the sum of energy_charge, demand_charge, fixed_charge, tax)"}
 
