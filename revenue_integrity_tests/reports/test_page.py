@@ -1,6 +1,8 @@
 """The page: two views, escaped, self-contained, readable without sight, and right figures."""
 
+import hashlib
 import itertools
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -289,7 +291,9 @@ def test_index_lists_all_months_the_latest_first(tmp_path: Path) -> None:
     assert "2025-05 v1 signed off 100 50" in text
     assert not re.search(r"https?:", html)
     assert index.index_page(list(reversed(rows)), {"revenue": [COLOCATION]}, sample.DOLLARS) == html
-    assert [path.name for path in target.parent.iterdir()] == ["index.html"]
+    assert sorted(path.name for path in target.parent.iterdir()) == ["index.html", "index.json"]
+    (listed,) = json.loads((target.parent / "index.json").read_text())["files"]
+    assert listed == {"path": "index.html", "sha256": hashlib.sha256(target.read_bytes()).hexdigest()}
 
 
 def test_index_shows_each_book_with_its_own_months_and_one_of_an_unknown_stream_too() -> None:
