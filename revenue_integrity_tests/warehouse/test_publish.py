@@ -262,7 +262,7 @@ def test_close_json_of_a_month_without_parts_says_nothing_of_them(tmp_path: Path
     publish.close_month(settings, "colocation", MARCH, {"a": "1"}, {}, as_of="x")
     file = settings.published_path / "_close" / "colocation" / "month=2025-03" / "close.json"
     assert list(json.loads(file.read_text(encoding="utf-8"))) == [
-        "stream", "month", "as_of", "datasets", "signed", "published_at",
+        "stream", "month", "as_of", "datasets", "signed", "published_at", "sha256",
     ]  # fmt: skip
     assert publish.is_finished(settings, "colocation", MARCH)
 
