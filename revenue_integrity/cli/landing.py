@@ -109,7 +109,8 @@ def _tell_doubts(doubts: Sequence[str]) -> None:
 
 def _tell_landed(landed: Any) -> None:
     print(f"{landed.batch_id} {landed.digest}")
-    say(f"{landed.rows} {'row' if landed.rows == 1 else 'rows'} landed; `revenue-integrity run` computes what they touch")
+    counted, touch = ("row", "it touches") if landed.rows == 1 else ("rows", "they touch")
+    say(f"{landed.rows} {counted} landed; `revenue-integrity run` computes what {touch}")
     for reason in landed.reasons:
         say(f"will be quarantined: {reason}")
     if landed.quarantined > len(landed.reasons):

@@ -38,7 +38,7 @@ from revenue_integrity.model.stream import Stream
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import publish
 from revenue_integrity.warehouse.catalog import read_catalog
-from revenue_integrity.wording import Currency
+from revenue_integrity.wording import Currency, counted
 
 if TYPE_CHECKING:
     from revenue_integrity.reports.pack_data import PackData
@@ -401,7 +401,7 @@ def renew(deployment: Deployment, evidence: Evidence, *, say: Say) -> list[tuple
         # A month that came out as it was keeps its pack; that it was computed again stands in the index alone.
         renew_index(deployment)
     if written or written_before:
-        say(f"{len(written)} close packs written; open {settings.packs_path / 'index.html'}")
+        say(f"{counted(len(written), 'close pack', 'close packs')} written; open {settings.packs_path / 'index.html'}")
     return written
 
 

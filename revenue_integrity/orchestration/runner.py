@@ -14,7 +14,7 @@ from typing import Any
 
 import dagster as dg
 
-from revenue_integrity import logs, months, process
+from revenue_integrity import logs, months, process, wording
 from revenue_integrity.computing import ingestion
 from revenue_integrity.computing.horizon import service_months
 from revenue_integrity.computing.plan import StaleMonth, Step, stale_months, steps
@@ -67,11 +67,8 @@ class RunSummary:
             return "\n".join(["failed:", *(f"  {failure}" for failure in self.failures)])
         if not self.runs:
             return "Nothing is stale; nothing was recomputed."
-        return f"{_counted(len(self.months), 'month')} computed in {_counted(self.runs, 'run')}; nothing is stale."
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+        computed = wording.counted(len(self.months), "month", "months")
+        return f"{computed} computed in {wording.counted(self.runs, 'run', 'runs')}; nothing is stale."
 
 
 def run(
