@@ -16,8 +16,8 @@ from revenue_integrity import clock
 from revenue_integrity.canonical import sha256_of
 from revenue_integrity.desk import packs, verifying
 from revenue_integrity.model.deployment import Deployment
-from revenue_integrity_tests.conftest import made_once
-from revenue_integrity_tests.desk.test_freezing import compute_toy, copy_of, sign
+from revenue_integrity_tests.conftest import compute_toy, made_once
+from revenue_integrity_tests.desk.test_freezing import copy_of, sign
 from revenue_integrity_tests.toy_home import FEBRUARY, JANUARY, NOW, toy_deployment
 from revenue_integrity_tests.without_dagster import Judged
 

@@ -1,6 +1,6 @@
 -- Rows of the month and those around it whose sides differ, all postings, with what their lines come to.
 with
-    rows as (
+    differing as (
         select recon, month, row_key, region, category, transaction_id, left_cents, right_cents, variance_cents
         from recon.sales_recon_results
         where month between $first and $last and view = 'current' and unit = 'cents' and variance_cents <> 0
@@ -23,16 +23,16 @@ with
     )
 
 select
-    rows.*,
+    differing.*,
     coalesce(cells.lines, 0) as lines,
     coalesce(cells.discount_cents, 0) as discount_cents,
     coalesce(cells.tax_cents, 0) as tax_cents,
     (sign(cells.exact) * ((abs(cells.exact) + 5000000000000000) // 10000000000000000))::bigint as exact_cents
-from rows
+from differing
 left join cells
     on
-        rows.recon = 'sales_vs_ledger'
-        and rows.month = cells.month
-        and rows.region is not distinct from cells.region
-        and rows.category is not distinct from cells.category
-order by rows.recon, rows.month, rows.row_key
+        differing.recon = 'sales_vs_ledger'
+        and differing.month = cells.month
+        and differing.region is not distinct from cells.region
+        and differing.category is not distinct from cells.category
+order by differing.recon, differing.month, differing.row_key
