@@ -63,7 +63,7 @@ def database(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[sa.
     engine = sa.create_engine(resolve_url("env:ERP_URL"), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(sa.text("drop schema public cascade; create schema public"))
-        columns = "service_month text, extracted_at timestamptz, lines int, amount numeric(12, 2), secret text"
+        columns = "service_month text, extracted_at timestamptz, lines int, amount numeric(12, 2), remark text"
         connection.execute(sa.text(f"create table totals ({columns})"))
         rows = "('2025-03', '2025-04-05 06:00+00', 2, 12.50, 'x'), ('2025-04', '2025-05-05', 3, -7.05, 'y')"
         connection.execute(sa.text(f"insert into totals values {rows}"))
@@ -95,7 +95,7 @@ def test_a_pull_lands_what_the_table_holds_and_a_second_one_nothing_again(empty:
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(r"colocation/erp_control_totals/\d{8}T\d{6}Z [0-9a-f]{64}\n", done.stdout)
     assert "2 rows landed" in done.stderr
-    assert "ignored: secret" in done.stderr
+    assert "ignored: remark" in done.stderr
     again = command(empty, *pull)
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "2 rows read, nothing new to land\n")
     database.execute(sa.text("insert into totals values ('2025-05', '2025-06-05', 1, 1.00, null)"))

@@ -4,5 +4,6 @@ with
 
 select transaction_id, line_no, batch_id, cents
 from replaced
-where are_twoorder by abs(cents) desc, transaction_id, line_no
+where are_two
+order by abs(cents) desc, transaction_id, line_no
 limit 20

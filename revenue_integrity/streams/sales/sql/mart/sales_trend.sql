@@ -26,8 +26,10 @@ select
     total_cents,
     previous_cents,
     total_cents - previous_cents as change_cents,
-{% set part = '(total_cents - previous_cents) * sign(previous_cents)' %}{% set base = 'previous_cents' %}{% include 'share.sql.j2' %} as change_pct,
+{% set part = '(total_cents - previous_cents) * sign(previous_cents)' %}{% set base = 'previous_cents' -%}
+{% include 'share.sql.j2' %} as change_pct,
     year_ago_cents,
     total_cents - year_ago_cents as year_change_cents,
-{% set part = '(total_cents - year_ago_cents) * sign(year_ago_cents)' %}{% set base = 'year_ago_cents' %}{% include 'share.sql.j2' %} as year_change_pct
+{% set part = '(total_cents - year_ago_cents) * sign(year_ago_cents)' %}{% set base = 'year_ago_cents' -%}
+{% include 'share.sql.j2' %} as year_change_pct
 from compared
