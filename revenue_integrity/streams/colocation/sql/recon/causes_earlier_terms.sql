@@ -52,8 +52,8 @@ with
     numbered as (
         select
             *,
-            lag(version) over (partition by contract_id, earlier_version order by segment_from) is distinct from version
-            or lag(segment_to) over (partition by contract_id, earlier_version order by segment_from) + 1 <> segment_from
+            lag(segment_to) over (partition by contract_id, earlier_version order by segment_from) + 1 <> segment_from
+            or coalesce(lag(version) over (partition by contract_id, earlier_version order by segment_from) <> version, true)
                 as is_new
         from segments
     ),
