@@ -21,6 +21,7 @@ from revenue_integrity.computing.versions import reached_by_check, reached_by_ru
 from revenue_integrity.model.query import Sql, Template
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.streams.registry import deployment_of, load_settings
+from revenue_integrity.streams.sales.stream import SALES
 from revenue_integrity_tests.toy.stream import TOY
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -119,6 +120,8 @@ def main() -> int:
     paths, parts = queries(), sorted((ROOT / "revenue_integrity").rglob("*.sql.j2"))
     streams = [*deployment_of(load_settings()).streams, TOY]
     linted, read = texts(paths, streams)
+    # The list of streams does not name sales: its queries are made, so that none is dead, and not judged.
+    read |= texts([], [SALES])[1]
     found = list(plain_offences([*paths, *parts]))
     found += [f"{path.relative_to(ROOT)}: no query is made from it" for path in parts if path not in read]
     told: set[str] = set()
