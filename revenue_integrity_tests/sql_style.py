@@ -120,10 +120,12 @@ def main() -> int:
     paths, parts = queries(), sorted((ROOT / "revenue_integrity").rglob("*.sql.j2"))
     streams = [*deployment_of(load_settings()).streams, TOY]
     linted, read = texts(paths, streams)
-    # The list of streams does not name sales: its queries are made, so that none is dead, and not judged.
+    # The list of streams does not name sales yet: what it uses of others is no dead part, and its own parts are not judged.
     read |= texts([], [SALES])[1]
     found = list(plain_offences([*paths, *parts]))
-    found += [f"{path.relative_to(ROOT)}: no query is made from it" for path in parts if path not in read]
+    found += [
+        f"{path.relative_to(ROOT)}: no query is made from it" for path in parts if path not in read and "sales" not in path.parts
+    ]
     told: set[str] = set()
     with ProcessPoolExecutor() as workers:
         for (name, _), offending in zip(linted, workers.map(offences, [text for _, text in linted], chunksize=4), strict=True):
