@@ -6,8 +6,9 @@ Belongs here: comparing the tree with what ``close.json`` and manifests name. Do
 
 import hashlib
 import json
+import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from revenue_integrity.warehouse import publish
 _WHO = "Find out who put it there, and take it away"
 
 
-def always_published(stream: Stream, wanted: Iterator[date] | list[date]) -> Iterator[tuple[Table, date | None]]:
+def always_published(stream: Stream, wanted: Iterable[date]) -> Iterator[tuple[Table, date | None]]:
     """Yield what a stream publishes whatever its checks say, which no ``close.json`` names."""
     for table in (batches_table(stream.name), quarantine_table(stream.name), corrections_table(stream.name)):
         yield table, None
@@ -36,8 +37,8 @@ def always_published(stream: Stream, wanted: Iterator[date] | list[date]) -> Ite
 
 def published_months(settings: Settings, stream: str) -> list[date]:
     """Return the months of which a stream has anything closed, whatever months the deployment has today."""
-    found = (settings.published_path / "_close" / stream).glob("month=????-??")
-    return sorted(months.parse(each.name.partition("=")[2]) for each in found)
+    found = (settings.published_path / "_close" / stream).glob("month=*")
+    return sorted(months.parse(label) for each in found if (label := _label_of(each)))
 
 
 def unaccounted(deployment: Deployment) -> Iterator[Finding]:
@@ -82,8 +83,13 @@ def _told(settings: Settings, strays: Mapping[tuple[str, str], list[Path]]) -> I
             yield Finding(str(file), "nothing names it: neither close.json nor a manifest", _WHO)
 
 
-def _label_of(file: Path) -> str:
-    return next((part.partition("=")[2] for part in file.parts if part.startswith("month=")), "")
+_OF_MONTH = re.compile("month=((?!0000)[0-9]{4}-(?:0[1-9]|1[0-2]))")
+"""A folder of a month; others are called so by whoever put them there."""
+
+
+def _label_of(path: Path) -> str:
+    """Return the month of which something stands below a folder of its name; empty where there is none."""
+    return next((found[1] for part in path.parts if (found := _OF_MONTH.fullmatch(part))), "")
 
 
 def _of_month(settings: Settings, stream: str, month: date) -> Iterator[Path]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from revenue_integrity.errors import no_such
 from revenue_integrity.model.check import Check
 from revenue_integrity.model.dataset import Composed, Streamed
-from revenue_integrity.model.reconciliation import Reconciliations
+from revenue_integrity.model.reconciliation import CURRENT, Reconciliations
 from revenue_integrity.model.rule import Rule
 from revenue_integrity.model.signed import Extracts, SignedTable
 from revenue_integrity.model.source import Source
@@ -55,6 +55,21 @@ class MonthFigure:
     unit: Literal["cents", "currency"] = "cents"
     in_summary: bool = False
     is_variance: bool = False
+
+
+def variance_figures(summary: str, recon: str) -> tuple[MonthFigure, ...]:
+    """Return the figures of a stream's variance in cents, from the summary of one of its reconciliations.
+
+    They are of all postings; explained is the gross part that causes other than ``unexplained`` make up.
+    """
+    now = {"recon": recon, "view": CURRENT}
+    explained = ("timing_gross_cents", "at_risk_gross_cents")
+    return (
+        MonthFigure("variance_cents", "Variance", summary, ("variance_signed",), only=now, in_summary=True),
+        MonthFigure("variance_gross_cents", "Gross variance", summary, ("variance_gross",), only=now, is_variance=True),
+        MonthFigure("explained_cents", "Explained", summary, explained, less=("unexplained_cents",), only=now),
+        MonthFigure("unexplained_cents", "Unexplained", summary, ("unexplained_cents",), only=now, in_summary=True),
+    )
 
 
 @dataclass(frozen=True)

@@ -128,6 +128,8 @@ WAYS: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "published file that nothing names": (
         "published/toy_boats/month=2025-07/data.parquet", write("x"), "it is gone, and nothing names 1",
     ),
+    "published file of a month that is none": ("published/toy_boats/month=ab12-xy/data.parquet", write("x"), "nothing names it"),
+    "close.json of a month that is none": ("published/_close/toy/month=2025-13/close.json", write("{}"), "nothing names it"),
     "published file beside": ("published/notes.txt", write("x"), "nothing names it"),
     "quarantine": ("published/quarantine/stream=toy/data.parquet", write("x"), "it is not the file that its manifest names"),
     "manifest of a version, in its facts": (

@@ -4,8 +4,7 @@ Belongs here: which numbers, from which dataset and how they add up. Does not be
 a close pack shows (``report``).
 """
 
-from revenue_integrity.model.reconciliation import CURRENT
-from revenue_integrity.model.stream import MonthFigure
+from revenue_integrity.model.stream import MonthFigure, variance_figures
 from revenue_integrity.streams.bookings.recon import BRIDGE, RECOGNIZED, RECONCILIATIONS
 
 REVENUE = MonthFigure("revenue_cents", "Revenue", "revenue_month", ("recognized_cents",), in_summary=True)
@@ -15,23 +14,10 @@ DEFERRED = MonthFigure("deferred_revenue_cents", "Deferred revenue", "deal_month
 REMAINING = MonthFigure("rpo_cents", "Remaining obligations", "deal_month", ("rpo_cents",))
 RECURRING = MonthFigure("bookings_mrr_cents", "MRR of deals", "recurring_summary", ("closing_cents",))
 
-_SUMMARY = RECONCILIATIONS.summary.name
-_NOW = {"recon": RECOGNIZED, "view": CURRENT}
-
 STATUS = (
     REVENUE,
     EXPECTED,
-    MonthFigure("variance_cents", "Variance", _SUMMARY, ("variance_signed",), only=_NOW, in_summary=True),
-    MonthFigure("variance_gross_cents", "Gross variance", _SUMMARY, ("variance_gross",), only=_NOW, is_variance=True),
-    MonthFigure(
-        "explained_cents",
-        "Explained",
-        _SUMMARY,
-        ("timing_gross_cents", "at_risk_gross_cents"),
-        less=("unexplained_cents",),
-        only=_NOW,
-    ),
-    MonthFigure("unexplained_cents", "Unexplained", _SUMMARY, ("unexplained_cents",), only=_NOW, in_summary=True),
+    *variance_figures(RECONCILIATIONS.summary.name, RECOGNIZED),
     MonthFigure("late_cents", "Late", BRIDGE.name, ("late_cents",), in_summary=True),
     UNRECOGNIZED,
     DEFERRED,

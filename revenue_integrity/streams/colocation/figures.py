@@ -4,8 +4,7 @@ Belongs here: which numbers, from which dataset and how they add up. Does not be
 a close pack shows (``report``).
 """
 
-from revenue_integrity.model.reconciliation import CURRENT
-from revenue_integrity.model.stream import MonthFigure
+from revenue_integrity.model.stream import MonthFigure, variance_figures
 from revenue_integrity.streams.colocation.recon import CHARGES
 
 REVENUE = MonthFigure("revenue_cents", "Revenue", "contract_month", ("revenue_cents",), in_summary=True)
@@ -13,23 +12,11 @@ POWER_COST = MonthFigure("power_cost_cents", "Power cost", "contract_month", ("p
 MARGIN = MonthFigure("margin_cents", "Margin", "contract_month", ("margin_cents",), in_summary=True)
 LATE_CENTS = MonthFigure("late_cents", "Late", "close_bridge", ("late_cents",), in_summary=True)
 
-_NOW = {"recon": CHARGES, "view": CURRENT}
-
 STATUS = (
     REVENUE,
     MARGIN,
     MonthFigure("mrr_cents", "MRR", "contract_month", ("mrr_cents",)),
-    MonthFigure("variance_cents", "Variance", "recon_summary", ("variance_signed",), only=_NOW, in_summary=True),
-    MonthFigure("variance_gross_cents", "Gross variance", "recon_summary", ("variance_gross",), only=_NOW, is_variance=True),
-    MonthFigure(
-        "explained_cents",
-        "Explained",
-        "recon_summary",
-        ("timing_gross_cents", "at_risk_gross_cents"),
-        less=("unexplained_cents",),
-        only=_NOW,
-    ),
-    MonthFigure("unexplained_cents", "Unexplained", "recon_summary", ("unexplained_cents",), only=_NOW, in_summary=True),
+    *variance_figures("recon_summary", CHARGES),
     LATE_CENTS,
 )
 """What ``status`` says of a month: variance is that of all postings, explained is its gross part that causes other than

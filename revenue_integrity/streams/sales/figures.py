@@ -4,30 +4,16 @@ Belongs here: which numbers, from which dataset and how they add up. Does not be
 a close pack shows (``report``).
 """
 
-from revenue_integrity.model.reconciliation import CURRENT
-from revenue_integrity.model.stream import MonthFigure
+from revenue_integrity.model.stream import MonthFigure, variance_figures
 from revenue_integrity.streams.sales.recon import BRIDGE, LEDGER, RECONCILIATIONS
 
 TOTAL = MonthFigure("sales_cents", "Sales", "sales_kpis", ("total_cents",), in_summary=True)
 YEAR_TO_DATE = MonthFigure("sales_year_to_date_cents", "Sales of the year", "sales_kpis", ("year_to_date_cents",))
 HIGH_VALUE = MonthFigure("high_value_cents", "High-value sales", "sales_kpis", ("high_value_total_cents",))
 
-_SUMMARY = RECONCILIATIONS.summary.name
-_NOW = {"recon": LEDGER, "view": CURRENT}
-
 STATUS = (
     TOTAL,
-    MonthFigure("variance_cents", "Variance", _SUMMARY, ("variance_signed",), only=_NOW, in_summary=True),
-    MonthFigure("variance_gross_cents", "Gross variance", _SUMMARY, ("variance_gross",), only=_NOW, is_variance=True),
-    MonthFigure(
-        "explained_cents",
-        "Explained",
-        _SUMMARY,
-        ("timing_gross_cents", "at_risk_gross_cents"),
-        less=("unexplained_cents",),
-        only=_NOW,
-    ),
-    MonthFigure("unexplained_cents", "Unexplained", _SUMMARY, ("unexplained_cents",), only=_NOW, in_summary=True),
+    *variance_figures(RECONCILIATIONS.summary.name, LEDGER),
     MonthFigure("late_cents", "Late", BRIDGE.name, ("late_cents",), in_summary=True),
 )
 """What ``status`` says of a month: what was sold, and how far the ledger is from it."""
