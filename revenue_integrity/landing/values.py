@@ -75,6 +75,11 @@ def _identifier(text: str) -> str:
     )
 
 
+def _once(text: str, named: str, value: str) -> str:
+    """Return SQL for a value of a text that goes by a name in it: to plan a text that is written out many times costs seconds."""
+    return f"list_transform([{text}], lambda {named}: {value})[1]"
+
+
 def without_exponent(text: str) -> str:
     """Return SQL for a number without an exponent, given one that may have one; any other text is left as it is.
 
@@ -82,7 +87,6 @@ def without_exponent(text: str) -> str:
     """
     sign = _extracted(text, "^([+-])")
     whole, fraction = _extracted(text, "^[+-]?([0-9]*)"), _extracted(text, r"\.([0-9]*)")
-    # Lambdas name the parts, which would be repeated many times over else.
     moved = (
         "case when number.digits = '' then '0'"
         " when number.shift >= 0 then number.digits || repeat('0', number.shift)"
@@ -92,10 +96,12 @@ def without_exponent(text: str) -> str:
     )
     shift = f"try_cast({_extracted(text, '[eE]([+-]?[0-9]+)$')} as INTEGER) - len({fraction})"
     packed = f"struct_pack(digits := ltrim({whole} || {fraction}, '0'), shift := {shift})"
-    return (
-        f"case when {_matches(text, _EXPONENT)}"
-        f" then {sign} || list_transform([{packed}], lambda number: {moved})[1] else {text} end"
-    )
+    return f"case when {_matches(text, _EXPONENT)} then {sign} || {_once(packed, 'number', moved)} else {text} end"
+
+
+def _plain(text: str, value: str) -> str:
+    """Return SQL for a value of a number's text, which stands in it as ``plain``: without white space around it or exponent."""
+    return _once(stripped(text), "trimmed", _once(without_exponent("trimmed"), "plain", value))
 
 
 def exact_number(text: str, places: int, digits: int) -> str:
@@ -103,14 +109,12 @@ def exact_number(text: str, places: int, digits: int) -> str:
     whole = digits - places
     sql_type = f"DECIMAL({digits},{places})"
     usual = _matches(text, rf"-?[0-9]{{1,{whole}}}([.][0-9]{{1,{places}}})?")
-    trimmed = without_exponent(stripped(text))
     # Zeros behind the last place that the type holds change nothing; any other digit there would be rounded away.
-    tidy = _replaced(trimmed, r"(\.[0-9]*?)0+$", r"\1")
-    fits = _matches(tidy, rf"[+-]?0*[0-9]{{0,{whole}}}([.][0-9]{{0,{places}}})?")
-    return (
-        f"case when {usual} then try_cast({text} as {sql_type})"
-        f" when {_matches(trimmed, _NUMBER)} then case when {fits} then try_cast({tidy} as {sql_type}) end end"
-    )
+    tidy = _replaced("plain", r"(\.[0-9]*?)0+$", r"\1")
+    fits = _matches("tidy", rf"[+-]?0*[0-9]{{0,{whole}}}([.][0-9]{{0,{places}}})?")
+    exact = _once(tidy, "tidy", f"case when {fits} then try_cast(tidy as {sql_type}) end")
+    number = f"case when {_matches('plain', _NUMBER)} then {exact} end"
+    return f"case when {usual} then try_cast({text} as {sql_type}) else {_plain(text, number)} end"
 
 
 def _money(text: str) -> str:
@@ -119,22 +123,16 @@ def _money(text: str) -> str:
 
 
 def _integer(text: str) -> str:
-    trimmed = without_exponent(stripped(text))
-    return (
-        f"case when {_matches(text, '-?[0-9]{1,18}')} then try_cast({text} as BIGINT)"
-        f" when {_matches(trimmed, '[+-]?[0-9]+([.]0*)?')} then try_cast(split_part({trimmed}, '.', 1) as BIGINT) end"
-    )
+    whole = f"case when {_matches('plain', '[+-]?[0-9]+([.]0*)?')} then try_cast(split_part(plain, '.', 1) as BIGINT) end"
+    return f"case when {_matches(text, '-?[0-9]{1,18}')} then try_cast({text} as BIGINT) else {_plain(text, whole)} end"
 
 
 def _date(text: str) -> str:
-    def canonical(value: str) -> str:
-        return f"strlen({value}) = 10 and try_cast(try_cast({value} as DATE) as VARCHAR) = {value}"
+    def of(value: str) -> str:
+        canonical = f"strlen({value}) = 10 and try_cast(try_cast({value} as DATE) as VARCHAR) = {value}"
+        return f"case when {canonical} then try_cast({value} as DATE)"
 
-    trimmed = stripped(text)
-    return (
-        f"case when {canonical(text)} then try_cast({text} as DATE)"
-        f" when {canonical(trimmed)} then try_cast({trimmed} as DATE) end"
-    )
+    return f"{of(text)} else {_once(stripped(text), 'trimmed', of('trimmed') + ' end')} end"
 
 
 def _month(text: str) -> str:
@@ -143,15 +141,17 @@ def _month(text: str) -> str:
     return f"case when try_cast(try_cast({first} as DATE) as VARCHAR) = {first} then try_cast({first} as DATE) end"
 
 
-def _timestamp(text: str) -> str:
-    trimmed = stripped(text)
+def _timestamp(text: str, meant: str) -> str:
+    """Return SQL for the instant of a text, given also SQL for what the text means where it is not as instants usually come."""
     # Digits beyond the microsecond may only be zeros; lower-case letters and a short offset are written out for the cast.
-    tidy = _replaced(f"upper({trimmed})", r"(\.[0-9]{6})0+", r"\1")
+    tidy = _replaced("upper(trimmed)", r"(\.[0-9]{6})0+", r"\1")
     tidy = _replaced(tidy, "([+-][0-9]{2})([0-9]{2})$", r"\1:\2")
-    exact = f"length({_extracted(tidy, r'[.]([0-9]+)')}) <= 6"
+    exact = f"length({_extracted('tidy', r'[.]([0-9]+)')}) <= 6"
+    instant = _once(tidy, "tidy", f"case when {exact} then try_cast(tidy as TIMESTAMPTZ) end")
+    written = f"case when {_matches('trimmed', _CLOCK + _OFFSET)} then {instant} end"
     return (
         f"case when {_matches(text, CANONICAL_INSTANT)} then try_cast({text} as TIMESTAMPTZ)"
-        f" when {_matches(trimmed, _CLOCK + _OFFSET)} then case when {exact} then try_cast({tidy} as TIMESTAMPTZ) end end"
+        f" else {_once(stripped(meant), 'trimmed', written)} end"
     )
 
 
@@ -199,7 +199,7 @@ def parsed(column: SourceColumn, text: str) -> str:
         case "month":
             return _month(text)
         case "ts":
-            return _timestamp(with_offset(text) if column.utc else text)
+            return _timestamp(text, with_offset(text) if column.utc else text)
         case "bool":
             return _boolean(text)
         case "text" if column.caseless:
