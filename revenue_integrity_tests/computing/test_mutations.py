@@ -72,7 +72,7 @@ CHANGES = {
         "close/calendar.py",
         r"day \+ timedelta\(days=1\)",
         "day + timedelta(days=0)",
-        {"curated.invoice_lines"} | RECON | LATE,
+        {"curated.invoice_lines", "curated.power_cost_lines"} | RECON | LATE,
         ALL_WITH_CUTOFF,
         STREAMS,
     ),

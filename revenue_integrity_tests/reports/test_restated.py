@@ -76,6 +76,25 @@ def test_documents_are_those_that_came_with_a_new_batch() -> None:
     assert rows["document"].tolist() == ["CM-9 / 1"]
 
 
+def test_power_costs_are_listed_by_document_with_the_site_that_was_supplied() -> None:
+    data = restated_month()
+    booked = [("PC-1", 1, "accrual", "S-1", 5_000, "old"), ("PC-2", 3, "bill", "S-2", -9_900, _BILLS)]
+    names = ("document_id", "line_no", "document_type", "site_id", "amount_cents", "batch_id")
+    posted = {"posted_at": pd.Timestamp("2025-07-21T10:15:00Z"), "late": True}
+    lines = sample.frame([dict(zip(names, each, strict=True)) | posted for each in booked])
+    data = sample.changed(data, tables={**sample.published(data).tables, "power_cost_lines": lines})
+    # A batch counts as new if it stands with any change, not only with those of the table that is listed.
+    rows = report_rows.restated_power_costs(sample.published(data))
+    assert rows is not None
+    assert rows[["document", "site", "amount_cents"]].to_numpy().tolist() == [["PC-2 / 3", "Ashburn 2", -9_900]]
+    shown = "".join(parsed(page.page(data)).text)
+    assert "Power costs of new batches" in shown
+    assert "PC-2 / 3" in shown
+    late = report_rows.late_power_costs(sample.published(data))
+    assert late is not None
+    assert late["document"].tolist() == ["PC-1 / 1", "PC-2 / 3"]
+
+
 def test_a_page_shows_them_only_where_something_was_restated() -> None:
     assert "Restated by customer" in "".join(parsed(page.page(restated_month())).text)
     assert "Restated by customer" not in page.page(sample.signed())

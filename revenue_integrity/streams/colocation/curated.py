@@ -78,6 +78,11 @@ def invoice_lines(month: date, settings: Settings) -> Query:
     return _query("curated/invoice_lines", month, cutoff=cutoff(month, settings))
 
 
+def power_cost_lines(month: date, settings: Settings) -> Query:
+    """Return what accounting booked for power, in cents; late are lines posted after the month's cutoff."""
+    return _query("curated/power_cost_lines", month, cutoff=cutoff(month, settings))
+
+
 RULES = (
     Rule(schemas.CONTRACT_TERMS, contract_terms, (raw("contract_versions"),), sql=("curated/contract_terms",)),
     Rule(
@@ -128,5 +133,12 @@ RULES = (
         (raw("erp_invoices"), raw("erp_mapping"), raw("contract_versions")),
         CALENDAR_SETTINGS,
         ("curated/invoice_lines",),
+    ),
+    Rule(
+        schemas.POWER_COST_LINES,
+        power_cost_lines,
+        (raw("erp_power_costs"),),
+        CALENDAR_SETTINGS,
+        ("curated/power_cost_lines",),
     ),
 )

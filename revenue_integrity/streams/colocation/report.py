@@ -482,6 +482,38 @@ RESTATED_DOCUMENTS = Listing(
     empty="No ERP line of this month came with a new batch.",
 )
 
+_POWER_DOCUMENT = (
+    Column("document", "Document", "name", on="page"),
+    Column("document_id", "Document", width=22, on="sheet"),
+    Column("line_no", "Line", "integer", width=7, on="sheet"),
+    Column("document_type", "Booking", "words", width=13),
+    Column("site", "Site", width=26),
+    Column("amount_cents", "Amount", "cents", total=True),
+    Column("posted_at", "Posted (UTC)", "instant"),
+)
+
+LATE_POWER = Listing(
+    "Late power costs",
+    rows.late_power_costs,
+    _POWER_DOCUMENT,
+    note="What accounting booked for this month's power after its cutoff, the largest first",
+    sheet="Late power costs",
+    what="lines",
+    order=("±amount_cents", "document"),
+    empty="No power cost was posted after the cutoff.",
+    sheet_only_if_there=True,
+)
+
+RESTATED_POWER = Listing(
+    "Power costs of new batches",
+    rows.restated_power_costs,
+    (*_POWER_DOCUMENT, Column("batch_id", "Batch", "wide")),
+    note="What accounting booked for this month's power with batches which are new since the signature, the largest first.",
+    what="lines",
+    order=("±amount_cents", "document"),
+    empty="No power cost of this month came with a new batch.",
+)
+
 CLOSE_BRIDGE = bridge_listing("close_bridge")
 
 MRR_BRIDGE = Listing(
@@ -556,7 +588,12 @@ RISK = Listing(
     sheet_only_if_there=True,
 )
 
-CONTROLS = (Section("What came late?", (CLOSE_BRIDGE, Card("Late postings", (LATE,), wide=True))),)
+CONTROLS = (
+    Section(
+        "What came late?",
+        (CLOSE_BRIDGE, Card("Late postings", (LATE,), wide=True), Card("Late power costs", (LATE_POWER,), wide=True)),
+    ),
+)
 
 REPORT = Report(
     names=rows.NAMES,
@@ -574,11 +611,12 @@ REPORT = Report(
         "mrr_movements",
         "mrr_summary",
         "power_allocation",
+        "power_cost_lines",
         "rack_month",
         "site_month",
         "sites",
     ),
-    sheets=(LATE, CUSTOMERS, CONTRACTS, RACKS, MRR_BRIDGE, ALLOCATION, MARGIN_BRIDGE, RISK),
+    sheets=(LATE, LATE_POWER, CUSTOMERS, CONTRACTS, RACKS, MRR_BRIDGE, ALLOCATION, MARGIN_BRIDGE, RISK),
     register=(registers.assumptions("assumptions", "Assumptions"), registers.metrics("metric_register", "Metric register")),
     headlines=(
         Headline("Revenue", CUSTOMERS, "revenue_cents"),
@@ -596,7 +634,10 @@ REPORT = Report(
         Kpi("Posted late", rows.late_cents, note=_late_note),
     ),
     controls=CONTROLS,
-    restated=(Card("Documents of new batches", (RESTATED_DOCUMENTS,), wide=True),),
+    restated=(
+        Card("Documents of new batches", (RESTATED_DOCUMENTS,), wide=True),
+        Card("Power costs of new batches", (RESTATED_POWER,), wide=True),
+    ),
     trends=(Trend("contract_month", added_up("revenue_cents", "power_cost_cents", "margin_cents")),),
     index=(
         REVENUE,

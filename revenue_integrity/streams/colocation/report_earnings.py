@@ -13,9 +13,9 @@ from revenue_integrity import months
 from revenue_integrity.exact import added, divide
 from revenue_integrity.model.report import Published, total
 from revenue_integrity.reports.reconciling import with_names
-from revenue_integrity.streams.colocation.report_rows import NAMES
+from revenue_integrity.streams.colocation.report_rows import NAMES, SITE_NAMES
 
-NAMED = (*NAMES, ("site_id", "sites", "site_id", "site_name"))
+NAMED = (*NAMES, *SITE_NAMES)
 """Where ids of customers and sites have names."""
 
 TOOK = "usage took the margin"

@@ -15,7 +15,10 @@ from revenue_integrity.reports.reconciling import with_names
 from revenue_integrity.streams.colocation.schemas import STRANDED
 
 NAMES = (("customer_id", "customers", "customer_id", "customer_name"),)
-"""Where ids have names."""
+"""Where ids of customers have names."""
+
+SITE_NAMES = (("site_id", "sites", "site_id", "site_name"),)
+"""Where ids of sites have names."""
 
 MOVEMENTS = (("new", 1), ("reactivation", 1), ("expansion", 1), ("contraction", -1), ("churn", -1))
 """The movements of the MRR bridge with the sign they enter it."""
@@ -203,23 +206,48 @@ def late_lines(published: Published) -> pd.DataFrame | None:
 
 
 def restated_documents(published: Published) -> pd.DataFrame | None:
-    """Return the ERP lines of the month that came with batches which are new since it was signed."""
-    frame, changed = published.table("invoice_lines"), published.restatement
+    """Return the ERP invoice lines of the month that came with batches which are new since it was signed."""
+    frame = _of_new_batches(published, "invoice_lines")
+    return None if frame is None else _documents(published, frame)
+
+
+def restated_power_costs(published: Published) -> pd.DataFrame | None:
+    """Return what accounting booked for the month's power with batches which are new since it was signed."""
+    frame = _of_new_batches(published, "power_cost_lines")
+    return None if frame is None else _power_documents(published, frame)
+
+
+def late_power_costs(published: Published) -> pd.DataFrame | None:
+    """Return what accounting booked for the month's power after its cutoff, with the names of the sites."""
+    frame = published.table("power_cost_lines")
+    return None if frame is None else _power_documents(published, frame[frame["late"].astype(bool)])
+
+
+def _of_new_batches(published: Published, dataset: str) -> pd.DataFrame | None:
+    frame, changed = published.table(dataset), published.restatement
     if frame is None or changed is None:
         return None
     new = {batch for each in changed["batches"].dropna() for batch in json.loads(each or "[]")}
-    return _documents(published, frame[frame["batch_id"].isin(new)])
+    return frame[frame["batch_id"].isin(new)]
+
+
+def _power_documents(published: Published, lines: pd.DataFrame) -> pd.DataFrame:
+    """Return lines of power costs with their document and site as people call them."""
+    rows = with_names(published, lines, SITE_NAMES)
+    return _named_documents(rows, site=rows["site_name"].where(rows["site_name"].notna(), rows["site_id"]))
 
 
 def _documents(published: Published, lines: pd.DataFrame) -> pd.DataFrame:
     """Return ERP lines with their document, customer and contract as people call them."""
     rows = with_names(published, lines, NAMES)
     customer = rows["customer_name"].where(rows["customer_name"].notna(), rows["customer_id"])
-    return rows.assign(
-        customer=customer,
-        document=[f"{document} / {line}" for document, line in zip(rows["document_id"], rows["line_no"], strict=True)],
-        contract=rows["contract_id"].where(rows["contract_id"].notna(), "unmapped"),
-    )
+    contract = rows["contract_id"].where(rows["contract_id"].notna(), "unmapped")
+    return _named_documents(rows, customer=customer, contract=contract)
+
+
+def _named_documents(rows: pd.DataFrame, **names: pd.Series) -> pd.DataFrame:
+    documents = [f"{document} / {line}" for document, line in zip(rows["document_id"], rows["line_no"], strict=True)]
+    return rows.assign(document=pd.Series(documents, index=rows.index, dtype=object), **names)
 
 
 def late_cents(published: Published) -> int | None:

@@ -183,6 +183,24 @@ INVOICE_LINES = _curated(
     content_excludes=("batch_id",),
 )
 
+POWER_COST_LINES = _curated(
+    "power_cost_lines",
+    "What accounting booked for power, one row per accepted document line.",
+    ("month", "document_id", "line_no"),
+    [
+        column.month(),
+        column.text("document_id", "The document."),
+        column.integer("line_no", "Line of the document."),
+        column.text("document_type", "Kind of booking.", isin=("accrual", "bill", "reversal")),
+        column.text("site_id", "The site that was supplied."),
+        column.money("amount_cents", "Signed amount."),
+        column.instant("posted_at", "When it was posted in the ERP."),
+        column.flag("late", "Whether it was posted after the month's cutoff."),
+        column.text("batch_id", "The batch that brought the line."),
+    ],
+    content_excludes=("batch_id",),
+)
+
 EXPECTED_CHARGES = _mart(
     "expected_charges",
     "What the contract says is owed, one row per contract, month, charge type and segment; a charge of 0 cents makes no row.",
