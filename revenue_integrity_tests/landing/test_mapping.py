@@ -16,7 +16,7 @@ from revenue_integrity.settings import Settings
 from revenue_integrity_tests.landing.support import Store, put_rows, put_world, row
 from revenue_integrity_tests.support import SHIPPED
 
-EXAMPLES = Path(revenue_integrity.__file__).parent / "mappings"
+EXAMPLES = Path(revenue_integrity.__file__).parent / "streams" / "colocation" / "mappings"
 
 ERP_HEADER = (
     "Belegnummer;Position;Belegart;Debitor;Vertragsreferenz;Leistungsmonat;Erlösart;Menge;Einzelpreis;Betrag;Währung;"
