@@ -133,6 +133,92 @@ class PullSource(BaseModel):
         return self
 
 
+def _plain(value: Any) -> Any:
+    """Return a bound as the text that stands in a file: numbers and days of TOML are written back."""
+    if isinstance(value, float):
+        return format(Decimal(str(value)), "f")
+    return str(value) if isinstance(value, int | date | Decimal) and not isinstance(value, bool) else value
+
+
+Bound = Annotated[str, BeforeValidator(_plain), Field(min_length=1)]
+
+
+class DataRule(BaseModel):
+    """What a deployment demands of a column of a source, beside what the source's contract demands of every deployment.
+
+    Attributes:
+        name: what it is called: its check, and what quarantine and alerts know it by.
+        column: the column, as files name it.
+        required: whether a row must have a value.
+        min, max: the smallest and the largest allowed value of a number, date, month or instant, as files write it.
+        among: the allowed values (``in`` in the file), compared as the column compares its values.
+        pattern: a regular expression that the whole value must match.
+        action: whether a row that breaks it is refused, or a check of its name fails.
+        because: why the deployment demands it; stands behind the reason.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    name: str = Field(pattern="^[a-z][a-z0-9_]{0,99}$")
+    column: str = Field(min_length=1)
+    required: bool = False
+    min: Bound | None = None
+    max: Bound | None = None
+    among: Annotated[tuple[Bound, ...], Field(min_length=1)] | None = Field(None, alias="in")
+    pattern: str | None = None
+    action: Literal["refuse", "warn"] = "refuse"
+    because: str = Field(min_length=1, max_length=300)
+
+    @field_validator("because")
+    @classmethod
+    def _in_a_line(cls, value: str) -> str:
+        if not value.isprintable():
+            raise ValueError("must be one line of plain text")
+        return value
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                re.compile(value)
+            except re.error as error:
+                raise ValueError(f"is no regular expression: {error}") from error
+        return value
+
+    @model_validator(mode="after")
+    def _demands_something(self) -> "DataRule":
+        if not (self.required or self.min or self.max or self.among or self.pattern is not None):
+            raise ValueError("demands nothing: say required, min, max, in or pattern")
+        return self
+
+
+def _by_source(value: Any) -> Any:
+    """Return a table by ``STREAM.SOURCE``, also where the file has it as a table of tables."""
+    if not isinstance(value, dict):
+        return value
+    found: dict[str, Any] = {}
+    for name, given in value.items():
+        nested = isinstance(given, dict) and "." not in str(name)
+        found |= {f"{name}.{source}": each for source, each in given.items()} if nested else {name: given}
+    if wrong := [name for name in found if str(name).count(".") != 1]:
+        raise ValueError(f"{wrong[0]} is no STREAM.SOURCE")
+    return found
+
+
+def _rules_named_once(rules: dict[str, tuple[DataRule, ...]]) -> dict[str, tuple[DataRule, ...]]:
+    for source, of_source in rules.items():
+        names = [rule.name for rule in of_source]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"{source}: {', '.join(twice)} stands twice; a rule is known by its name")
+    return rules
+
+
+DataRules = Annotated[dict[str, tuple[DataRule, ...]], BeforeValidator(_by_source), AfterValidator(_rules_named_once)]
+Span = Annotated[str, Field(pattern="^[1-9][0-9]{0,3}(h|d|w|mo)$")]
+"""A span of time: hours, days, weeks or months (``12h``, ``1d``, ``1w``, ``1mo``)."""
+
+
 class BookSettings(BaseModel):
     """A book: streams that are signed together, and what they have set otherwise than the home.
 
@@ -239,6 +325,16 @@ class Settings(BaseSettings):
     # Data quality
     quarantine_warn_share: Share = Field(Decimal("0.01"), description="Quarantined share of a month's rows that warns.")
     quarantine_publish_share: Share = Field(Decimal("0.05"), description="Quarantined share that stops publishing.")
+
+    data_rules: DataRules = Field(
+        {},
+        description="What the deployment demands of columns, by STREAM.SOURCE: name, column, required | min | max | in | pattern,"
+        " action (refuse, warn), because.",
+    )
+    expected_every: Annotated[dict[str, Span], BeforeValidator(_by_source)] = Field(
+        {}, description="How often a source is to deliver, by STREAM.SOURCE: 1d, 1w, 1mo."
+    )
+    expected_grace: Span = Field("1d", description="How long after that a source is overdue.")
 
     # Alerts
     alert_variance: dict[Literal["info", "warning", "critical"], Share] = Field(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from revenue_integrity import output
+from revenue_integrity import clock, output
 from revenue_integrity.cli import watching
 from revenue_integrity.cli.shared import (
     BookOption,
@@ -60,6 +60,7 @@ def status(
     if seconds is not None:
         raise UsageError(f"{seconds} belongs to --watch", f"Type status --watch {seconds}")
     from revenue_integrity.computing.horizon import delivered_months
+    from revenue_integrity.computing.overdue import overdue_deliveries
     from revenue_integrity.desk.close_status import close_rows
     from revenue_integrity.desk.status import frame_of
 
@@ -72,6 +73,8 @@ def status(
         in_the_way = evidence.troubles()
     for sentence in in_the_way:
         say(sentence)
+    for deadline in overdue_deliveries(home.settings, clock.now()):
+        say(f"{deadline.sentence}.")
     say_unfrozen(home)
     if on_terminal(chosen) and rows:
         from revenue_integrity.cli import screens

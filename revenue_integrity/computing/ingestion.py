@@ -21,12 +21,14 @@ from revenue_integrity.computing.manifests import publish_manifest
 from revenue_integrity.computing.reached import reached
 from revenue_integrity.files import write_if_changed
 from revenue_integrity.landing import ingest as landing
+from revenue_integrity.landing import rule_results
 from revenue_integrity.landing.batches import judge_backdated
 from revenue_integrity.landing.eventstore import tables as events
 from revenue_integrity.landing.report import IngestReport
 from revenue_integrity.landing.slices import touching_batches
 from revenue_integrity.landing.tables import built_by
 from revenue_integrity.landing.zone import parse_arrival, scan
+from revenue_integrity.model.data_rules import rules_of
 from revenue_integrity.model.signed import Extracts
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.settings import Settings
@@ -76,12 +78,17 @@ class Manifest:
         return {batch: facts for batch, facts in self.changed.items() if label in facts["months"]}
 
 
-def _file(settings: Settings, stream: Stream) -> Any:
-    return settings.catalog_path / f"batches-{stream.name}.json"
+def _file(settings: Settings, stream: str) -> Any:
+    return settings.catalog_path / f"batches-{stream}.json"
 
 
 def read_manifest(settings: Settings, stream: Stream) -> Manifest:
     """Return what was ingested, without opening the warehouse."""
+    return read_manifest_of(settings, stream.name)
+
+
+def read_manifest_of(settings: Settings, stream: str) -> Manifest:
+    """Return what was ingested of a stream by its name, which is not loaded for it."""
     return _read(_file(settings, stream))
 
 
@@ -120,7 +127,13 @@ def latest_arrival(settings: Settings, stream: Stream) -> str:
 def _built_by(stream: Stream, settings: Settings) -> str:
     used = settings.of_stream(stream.name).values(*stream.refresh_settings, *CALENDAR_SETTINGS)
     labels = [months.label(month) for month in settings.months]
-    return sha256_of([built_by(stream.sources, settings), labels, used, version_of_refresh(stream)])
+    demanded = {name: value for name, value in settings.values("data_rules").items() if _has_rules(settings, stream)}
+    parts = [built_by(stream.sources, settings), labels, used, version_of_refresh(stream)]
+    return sha256_of([*parts, demanded] if demanded else parts)
+
+
+def _has_rules(settings: Settings, stream: Stream) -> bool:
+    return any(rules_of(source, settings) for source in stream.sources)
 
 
 def version_of_refresh(stream: Stream) -> str:
@@ -151,6 +164,7 @@ def ingest(settings: Settings, stream: Stream, as_of: datetime | None = None) ->
         report = landing.ingest(connection, settings.landing_path, stream.sources, settings, as_of)
         judge_backdated(connection, stream.name, _signed(settings, stream))
         _refresh_evidence(connection, settings, stream)
+        rule_results.refresh(connection, stream.sources, settings)
         if stream.refresh is not None:
             stream.refresh(connection, settings.of_stream(stream.name))
         catalog.refresh(connection, settings)
@@ -227,7 +241,7 @@ def _write_manifest(connection: "duckdb.DuckDBPyConnection", settings: Settings,
         "named": _named(connection, stream),
         "backdated": _backdated(connection, stream),
     }
-    write_if_changed(_file(settings, stream), json.dumps(manifest, sort_keys=True) + "\n")
+    write_if_changed(_file(settings, stream.name), json.dumps(manifest, sort_keys=True) + "\n")
 
 
 def _signed(settings: Settings, stream: Stream) -> list[tuple[datetime, datetime]]:

@@ -1,4 +1,4 @@
-"""Publishing what the landing says of itself: the manifest of batches, the quarantine and the corrections, always.
+"""Publishing what the landing says of itself: the manifest of batches, the quarantine, the corrections, the rules; always.
 
 Belongs here: datasets that belong to a stream rather than to a month, and small frames without a warehouse table. Does not
 belong here: publishing computed months (``orchestration.publication``).
@@ -13,9 +13,11 @@ import pyarrow as pa
 from revenue_integrity.landing.datasets import (
     batches_table,
     corrections_table,
+    data_rules_table,
     quarantine_table,
     read_batches,
     read_corrections,
+    read_data_rules,
     read_quarantine,
 )
 from revenue_integrity.model.stream import Stream
@@ -30,12 +32,13 @@ if TYPE_CHECKING:
 
 
 def publish_manifest(settings: Settings, stream: Stream) -> None:
-    """Publish the manifest of batches, the quarantine and the corrections of a stream."""
+    """Publish the manifest of batches, the quarantine, the corrections and what rules found of a stream."""
     with database.connect(settings) as connection:
         frames = {
             batches_table(stream.name): read_batches(connection, stream.name),
             quarantine_table(stream.name): read_quarantine(connection, stream.name),
             corrections_table(stream.name): read_corrections(connection, stream.name),
+            data_rules_table(stream.name): read_data_rules(connection, stream.name),
         }
         for declared, frame in frames.items():
             publish_frame(connection, settings, declared, None, frame)

@@ -11,6 +11,7 @@ from typing import Any
 from revenue_integrity.canonical import sha256_of
 from revenue_integrity.computing.reached import Reached, reached
 from revenue_integrity.model.check import Check, Gate
+from revenue_integrity.model.data_rules import rules_of
 from revenue_integrity.model.query import Sql
 from revenue_integrity.model.rule import Rule
 from revenue_integrity.model.stream import Stream
@@ -74,11 +75,15 @@ def _attested(streams: Iterable[Stream]) -> list[Check]:
 
 
 def settings_hash(streams: Iterable[Stream], settings: Settings) -> str:
-    """Return the hash of the settings that a sign-off of some streams rests on: those of their rules and of checks that gate."""
+    """Return the hash of the settings that a sign-off of some streams rests on.
+
+    Those of their rules and of checks that gate, and what the deployment demands of their data, if it demands anything.
+    """
     streams = list(streams)
     of_rules = {name for stream in streams for rule in stream.rules for name in rule.settings}
     of_checks = {name for check in _attested(streams) for name in check.settings}
-    return sha256_of(settings.values(*(of_rules | of_checks)))
+    demanded = {"data_rules"} if any(rules_of(source, settings) for each in streams for source in each.sources) else set()
+    return sha256_of(settings.values(*(of_rules | of_checks | demanded)))
 
 
 def code_version(streams: Iterable[Stream]) -> str:

@@ -17,7 +17,7 @@ from revenue_integrity import months
 from revenue_integrity.close.ledger import Finding, signed_path
 from revenue_integrity.computing.publication_tables import checks_table
 from revenue_integrity.files import walked
-from revenue_integrity.landing.datasets import batches_table, corrections_table, quarantine_table
+from revenue_integrity.landing.datasets import batches_table, corrections_table, data_rules_table, quarantine_table
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.model.table import Table
@@ -29,7 +29,8 @@ _WHO = "Find out who put it there, and take it away"
 
 def always_published(stream: Stream, wanted: Iterable[date]) -> Iterator[tuple[Table, date | None]]:
     """Yield what a stream publishes whatever its checks say, which no ``close.json`` names."""
-    for table in (batches_table(stream.name), quarantine_table(stream.name), corrections_table(stream.name)):
+    for of_stream in (batches_table, quarantine_table, corrections_table, data_rules_table):
+        table = of_stream(stream.name)
         yield table, None
     for month in wanted:
         yield checks_table(stream), month

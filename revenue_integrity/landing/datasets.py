@@ -1,4 +1,4 @@
-"""The manifest of batches, the quarantine and the corrections as datasets.
+"""The manifest of batches, the quarantine, the corrections and what the deployment's rules found as datasets.
 
 Belongs here: their columns, and reading them from the store. Does not belong here: filling them (``ingest``).
 """
@@ -9,7 +9,7 @@ from datetime import date
 import duckdb
 import pandas as pd
 
-from revenue_integrity.landing import corrections
+from revenue_integrity.landing import corrections, rule_results
 from revenue_integrity.model import table as column
 from revenue_integrity.model.query import Query
 from revenue_integrity.model.table import Table, table
@@ -95,6 +95,34 @@ def corrections_table(stream: str) -> Table:
     )
 
 
+def data_rules_table(stream: str) -> Table:
+    """Return the declaration of ``data_rules``: one row per rule of the deployment for a source of the stream."""
+    return table(
+        stream,
+        "raw",
+        "data_rules",
+        "What the deployment demands of columns (setting data_rules), and how many rows break it; one row per rule.",
+        ("stream", "source", "name"),
+        [
+            column.text("stream", "Stream of the source."),
+            column.text("source", "The source."),
+            column.text("name", "What the rule is called."),
+            column.text("column", "The column that it is about, as files name it."),
+            column.text("rule", "What it demands."),
+            column.text("action", "What becomes of a row that breaks it.", isin=("refuse", "warn")),
+            column.text("because", "Why the deployment demands it."),
+            column.integer(
+                "rows_that_break_it",
+                "Rows in quarantine that it refused, or rows that stand and break it; empty where it only warns of rows that are"
+                " kept in files, which its check counts month by month.",
+                unit="rows",
+                null=True,
+            ),
+        ],
+        partition="",
+    )
+
+
 _BATCHES = """
     select
         batch_id, arrival, digest, status, rows_in_file, rows_loaded, rows_quarantined, exact_duplicates, corrections,
@@ -132,6 +160,16 @@ def read_corrections(connection: duckdb.DuckDBPyConnection, stream: str, months:
         return rows
     wanted = rows["month"].isna() | rows["month"].isin(pd.to_datetime(pd.Series(list(months))))
     return rows[wanted].reset_index(drop=True)
+
+
+def read_data_rules(connection: duckdb.DuckDBPyConnection, stream: str, months: Sequence[date] | None = None) -> pd.DataFrame:
+    """Return what the rules of the deployment for a stream found; they are of no month."""
+    declared = data_rules_table(stream)
+    query = "from meta.data_rules where stream = $stream order by source, name"
+    if not rule_results.is_there(connection):
+        empty = ", ".join(f'cast(null as {declared.sql_type(each)}) as "{each}"' for each in declared.columns)
+        query = f"select {empty} where $stream = ''"
+    return rows_of(connection, declared, Query(query, {"stream": stream}))
 
 
 def read_batches(connection: duckdb.DuckDBPyConnection, stream: str, months: Sequence[date] | None = None) -> pd.DataFrame:

@@ -6,7 +6,7 @@ Belongs here: what is handed to everything that works for all streams. Does not 
 
 from dataclasses import dataclass, replace
 
-from revenue_integrity.errors import no_such
+from revenue_integrity.errors import SettingsError, no_such
 from revenue_integrity.model.book import Book, books_of
 from revenue_integrity.model.source import Source, raw_table
 from revenue_integrity.model.stream import Stream, Streams
@@ -24,7 +24,7 @@ class Deployment:
         whole: the names of all streams of the home; empty where ``streams`` are all.
 
     Raises:
-        SettingsError: the setting ``books`` does not fit the streams.
+        SettingsError: the setting ``books`` does not fit the streams, or another one names a stream that there is not.
     """
 
     settings: Settings
@@ -32,8 +32,12 @@ class Deployment:
     whole: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse books that do not fit the streams."""
+        """Refuse books that do not fit the streams, and settings by source of streams that there are not."""
         _ = self.books
+        for setting in ("data_rules", "expected_every"):
+            for name in getattr(self.settings, setting):
+                if name.split(".")[0] not in (known := self.whole or self.streams.names):
+                    raise SettingsError(f"{setting}: there is no stream of {name}", f"Streams: {', '.join(known)}")
 
     @property
     def books(self) -> tuple[Book, ...]:

@@ -462,7 +462,13 @@ class Source:
 
 
 def under(sources: Sequence[Source], settings: Settings) -> tuple[Source, ...]:
-    """Return sources as a deployment's settings have them: whether an amount may be negative is for it to say."""
+    """Return sources as a deployment's settings have them: whether an amount may be negative is for it to say.
+
+    What else it demands of columns is a rule of the source then.
+
+    Raises:
+        SettingsError: a rule of the deployment does not fit its column.
+    """
 
     def column_under(column: SourceColumn) -> SourceColumn:
         lifted = bool(column.sign_setting) and getattr(settings, column.sign_setting) == "signed"
@@ -470,9 +476,18 @@ def under(sources: Sequence[Source], settings: Settings) -> tuple[Source, ...]:
 
     def source_under(source: Source) -> Source:
         source = source.by_settings(source, settings) if source.by_settings else source
-        return replace(source, columns=tuple(map(column_under, source.columns)))
+        columns = tuple(map(column_under, source.columns))
+        return replace(source, columns=columns, rules=(*source.rules, *_demanded(source, settings)))
 
     return tuple(map(source_under, sources))
+
+
+def _demanded(source: Source, settings: Settings) -> list[RowRule]:
+    # The vocabulary of rules over columns is made of what stands here.
+    from revenue_integrity.model.data_rules import bad_of, reason_of, rules_of
+
+    refusing = [rule for rule in rules_of(source, settings) if rule.action == "refuse"]
+    return [RowRule(bad_of(source, rule), reason_of(source, rule)) for rule in refusing]
 
 
 @cache

@@ -88,6 +88,7 @@ def _examine_home(deployment: Deployment) -> Iterator[Examination]:
         _disk,
         _weight,
         partial(_landing, streams=deployment.streams),
+        _deliveries,
         _warehouse,
         partial(_event_store, streams=deployment.streams),
         _ledger,
@@ -202,6 +203,25 @@ def _landing(settings: Settings, streams: Streams) -> Examination:
         step = "Move or rename what is no batch: <stream>/<source>/<YYYYMMDDTHHMMSSZ>/<file>"
         return Examination("landing zone", False, f"{len(found.batches)} batches; ignored: {'; '.join(found.ignored[:3])}", step)
     return Examination("landing zone", True, f"{len(found.batches)} batches in {path}")
+
+
+def _deliveries(settings: Settings) -> Examination:
+    """Return whether the sources that are expected have delivered."""
+    from revenue_integrity import clock
+    from revenue_integrity.computing.overdue import overdue_deliveries
+
+    expected = settings.expected_every
+    if not expected:
+        return Examination("deliveries", True, "no source is expected (setting expected_every)")
+    try:
+        found = overdue_deliveries(settings, clock.now())
+    except OSError as error:
+        step = "Give this user the right to read the home with all its directories"
+        return Examination("deliveries", False, f"{error.filename} cannot be read: {error.strerror}", step)
+    if not found:
+        return Examination("deliveries", True, f"{len(expected)} expected, none overdue")
+    step = "Ask whoever delivers them; what comes is read by itself"
+    return Examination("deliveries", False, "; ".join(each.sentence for each in found), step)
 
 
 def _warehouse(settings: Settings) -> Examination:

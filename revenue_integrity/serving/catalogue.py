@@ -14,7 +14,7 @@ from revenue_integrity.model.stream import Stream
 from revenue_integrity.model.table import Table
 from revenue_integrity.serving.derived import DERIVED, Derived
 
-MANIFESTS = ("batches", "quarantine", "corrections")
+MANIFESTS = ("batches", "quarantine", "corrections", "data_rules")
 """Datasets that belong to a stream rather than to a month."""
 
 RECON_RESULTS = "recon_results"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pandera.pandas as pa
 
 from revenue_integrity.computing.publication_tables import checks_table, publication_table
-from revenue_integrity.landing.datasets import batches_table, corrections_table, quarantine_table
+from revenue_integrity.landing.datasets import batches_table, corrections_table, data_rules_table, quarantine_table
 from revenue_integrity.model.dataset import Streamed
 from revenue_integrity.model.events import EventLog, Events
 from revenue_integrity.model.source import Source, SourceColumn, raw_table
@@ -121,9 +121,11 @@ def _of_landing_and_publication(streams: Streams) -> Iterator[Described]:
     """Yield what every stream has alike, once."""
     stream = streams.names[0]
     manifest, refused, corrected = batches_table(stream), quarantine_table(stream), corrections_table(stream)
+    demanded = data_rules_table(stream)
     yield Described(manifest, PUBLISHED_BY_STREAM.format(name=manifest.name), _listed(manifest.key))
     yield Described(refused, PUBLISHED_BY_STREAM.format(name=refused.name), _listed(refused.identity))
     yield Described(corrected, PUBLISHED_BY_STREAM.format(name=corrected.name), _listed(corrected.key))
+    yield Described(demanded, PUBLISHED_BY_STREAM.format(name=demanded.name), _listed(demanded.key))
     published = publication_table(stream)
     for judged in map(checks_table, streams):
         yield Described(judged, PUBLISHED_BY_MONTH.format(name=judged.name), _listed(judged.key))

@@ -16,7 +16,7 @@ from revenue_integrity.computing.horizon import delivered_months
 from revenue_integrity.desk.close_status import close_rows
 from revenue_integrity.desk.evidence import OpenEvidence
 from revenue_integrity.errors import PublishError, Refusal, UsageError, no_such
-from revenue_integrity.landing.datasets import read_batches, read_corrections, read_quarantine
+from revenue_integrity.landing.datasets import read_batches, read_corrections, read_data_rules, read_quarantine
 from revenue_integrity.model.dataset import Composed, Streamed
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Streams
@@ -32,7 +32,12 @@ from revenue_integrity.warehouse.storage import exact_frame, read_partitions
 Say = Callable[[str], None]
 
 _WAITS = "Reading the warehouse itself; this waits for its turn while months are computed."
-_MANIFESTS = {"batches": read_batches, "quarantine": read_quarantine, "corrections": read_corrections}
+_MANIFESTS = {
+    "batches": read_batches,
+    "quarantine": read_quarantine,
+    "corrections": read_corrections,
+    "data_rules": read_data_rules,
+}
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from revenue_integrity.settings_reading import read_settings
 
 if TYPE_CHECKING:
     from revenue_integrity.model.deployment import Deployment
+    from revenue_integrity.model.stream import Stream
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,22 @@ def simulators() -> dict[str, Simulator]:
 
 
 def deployment_of(settings: Settings) -> "Deployment":
-    """Return the home that settings describe, with the streams that there are in it."""
+    """Return the home that settings describe, with the streams that there are in it, each with the checks that settings add.
+
+    Raises:
+        SettingsError: a setting names a stream that there is not.
+    """
     # What streams are declared in takes longer to import than the settings, which every command reads.
     from revenue_integrity.model.deployment import Deployment
     from revenue_integrity.model.stream import Streams
 
-    return Deployment(settings, Streams({name: partial(resolve_name, entry.stream) for name, entry in STREAMS.items()}))
+    return Deployment(settings, Streams({name: partial(_loaded, entry.stream, settings) for name, entry in STREAMS.items()}))
+
+
+def _loaded(place: str, settings: Settings) -> "Stream":
+    stream: Stream = resolve_name(place)
+    if not (settings.data_rules or settings.expected_every):
+        return stream
+    from revenue_integrity.close.deployment_checks import under_settings
+
+    return under_settings(stream, settings)

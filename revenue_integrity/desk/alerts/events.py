@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from revenue_integrity import months
 from revenue_integrity.close.calendar import business_day
+from revenue_integrity.landing.due import DELIVERIES_ARE_IN_TIME, Deadline
 from revenue_integrity.settings import Settings
 from revenue_integrity.wording import Currency
 
@@ -36,6 +37,7 @@ class Kind(StrEnum):
     BATCH_REJECTED = "batch_rejected"
     BATCH_CHANGED = "batch_changed"
     CLOSE_LATE = "close_late"
+    DELIVERY_OVERDUE = "delivery_overdue"
     BATCH_BACKDATED = "batch_backdated"
     CAUSES_FOUND = "causes_found"
     RUN_FAILED = "run_failed"
@@ -218,6 +220,15 @@ def batch_changed(batch_id: str, recorded_digest: str, present_digest: str) -> E
     )
     title = f"Batch {batch_id} {happened}"
     return Event(Kind.BATCH_CHANGED, None, Severity.CRITICAL, title, body, f"{batch_id}|{recorded_digest}|{present_digest}")
+
+
+def delivery_overdue(deadline: Deadline, settings: Settings) -> Event:
+    """Return the event of a source that should have delivered; it is over as soon as it has."""
+    severity = Severity(settings.alert_on.get(DELIVERIES_ARE_IN_TIME, "info"))
+    every = settings.expected_every[f"{deadline.stream}.{deadline.source}"]
+    body = f"It is to deliver every {every}. Ask whoever delivers it; what comes is read by itself."
+    content = f"{deadline.stream}.{deadline.source}|{deadline.due_at.isoformat()}"
+    return Event(Kind.DELIVERY_OVERDUE, None, severity, deadline.sentence, body, content)
 
 
 def run_failed(month: date | None, fingerprint: str, attempts: int, reason: str) -> Event:

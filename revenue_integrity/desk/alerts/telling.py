@@ -17,6 +17,7 @@ from revenue_integrity import clock
 from revenue_integrity.canonical import sha256_of
 from revenue_integrity.close.sign_off import CheckFact, MonthFacts, newly_backdated, reopened_because
 from revenue_integrity.computing import ingestion
+from revenue_integrity.computing.overdue import overdue_deliveries
 from revenue_integrity.desk.alerts import events, outbox
 from revenue_integrity.desk.alerts.delivery import Delivered, deliver
 from revenue_integrity.desk.alerts.events import Breach, Event, FailedCheck, FoundCause, Kind
@@ -194,7 +195,8 @@ def _tell_batches(deployment: Deployment) -> None:
     for stream in deployment.streams:
         for batch_id, facts in ingestion.read_manifest(settings, stream).changed.items():
             standing.append(events.batch_changed(batch_id, facts["recorded"], facts["found"]))
+    standing += [events.delivery_overdue(each, settings) for each in overdue_deliveries(settings, clock.now())]
     for event in standing:
         outbox.raise_alert(settings, event)
-    for kind in (Kind.BATCH_REJECTED, Kind.BATCH_CHANGED):
+    for kind in (Kind.BATCH_REJECTED, Kind.BATCH_CHANGED, Kind.DELIVERY_OVERDUE):
         outbox.resolve(settings, kind, None, except_for=standing)
