@@ -78,7 +78,7 @@ def words_of(rule: DataRule) -> str:
 def _parts(source: "Source", rule: DataRule) -> list[tuple[str, str]]:
     """Return the conditions that a rule is made of, each as SQL that is true where it is broken and SQL of the words."""
     column = column_of(source, rule)
-    value = '"' + column.stored + '"'
+    value = column.stored
     shown = f"left({_text_of(column, value)}, {_SHOWN})"
     found: list[tuple[str, str]] = []
     if rule.required:
@@ -118,8 +118,8 @@ def _unknown_to_engine(pattern: str) -> str:
 def _text_of(column: "SourceColumn", value: str) -> str:
     """Return SQL for a stored value as files write it."""
     if column.kind == "money":
-        return f"cast(cast({value} as DECIMAL(20,0)) * 0.01 as VARCHAR)"
-    return f"strftime({value}, '%Y-%m')" if column.kind == "month" else f"cast({value} as VARCHAR)"
+        return f"({value}::decimal(20, 0) * 0.01)::varchar"
+    return f"strftime({value}, '%Y-%m')" if column.kind == "month" else f"{value}::varchar"
 
 
 def _literal(source: "Source", rule: DataRule, column: "SourceColumn", text: str) -> str:
@@ -132,14 +132,14 @@ def _literal(source: "Source", rule: DataRule, column: "SourceColumn", text: str
                 raise ValueError(text)
             return f"{number:f}"
         if column.kind == "date":
-            return f"DATE '{date.fromisoformat(text)}'"
+            return f"date '{date.fromisoformat(text)}'"
         if column.kind == "month":
-            return f"DATE '{date.fromisoformat(f'{text}-01')}'"
+            return f"date '{date.fromisoformat(f'{text}-01')}'"
         if column.kind == "ts":
             instant = datetime.fromisoformat(text)
             if instant.tzinfo is None:
                 raise ValueError(text)
-            return f"TIMESTAMPTZ '{instant.isoformat()}'"
+            return f"timestamptz '{instant.isoformat()}'"
         if column.kind == "bool":
             return {"true": "true", "false": "false"}[text.lower()]
     except (ValueError, InvalidOperation, KeyError) as error:
