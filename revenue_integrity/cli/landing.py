@@ -1,20 +1,24 @@
-"""Commands that bring data: simulate, land, pull, map.
+"""Commands that bring data, or take it back: simulate, land, withdraw, pull, map.
 
 Belongs here: parsing, calling, printing. Does not belong here: what landing does (`landing`), simulators (each stream's).
 """
 
 import inspect
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from revenue_integrity import months
 from revenue_integrity.cli.shared import Commands, FormatOption, instant_of, open_home, say, show
-from revenue_integrity.errors import RevenueIntegrityError
+from revenue_integrity.errors import RevenueIntegrityError, UsageError
 from revenue_integrity.model.simulator import usual_options
 from revenue_integrity.streams.registry import simulators
+
+if TYPE_CHECKING:
+    from revenue_integrity.desk.withdrawing import Foreseen
 
 app = Commands("Bring data")
 
@@ -118,6 +122,52 @@ def _tell_landed(landed: Any) -> None:
     _tell_doubts(landed.doubts)
     if landed.unknown_columns:
         say(f"columns that are not modelled and ignored: {', '.join(landed.unknown_columns)}")
+
+
+@app.command()
+def withdraw(
+    batch: Annotated[str, typer.Argument(help="STREAM/SOURCE/ARRIVAL, as `land` printed it.", metavar="BATCH")],
+    who: Annotated[str, typer.Option("--as", help="Who takes it back.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; it is landed with the withdrawal and stays.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    chosen: FormatOption = None,
+) -> None:
+    """Take a wrong delivery back: says what that moves, asks, and lands the withdrawal. What it had replaced stands again."""
+    from revenue_integrity.desk import withdrawing
+    from revenue_integrity.landing.withdrawals import land_withdrawal
+    from revenue_integrity.landing.zone import parse_arrival
+
+    home = open_home()
+    stream, source, arrival = batch.split("/") if batch.count("/") == 2 else ("", "", "")
+    if not (stream and source and arrival):
+        raise UsageError(f"'{batch}' names no batch", "Write it as STREAM/SOURCE/ARRIVAL, as `land` printed it")
+    parse_arrival(arrival)
+    foreseen = withdrawing.foresee(home, home.source(stream, source), batch)
+    _tell_foreseen(batch, foreseen, chosen)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UsageError("nobody is there to be asked", "Add --yes")
+        if not typer.confirm("Take it back?", err=True):
+            raise RevenueIntegrityError("nothing was taken back", "Add --yes, or answer y")
+    landed = land_withdrawal(home.settings, stream, batch, who, reason)
+    print(f"{landed.batch_id} {landed.digest}")
+    say(f"{batch} counts no more; `revenue-integrity run` computes the months that it touches")
+
+
+def _tell_foreseen(batch: str, foreseen: "Foreseen", chosen: FormatOption) -> None:
+    """Say what taking a batch back moves; the amounts are data."""
+    if not foreseen.is_read:
+        say(f"{batch} was not read yet: nothing moves")
+        return
+    touched = ", ".join(months.label(month) for month in foreseen.months) or "no month"
+    say(f"{batch} touches {touched}")
+    if foreseen.signed:
+        signed = ", ".join(months.label(month) for month in foreseen.signed)
+        say(f"signed, and open again once a signed figure changes: {signed}")
+    if not foreseen.moved.empty:
+        show(foreseen.moved, chosen)
+    if foreseen.is_kept_in_files:
+        say("what it had replaced stands again, and is known after a run, which builds the store of its stream again")
 
 
 @app.command()

@@ -59,6 +59,7 @@ def status(
         return
     if seconds is not None:
         raise UsageError(f"{seconds} belongs to --watch", f"Type status --watch {seconds}")
+    from revenue_integrity.computing import ingestion
     from revenue_integrity.computing.horizon import delivered_months
     from revenue_integrity.computing.overdue import overdue_deliveries
     from revenue_integrity.desk.close_status import close_rows
@@ -75,6 +76,8 @@ def status(
         say(sentence)
     for deadline in overdue_deliveries(home.settings, clock.now()):
         say(f"{deadline.sentence}.")
+    for batch_id in ingestion.ahead(home.settings, home.streams):
+        say(f"batch {batch_id} lies ahead of the present, and counts once its arrival is past")
     say_unfrozen(home)
     if on_terminal(chosen) and rows:
         from revenue_integrity.cli import screens

@@ -66,10 +66,10 @@ DELIVERIES = """
         ), '') as months,
         coalesce(b.covers, '') as covers
     from meta.batches as b
-    where b.stream = $stream
+    where b.stream = $stream and b.first_status <> 'withdrawn'
     order by b.batch_id
 """
-"""The manifest as deliveries."""
+"""The manifest as deliveries; what was withdrawn is none."""
 
 
 def delivered_slice(source: Source) -> str:

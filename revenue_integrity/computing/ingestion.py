@@ -5,7 +5,7 @@ Does not belong here: reading and judging batches (``landing``).
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache, lru_cache
@@ -27,10 +27,11 @@ from revenue_integrity.landing.eventstore import tables as events
 from revenue_integrity.landing.report import IngestReport
 from revenue_integrity.landing.slices import touching_batches
 from revenue_integrity.landing.tables import built_by
-from revenue_integrity.landing.zone import parse_arrival, scan
+from revenue_integrity.landing.zone import counts_by, parse_arrival, scan
 from revenue_integrity.model.data_rules import rules_of
 from revenue_integrity.model.signed import Extracts
 from revenue_integrity.model.stream import Stream
+from revenue_integrity.model.withdrawal import arriving
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import catalog, database
 
@@ -128,7 +129,7 @@ def _built_by(stream: Stream, settings: Settings) -> str:
     used = settings.of_stream(stream.name).values(*stream.refresh_settings, *CALENDAR_SETTINGS)
     labels = [months.label(month) for month in settings.months]
     demanded = {name: value for name, value in settings.values("data_rules").items() if _has_rules(settings, stream)}
-    parts = [built_by(stream.sources, settings), labels, used, version_of_refresh(stream)]
+    parts = [built_by(arriving(stream.sources), settings), labels, used, version_of_refresh(stream)]
     return sha256_of([*parts, demanded] if demanded else parts)
 
 
@@ -149,10 +150,19 @@ def _version_of_refresh(of_stream: Callable[..., None] | None, extracts: Extract
 def pending(settings: Settings, stream: Stream, as_of: datetime | None = None) -> list[str]:
     """Return the batches that differ from what was ingested: new ones, changed ones, or all if the store must be built again."""
     manifest = read_manifest(settings, stream)
-    found = [each for each in scan(settings.landing_path, stream.sources).batches if as_of is None or each.arrival <= as_of]
+    limit = counts_by(as_of)
+    scanned = scan(settings.landing_path, arriving(stream.sources)).batches
+    found = [each for each in scanned if each.arrival <= limit]
     if manifest.built_by != _built_by(stream, settings) or events.lost_files(manifest.kept, settings):
         return [batch.batch_id for batch in found]
-    return [batch.batch_id for batch in found if manifest.seen.get(batch.batch_id) != batch.look]
+    news = [batch.batch_id for batch in found if manifest.seen.get(batch.batch_id) != batch.look]
+    # What a former release read although it lies ahead must count no more.
+    return news + [each.batch_id for each in scanned if as_of is None and each.arrival > limit and each.batch_id in manifest.seen]
+
+
+def ahead(settings: Settings, streams: Iterable[Stream]) -> list[str]:
+    """Return the batches of some streams whose arrival is yet to come: they count once it has."""
+    return scan(settings.landing_path, [source for stream in streams for source in stream.arriving]).ahead
 
 
 def ingest(settings: Settings, stream: Stream, as_of: datetime | None = None) -> IngestReport | None:

@@ -18,6 +18,7 @@ from revenue_integrity.landing.reading.limits import Limits
 from revenue_integrity.landing.report import IngestReport, Violation
 from revenue_integrity.landing.zone import NOTE, FoundBatch, Scan, covers_of, digest_of, scan
 from revenue_integrity.model.source import Source
+from revenue_integrity.model.withdrawal import WITHDRAWN
 
 _BATCHES = """
     create table if not exists meta.batches (
@@ -99,9 +100,11 @@ def refuse_later(connection: duckdb.DuckDBPyConnection, sources: Sequence[Source
 
 
 def refuse_unfaithful(found: Scan, known: Mapping[str, Known]) -> None:
-    """Refuse to build again what the landing zone no longer says."""
+    """Refuse to build again what the landing zone no longer says. What is withdrawn is not asked."""
     by_id = {batch.batch_id: batch for batch in found.batches}
     for batch_id, recorded in known.items():
+        if recorded.first_status == WITHDRAWN:
+            continue
         batch = by_id.get(batch_id)
         digest = _digest(batch) if batch else "nothing"
         if digest != recorded.digest:
@@ -152,6 +155,12 @@ def judge_backdated(connection: duckdb.DuckDBPyConnection, stream: str, signed: 
         """,
         {"stream": stream, "at": [at for at, _ in signed], "as_of": [as_of for _, as_of in signed]},
     )
+
+
+def counts(connection: duckdb.DuckDBPyConnection, batch_id: str) -> bool:
+    """Return whether a batch is on record, and nobody has withdrawn it."""
+    asked = "select 1 from meta.batches where batch_id = ? and first_status <> ?"
+    return bool(connection.execute(asked, [batch_id, WITHDRAWN]).fetchall())
 
 
 def forget(connection: duckdb.DuckDBPyConnection, source: Source) -> None:

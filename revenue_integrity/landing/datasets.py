@@ -28,7 +28,7 @@ def batches_table(stream: str) -> Table:
             column.text("batch_id", "Stream, source and arrival."),
             column.instant("arrival", "When it became visible."),
             column.text("digest", "SHA-256 over the names and digests of its files, recorded at first sight."),
-            column.text("status", "What became of it.", isin=("loaded", "rejected", "changed")),
+            column.text("status", "What became of it.", isin=("loaded", "rejected", "changed", "withdrawn")),
             column.integer("rows_in_file", "Data rows in its files.", unit="rows"),
             column.integer("rows_loaded", "Rows that stand in the raw table.", unit="rows"),
             column.integer("rows_quarantined", "Rows in quarantine.", unit="rows"),

@@ -14,16 +14,17 @@ quarantined rows. An ingestion
 4. takes back every stored row of a key that comes up, and resolves the versions of these keys alone,
 5. stores all of it, and adds and subtracts the counts of what was put in and taken back.
 
-So a batch costs in proportion to itself, beside scans of key columns.
+So a batch costs in proportion to itself, beside scans of key columns. A batch that is withdrawn is taken out the same way; one
+whose rows stay in files costs building the store again without it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
 
-from revenue_integrity.landing import batches, corrections, slices, tables
+from revenue_integrity.landing import batches, corrections, slices, tables, withdrawals
 from revenue_integrity.landing.batches import Known, New
 from revenue_integrity.landing.eventstore import tables as event_tables
 from revenue_integrity.landing.eventstore.incoming import Incoming
@@ -34,8 +35,10 @@ from revenue_integrity.landing.reading.staging import Stager
 from revenue_integrity.landing.report import IngestReport
 from revenue_integrity.landing.restoring import restore_raw
 from revenue_integrity.landing.values import name
-from revenue_integrity.landing.zone import FoundBatch, scan
+from revenue_integrity.landing.zone import FoundBatch, counts_by, scan
 from revenue_integrity.model.source import Source, under
+from revenue_integrity.model.withdrawal import NAME as WITHDRAWALS
+from revenue_integrity.model.withdrawal import arriving
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse.database import transaction
 
@@ -49,21 +52,44 @@ def ingest(
 ) -> IngestReport:
     """Bring the store up to date with the landing zone: idempotent, incremental, in one transaction.
 
-    ``sources`` are all sources of their streams, each behind those that its look-ups are made from. With ``as_of`` only
-    batches that had arrived by then are read; such a world needs a store of its own.
+    ``sources`` are all declared sources of their streams, each behind those that its look-ups are made from. With ``as_of``
+    only batches that had arrived by then are read; such a world needs a store of its own. Without, those that are ahead of the
+    present are not.
 
     Raises:
         WarehouseError: the store holds batches that arrived after ``as_of``.
         LandingError: the store must be built again, and a batch of it has changed or is gone.
         OSError: the landing zone cannot be read.
     """
-    sources = under(sources, settings)
+    sources = under(arriving(sources), settings)
     _check_order(sources)
     _prepare(connection, sources)
+    try:
+        return _ingest(connection, landing, sources, settings, as_of, anew=False)
+    except _BuildAgainError:
+        return _ingest(connection, landing, sources, settings, as_of, anew=True)
+
+
+class _BuildAgainError(Exception):
+    """A batch was withdrawn whose rows stay in files: the store is built again without it."""
+
+
+def _ingest(
+    connection: duckdb.DuckDBPyConnection,
+    landing: Path,
+    sources: Sequence[Source],
+    settings: Settings,
+    as_of: datetime | None,
+    *,
+    anew: bool,
+) -> IngestReport:
     found = scan(landing, sources)
     known = batches.known_batches(connection, sources)
-    rebuild = tables.must_rebuild(connection, sources, settings)
-    counting = [batch for batch in found.batches if as_of is None or batch.arrival <= as_of]
+    limit = counts_by(as_of)
+    # What was read before arrivals were compared with the present may lie ahead of it.
+    is_ahead = as_of is None and any(batch.arrival > limit and batch.batch_id in known for batch in found.batches)
+    rebuild = anew or is_ahead or tables.must_rebuild(connection, sources, settings)
+    counting = [batch for batch in found.batches if batch.arrival <= limit]
     batches.refuse_later(connection, sources, as_of)
     if rebuild:
         batches.refuse_unfaithful(found, known)
@@ -203,14 +229,25 @@ class _Work:
         create_delta(self._connection)
         batches.record_looks(self._connection, looks, self._known, self._found)
         batches.record_new(self._connection, news, self._known, self._report)
+        self._count_rows_in_files()
         changed: set[str] = set()
-        remade: set[str] = set()
+        # Whether a batch is known follows from the record alone.
+        remade: set[str] = {
+            lookup.name
+            for kept, lookup in tables.lookups_of(self._sources).items()
+            if not lookup.made_from and remake_lookup(self._connection, kept, lookup)
+        }
         settled: set[str] = set()
+        gone: set[str] = set()
         for source in self._sources:
             if source.is_kept_in_files:
                 continue
-            merge = Merge(self._connection, source, staged=source.name in self._staged, changed_lookups=remade)
+            staged = source.name in self._staged
+            out = sorted(batch_id for batch_id in gone if batch_id.startswith(source.prefix))
+            merge = Merge(self._connection, source, staged=staged, changed_lookups=remade, withdrawn=out)
             merged = merge.run()
+            if source.name == WITHDRAWALS:
+                gone |= self._withdraw(source, {new.batch.batch_id for new in news})
             self._report.healed += merged.healed
             self._report.refused += merged.refused
             settled.add(source.name)
@@ -239,17 +276,48 @@ class _Work:
         self.events.create()
         corrections.create_views(self._connection, self._sources)
 
-    def _count(self) -> None:
-        """Add what the sources noted to the counts of batches and of their months."""
+    def _withdraw(self, source: Source, news: Collection[str]) -> set[str]:
+        """Put on record what is withdrawn; leave it out where it is read now, and return what must be taken out of the store."""
+        fresh = [
+            batch_id for batch_id in withdrawals.withdrawn(self._connection, source) if batches.counts(self._connection, batch_id)
+        ]
+        if not fresh:
+            return set()
+        stored = {batch_id for batch_id in fresh if batch_id not in news}
+        kept_in_files = tuple(each.prefix for each in self._sources if each.is_kept_in_files)
+        if any(batch_id.startswith(kept_in_files) for batch_id in stored):
+            raise _BuildAgainError
+        withdrawals.record(self._connection, fresh)
+        # Those of other batches are counted when what became of them is known.
+        self._record_rows_in_files({each: rows for each, rows in self.events.rows_in_files().items() if each in fresh})
+        self._report.withdrawn += fresh
+        self.events.leave_out(fresh)
+        for each in self._sources:
+            if each.name in self._staged and each.stream == source.stream:
+                self._execute(f"delete from landing_files_{each.name} where list_contains($ids, batch_id)", ids=fresh)
+        return stored
+
+    def _count_rows_in_files(self) -> None:
+        rows: dict[str, int] = {}
         for source in self._sources:
             if source.name in self._staged:
-                self._execute(f"""
-                    update meta.batches as batches set rows_in_file = staged.rows
-                    from (
-                        select batch_id, sum(rows) as rows from landing_files_{source.name} group by batch_id
-                    ) as staged
-                    where batches.batch_id = staged.batch_id
-                """)
+                counted = f"select batch_id, sum(rows)::BIGINT from landing_files_{source.name} group by batch_id"
+                rows |= dict(self._execute(counted).fetchall())
+        self._record_rows_in_files(rows)
+
+    def _record_rows_in_files(self, rows: Mapping[str, int]) -> None:
+        self._execute(
+            """
+            update meta.batches as batches set rows_in_file = counted.rows
+            from (select unnest($ids::VARCHAR[]) as batch_id, unnest($rows::BIGINT[]) as rows) as counted
+            where batches.batch_id = counted.batch_id
+            """,
+            ids=list(rows),
+            rows=list(rows.values()),
+        )
+
+    def _count(self) -> None:
+        """Add what the sources noted to the counts of batches and of their months."""
         sums = ", ".join(f"sum({count}) as {count}" for count in DELTA)
         self._execute(f"""
             update meta.batches as batches set
@@ -290,6 +358,7 @@ def admit(connection: duckdb.DuckDBPyConnection, sources: Sequence[Source], sett
     """Let rows that were set aside for a month count from now on; return whether there were any."""
     if not any(source.is_kept_in_files for source in sources):
         return False
+    sources = arriving(sources)
     _prepare(connection, sources)
     store = EventStore(connection, sources, settings, tables.built_by(sources, settings))
     with transaction(connection):

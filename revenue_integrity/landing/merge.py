@@ -6,7 +6,7 @@ Belongs here: judgement by references, resolution of versions, the counts that c
 Every statement is set-based. Temporary tables that live for one ingestion begin with ``landing_``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -75,11 +75,19 @@ class Merge:
     """
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, source: Source, *, staged: bool, changed_lookups: Iterable[str]
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        source: Source,
+        *,
+        staged: bool,
+        changed_lookups: Iterable[str],
+        withdrawn: Sequence[str] = (),
     ) -> None:
+        """Prepare one merge; ``withdrawn`` are batches whose stored rows count no more."""
         self._connection = connection
         self._source = source
         self._staged = staged
+        self._withdrawn = list(withdrawn)
         self._changed = sorted({r.lookup.name for r in source.references} & set(changed_lookups))
         self._raw = f"raw.{source.dataset}"
         self._held = f"meta.held_{source.dataset}"
@@ -94,9 +102,10 @@ class Merge:
 
     def run(self) -> Merged:
         """Do all of it and tell what was done."""
-        if not self._staged and not (self._changed and self._stored):
+        if not self._staged and not self._withdrawn and not (self._changed and self._stored):
             return Merged()
         self._open()
+        self._take_out_withdrawn()
         if self._source.anchor:
             self._take_back_groups()
         elif self._changed and self._stored:
@@ -126,6 +135,7 @@ class Merge:
         again = f"select {self._row}, static_errors, raw, '' as was from {self._held} where false"
         self._make("again", again)
         self._make("standing", again)
+        self._make("gone", again)
         self._execute("create or replace temp table landing_touched (month DATE)")
         if self._staged:
             self._show_new(self._staged_rows())
@@ -206,6 +216,12 @@ class Merge:
             from {relation} group by all
         """)
 
+    def _take_out_withdrawn(self) -> None:
+        """Take the rows of withdrawn batches out for good; what they had replaced is resolved again without them."""
+        if self._withdrawn:
+            these = f"where batch_id in ({', '.join(map(quote, self._withdrawn))})"
+            self._take("gone", these, these)
+
     def _refers_to_change(self) -> str:
         refers = [
             f"{name(reference.column)} in (select key from landing_changed_{reference.lookup.name})"
@@ -223,6 +239,7 @@ class Merge:
             "groups",
             f"""
             select distinct {group} from landing_new
+            union select distinct {group} from landing_gone
             union select distinct {group} from {self._raw} where {changed}
             union select distinct {group} from {self._held} where {changed}
             """,
@@ -331,6 +348,7 @@ class Merge:
             f"select {key} from landing_good group by all having count(*) > 1{self._several_objects()}",
             f"select {key} from landing_judged where static_errors is null and reference_errors is null",
             f"select {key} from landing_again where was in ('loaded', 'duplicate')",
+            f"select {key} from landing_gone where was in ('loaded', 'duplicate')",
         ]
         if self._stored and self._staged:
             bounds = self._bounds()
@@ -564,7 +582,7 @@ class Merge:
         if not starts:
             return
         kept, by, day = f"meta.starts_{self._source.dataset}", ", ".join(map(name, starts.by)), name(starts.day)
-        stirred = " union ".join(f"select {by} from landing_{rows}" for rows in ("again", "standing", "resolved"))
+        stirred = " union ".join(f"select {by} from landing_{rows}" for rows in ("again", "standing", "gone", "resolved"))
         self._make("stirred", stirred)
         self._make(
             "starts",

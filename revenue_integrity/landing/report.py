@@ -43,6 +43,7 @@ class IngestReport:
         rows: data rows of the new batches.
         quarantined: rows of the new batches that went to quarantine.
         healed: rows that left quarantine because their reference arrived.
+        withdrawn: batches that count no more from now on.
         refused: rows loaded before that a changed reference now refuses.
         touched: per source, the months whose loaded rows may have changed.
         rebuilt: whether the store was built again because its rules or its currency changed.
@@ -56,6 +57,7 @@ class IngestReport:
     rows: int = 0
     quarantined: int = 0
     healed: int = 0
+    withdrawn: list[str] = field(default_factory=list)
     refused: int = 0
     touched: dict[str, set[date]] = field(default_factory=dict)
     rebuilt: bool = False

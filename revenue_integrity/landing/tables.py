@@ -14,7 +14,7 @@ from revenue_integrity.landing.values import name
 from revenue_integrity.model.source import Lookup, Source, fingerprint, raw_table, under
 from revenue_integrity.settings import Settings
 
-RULES_VERSION = "9"
+RULES_VERSION = "10"
 """Raise it when reading, judging or resolving changes its results: the store is then built again from the landing zone."""
 
 

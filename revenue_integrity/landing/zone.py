@@ -37,6 +37,9 @@ _SHOWN = 20
 
 _ARRIVAL = re.compile(r"\d{8}T\d{6}Z")
 
+AHEAD = timedelta(minutes=5)
+"""How far after the present an arrival may lie and still count: the clocks of two machines differ."""
+
 NOTE = "_batch.json"
 """What a writer says about a batch, beside its files: no data, but part of what the batch is."""
 
@@ -49,6 +52,11 @@ def parse_arrival(text: str) -> datetime:
         except ValueError:
             pass
     raise UsageError(f"'{text}' is not an arrival", "Write it as YYYYMMDDTHHMMSSZ, for example 20250407T093000Z")
+
+
+def counts_by(as_of: datetime | None = None) -> datetime:
+    """Return the latest arrival that counts: that of an as-of, else the present and what clocks may differ by."""
+    return clock.now() + AHEAD if as_of is None else as_of
 
 
 @dataclass(frozen=True)
@@ -102,6 +110,11 @@ class Scan:
 
     batches: tuple[FoundBatch, ...]
     ignored: tuple[str, ...]
+
+    @property
+    def ahead(self) -> list[str]:
+        """The batches whose arrival is yet to come: they count once it has."""
+        return [batch.batch_id for batch in self.batches if batch.arrival > counts_by()]
 
 
 def _visible(directory: Path) -> list[os.DirEntry[str]]:
@@ -240,13 +253,18 @@ def land(
     would be rejected as a whole is refused. Bad rows are not: they are told, and go to quarantine when the batch is read.
 
     Raises:
-        LandingError: a file is missing, cannot be read or lacks a column, two have one name, or the arrival is taken.
+        LandingError: a file is missing, cannot be read or lacks a column, two have one name, the arrival is taken or ahead.
         UsageError: no file is given, or the arrival has no offset.
     """
     if not files:
         raise UsageError("no file is given", "Name at least one file")
     if arrival is not None and arrival.tzinfo is None:
         raise UsageError("the arrival has no offset", "Write it as YYYYMMDDTHHMMSSZ")
+    if arrival is not None and arrival > counts_by():
+        raise LandingError(
+            f"the arrival {arrival.astimezone(UTC):{ARRIVAL_FORMAT}} lies ahead: it is {clock.now():{ARRIVAL_FORMAT}} now",
+            "Land the files with an arrival that is past, or without one; if the clock of this machine is wrong, set it",
+        )
     _check_names(files, notated=source.notation is not None)
     directory = settings.landing_path / source.stream / source.name
     directory.mkdir(parents=True, exist_ok=True)

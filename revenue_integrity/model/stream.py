@@ -19,6 +19,7 @@ from revenue_integrity.model.rule import Rule
 from revenue_integrity.model.signed import Extracts, SignedTable
 from revenue_integrity.model.source import Source
 from revenue_integrity.model.table import Table
+from revenue_integrity.model.withdrawal import arriving
 
 if TYPE_CHECKING:
     import duckdb
@@ -125,6 +126,11 @@ class Stream:
         """What people call it."""
         return self.title or self.name.capitalize()
 
+    @property
+    def arriving(self) -> tuple[Source, ...]:
+        """What arrives: the declared sources, and what takes a delivery back."""
+        return arriving(self.sources)
+
     def dataset(self, name: str) -> str:
         """Return what the stream's own of a dataset that every stream has is called (``checks``: ``boats_checks``)."""
         prefix = self.name if self.prefix is None else self.prefix
@@ -132,10 +138,10 @@ class Stream:
 
     def source(self, name: str) -> Source:
         """Return a source; raise ``UsageError`` with the names that there are."""
-        for source in self.sources:
+        for source in self.arriving:
             if source.name == name:
                 return source
-        raise no_such("source", name, (each.name for each in self.sources), "Sources", where=self.name)
+        raise no_such("source", name, (each.name for each in self.arriving), "Sources", where=self.name)
 
     @property
     def published_tables(self) -> list[Table]:

@@ -188,7 +188,7 @@ def _landing(settings: Settings, streams: Streams) -> Examination:
     if not path.is_dir():
         return Examination("landing zone", False, f"{path} is no directory", f"Move it away, or set {PREFIX}LANDING")
     try:
-        found = zone.scan(path, [source for stream in streams for source in stream.sources])
+        found = zone.scan(path, [source for stream in streams for source in stream.arriving])
         # Names alone can be read where files cannot.
         for batch in found.batches:
             for file in (path / batch.batch_id).iterdir():
@@ -202,6 +202,10 @@ def _landing(settings: Settings, streams: Streams) -> Examination:
     if found.ignored:
         step = "Move or rename what is no batch: <stream>/<source>/<YYYYMMDDTHHMMSSZ>/<file>"
         return Examination("landing zone", False, f"{len(found.batches)} batches; ignored: {'; '.join(found.ignored[:3])}", step)
+    if found.ahead:
+        step = "They count once their arrival is past; withdraw what claims a time that is none, and land it again"
+        told = f"{len(found.ahead)} of {len(found.batches)} batches lie ahead of the present: {', '.join(found.ahead[:3])}"
+        return Examination("landing zone", False, told, step)
     return Examination("landing zone", True, f"{len(found.batches)} batches in {path}")
 
 

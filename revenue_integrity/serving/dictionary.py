@@ -74,7 +74,7 @@ def datasets(streams: Streams) -> list[Described]:
     found: list[Described] = []
     for stream in streams:
         signed = {each.table.name: each for each in stream.signed}
-        for source in stream.sources:
+        for source in stream.arriving:
             raw = _sent_table(source) if source.is_kept_in_files else raw_table(source)
             place = _of_files(stream) if source.is_kept_in_files else f"warehouse only: `{raw.qualified}`"
             found.append(Described(raw, place, _listed(raw.key), source))

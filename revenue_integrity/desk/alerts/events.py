@@ -39,6 +39,7 @@ class Kind(StrEnum):
     CLOSE_LATE = "close_late"
     DELIVERY_OVERDUE = "delivery_overdue"
     BATCH_BACKDATED = "batch_backdated"
+    BATCH_AHEAD = "batch_ahead"
     CAUSES_FOUND = "causes_found"
     RUN_FAILED = "run_failed"
     APPROVED = "approved"
@@ -209,6 +210,12 @@ def batch_rejected(batch_id: str, digest: str, reason: str, month: date | None =
     """Return the event of a batch that cannot be read as a whole."""
     body = _lines(reason, "Land a corrected batch; it supersedes this one.")
     return Event(Kind.BATCH_REJECTED, month, Severity.CRITICAL, f"Batch {batch_id} rejected", body, f"{batch_id}|{digest}")
+
+
+def batch_ahead(batch_id: str) -> Event:
+    """Return the event of a batch whose arrival is yet to come."""
+    body = "It counts once its arrival is past. Withdraw it if its time is wrong, and land the files again."
+    return Event(Kind.BATCH_AHEAD, None, Severity.WARNING, f"Batch {batch_id} lies ahead of the present", body, batch_id)
 
 
 def batch_changed(batch_id: str, recorded_digest: str, present_digest: str) -> Event:

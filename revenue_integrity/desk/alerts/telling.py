@@ -196,7 +196,8 @@ def _tell_batches(deployment: Deployment) -> None:
         for batch_id, facts in ingestion.read_manifest(settings, stream).changed.items():
             standing.append(events.batch_changed(batch_id, facts["recorded"], facts["found"]))
     standing += [events.delivery_overdue(each, settings) for each in overdue_deliveries(settings, clock.now())]
+    standing += [events.batch_ahead(batch_id) for batch_id in ingestion.ahead(settings, deployment.streams)]
     for event in standing:
         outbox.raise_alert(settings, event)
-    for kind in (Kind.BATCH_REJECTED, Kind.BATCH_CHANGED, Kind.DELIVERY_OVERDUE):
+    for kind in (Kind.BATCH_REJECTED, Kind.BATCH_CHANGED, Kind.DELIVERY_OVERDUE, Kind.BATCH_AHEAD):
         outbox.resolve(settings, kind, None, except_for=standing)

@@ -48,6 +48,7 @@ class Keeping:
         self._work = work
         self._home = home
         self.kept: list[Kept] = []
+        self._staged: set[Source] = set()
 
     def stage(self, source: Source, batches: Sequence[Incoming]) -> None:
         """Keep the files of some new batches. A batch with a file that cannot be read is marked, and nothing of it kept."""
@@ -70,10 +71,14 @@ class Keeping:
         self.kept += [each for each in plain if each not in converted]
         if others:
             self._convert(source, others)
-        refused = {batch.batch_id for batch in batches if batch.error}
-        self.kept = [each for each in self.kept if each.batch_id not in refused]
-        for batch_id in sorted(refused):
-            self._work.execute(f"delete from {bad_rows_of(source)} where batch_id = $batch_id", batch_id=batch_id)
+        self._staged.add(source)
+        self.leave_out([batch.batch_id for batch in batches if batch.error])
+
+    def leave_out(self, batch_ids: Sequence[str]) -> None:
+        """Let nothing of some staged batches count."""
+        self.kept = [each for each in self.kept if each.batch_id not in batch_ids]
+        for source in sorted(self._staged, key=lambda each: each.name) if batch_ids else []:
+            self._work.execute(f"delete from {bad_rows_of(source)} where list_contains($ids, batch_id)", ids=list(batch_ids))
 
     def _directory(self, source: Source, batch_id: str) -> Path:
         directory = self._home / source.name / batch_id.rsplit("/", 1)[1]

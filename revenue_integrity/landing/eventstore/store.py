@@ -47,6 +47,19 @@ class EventStore:
         """Keep the files of some new batches. A batch with a file that cannot be read is marked, and nothing of it kept."""
         self._keeping[events_of(source).log.schema].stage(source, batches)
 
+    def rows_in_files(self) -> dict[str, int]:
+        """Return the rows in the files of what was staged, by batch."""
+        rows: dict[str, int] = {}
+        for keeping in self._keeping.values():
+            for file in keeping.kept:
+                rows[file.batch_id] = rows.get(file.batch_id, 0) + file.rows
+        return rows
+
+    def leave_out(self, batch_ids: Sequence[str]) -> None:
+        """Let nothing of some staged batches count."""
+        for keeping in self._keeping.values():
+            keeping.leave_out(batch_ids)
+
     def forget(self) -> None:
         """Drop everything on record of the stream's files; what people admitted stays."""
         former.carry_over(self._connection, [work.log for work in self._logs.values()])

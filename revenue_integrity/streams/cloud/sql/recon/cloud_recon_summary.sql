@@ -1,7 +1,7 @@
 -- What was charged against what was invoiced, in total; and what names no invoice yet.
 with
     delivered as (
-        select distinct source from meta.batches where stream = 'cloud' and status <> 'rejected'
+        select distinct source from meta.batches where stream = 'cloud' and status not in ('rejected', 'withdrawn')
     ),
 
 {% include 'recon/cloud_charges.sql.j2' %},
