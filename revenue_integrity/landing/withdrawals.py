@@ -90,7 +90,7 @@ def _of_files(connection: duckdb.DuckDBPyConnection, source: Source, batch_id: s
             """,
             [batch_id],
         ).fetchall()
-        found += [(month, count, measure, amount, None, None) for month, count, amount in rows]
+        found += [(month, count, measure, amount, None, None) for month, count, amount in rows if amount is not None]
     return found
 
 
@@ -123,7 +123,7 @@ def _of_tables(connection: duckdb.DuckDBPyConnection, source: Source, batch_id: 
         return {month: (count, [Decimal(each).scaleb(-2) for each in cents]) for month, count, *cents in found}
 
     going, coming = added_up(goes), added_up(back)
-    nothing = (0, [Decimal(0)] * len(amounts))
+    nothing = (0, [Decimal("0.00")] * len(amounts))
     found: list[tuple[object, ...]] = []
     for month in sorted({*going, *coming}):
         (count, out), (_, again) = going.get(month, nothing), coming.get(month, nothing)
@@ -148,7 +148,7 @@ def land_withdrawal(settings: Settings, stream: str, batch_id: str, who: str, re
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "withdrawal.csv")
         with file.open("w", encoding="utf-8", newline="") as opened:
-            writer = csv.writer(opened)
+            writer = csv.writer(opened, lineterminator="\n")
             writer.writerow(("batch_id", "reason", "withdrawn_by"))
             writer.writerow((batch_id, confidential.struck(reason, settings), confidential.struck(who, settings)))
         return land(settings, source_of(stream), [file])
