@@ -79,7 +79,7 @@ class Deployment:
         slices: dict[str, str] = {}
         datasets: dict[str, str] = {}
         for stream in self.streams:
-            for table in [*(raw_table(source) for source in stream.arriving), *(rule.table for rule in stream.rules)]:
+            for table in [*(raw_table(source) for source in stream.sources), *(rule.table for rule in stream.rules)]:
                 if table.qualified in found:
                     raise ValueError(f"{stream.name} and {found[table.qualified].stream} both have a table {table.qualified}")
                 found[table.qualified] = table
