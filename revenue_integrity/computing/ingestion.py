@@ -31,7 +31,7 @@ from revenue_integrity.landing.zone import counts_by, parse_arrival, scan
 from revenue_integrity.model.data_rules import rules_of
 from revenue_integrity.model.signed import Extracts
 from revenue_integrity.model.stream import Stream
-from revenue_integrity.model.withdrawal import arriving
+from revenue_integrity.model.withdrawal import WITHDRAWN, arriving
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import catalog, database
 
@@ -49,6 +49,7 @@ class Manifest:
         touching: for each source's month, the (batch, digest) set that touches it.
         changed: for each batch that has changed since first sight, the months that it touches and both digests.
         rejected: for each batch that was rejected as a whole, why.
+        withdrawn: the batches that were taken back.
         kept: the files that the event store rests on, relative to the home.
         aside: for each batch all of whose rows of some month are set aside, these months.
         named: the first and the last service month that rows name; empty if none does.
@@ -60,6 +61,7 @@ class Manifest:
     touching: Mapping[str, list[list[str]]] = field(default_factory=dict)
     changed: Mapping[str, Any] = field(default_factory=dict)
     rejected: Mapping[str, str] = field(default_factory=dict)
+    withdrawn: Sequence[str] = ()
     kept: Sequence[str] = ()
     aside: Mapping[str, list[str]] = field(default_factory=dict)
     named: Sequence[str] = ()
@@ -243,6 +245,7 @@ def _write_manifest(connection: "duckdb.DuckDBPyConnection", settings: Settings,
             if found
         },
         "rejected": dict(refused),
+        "withdrawn": _withdrawn(connection, stream),
         "kept": events.kept_files(connection, stream.sources),
         "aside": {
             batch_id: [months.label(month) for month in of_batch]
@@ -263,6 +266,11 @@ def _signed(settings: Settings, stream: Stream) -> list[tuple[datetime, datetime
         # An entry from before there were books is about all streams.
         if entry.action == Action.APPROVE and entry.book in ("", book) and entry.as_of
     ]
+
+
+def _withdrawn(connection: "duckdb.DuckDBPyConnection", stream: Stream) -> list[str]:
+    asked = "select batch_id from meta.batches where stream = $stream and first_status = $status order by batch_id"
+    return [each for (each,) in connection.execute(asked, {"stream": stream.name, "status": WITHDRAWN}).fetchall()]
 
 
 def _backdated(connection: "duckdb.DuckDBPyConnection", stream: Stream) -> list[str]:

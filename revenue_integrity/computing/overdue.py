@@ -20,7 +20,7 @@ def overdue_deliveries(settings: Settings, now: datetime) -> list[Deadline]:
         manifest = read_manifest_of(settings, stream)
         arrivals: dict[str, list[datetime]] = defaultdict(list)
         for batch_id in manifest.seen:
-            if batch_id not in manifest.rejected:
+            if batch_id not in manifest.rejected and batch_id not in manifest.withdrawn:
                 _, source, arrival = batch_id.split("/")
                 arrivals[source].append(parse_arrival(arrival))
         found += overdue(stream, arrivals, settings, now)
