@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from revenue_integrity.computing import ingestion, landed_month, publication, table_month
+from revenue_integrity.computing import ingestion, landed_month, publication, table_month, whole_tables
 from revenue_integrity.computing.plan import StaleMonth, Step, stale_months, steps
 from revenue_integrity.computing.staleness import due_months
 from revenue_integrity.model.check import CheckRecord
@@ -46,6 +46,8 @@ def bring_up_to_date(
                 for step in planned:
                     do(home, stream, step)
                     done.append(step)
+            for rule in whole_tables.stale_rules(settings, stream):
+                whole_tables.make(rule, stream, settings)
     return done
 
 

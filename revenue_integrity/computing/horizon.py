@@ -10,7 +10,7 @@ from datetime import date
 from revenue_integrity import months
 from revenue_integrity.computing.ingestion import manifests
 from revenue_integrity.settings import Settings
-from revenue_integrity.warehouse.catalog import read_catalog
+from revenue_integrity.warehouse.catalog import WHOLE, read_catalog
 
 
 def delivered_months(settings: Settings) -> list[date]:
@@ -48,4 +48,4 @@ def _named(settings: Settings) -> Sequence[date]:
 def _on_record(settings: Settings) -> Sequence[date]:
     """Return the months that hold rows: all that is known where an earlier release read, which kept no months that rows name."""
     found = {name.rpartition("@")[2] for name, record in read_catalog(settings).partitions.items() if record.rows}
-    return [months.parse(label) for label in sorted(found)]
+    return [months.parse(label) for label in sorted(found - {WHOLE})]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
 from revenue_integrity import months
-from revenue_integrity.computing import ingestion, landed_month, table_month
+from revenue_integrity.computing import ingestion, landed_month, table_month, whole_tables
 from revenue_integrity.computing.staleness import due_months
 from revenue_integrity.errors import RevenueIntegrityError
 from revenue_integrity.model.deployment import Deployment
@@ -60,4 +60,10 @@ def _compute(stream: Stream, wanted: Sequence[date], settings: Settings, tables:
                     table_month.compute(rule, month, settings, tables)
                 except RevenueIntegrityError as error:
                     failed[month] = f"{rule.table.qualified}: {error}"
-    return [f"{months.label(month)} {why}" for month, why in sorted(failed.items())]
+    of_none = []
+    for rule in stream.whole:
+        try:
+            whole_tables.compute(rule, stream, settings)
+        except RevenueIntegrityError as error:
+            of_none.append(f"{rule.table.qualified}: {error}")
+    return [*(f"{months.label(month)} {why}" for month, why in sorted(failed.items())), *of_none]

@@ -32,6 +32,8 @@ def always_published(stream: Stream, wanted: Iterable[date]) -> Iterator[tuple[T
     for of_stream in (batches_table, quarantine_table, corrections_table, data_rules_table):
         table = of_stream(stream.name)
         yield table, None
+    for rule in stream.whole:
+        yield rule.table, None
     for month in wanted:
         yield checks_table(stream), month
 

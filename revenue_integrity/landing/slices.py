@@ -172,7 +172,7 @@ def touching_batches(
     own: dict[tuple[str, date], set[tuple[str, str]]] = defaultdict(set)
     for source_name, month, batch_id, digest in rows:
         own[source_name, month].add((batch_id, digest))
-    judges = {source.name: _judging(source, sources) for source in sources}
+    judges = {source.name: judging_sources(source, sources) for source in sources}
     return {
         (source_name, month): tuple(sorted(batches.union(*(own.get((judge, month), ()) for judge in judges[source_name]))))
         for (source_name, month), batches in sorted(own.items())
@@ -180,8 +180,8 @@ def touching_batches(
     }
 
 
-def _judging(source: Source, sources: Sequence[Source]) -> set[str]:
+def judging_sources(source: Source, sources: Sequence[Source]) -> set[str]:
     """Return the names of the sources that look-ups of a source are made from, and of those behind them."""
     by_name = {each.name: each for each in sources}
     direct = {each for reference in source.references for each in reference.lookup.made_from}
-    return direct.union(*(_judging(by_name[each], sources) for each in direct))
+    return direct.union(*(judging_sources(by_name[each], sources) for each in direct))

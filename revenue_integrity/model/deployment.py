@@ -79,14 +79,15 @@ class Deployment:
         slices: dict[str, str] = {}
         datasets: dict[str, str] = {}
         for stream in self.streams:
-            for table in [*(raw_table(source) for source in stream.sources), *(rule.table for rule in stream.rules)]:
+            made = (rule.table for rule in (*stream.rules, *stream.whole))
+            for table in [*(raw_table(source) for source in stream.sources), *made]:
                 if table.qualified in found:
                     raise ValueError(f"{stream.name} and {found[table.qualified].stream} both have a table {table.qualified}")
                 found[table.qualified] = table
             for name in (each for source in stream.sources for each in source.slices):
                 if slices.setdefault(name, stream.name) != stream.name:
                     raise ValueError(f"{stream.name} and {slices[name]} both have a slice {name}")
-            for name in (table.name for table in [*stream.published_tables, *(each.table for each in stream.composed)]):
+            for name in (table.name for table in stream.datasets):
                 if datasets.setdefault(name, stream.name) != stream.name:
                     raise ValueError(f"{stream.name} and {datasets[name]} both have a dataset {name}")
         return found

@@ -79,6 +79,11 @@ def raw_before(source: str, months_before: int | None = 1) -> Reads:
     return Reads("raw", source, None if months_before is None else -months_before, -1)
 
 
+def all_of(layer: str, table: str) -> Reads:
+    """Read all rows of a table, whatever their month: for a table that belongs to none."""
+    return Reads(layer, table, None)
+
+
 def history(source: str) -> Reads:
     """Read a source's rows of the months before the deployment, from which balances are carried into its first month."""
     return Reads("raw", source, before_deployment=True)

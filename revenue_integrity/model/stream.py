@@ -148,6 +148,11 @@ class Stream:
         """The tables that leave the warehouse: those of the rules in their order, then the ledgers."""
         return [*(rule.table for rule in self.rules_in_order()), *self.ledgers]
 
+    @property
+    def datasets(self) -> list[Table]:
+        """What people ask for by name: what is published of months and whole, and what is made when somebody asks."""
+        return [*self.published_tables, *(rule.table for rule in self.whole), *(each.table for each in self.composed)]
+
     def rules_in_order(self) -> list[Rule]:
         """Return the rules so that each comes after those whose tables it reads; equal ones by name."""
         by_name = {rule.table.qualified: rule for rule in sorted(self.rules, key=lambda rule: rule.table.qualified)}

@@ -13,7 +13,7 @@ from revenue_integrity.errors import Refusal
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.orchestration.alerting import alerts_sensor
 from revenue_integrity.orchestration.instance import POOL
-from revenue_integrity.orchestration.jobs import month_job
+from revenue_integrity.orchestration.jobs import month_job, whole_job
 from revenue_integrity.orchestration.late_data import late_data_sensor
 from revenue_integrity.orchestration.pack_assets import pack_asset
 from revenue_integrity.orchestration.partitions import month_partitions
@@ -23,6 +23,7 @@ from revenue_integrity.orchestration.sign_off_job import sign_off_job
 from revenue_integrity.orchestration.stream_assets import stream_assets
 from revenue_integrity.orchestration.table_assets import IO_MANAGER
 from revenue_integrity.orchestration.violations import ReportingIOManager
+from revenue_integrity.orchestration.whole_assets import all_keys, whole_sensors
 
 
 def build_definitions(
@@ -57,13 +58,20 @@ def build_definitions(
     of_chosen = [book for book in deployment.books if set(book.streams) & set(chosen.streams.names)]
     assets += [pack_asset(book, deployment, partitions, pool) for book in of_chosen]
     pulls, schedules = pull_assets(deployment, only=only)
-    job = month_job(partitions)
+    whole = all_keys(list(chosen.streams))
+    job = month_job(partitions, whole)
+    of_none = [whole_job(whole)] if whole else []
     warehouse = ReportingIOManager(settings, {table.asset_key: table for table in tables.values()})
     return dg.Definitions(
         assets=[*assets, *pulls],
-        jobs=[job, sign_off_job(deployment, partitions)],
+        jobs=[job, *of_none, sign_off_job(deployment, partitions)],
         schedules=schedules,
-        sensors=[late_data_sensor(deployment, job, partitions), alerts_sensor(deployment), maintenance_sensor(deployment)],
+        sensors=[
+            late_data_sensor(deployment, job, partitions),
+            *(sensor for each in of_none for sensor in whole_sensors(chosen, each)),
+            alerts_sensor(deployment),
+            maintenance_sensor(deployment),
+        ],
         resources={IO_MANAGER: warehouse, **(resource_overrides or {})},
         executor=dg.in_process_executor,
     )

@@ -4,6 +4,7 @@ Belongs here: the job of a month. Does not belong here: when it is launched (``o
 month (``sign_off_job``).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
@@ -12,6 +13,8 @@ from revenue_integrity.orchestration.pulls import PULL_GROUP
 
 MONTH_JOB = "month"
 
+WHOLE_JOB = "whole_tables"
+
 SIGN_OFF_JOB = "sign_off"
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -19,10 +22,22 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 hundreds of them a month would fill what a command or the daemon says, and be kept once more as what the run printed."""
 
 
-def month_job(partitions: dg.PartitionsDefinition) -> Any:
-    """Return the job that materializes one month of everything; Dagster keeps the type of an unresolved job to itself."""
+def month_job(partitions: dg.PartitionsDefinition, whole: Sequence[dg.AssetKey] = ()) -> Any:
+    """Return the job that materializes one month of everything; Dagster keeps the type of an unresolved job to itself.
+
+    ``whole`` are the assets that belong to no month.
+    """
     return dg.define_asset_job(
         MONTH_JOB,
-        selection=dg.AssetSelection.all() - dg.AssetSelection.groups(PULL_GROUP),
+        selection=dg.AssetSelection.all() - dg.AssetSelection.groups(PULL_GROUP) - dg.AssetSelection.assets(*whole),
         description="Everything of one month, in the order of its tables. A backfill runs one month after the other.",
+    )
+
+
+def whole_job(whole: Sequence[dg.AssetKey]) -> Any:
+    """Return the job that materializes what belongs to no month."""
+    return dg.define_asset_job(
+        WHOLE_JOB,
+        selection=dg.AssetSelection.assets(*whole),
+        description="The tables that belong to no month, such as dimensions: what is known now, whatever month it was told for.",
     )

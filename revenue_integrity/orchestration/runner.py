@@ -15,7 +15,7 @@ from typing import Any
 import dagster as dg
 
 from revenue_integrity import logs, months, process, wording
-from revenue_integrity.computing import ingestion
+from revenue_integrity.computing import ingestion, whole_tables
 from revenue_integrity.computing.horizon import service_months
 from revenue_integrity.computing.plan import StaleMonth, Step, stale_months, steps
 from revenue_integrity.computing.staleness import due_months
@@ -25,7 +25,7 @@ from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.instance import PROCESS_TAG, open_instance, process_tag
-from revenue_integrity.orchestration.jobs import MONTH_JOB, QUIET
+from revenue_integrity.orchestration.jobs import MONTH_JOB, QUIET, WHOLE_JOB
 from revenue_integrity.orchestration.partitions import possible_partitions
 from revenue_integrity.orchestration.pulls import PULL_GROUP
 from revenue_integrity.orchestration.runs_under_way import at_work, busy_months
@@ -101,6 +101,7 @@ def run(
             if each.name not in unread:
                 chosen = due_months(each, read_catalog(settings), settings) if wanted is None else wanted
                 runner.run_until_fresh(each, chosen, everything=everything)
+                runner.run_whole(each, everything=everything)
         return runner.summary
 
 
@@ -115,6 +116,7 @@ class _Runner:
         say: Say,
     ) -> None:
         self.summary = RunSummary()
+        self._definitions = definitions
         self._job = definitions.resolve_job_def(MONTH_JOB)
         self._graph = definitions.resolve_asset_graph()
         self._instance = instance
@@ -153,10 +155,19 @@ class _Runner:
             ) from error
         if not keys:
             raise UsageError(f"the selection '{select}' names no asset", "See the asset keys in the UI, or `status`")
+        of_months = [key for key in keys if self._graph.get(key).partitions_def is not None]
         with self._progress(len(wanted)) as advance:
-            for month in wanted:
+            for month in wanted if of_months else ():
                 advance(months.label(month))
-                self._run(month, keys, SELECTED)
+                self._run(month, of_months, SELECTED)
+        if whole := [key for key in keys if key not in of_months]:
+            self._run(None, whole, SELECTED)
+
+    def run_whole(self, stream: Stream, *, everything: bool) -> None:
+        """Make the tables of a stream that belong to no month, those that are stale or all of them."""
+        stale = stream.whole if everything else whole_tables.stale_rules(self._settings, stream)
+        if stale:
+            self._run(None, [asset_key(rule.table) for rule in stale], ALL if everything else "what they read has changed")
 
     def run_until_fresh(self, stream: Stream, wanted: Sequence[date], *, everything: bool) -> None:
         """Run the stale months wave by wave, then look again: what came out may make other months stale."""
@@ -223,22 +234,25 @@ class _Runner:
         """Run a step; return whether it succeeded."""
         return self._run(step.month, [asset_key(table) for table in step.tables], step.reason)
 
-    def _run(self, month: date, assets: Sequence[dg.AssetKey], reason: str) -> bool:
-        """Run some assets of a month and note what came of it; return whether that succeeded."""
+    def _run(self, month: date | None, assets: Sequence[dg.AssetKey], reason: str) -> bool:
+        """Run some assets of a month, or of none, and note what came of it; return whether that succeeded."""
+        job = self._job if month else self._definitions.resolve_job_def(WHOLE_JOB)
+        label = months.label(month) if month else None
         tags = {PROCESS_TAG: process_tag(), WHY_TAG: reason[:250]}
         began = time.monotonic()
         # Other processes get their turn between the runs.
         with database.held(self._settings):
-            result = self._job.execute_in_process(
+            result = job.execute_in_process(
                 instance=self._instance,
-                partition_key=months.label(month),
+                partition_key=label,
                 asset_selection=list(assets),
                 tags=tags,
                 run_config=QUIET,
                 raise_on_error=False,
             )
         self.summary.runs += 1
-        self.summary.months.add(month)
+        if month:
+            self.summary.months.add(month)
         sentences = [] if result.success else list(_failures(result.get_step_failure_events()))
         logs.event(
             "run_succeeded" if result.success else "run_failed",
@@ -251,8 +265,9 @@ class _Runner:
             failures=" ".join(sentences),
         )
         if not result.success:
-            self._stopped[month] = reason
-            self.summary.failures += [f"{months.label(month)} {sentence}" for sentence in sentences]
+            if month:
+                self._stopped[month] = reason
+            self.summary.failures += [f"{label} {sentence}" if label else sentence for sentence in sentences]
         return bool(result.success)
 
     @contextmanager

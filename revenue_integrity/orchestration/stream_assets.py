@@ -14,6 +14,7 @@ from revenue_integrity.model.table import Table
 from revenue_integrity.orchestration.partitions import month_partitions
 from revenue_integrity.orchestration.publication import publication_asset
 from revenue_integrity.orchestration.table_assets import landing_asset, table_assets
+from revenue_integrity.orchestration.whole_assets import whole_assets
 from revenue_integrity.settings import Settings
 
 
@@ -31,7 +32,8 @@ def stream_assets(
         *table_assets(stream, settings, partitions, tables, pool),
     ]
     checks = [spec for asset in made for spec in asset.check_specs]
-    return [*made, publication_asset(stream, settings, partitions, checks, pool)]
+    publication = publication_asset(stream, settings, partitions, checks, pool)
+    return [*made, *whole_assets(stream, settings, tables, pool), publication]
 
 
 def check_specs(deployment: Deployment, stream: str) -> list[dg.AssetCheckSpec]:

@@ -77,7 +77,8 @@ def tags_of(layer: str) -> dict[str, str]:
     return {"layer": layer, "tier": _TIERS.get(layer, "gold")}
 
 
-def _described(table: Table, kinds: set[str]) -> dict[str, Any]:
+def described(table: Table, kinds: set[str]) -> dict[str, Any]:
+    """Return what the UI shows of a table, whatever makes it."""
     return {
         "key": asset_key(table),
         "group_name": group_of(table.stream, table.layer),
@@ -113,7 +114,7 @@ def landing_asset(
     @dg.multi_asset(
         name=f"{stream.name}_landing",
         specs=[
-            dg.AssetSpec(**_described(table, {"duckdb", "landing"}), deps=[] if table is manifest else [asset_key(manifest)])
+            dg.AssetSpec(**described(table, {"duckdb", "landing"}), deps=[] if table is manifest else [asset_key(manifest)])
             for table in tables.values()
         ],
         check_specs=[unchanged, *declared],
@@ -187,7 +188,7 @@ def _table_asset(
     behind_slices = {f"raw.{source}" for reads in rule.reads for source in reads.sources}
 
     @dg.asset(
-        **_described(table, {"duckdb", "sql" if rule.is_query else "pandas"}),
+        **described(table, {"duckdb", "sql" if rule.is_query else "pandas"}),
         partitions_def=partitions,
         pool=pool,
         # Months beside its own are told by staleness alone: a backfill follows what Dagster knows, and would leave its range.

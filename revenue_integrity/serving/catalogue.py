@@ -33,6 +33,13 @@ class Stored:
 
 
 @dataclass(frozen=True)
+class Whole:
+    """A table that belongs to no month, as it is published, or as it stands in the warehouse."""
+
+    table: Table
+
+
+@dataclass(frozen=True)
 class United:
     """The tables that several streams have for one thing.
 
@@ -56,7 +63,7 @@ class Manifest:
     name: str
 
 
-Dataset = Stored | United | Manifest | Derived | Composed | Streamed
+Dataset = Stored | Whole | United | Manifest | Derived | Composed | Streamed
 
 
 def datasets(streams: Sequence[Stream]) -> dict[str, Dataset]:
@@ -64,6 +71,7 @@ def datasets(streams: Sequence[Stream]) -> dict[str, Dataset]:
     found: dict[str, Dataset] = {}
     for stream in streams:
         found |= {table.name: Stored(table) for table in stream.published_tables}
+        found |= {rule.table.name: Whole(rule.table) for rule in stream.whole}
         found |= {each.table.name: each for each in stream.composed}
     for name in _UNITED:
         tables = tuple(table for stream in streams for table in stream.published_tables if table.name == stream.dataset(name))

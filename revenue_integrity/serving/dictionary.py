@@ -89,6 +89,10 @@ def datasets(streams: Streams) -> list[Described]:
                     signed_only=f"rows whose `{attested.only[0]}` is `{attested.only[1]}`" if attested and attested.only else "",
                 )
             )
+        found += [
+            Described(rule.table, PUBLISHED_BY_STREAM.format(name=rule.table.name), _listed(rule.table.key))
+            for rule in stream.whole
+        ]
     found += _of_landing_and_publication(streams)
     made = [each.table for each in (*DERIVED, *(each for stream in streams for each in stream.composed))]
     found += [Described(each, MADE_WHEN_ASKED.format(name=each.name), _listed(each.key)) for each in made]

@@ -21,13 +21,22 @@ from revenue_integrity.model.dataset import Composed, Streamed
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Streams
 from revenue_integrity.model.table import Table
-from revenue_integrity.serving.catalogue import RECON_SUMMARY, Dataset, Manifest, Stored, United, dataset_named, has_tenants
+from revenue_integrity.serving.catalogue import (
+    RECON_SUMMARY,
+    Dataset,
+    Manifest,
+    Stored,
+    United,
+    Whole,
+    dataset_named,
+    has_tenants,
+)
 from revenue_integrity.serving.derived import Derived
 from revenue_integrity.serving.tenants import tenant_of
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse import database, publish
 from revenue_integrity.warehouse.catalog import read_catalog
-from revenue_integrity.warehouse.storage import exact_frame, read_partitions
+from revenue_integrity.warehouse.storage import exact_frame, read_all, read_partitions
 
 Say = Callable[[str], None]
 
@@ -180,6 +189,8 @@ def rows_of(dataset: Dataset, asked: Asked) -> pd.DataFrame:
                 return exact_frame(rows.to_arrow_table())
         case Manifest():
             return _manifest(asked, dataset.name)
+        case Whole(table):
+            return _whole(asked, table)
     read_table = _reading(asked)
     match dataset:
         case Stored(table):
@@ -244,6 +255,14 @@ def _refuse_unknown_tenant(asked: Asked, known: Sequence[str]) -> None:
 def _with_former_names(table: Table, rows: pd.DataFrame) -> pd.DataFrame:
     """Add a copy of each renamed column under its former name, as published files have it, whatever release wrote the file."""
     return rows.assign(**{former: rows[name] for name, former in table.formerly.items()})
+
+
+def _whole(asked: Asked, table: Table) -> pd.DataFrame:
+    """Return the rows of a table that belongs to no month, whatever months are asked for."""
+    if not asked.from_warehouse:
+        return publish.read_published(asked.deployment.settings, table, None)
+    with database.connect(asked.world(), read_only=True) as connection:
+        return read_all(connection, table)
 
 
 def _manifest(asked: Asked, name: str) -> pd.DataFrame:

@@ -28,6 +28,12 @@ from revenue_integrity.warehouse.hashing import Part
 ABSENT = "absent"
 """Hash of a neighbour that is not there: a state like any other."""
 
+WHOLE = "whole"
+"""Stands for the month of a table that belongs to none."""
+
+NO_MONTH = date.min
+"""The same in the warehouse, where a month is a date."""
+
 
 @dataclass(frozen=True)
 class PartitionRecord:
@@ -61,9 +67,9 @@ class Catalog:
     partitions: Mapping[str, PartitionRecord] = field(default_factory=dict)
     slices: Mapping[str, str] = field(default_factory=dict)
 
-    def partition(self, qualified: str, month: date) -> PartitionRecord | None:
-        """Return the record of a table's month, or ``None`` if it was never computed."""
-        return self.partitions.get(f"{qualified}@{months.label(month)}")
+    def partition(self, qualified: str, month: date | None) -> PartitionRecord | None:
+        """Return the record of a table's month (of a table without months), or ``None`` if it was never computed."""
+        return self.partitions.get(f"{qualified}@{WHOLE if month is None else months.label(month)}")
 
     def content_hash(self, qualified: str, month: date) -> str | None:
         """Return what a table's month holds, or ``None`` if it was never computed."""
@@ -121,7 +127,7 @@ create table if not exists meta.parts (
 def record(
     connection: duckdb.DuckDBPyConnection,
     table: Table,
-    month: date,
+    month: date | None,
     *,
     made_from: str,
     content_hash: str,
@@ -131,14 +137,15 @@ def record(
     inputs: Mapping[str, str],
     slices: Mapping[str, str] | None = None,
 ) -> None:
-    """Put a partition on record, in the caller's transaction."""
+    """Put a partition (or a table without months) on record, in the caller's transaction."""
     connection.execute(_DDL)
-    connection.execute("delete from meta.partitions where table_name = ? and month = ?", [table.qualified, month])
+    held = month or NO_MONTH
+    connection.execute("delete from meta.partitions where table_name = ? and month = ?", [table.qualified, held])
     connection.execute(
         "insert into meta.partitions values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             table.qualified,
-            month,
+            held,
             made_from,
             content_hash,
             rows,
@@ -196,7 +203,7 @@ def refresh(connection: duckdb.DuckDBPyConnection, settings: Settings, month: da
         held = PartitionRecord(
             made_from, content, count, version, json.loads(used_settings), json.loads(inputs), computed_at, json.loads(kept)
         )
-        by_month[months.label(held_month)]["partitions"][name] = vars(held)
+        by_month[_label(held_month)]["partitions"][name] = vars(held)
     of_slices = f"select source, month, hash from meta.slices{only} order by source, month"
     # Asking whether there are any slices yet would list all tables, at each step of each run.
     with suppress(duckdb.CatalogException):
@@ -204,9 +211,18 @@ def refresh(connection: duckdb.DuckDBPyConnection, settings: Settings, month: da
             by_month[months.label(held_month)]["slices"][name] = slice_hash
     for label, records in by_month.items():
         write_if_changed(settings.catalog_path / f"{label}.json", _text(records))
-    stale = [] if month else [file for file in settings.catalog_path.glob("????-??.json") if file.stem not in by_month]
+    stale = [] if month else [file for file in _files(settings) if file.stem not in by_month]
     for file in stale:
         file.unlink()
+
+
+def _label(month: date) -> str:
+    return WHOLE if month == NO_MONTH else months.label(month)
+
+
+def _files(settings: Settings) -> list[Path]:
+    """Return the files that are on record, a month each, and that of tables without months."""
+    return sorted([*settings.catalog_path.glob("????-??.json"), *settings.catalog_path.glob(f"{WHOLE}.json")])
 
 
 def _text(records: Mapping[str, Mapping[str, Any]]) -> str:
@@ -225,7 +241,7 @@ def read_catalog(settings: Settings) -> Catalog:
     """Return what is on record, from the files beside the warehouse; the warehouse is not opened."""
     partitions: dict[str, PartitionRecord] = {}
     slices: dict[str, str] = {}
-    for file in sorted(settings.catalog_path.glob("????-??.json")):
+    for file in _files(settings):
         stat = file.stat()
         of_month = _read_month(file, stat.st_mtime_ns, stat.st_ino)
         partitions.update(of_month.partitions)

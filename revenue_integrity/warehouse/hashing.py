@@ -72,8 +72,10 @@ def content_columns(table: Table) -> list[str]:
     return [column for column in table.columns if column not in table.content_excludes]
 
 
-def content_hash(connection: duckdb.DuckDBPyConnection, table: Table, partition: date) -> str:
-    """Return the SHA-256 of a partition's content."""
+def content_hash(connection: duckdb.DuckDBPyConnection, table: Table, partition: date | None) -> str:
+    """Return the SHA-256 of a partition's content; without one, of all that a table without months holds."""
+    if partition is None:
+        return canonical_digest(connection, table, table.qualified)
     rows = f'{table.qualified} where "{table.partition}" = $partition'
     return canonical_digest(connection, table, rows, alike_in=(table.partition,), partition=partition)
 

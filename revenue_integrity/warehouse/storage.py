@@ -19,7 +19,7 @@ import pyarrow as pa
 from revenue_integrity.errors import WarehouseError
 from revenue_integrity.model.query import Query, listed_days
 from revenue_integrity.model.table import Table
-from revenue_integrity.warehouse.hashing import Part, canonical_digests, content_hash
+from revenue_integrity.warehouse.hashing import Part, canonical_digests, content_hash, ordered_by
 from revenue_integrity.warehouse.validation import validate_frame, validate_rows
 
 Value = pd.DataFrame | Query
@@ -101,10 +101,11 @@ def arrow_type(sql_type: str) -> pa.DataType:
 
 
 def write_partition(
-    connection: duckdb.DuckDBPyConnection, table: Table, partition: date, value: Value, sliced: Sliced | None = None
+    connection: duckdb.DuckDBPyConnection, table: Table, partition: date | None, value: Value, sliced: Sliced | None = None
 ) -> Written:
     """Replace one partition inside the caller's transaction: delete, insert by name, judge, count, hash.
 
+    Without a partition, all rows of a table without months are replaced.
     With ``sliced``, only the rows of some days are replaced, and ``value`` holds rows of these days alone.
 
     Raises:
@@ -122,20 +123,21 @@ def write_partition(
         described = connection.execute(f"describe {value.sql}", value.bound).fetchall()
         _refuse_other_columns(table, [row[0] for row in described])
         source, parameters = value.sql, value.bound
-    where = f'"{table.partition}" = $partition'
-    given: dict[str, object] = {"partition": partition}
+    where = "true" if partition is None else f'"{table.partition}" = $partition'
+    given: dict[str, object] = {} if partition is None else {"partition": partition}
     if sliced is not None:
         where = f'{where} and "{table.slice_column}" in ({listed_days(sliced.days)})'
     connection.execute(f"delete from {table.qualified} where {where}", given)
     ((inserted,),) = connection.execute(f"insert into {table.qualified} by name {source}", parameters).fetchall()
     if isinstance(value, pd.DataFrame):
         connection.unregister("incoming_rows")
-    _refuse_rows_outside(connection, table, where, given, partition, inserted)
+    if partition is not None:
+        _refuse_rows_outside(connection, table, where, given, partition, inserted)
     if isinstance(value, Query):
         # Rows of other slices have been judged when they were written, and cannot share a key that names the slice.
         judged = (where, given) if sliced is not None and table.slice_column in table.key else ("", None)
         validate_rows(connection, table, partition, *judged)
-    if sliced is None:
+    if sliced is None or partition is None:
         return Written(inserted, content_hash(connection, table, partition))
     return _sliced(connection, table, partition, sliced)
 
@@ -216,6 +218,14 @@ def read_partitions(
     order = ", ".join(f'"{name}"' for name in table.key)
     sql = f'select {columns} from {table.qualified} where list_contains($partitions, "{table.partition}") order by {order}'
     return to_frame(table, connection.sql(sql, params={"partitions": list(partitions)}).to_arrow_table())
+
+
+def read_all(connection: duckdb.DuckDBPyConnection, table: Table) -> pd.DataFrame:
+    """Return all rows of a table without months in key order, with the dtypes of the declaration."""
+    if not has_table(connection, table):
+        return to_frame(table, arrow_schema(table).empty_table())
+    columns = ", ".join(f'"{name}"' for name in table.columns)
+    return to_frame(table, connection.sql(f"select {columns} from {table.qualified}{ordered_by(table.key)}").to_arrow_table())
 
 
 def rows_of(connection: duckdb.DuckDBPyConnection, table: Table, query: Query) -> pd.DataFrame:

@@ -33,11 +33,12 @@ class Violation:
 class SchemaViolation(RevenueIntegrityError):  # noqa: N818 -- it is a verdict on rows, not a malfunction
     """Rows do not fit the table's declaration; nothing of them was written."""
 
-    def __init__(self, table: Table, partition: date, violations: list[Violation]) -> None:
+    def __init__(self, table: Table, partition: date | None, violations: list[Violation]) -> None:
         self.table = table
         self.violations = violations
         told = "; ".join(f"{violation.rule} ({violation.rows} rows)" for violation in violations)
-        super().__init__(f"{table.qualified} {partition:%Y-%m}: {told}", "Nothing was written; what stood there is unchanged")
+        named = table.qualified if partition is None else f"{table.qualified} {partition:%Y-%m}"
+        super().__init__(f"{named}: {told}", "Nothing was written; what stood there is unchanged")
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def column_rules(table: Table) -> tuple[ColumnRule, ...]:
 def validate_rows(
     connection: duckdb.DuckDBPyConnection,
     table: Table,
-    partition: date,
+    partition: date | None,
     where: str = "",
     given: Mapping[str, object] | None = None,
 ) -> None:
@@ -105,8 +106,11 @@ def validate_rows(
     With ``where`` (and its parameters) only rows are judged for which it holds: those of slices that were written.
     """
     rules = column_rules(table)
-    given = dict(given) if given else {"partition": partition}
-    rows = f"from {table.qualified} where {where}" if where else f'from {table.qualified} where "{table.partition}" = $partition'
+    if not where:
+        where = "true" if partition is None else f'"{table.partition}" = $partition'
+        given = {} if partition is None else {"partition": partition}
+    given = dict(given or {})
+    rows = f"from {table.qualified} where {where}"
     counts = ", ".join(f"count(*) filter (where {rule.broken})" for rule in rules)
     (found,) = connection.execute(f"select {counts} {rows}", given).fetchall()
     violations = [
@@ -131,7 +135,7 @@ def _sample(connection: duckdb.DuckDBPyConnection, sql: str, given: Mapping[str,
     return connection.sql(f"select * from ({sql}) order by all limit {SAMPLE_ROWS}", params=dict(given)).df()
 
 
-def validate_frame(table: Table, partition: date, frame: pd.DataFrame) -> None:
+def validate_frame(table: Table, partition: date | None, frame: pd.DataFrame) -> None:
     """Judge a frame by its table's pandera schema, all rules at once; raise ``SchemaViolation``."""
     try:
         table.schema.validate(frame, lazy=True)

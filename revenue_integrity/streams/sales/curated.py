@@ -9,9 +9,10 @@ from datetime import date
 from revenue_integrity.close.calendar import CALENDAR_SETTINGS, cutoff
 from revenue_integrity.close.history import History
 from revenue_integrity.model.query import Query, Sql, Template, load_query
-from revenue_integrity.model.rule import Rule, raw
+from revenue_integrity.model.rule import Reads, Rule, all_of, raw
 from revenue_integrity.streams.sales import schemas
 from revenue_integrity.streams.sales.settings import SalesSettings
+from revenue_integrity.streams.sales.sources import STREAM
 
 PACKAGE = "revenue_integrity.streams.sales"
 
@@ -72,5 +73,17 @@ RULES = (
     ),
 )
 
-WHOLE = (Rule(schemas.HISTORY, customer_history, (), ("sales_timezone",), (_HISTORY,)),)
+REGIONS = ("customers", "ledger", "transactions")
+"""Sources whose rows name regions."""
+
+CATEGORIES = ("ledger", "products", "transactions")
+"""Sources whose rows name categories."""
+
+
+def all_rows(*sources: str) -> tuple[Reads, ...]:
+    """Read all rows of some sources."""
+    return tuple(all_of("raw", f"{STREAM}_{source}") for source in sorted(set(sources)))
+
+
+WHOLE = (Rule(schemas.HISTORY, customer_history, all_rows("customers", *REGIONS), ("sales_timezone",), (_HISTORY,)),)
 """Tables without a month."""

@@ -10,7 +10,7 @@ from revenue_integrity import months
 from revenue_integrity.model.query import Query, Sql, Template, load_query
 from revenue_integrity.model.rule import Rule, raw, same_month
 from revenue_integrity.streams.sales import schemas
-from revenue_integrity.streams.sales.curated import PACKAGE, historic
+from revenue_integrity.streams.sales.curated import CATEGORIES, PACKAGE, REGIONS, all_rows, historic
 from revenue_integrity.streams.sales.settings import SalesSettings
 
 _FACT = historic("gold/fact_sales")
@@ -47,11 +47,13 @@ def _plain(path: str) -> Sql:
 
 
 _DIMENSIONS = (
-    (schemas.DIM_REGION, historic("gold/sales_dim_region")),
-    (schemas.DIM_CATEGORY, _plain("gold/sales_dim_category")),
-    (schemas.DIM_PRODUCT, _plain("gold/sales_dim_product")),
-    (schemas.DIM_CUSTOMER, historic("gold/sales_dim_customer")),
+    (schemas.DIM_REGION, historic("gold/sales_dim_region"), REGIONS),
+    (schemas.DIM_CATEGORY, _plain("gold/sales_dim_category"), CATEGORIES),
+    (schemas.DIM_PRODUCT, _plain("gold/sales_dim_product"), CATEGORIES),
+    (schemas.DIM_CUSTOMER, historic("gold/sales_dim_customer"), REGIONS),
 )
 
-WHOLE = tuple(Rule(table, partial(_whole, text), (), ("sales_timezone",), (text,)) for table, text in _DIMENSIONS)
+WHOLE = tuple(
+    Rule(table, partial(_whole, text), all_rows(*read), ("sales_timezone",), (text,)) for table, text, read in _DIMENSIONS
+)
 """Tables without a month."""

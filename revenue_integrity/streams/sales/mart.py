@@ -11,7 +11,7 @@ from revenue_integrity.model.query import Query, load_query
 from revenue_integrity.model.rule import Reads, Rule, raw, same_month
 from revenue_integrity.model.table import Table
 from revenue_integrity.streams.sales import schemas
-from revenue_integrity.streams.sales.curated import PACKAGE, SPELLINGS, historic
+from revenue_integrity.streams.sales.curated import PACKAGE, SPELLINGS, all_rows, historic
 from revenue_integrity.streams.sales.settings import SalesSettings
 
 _KPIS = historic("mart/sales_kpis")
@@ -81,5 +81,5 @@ RULES = (
     _of_month(schemas.CUSTOMER_VALUE, _YEAR),
 )
 
-WHOLE = (Rule(schemas.LIFETIME, customer_lifetime, (), sql=("mart/customer_lifetime",)),)
+WHOLE = (Rule(schemas.LIFETIME, customer_lifetime, all_rows("transactions"), sql=("mart/customer_lifetime",)),)
 """Tables without a month."""

@@ -18,6 +18,8 @@ from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Streams
 from revenue_integrity.streams.sales.settings import SalesSettings
 from revenue_integrity.streams.sales.stream import SALES
+from revenue_integrity.warehouse import publish
+from revenue_integrity_tests import cases
 from revenue_integrity_tests.streams.sales.test_cases import CASES
 from revenue_integrity_tests.without_dagster import Judged, bring_up_to_date, judged
 
@@ -48,6 +50,10 @@ def test_a_month_of_sales_is_landed_published_and_signed(tmp_path: Path) -> None
     bring_up_to_date(home)
     assert bring_up_to_date(home) == []
     assert (settings.published_path / "fact_sales" / "month=2024-03" / "data.parquet").is_file()
+    # The customers of the file of expected rows, the unknown one among them: dimensions are published whole.
+    expected = cases.expected_rows(CASES / "golden" / "expected" / "sales_dim_customer.csv")
+    published = publish.read_published(settings, "sales_dim_customer", None)
+    assert sorted(published["customer_key"]) == sorted(int(row["customer_key"]) for row in expected)
 
     # The shop system counted a return that names no customer and was refused: the month waits for somebody to say so.
     failing = {record.name for record in judged(SALES, MARCH, settings) if not record.holds and record.gate == "sign_off"}
