@@ -111,6 +111,10 @@ class Zone:
 
     def write(self, source: str, arrival: datetime, name: str, table: pa.Table, form: str = CSV, *, covers: str = "") -> str:
         """Write one batch of one file, so that it appears at once, and return its id; ``covers`` is what its writer says."""
+        return self.put(source, arrival, {f"{name}.{form}": _bytes(table, form)}, table.num_rows, covers=covers)
+
+    def put(self, source: str, arrival: datetime, files: Mapping[str, bytes], rows: int, *, covers: str = "") -> str:
+        """Write one batch of files as they are, so that it appears at once, and return its id."""
         found = batch_id(self.stream, source, arrival)
         if found in self._taken:
             raise ValueError(f"batch {found} is written twice")
@@ -120,11 +124,12 @@ class Zone:
             raise FileExistsError(f"{target} is there already, and a batch never changes")
         with made(target, durable=Durable.NOTHING) as new:
             new.mkdir()
-            (new / f"{name}.{form}").write_bytes(_bytes(table, form))
+            for name, content in files.items():
+                (new / name).write_bytes(content)
             if covers:
                 (new / NOTE).write_text(note_of(covers), encoding="utf-8")
         self.batches += 1
-        self.rows += table.num_rows
+        self.rows += rows
         return found
 
 
