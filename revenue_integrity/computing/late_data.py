@@ -16,7 +16,7 @@ from revenue_integrity import months
 from revenue_integrity.canonical import sha256_of
 from revenue_integrity.computing import ingestion
 from revenue_integrity.computing.horizon import service_months
-from revenue_integrity.computing.plan import StaleMonth, stale_months, steps
+from revenue_integrity.computing.plan import Undone, stale_months, steps, with_undone
 from revenue_integrity.computing.staleness import due_months, new_batches, present_states
 from revenue_integrity.computing.versions import judged_tables
 from revenue_integrity.landing.datasets import batches_table
@@ -122,13 +122,13 @@ class Home:
         busy: streams with the months (as labels) that a queued or running run of them covers; they are left for a later look.
         reading: streams of which a queued or running run reads what was landed.
         possible: the months that somebody can be asked for; ``None`` for all.
-        undone: months, by stream, of which the last run came to no good end though nothing is stale, with the reason.
+        undone: months, by stream, of which the last run came to no good end, or whose checks are none of this home.
     """
 
     busy: Collection[tuple[str, str]] = ()
     reading: Collection[str] = ()
     possible: Collection[date] | None = None
-    undone: Mapping[str, Mapping[date, str]] = field(default_factory=dict)
+    undone: Mapping[str, Mapping[date, Undone]] = field(default_factory=dict)
 
 
 def plan(deployment: Deployment, memory: Memory, now: datetime, found: Home | None = None) -> tuple[list[Request], list[GivenUp]]:
@@ -165,14 +165,13 @@ def plan(deployment: Deployment, memory: Memory, now: datetime, found: Home | No
 
 
 def _requests(
-    stream: Stream, wanted: Sequence[date], settings: Settings, undone: Mapping[date, str]
+    stream: Stream, wanted: Sequence[date], settings: Settings, undone: Mapping[date, Undone]
 ) -> list[tuple[Request, str]]:
     """Return a request for each stale or unfinished month of a stream, with the state that it is stale against."""
     known, manifest, judged = read_catalog(settings), ingestion.read_manifest(settings, stream), judged_tables(stream, settings)
     found = []
-    stale = stale_months(stream, wanted, settings)
-    stale |= {month: StaleMonth((why,)) for month, why in undone.items() if month in wanted and month not in stale}
-    for month, each in sorted(stale.items()):
+    asked = {month: each for month, each in undone.items() if month in wanted}
+    for month, each in with_undone(stale_months(stream, wanted, settings), asked).items():
         tables = tuple(table for step in steps(stream, {month: each}, manifest) for table in step.tables)
         touching = [manifest.batches(source.name, month) for source in stream.sources]
         state = sha256_of([each.reasons, present_states(stream, month, known, settings), touching, judged])

@@ -41,6 +41,26 @@ class StaleMonth:
 
 
 @dataclass(frozen=True)
+class Undone:
+    """A month whose record of runs asks for another run.
+
+    Attributes:
+        why: the reason, in few words.
+        whole: whether the whole month is run again even where only some of its tables are stale: what is known of the others
+            counts for nothing.
+    """
+
+    why: str
+    whole: bool = False
+
+
+def with_undone(stale: Mapping[date, StaleMonth], undone: Mapping[date, Undone]) -> dict[date, StaleMonth]:
+    """Return what there is to do about months by what is stale and by the record of runs, in order of months."""
+    asked = {month: StaleMonth((each.why,)) for month, each in undone.items() if each.whole or month not in stale}
+    return dict(sorted({**stale, **asked}.items()))
+
+
+@dataclass(frozen=True)
 class Step:
     """What is done at once: a month and the tables in it that are made and judged, what was landed and published among them."""
 

@@ -17,7 +17,7 @@ import dagster as dg
 from revenue_integrity import logs, months, process, wording
 from revenue_integrity.computing import ingestion, whole_tables
 from revenue_integrity.computing.horizon import service_months
-from revenue_integrity.computing.plan import StaleMonth, Step, stale_months, steps
+from revenue_integrity.computing.plan import StaleMonth, Step, stale_months, steps, with_undone
 from revenue_integrity.computing.staleness import due_months
 from revenue_integrity.errors import UsageError
 from revenue_integrity.landing.datasets import batches_table
@@ -195,10 +195,9 @@ class _Runner:
         found |= {month: StaleMonth(("a batch has changed",)) for month in wanted if manifest.changed_in(month)}
         keys = [key for key in sorted(self._graph.asset_check_keys) if key.asset_key.path[0] == stream.name]
         specs = [self._graph.get_check_spec(key) for key in keys]
-        rest = [month for month in wanted if month not in found and month not in self._stopped]
+        rest = [month for month in wanted if month not in self._stopped]
         undone = undone_months(self._instance, specs, stream.name, rest, self._busy(stream, rest), seals_of(self._settings))
-        found |= {month: StaleMonth((why,)) for month, why in undone.items()}
-        return dict(sorted(found.items()))
+        return with_undone(found, undone)
 
     def _busy(self, stream: Stream, wanted: Sequence[date]) -> Collection[tuple[str, str]]:
         """Return the months of a stream that other runs cover: with a process, or queued where a daemon starts them.

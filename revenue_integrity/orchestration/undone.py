@@ -1,4 +1,4 @@
-"""Months of which nothing is stale and whose last run was refused or interrupted, or whose checks no run of this home made.
+"""Months whose last run was refused or interrupted, or whose checks no run of this home made.
 
 Belongs here: what only the record of runs knows of a month that must be run again. Does not belong here: what is stale
 (``computing.plan``), running it (``runner``), asking for it (``late_data``).
@@ -10,6 +10,7 @@ from datetime import date
 import dagster as dg
 
 from revenue_integrity import months
+from revenue_integrity.computing.plan import Undone
 from revenue_integrity.computing.publication_tables import publication_table
 from revenue_integrity.model.check import MONTH_MAY_BE_PUBLISHED
 from revenue_integrity.orchestration.check_results import is_foreign, is_interrupted, results_of_month
@@ -23,7 +24,7 @@ def undone_months(
     wanted: Collection[date],
     busy: Collection[tuple[str, str]],
     seals: Seals,
-) -> dict[date, str]:
+) -> dict[date, Undone]:
     """Return the months of a stream to run again, with the reason; those that a run covers (``busy``) are left to it.
 
     ``specs`` are those of every check of the stream.
@@ -34,13 +35,14 @@ def undone_months(
         label = months.label(month)
         if (stream, label) in busy:
             continue
-        # What stood in the way may be mended by now.
-        if any(each.state in ("failed", "planned") for each in results_of_month(instance, published, label, seals)):
-            found[month] = "its last publication was refused"
+        # A month of which only the stale tables were run would be refused, for the checks of the others hold for nobody.
+        if is_foreign(instance, specs, label, seals):
+            found[month] = Undone("its checks were not made by a run of this home", whole=True)
         elif is_interrupted(instance, specs, label):
-            found[month] = "its last run was interrupted"
-        elif is_foreign(instance, specs, label, seals):
-            found[month] = "its checks were not made by a run of this home"
+            found[month] = Undone("its last run was interrupted", whole=True)
+        # What stood in the way may be mended by now.
+        elif any(each.state in ("failed", "planned") for each in results_of_month(instance, published, label, seals)):
+            found[month] = Undone("its last publication was refused")
     return found
 
 

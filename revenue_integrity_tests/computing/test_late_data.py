@@ -11,6 +11,7 @@ import pytest
 from revenue_integrity import months
 from revenue_integrity.computing import ingestion
 from revenue_integrity.computing.late_data import GivenUp, Home, Memory, Request, plan
+from revenue_integrity.computing.plan import StaleMonth, Undone, with_undone
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity_tests.toy_home import FEBRUARY, JANUARY, put, rental, toy_deployment
 from revenue_integrity_tests.without_dagster import bring_up_to_date
@@ -88,7 +89,7 @@ def test_another_streams_run_of_the_month_keeps_nobody_waiting(home: Deployment)
 
 
 def test_a_month_whose_last_run_came_to_no_good_end_is_asked_for_as_often_as_a_stale_one(home: Deployment) -> None:
-    memory, undone = Memory(), Home(undone={"toy": {FEBRUARY: "its last publication was refused"}})
+    memory, undone = Memory(), Home(undone={"toy": {FEBRUARY: Undone("its last publication was refused")}})
     minutes, told = [], []
     for minute in range(20):
         requests, given_up = plan(home, memory, NOON + timedelta(minutes=minute), undone)
@@ -97,6 +98,14 @@ def test_a_month_whose_last_run_came_to_no_good_end_is_asked_for_as_often_as_a_s
     assert minutes == [(minute, FEBRUARY, "its last publication was refused") for minute in (0, 1, 3)]
     assert told == [(4, FEBRUARY)]
     assert plan(home, memory, NOON + timedelta(minutes=30)) == ([], [])
+
+
+def test_a_month_whose_checks_count_for_nothing_is_asked_for_whole_though_little_of_it_is_stale() -> None:
+    little = StaleMonth(("mart.toy_boats: code changed",), frozenset({"mart.toy_boats"}))
+    foreign, refused = Undone("nobody made its checks", whole=True), Undone("its last publication was refused")
+    assert with_undone({JANUARY: little}, {JANUARY: foreign}) == {JANUARY: StaleMonth(("nobody made its checks",))}
+    assert with_undone({JANUARY: little}, {JANUARY: refused}) == {JANUARY: little}, "what is stale is what stood in the way"
+    assert list(with_undone({FEBRUARY: little}, {JANUARY: refused})) == [JANUARY, FEBRUARY]
 
 
 def test_content_that_returns_to_an_earlier_state_is_computed_again(home: Deployment) -> None:

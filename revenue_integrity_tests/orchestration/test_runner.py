@@ -261,6 +261,17 @@ def test_batches_that_cannot_be_read_are_tried_once_a_command(toy: Deployment, m
     assert ingestion.pending(toy.settings, TOY) == []
 
 
+def test_a_month_that_is_stale_and_whose_checks_are_of_an_earlier_release_is_published_by_one_command(toy: Deployment) -> None:
+    """Run alone, the stale table would be refused for the checks of all others, and so would the month until somebody noticed."""
+    put(toy.settings, "20250411T000000Z", [rental("2025-01", "R-8", "B-2", "3.00", "3.00", booked_at="2025-04-01T00:00:00Z")])
+    (toy.settings.dagster_path / "results.key").unlink()
+    summary = run(toy)
+    assert summary.failures == []
+    assert toy.settings.months[0] in summary.months
+    assert {each.state for each in checks(toy, "2025-01").values()} <= {"passed", "failed"}
+    assert run(toy).runs == 0
+
+
 def test_a_killed_run_of_months_that_were_not_stale_is_done_again(toy: Deployment) -> None:
     with Program(RUN_ALL, str(toy.settings.home)) as command:
         with dg.DagsterInstance.from_config(str(toy.settings.dagster_path)) as instance:
