@@ -22,7 +22,16 @@ from revenue_integrity.output import decimal_text
 MISSING = "–"
 _UNSEEN = ("Cc", "Cf", "Cs")
 """Categories of characters that nobody sees: control, format (bidirectional, zero-width), halves of a pair."""
-_ABBREVIATIONS = {"erp": "ERP", "mrr": "MRR", "kwh": "kWh", "kw": "kW", "wh": "Wh", "pue": "PUE"}
+_ABBREVIATIONS = {
+    "erp": "ERP",
+    "mrr": "MRR",
+    "kwh": "kWh",
+    "kw": "kW",
+    "wh": "Wh",
+    "pue": "PUE",
+    "asc606": "ASC 606",
+    "ifrs15": "IFRS 15",
+}
 _COST_FIGURE = re.compile(r"^cost_|_cost$|^cost$")
 """Names of a check's figures that are costs in units of the currency."""
 _DECIMAL = re.compile(r"-?\d+\.\d+")
@@ -117,9 +126,11 @@ class Currency:
     def _figure(self, name: str, value: Any) -> str:
         """Write a value of JSON by what its name says of its unit; lists and objects become text in their order."""
         if isinstance(value, list):
-            return ", ".join(self._figure(name, each) for each in value)
+            # What has parts of its own is told apart from the next one by more than they are.
+            between = " and " if any(isinstance(each, dict) for each in value) else ", "
+            return between.join(self._figure(name, each) for each in value)
         if isinstance(value, dict):
-            return " ".join(self._part(part, each) for part, each in value.items())
+            return ", ".join(self._part(part, each) for part, each in value.items())
         if isinstance(value, bool) or value is None:
             return "none" if value is None else "yes" if value else "no"
         if isinstance(value, int) and _MONEY_FIGURE.search(name):

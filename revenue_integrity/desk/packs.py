@@ -268,7 +268,7 @@ def _obstacles(row: CloseRow, settings: Settings) -> list[dict[str, str]]:
         found.append({"check": "cutoff_has_passed", "next_step": step})
     reason = facts.stale or facts.news
     if reason:
-        step = f"{reason[0].upper()}{reason[1:]}. Run it: revenue-integrity run --months {facts.label}."
+        step = f"What it rests on has changed since ({reason}). Run it: revenue-integrity run --months {facts.label}."
         found.append({"check": "computed_from_what_arrived", "next_step": step})
     elif not facts.is_published_as_computed and not row.blocking:
         found.append({"check": "published_as_computed", "next_step": f"Run {facts.label} again to publish it."})

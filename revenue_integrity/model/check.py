@@ -125,6 +125,27 @@ OWNERS = ("data operations", "revenue accounting", "facilities", "controller")
 
 
 @dataclass(frozen=True)
+class Limit:
+    """How far a figure of a check may go; what the verdict hangs on, for people.
+
+    Attributes:
+        figure: the name of the figure.
+        bound: another figure of the check, or a number.
+        holds: how the two must stand.
+    """
+
+    figure: str
+    bound: str | int = 0
+    holds: Literal["at most", "exactly"] = "at most"
+
+    def of(self, figures: Mapping[str, Any]) -> tuple[Any, Any] | None:
+        """Return the value and its limit among reported figures; ``None`` where the check did not report them."""
+        bound = self.bound if isinstance(self.bound, int) else figures.get(self.bound)
+        value = figures.get(self.figure)
+        return None if value is None or bound is None else (value, bound)
+
+
+@dataclass(frozen=True)
 class Standing:
     """A check that every stream has and that is judged where the work is done, not by a declaration of the stream.
 
@@ -133,12 +154,14 @@ class Standing:
         gate: what its failure stops.
         description: what must be true, as a sentence.
         control: what it is for.
+        limits: which of its figures the verdict hangs on, and how far each may go.
     """
 
     name: str
     gate: Gate
     description: str
     control: Control
+    limits: tuple[Limit, ...] = ()
 
 
 SCHEMA_HOLDS = Standing(
@@ -166,30 +189,10 @@ MONTH_MAY_BE_PUBLISHED = Standing(
     Gate.PUBLISH,
     "Every check of gate write or publish passed on exactly what is published.",
     Control("Readers see figures that failed a check.", "`published/_close/…/close.json`", "data operations"),
+    (Limit("checks_in_the_way"),),
 )
 STANDING = (BATCHES_UNCHANGED, SCHEMA_HOLDS, MONTH_MAY_BE_PUBLISHED)
 """The checks that every stream has beside those that it declares."""
-
-
-@dataclass(frozen=True)
-class Limit:
-    """How far a figure of a check may go; what the verdict hangs on, for people.
-
-    Attributes:
-        figure: the name of the figure.
-        bound: another figure of the check, or a number.
-        holds: how the two must stand.
-    """
-
-    figure: str
-    bound: str | int = 0
-    holds: Literal["at most", "exactly"] = "at most"
-
-    def of(self, figures: Mapping[str, Any]) -> tuple[Any, Any] | None:
-        """Return the value and its limit among reported figures; ``None`` where the check did not report them."""
-        bound = self.bound if isinstance(self.bound, int) else figures.get(self.bound)
-        value = figures.get(self.figure)
-        return None if value is None or bound is None else (value, bound)
 
 
 Judge = Callable[[Reader, date, Settings], Judgement]

@@ -39,9 +39,10 @@ _CONFIG: dict[str, Any] = {
         "tickColor": COLOURS["grey"],
         "labelFontSize": 12,
         "titleFontSize": 12,
+        "titlePadding": 16,
         "labelLimit": 0,
     },
-    "legend": {"labelColor": INK, "labelFontSize": 12, "title": None, "orient": "top", "labelLimit": 0},
+    "legend": {"labelColor": INK, "labelFontSize": 12, "title": None, "orient": "top", "labelLimit": 0, "columnPadding": 34},
 }
 """What all charts share. A limit has each label measured once more, a fifth of all drawing: where names can be long it is set."""
 

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from revenue_integrity import wording
-from revenue_integrity.model.check import Check, Gate, Limit
+from revenue_integrity.model.check import STANDING, Check, Gate, Limit
 from revenue_integrity.model.reconciliation import CENTS, Reconciliation, Reconciliations
 from revenue_integrity.model.report import Card, Column, Format, Kpi, Listing, Published, Section, Sentence, Tone, View
 from revenue_integrity.reports import reconciling
@@ -24,6 +24,9 @@ NAME, TITLE = "signing", "Can this be signed?"
 
 _RESULTS: Mapping[str, Tone] = {"does not hold": "bad", "in the way": "bad", "waived": "muted", "holds": "good"}
 """How a check stands for a signature, what stands in the way first, with its tone."""
+
+_LIMITS = {each.name: each.limits for each in STANDING}
+"""Which figures the verdicts of checks that every stream has hang on."""
 
 CAUSES_SHOWN = 15
 """Causes that the view names; each reconciliation's own stand among the controls, all of them in the workbook."""
@@ -76,6 +79,7 @@ def _checks(several: bool) -> Listing:
         "verdicts",
         (
             Column("title", "What must hold"),
+            Column("of", "Of"),
             *stream,
             Column("value", "Value"),
             Column("limit", "Limit"),
@@ -94,6 +98,7 @@ def sheet_checks() -> Listing:
         "verdicts",
         (
             Column("title", "What must hold", "wide"),
+            Column("of", "Of", "wide"),
             Column("value", "Value", "wide"),
             Column("limit", "Limit", "wide"),
             Column("result", "Result", tone="tone"),
@@ -117,20 +122,22 @@ def verdicts(data: PackData) -> pd.DataFrame:
             continue
         result = "holds" if passed else "waived" if (asset, name) in waived else "does not hold"
         found = data.check_of(asset, name)
-        value, limit = limit_words(found.limits if found else (), data.currency.parsed(record["figures"]), data.currency)
+        limits = found.limits if found else _LIMITS.get(name, ())
+        value, limit = limit_words(limits, data.currency.parsed(record["figures"]), data.currency)
         title, step = wording.headed(data.title_of(asset, name)), "" if passed else record["next_step"] or ""
-        rows.append((title, data.stream_of(asset), value, limit, result, step))
-    frame = pd.DataFrame(rows, columns=["title", "stream", "value", "limit", "result", "next_step"], dtype=object)
+        rows.append((title, wording.words(asset.partition("/")[2]), data.stream_of(asset), value, limit, result, step))
+    frame = pd.DataFrame(rows, columns=["title", "of", "stream", "value", "limit", "result", "next_step"], dtype=object)
     places = {result: at for at, result in enumerate(_RESULTS)}
     frame = frame.assign(tone=frame["result"].map(dict(_RESULTS)), place=frame["result"].map(places))
-    return frame.sort_values(["place", "stream", "title"], kind="stable", ignore_index=True)
+    return frame.sort_values(["place", "stream", "title", "of"], kind="stable", ignore_index=True)
 
 
 def _obstacles(data: PackData) -> Iterator[tuple[str, ...]]:
     """Yield what no check says and still keeps the month from being signed."""
     for each in data.blocking:
         if "table" not in each:
-            yield wording.headed(wording.words(each.get("check") or "")), "", "", "", "in the way", each.get("next_step") or ""
+            title, step = wording.headed(wording.words(each.get("check") or "")), each.get("next_step") or ""
+            yield title, "", "", "", "", "in the way", step
 
 
 def in_the_way(data: PackData) -> int:

@@ -260,7 +260,7 @@ def test_page_shows_costs_to_the_cent() -> None:
     assert "GLOBEX 30 2 20.50 2025-06-29 – 2025-06-30" in text
     assert "late 2 25.90" in text
     assert "Waiting for an invoice: 30 charges with $307.50" in text
-    assert "Invoices tie Breaches 1 none does not hold" in text
+    assert "Invoices tie cloud recon results Breaches 1 none does not hold" in text
     assert "000000" not in re.sub("[0-9a-f]{64}", "", text)
 
 

@@ -162,11 +162,11 @@ def test_figures_and_evidence_are_written_by_their_units() -> None:
         '{"unexplained_cents": -10000, "late_share": 0.0345, "rows": 1234, "seen": true, "rate": 1.50}'
     )
     sample.published(data).tables["recon_causes"].loc[0, "evidence"] = (
-        '{"lines": [{"document_id": "D1", "amount_cents": 5}, {"document_id": "D2"}]}'
+        '{"lines": [{"document_id": "D1", "amount_cents": 5}, {"document_id": "D2", "line_no": 2}]}'
     )
     text = " ".join("".join(parsed(page.page(data)).text).split())
     assert "unexplained: ($100.00); late share: 3.5 %; rows: 1,234; seen: yes; rate: 1.5" in text
-    assert "lines: document id D1 amount $0.05, document id D2" in text
+    assert "lines: document id D1, amount $0.05 and document id D2, line no 2" in text
 
 
 def test_month_without_data_says_so() -> None:

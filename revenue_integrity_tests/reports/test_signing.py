@@ -58,6 +58,20 @@ def test_every_check_of_sign_off_stands_there_with_value_and_limit_what_does_not
         ["ERP control totals tie", "Here $1.00; lines here 1,234", "exactly $1.00; exactly 1,234", "holds"],
         ["No batch is rejected", "Rejected batches 0; rows without month 0", "none", "holds"],
     ]
+    assert rows["of"].tolist() == ["recon summary", "recon causes", "recon summary", "recon summary"]
+
+
+def test_checks_of_one_name_are_told_apart_by_what_they_are_of_and_one_that_every_stream_has_says_its_value() -> None:
+    keys = [(table, "keys_are_told_apart", "sign_off", False, {"shared_keys": 1}) for table in ("sites", "meter_readings")]
+    rows = signing.verdicts(
+        with_checks(*keys, ("published", "month_may_be_published", "publish", False, {"checks_in_the_way": 2}))
+    )
+    assert rows[["title", "of"]].to_numpy().tolist() == [
+        ["Keys are told apart", "meter readings"],
+        ["Keys are told apart", "sites"],
+        ["Month may be published", "published"],
+    ]
+    assert rows[["value", "limit"]].to_numpy().tolist()[2] == ["Checks in the way 2", "none"]
 
 
 def test_a_stricter_check_stands_there_only_where_it_fails_and_what_no_check_says_stands_in_the_way() -> None:

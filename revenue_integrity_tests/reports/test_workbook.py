@@ -146,7 +146,7 @@ def test_unsigned_month_is_marked_on_every_sheet_and_says_what_blocks() -> None:
     for sheet in book:
         assert str(sheet["A3"].value).startswith("PRELIMINARY – the month is blocked"), sheet.title
     told = "Open the rows, find the document, correct it at the source."
-    assert _labelled(book["Summary"], "Variances are explained", 5).value == told
+    assert _labelled(book["Summary"], "Variances are explained", 6).value == told
 
 
 def test_signed_month_shows_waiver_restatement_and_trail(values: Any) -> None:

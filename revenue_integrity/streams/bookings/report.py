@@ -4,7 +4,7 @@ Belongs here: the declaration of the report. Does not belong here: how it looks 
 (reconciliations, causes, checks, sign-off).
 """
 
-from revenue_integrity.model.report import Chart, Column, Headline, Kpi, Listing, Report, Section, Trend, View
+from revenue_integrity.model.report import Card, Chart, Column, Headline, Kpi, Listing, Report, Section, Trend, View
 from revenue_integrity.reports.reconciling import variance_kpi
 from revenue_integrity.streams.bookings.disclosures import disclosures
 from revenue_integrity.streams.bookings.figures import DEFERRED, EXPECTED, RECURRING, REMAINING, UNRECOGNIZED
@@ -17,8 +17,8 @@ REVENUE = Listing(
     "revenue_month",
     (
         Column("segment", "Segment", "name"),
-        Column("revenue_type", "Type", "name"),
-        Column("revenue_class", "Class", "name"),
+        Column("revenue_type", "Type", "words"),
+        Column("revenue_class", "Class", "words"),
         Column("expected_cents", "Due", "cents", total=True),
         Column("recognized_cents", "Recognized", "cents", total=True),
         Column("recognized_at_close_cents", "Recognized by the cutoff", "cents", total=True),
@@ -48,7 +48,7 @@ UNRECOGNIZED_DEALS = Listing(
     note="Balances as the books stood at the cutoff; a negative amount was recognized before it was due.",
     sheet="Deals",
     what="deals",
-    order=("-unrecognized_cents", "deal_id"),
+    order=("±unrecognized_cents", "deal_id"),
 )
 
 ROLL_FORWARD = Listing(
@@ -107,8 +107,8 @@ CATCH_UPS = Listing(
         Column("deal_id", "Deal", "name"),
         Column("line_no", "Line", "integer"),
         Column("customer_id", "Customer", "name"),
-        Column("revenue_type", "Type", "name"),
-        Column("policy", "Policy", "name"),
+        Column("revenue_type", "Type", "words"),
+        Column("policy", "Policy", "words"),
         Column("amount_cents", "Price", "cents", total=True),
         Column("expected_cents", "Due in the month", "cents", total=True),
         Column("catch_up_cents", "Of it for earlier months", "cents", total=True),
@@ -124,8 +124,8 @@ REVIEWS = Listing(
     "Entries by accounting standard",
     "compliance_month",
     (
-        Column("standard", "Standard", "name"),
-        Column("revenue_type", "Type", "name"),
+        Column("standard", "Standard", "words"),
+        Column("revenue_type", "Type", "words"),
         Column("entries", "Entries", "integer", total=True),
         Column("cents", "Amount", "cents", total=True),
         Column("reviewed", "Reviewed", "integer", total=True),
@@ -176,7 +176,10 @@ REPORT = Report(
             Kpi("MRR", RECURRING, change=True),
         ),
         sections=(
-            Section("What should have been recognized, and what was?", (REVENUE, MONTHS)),
+            Section(
+                "What should have been recognized, and what was?",
+                (Card(REVENUE.title, (REVENUE,), wide=True), Card(MONTHS.title, (MONTHS,), wide=True)),
+            ),
             Section("What is still unrecognized?", (UNRECOGNIZED_DEALS,)),
             Section("What is owed to customers?", (ROLL_FORWARD, REMAINING_BY_YEAR)),
             Section("What moved recurring revenue?", (BRIDGE,)),
@@ -185,6 +188,7 @@ REPORT = Report(
             Section("What is disclosed?", (DISCLOSURES,)),
         ),
     ),
+    before=("deal_month", "recurring_summary"),
     datasets=(
         "revenue_month",
         "deal_month",

@@ -83,7 +83,7 @@ TILES = (
     Kpi("Expected margin", rows.risk("expected"), note=_expected_note, tone=bad_below_zero),
 )
 
-_STEP, _AMOUNT = Column("step", "Step", "words"), Column("amount_cents", "", "cents")
+_STEP, _AMOUNT = Column("step", "Step", "words"), Column("amount_cents", "Amount", "cents")
 _PER_MONTH = (
     Column("revenue_cents", "Revenue", "cents", whole=True),
     Column("power_cost_cents", "Power cost", "cents", whole=True),

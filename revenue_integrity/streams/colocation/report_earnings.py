@@ -150,12 +150,10 @@ def scattered(published: Published) -> pd.DataFrame | None:
 
 
 def usage_words(published: Published) -> str:
-    """Return a sentence that names the contracts whose usage, not price, took the margin."""
+    """Return a sentence that names the contracts whose usage, not price, took the margin; the table says where there is none."""
     frame = published.rows(eaten)
-    if frame is None:
+    if frame is None or frame.empty:
         return ""
-    if frame.empty:
-        return "No contract lost margin to its usage rather than to the price of power."
     money = published.currency
     named = [
         f"{customer} ({contract}) {money.amount(int(cents))}"
