@@ -349,11 +349,21 @@ class Book:
         self.printed(sheet, min(last, first + _PRINTED_ROWS - 1), on_paper - 1)
         if frame.empty:
             self.text(sheet, first, 0, listing.empty, "note")
+            # Headings alone need no second page.
+            sheet.cells.fit_to_pages(1, 0)
         if len(frame) > len(shown):
             sheet.cells.write_string(last + 1, 0, f"{len(frame) - len(shown):,} more rows stand in the CSV", self._warning)
         return place
 
-    def _heights(self, sheet: Sheet, first: int, left: int, columns: Sequence[Column], frame: pd.DataFrame) -> None:
+    def _heights(
+        self,
+        sheet: Sheet,
+        first: int,
+        left: int,
+        columns: Sequence[Column],
+        frame: pd.DataFrame,
+        spread: int | None = None,
+    ) -> None:
         """Give rows with wrapped text the height that it needs: not every reader finds it by itself."""
         wrapped = [
             (position, column)
@@ -363,7 +373,9 @@ class Book:
         lines = [1] * len(frame)
         for position, column in wrapped:
             # A little less than the column is wide, for the indent and letters that are wider than digits.
-            room = max(8, int(sheet.widths.get(position, 12) * 0.92) - 1)
+            over = spread if spread is not None and position == left + len(columns) - 1 else position
+            width = sum(sheet.widths.get(each, 12) for each in range(position, over + 1))
+            room = max(8, int(width * 0.92) - 1)
             for offset, value in enumerate(frame[column.field].astype(object).tolist()):
                 if not wording.is_missing(value):
                     lines[offset] = max(lines[offset], _lines(self._words(value, column.format), room))
@@ -403,10 +415,12 @@ class Book:
         formula = f"=ROUND({''.join(parts).removeprefix('+')},2)"
         self.formula(sheet, place.totals, beside, formula, left, money, total=True)
 
-    def block(self, sheet: Sheet, row: int, listing: Listing, published: Published, left: int = 0) -> int:
+    def block(
+        self, sheet: Sheet, row: int, listing: Listing, published: Published, left: int = 0, until: int | None = None
+    ) -> int:
         """Write a small listing below or beside another, sums as live formulas; return the row after it.
 
-        Widths stay those of the sheet.
+        Widths stay those of the sheet; its last column, a text, takes those up to ``until`` where that is given.
         """
         found = rows.rows_of(listing, published)
         self.text(sheet, row, left, listing.title, "section")
@@ -415,8 +429,11 @@ class Book:
             return row + 3
         columns = found.of("sheet")
         self.headings(sheet, row + 1, columns, left, widths=False)
-        first = row + 2
-        self._heights(sheet, first, left, columns, found.frame)
+        first, last = row + 2, left + len(columns) - 1
+        spread = until if until is not None and until > last else None
+        self._heights(sheet, first, left, columns, found.frame, spread)
+        if spread is not None:
+            sheet.cells.merge_range(row + 1, last, row + 1, spread, self.heading(columns[-1]), self._heading)
         for offset, (record, sums) in enumerate(_with_sums(listing, found.frame)):
             for position, column in enumerate(columns, left):
                 value, written = record.get(column.field), record[column.by] if column.by else column.format
@@ -426,6 +443,8 @@ class Book:
                     self.formula(sheet, first + offset, position, f"=ROUND({formula},2)", value, written, total=True)
                 else:
                     tone = str(record.get(column.tone) or "") if column.tone else ""
+                    if spread is not None and position == last:
+                        sheet.cells.merge_range(first + offset, last, first + offset, spread, "", self._styles.get("wide"))
                     self.write(sheet, first + offset, position, value, written, tone)
         return first + len(found.frame) + 1
 

@@ -102,7 +102,7 @@ def sheet_checks() -> Listing:
             Column("value", "Value", "wide"),
             Column("limit", "Limit", "wide"),
             Column("result", "Result", tone="tone"),
-            Column("next_step", "What to do"),
+            Column("next_step", "What to do", "wide"),
         ),
         empty="No check is on record for this month.",
     )

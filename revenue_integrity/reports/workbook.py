@@ -71,7 +71,7 @@ def _summary(book: Book, sheet: Sheet, places: _Places) -> None:
     sheet.set_width(3, 3, 15)
     sheet.set_width(4, 13, 16)
     row = _identity(book, sheet, 4)
-    row = book.block(sheet, row, signing.sheet_checks(), signing.published_of(book.data))
+    row = book.block(sheet, row, signing.sheet_checks(), signing.published_of(book.data), until=_SUMMARY_COLUMNS - 1)
     for part in book.data.parts:
         row = _headlines(book, sheet, row, part, places)
         recons, results = part.stream.reconciliations, _results_of(part)

@@ -74,14 +74,26 @@ def test_totals_equal_the_published_cents_without_recalculation(values: Any) -> 
     assert [_cents(margins[cell].value) for cell in ("F5", "G5", "H5")] == [100_000_001, 46_345_681, 53_654_320]
     assert _cents(values["MRR bridge"]["I5"].value) == 96_000_001
     assert values["MRR bridge"]["J5"].value == 0
-    assert _cents(values["Power allocation"]["F5"].value) == 46_345_681 + sample.STRANDED
+    assert _cents(values["Power allocation"]["I5"].value) == 46_345_681 + sample.STRANDED
     assert _cents(values["Late postings"]["J5"].value) == -350_049
+
+
+def test_allocated_power_stands_one_row_per_contract_with_a_column_per_charge(values: Any) -> None:
+    rows = [[cell.value for cell in row] for row in values["Power allocation"]["A7:I11"]]
+    # Demand is 5,000.00 of each contract, the rest is energy; what nobody reserved stands last.
+    assert [row[0:2] + row[4:9] for row in rows if row[1] in ("K-1", "K-3", "STRANDED")] == [
+        ["S-1", "K-1", 215_000, 5_000, 0, 0, 220_000],
+        ["S-1", "K-3", 118_456.78, 5_000, 0, 0, 123_456.78],
+        ["S-2", "STRANDED", 0, 36_543.19, 0, 0, 36_543.19],
+    ]
+    assert rows[-1][1] == "STRANDED"
+    assert values["Power allocation"]["J5"].value == 0
 
 
 def test_totals_are_live_formulas(formulas: Any) -> None:
     assert formulas["Margin by customer"]["H5"].value == "=ROUND(SUM(H7:H10),2)"
     assert formulas["MRR bridge"]["I5"].value == "=ROUND(SUM(I7:I11),2)"
-    assert formulas["Power allocation"]["F5"].value == "=ROUND(SUM(F7:F15),2)"
+    assert formulas["Power allocation"]["I5"].value == "=ROUND(SUM(I7:I11),2)"
     assert _labelled(formulas["Summary"], "Revenue, $").value == "='Margin by customer'!F5"
 
 
@@ -222,12 +234,12 @@ def test_every_sheet_is_printed_on_the_width_of_a_page_or_of_two_where_that_woul
 def test_of_a_long_sheet_the_first_rows_are_printed_upright_and_it_says_so() -> None:
     data = sample.preliminary()
     allocation = sample.published(data).tables["power_allocation"]
-    many = pd.concat([allocation] * 40, ignore_index=True)
+    many = pd.concat([allocation] * 40, ignore_index=True).assign(contract_id=[f"K-{number}" for number in range(360)])
     sample.published(data).tables["power_allocation"] = many
     sheet = _open(workbook_bytes(data), values=True)["Power allocation"]
     assert len(many) == 360
     # Rows 1 to 6 stand above the data and are repeated on each page.
-    assert sheet.print_area.replace("$", "") == "'Power allocation'!A1:F246"
+    assert sheet.print_area.replace("$", "") == "'Power allocation'!A1:J246"
     assert (sheet.page_setup.orientation, sheet.print_title_rows) == ("portrait", "$1:$6")
     assert "Printed are the first 240 of 360 rows; clear the print area for all of them" in sheet["A2"].value
 

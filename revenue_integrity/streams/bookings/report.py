@@ -151,7 +151,6 @@ DISCLOSURES = Listing(
     sheet="Disclosures",
     what="lines",
     first=0,
-    collapsed=True,
 )
 
 MONTHS = Chart(

@@ -31,6 +31,7 @@ from revenue_integrity.streams.colocation import report_earnings as earnings
 from revenue_integrity.streams.colocation import report_rows as rows
 from revenue_integrity.streams.colocation.figures import LATE_CENTS, MARGIN, POWER_COST, REVENUE
 from revenue_integrity.streams.colocation.recon import CHARGES, RECONCILIATIONS
+from revenue_integrity.streams.colocation.schemas import POWER_CHARGES
 
 MRR = MonthFigure("mrr_cents", "Closing MRR", "mrr_summary", ("closing_cents",))
 _AT_CLOSE = {"recon": CHARGES, "view": "as_of_close"}
@@ -536,15 +537,16 @@ ALLOCATION = Listing(
     "Power allocation",
     rows.allocation,
     (
-        Column("site_id", "Site", width=14),
-        Column("contract_id", "Contract", width=16),
-        Column("customer_id", "Customer", width=14),
+        Column("site_id", "Site", width=10),
+        Column("contract_id", "Contract", width=13),
+        Column("customer_id", "Customer", width=11),
         Column("customer_name", "Customer name", width=26),
-        Column("charge", "Charge", width=12),
-        Column("amount_cents", "Amount", "cents", total=True),
+        *(Column(f"{charge}_cents", charge.capitalize(), "cents", total=True, width=14) for charge in POWER_CHARGES),
+        Column("amount_cents", "All charges", "cents", total=True),
     ),
-    note="Each site's power bill over its contracts; STRANDED is capacity that nobody reserved",
+    note="Each site's power bill over its contracts, the largest first; STRANDED is capacity that nobody reserved",
     sheet="Power allocation",
+    proof={**dict.fromkeys((f"{charge}_cents" for charge in POWER_CHARGES), 1), "amount_cents": -1},
 )
 
 MARGIN_BRIDGE = Listing(

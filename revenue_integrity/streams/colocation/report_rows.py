@@ -12,7 +12,7 @@ import pandas as pd
 from revenue_integrity.exact import divide
 from revenue_integrity.model.report import Published, total
 from revenue_integrity.reports.reconciling import with_names
-from revenue_integrity.streams.colocation.schemas import STRANDED
+from revenue_integrity.streams.colocation.schemas import POWER_CHARGES, STRANDED
 
 NAMES = (("customer_id", "customers", "customer_id", "customer_name"),)
 """Where ids of customers have names."""
@@ -127,12 +127,18 @@ def sites(published: Published) -> pd.DataFrame | None:
 
 
 def allocation(published: Published) -> pd.DataFrame | None:
-    """Return allocated power with the customers of its contracts."""
+    """Return allocated power, a row per site and contract with a column per charge, the largest first, what is stranded last."""
     frame, contracts = published.table("power_allocation"), published.table("contract_month")
     if frame is None:
         return None
     owners = {} if contracts is None else dict(zip(contracts["contract_id"], contracts["customer_id"], strict=True))
-    return with_names(published, frame.assign(customer_id=frame["contract_id"].map(owners)), NAMES)
+    by_charge = frame.pivot_table(
+        "amount_cents", ["site_id", "contract_id"], "charge", aggfunc="sum", fill_value=0, observed=True
+    ).reindex(columns=list(POWER_CHARGES), fill_value=0)
+    rows = by_charge.rename(columns=lambda charge: f"{charge}_cents").assign(amount_cents=by_charge.sum(axis=1)).reset_index()
+    rows = rows.assign(customer_id=rows["contract_id"].map(owners), nobodys=rows["contract_id"] == STRANDED)
+    order = ["site_id", "nobodys", "amount_cents", "contract_id"]
+    return with_names(published, rows.sort_values(order, ascending=[True, True, False, True], ignore_index=True), NAMES)
 
 
 def stranded(published: Published) -> int | None:
