@@ -248,8 +248,8 @@ def _causes_listing(recons: Reconciliations, names: Names) -> Listing | None:
             Column("family", "Family", "words", width=14),
             Column("cause_cents", "Amount", "cents"),
             Column("explanation", "Explanation", "wide"),
-            Column("link_id", "Link", "wide", width=26, screen_only=True),
-            Column("evidence", "Evidence", "evidence"),
+            Column("link_id", "Link", "wide", width=40, screen_only=True),
+            Column("evidence", "Evidence", "evidence", width=110),
         ),
         note="Why each variance stands, rows in breach first; the causes of a row add up to its variance exactly."
         " Totals stand on the Summary",
