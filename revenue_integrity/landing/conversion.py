@@ -11,6 +11,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +21,7 @@ from itertools import islice
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -31,7 +33,7 @@ from revenue_integrity.landing.containers import ContainerError, opened, rows_of
 from revenue_integrity.landing.mapping import DATES, NUMBERS, ColumnReading, FileStyle, Mapping
 from revenue_integrity.landing.reading.inspection import inspect
 from revenue_integrity.landing.reading.staging import Stager
-from revenue_integrity.landing.values import fits, name, places_of, quote
+from revenue_integrity.landing.values import SPACE, fits, name, places_of, quote, stripped
 from revenue_integrity.landing.zone import Landed, land
 from revenue_integrity.model.source import Source, SourceColumn
 from revenue_integrity.settings import Settings
@@ -92,8 +94,14 @@ def _stated_sql(column: SourceColumn, rule: ColumnReading, style: FileStyle) -> 
     if column.kind in NUMBERS and not rule.meanings:
         number = _number_sql(rule, style, hint)
         if rule.round is not None:
-            return styles.rounded(number, rule.round)
-        return styles.once(number, lambda value: styles.hinted(value, fits(column, value), hint))
+            number = styles.rounded(number, rule.round)
+        else:
+            number = styles.once(number, lambda value: styles.hinted(value, fits(column, value), hint))
+        places = places_of(column) if rule.round is None else rule.round
+        usual = " ".join(
+            f"when {is_usual} then {value}" for is_usual, value in _usual_sql(rule, style, places, exactly=rule.round is not None)
+        )
+        return f"case {usual} else {number} end" if usual else number
     text = _text_sql(rule, style)
     if rule.meanings:
         return f"case when {text} is not null then {styles.translated(text, rule.meanings)} end"
@@ -105,6 +113,20 @@ def _stated_sql(column: SourceColumn, rule: ColumnReading, style: FileStyle) -> 
     if column.kind == "ts":
         return styles.timestamp(text, dates, rule.timezone or style.timezone, rule.repeated_hour or style.repeated_hour)
     return styles.day(text, dates) if column.kind == "date" else styles.month(text, dates)
+
+
+def _usual_sql(rule: ColumnReading, style: FileStyle, places: int, *, exactly: bool = False) -> list[tuple[str, str]]:
+    """Return SQL for numbers as they nearly always stand (``styles.usual_number``), where a column is read as it is."""
+    if len(rule.origins) != 1 or rule.extract or rule.times:
+        return []
+    empty = (*style.empty, *rule.empty)
+    if any(re.search("[0-9]", each) for each in empty):
+        return []
+    found = styles.usual_number(name(rule.origins[0]), rule.numbers(style), places, exactly=exactly)
+    if not rule.negate_when:
+        return found
+    turned = _any_of(rule.negate_when)
+    return [(usual, f"case when {turned} then {styles.opposite(value)} else {value} end") for usual, value in found]
 
 
 def _hint_name(column: SourceColumn) -> str:
@@ -144,7 +166,8 @@ def _number_sql(rule: ColumnReading, style: FileStyle, hint: str = "") -> str:
     else:
         value = read(_text_sql(rule, style))
     if rule.negate_when:
-        value = f"case when {_any_of(rule.negate_when)} then {styles.negated(f'({value})')} else {value} end"
+        turned = _any_of(rule.negate_when)
+        value = styles.once(value, lambda number: f"case when {turned} then {styles.negated(number)} else {number} end")
     return styles.multiplied(value, rule.times) if rule.times else value
 
 
@@ -240,7 +263,8 @@ def _convert(connection: duckdb.DuckDBPyConnection, mapping: Mapping, file: Path
     _teach_hints(connection, mapping)
     kept = _kept_sql(mapping, problem=problem)
     _check_meanings(connection, mapping, kept)
-    rows = f"select {_select_sql(mapping, problem=problem)} from foreign_rows where {kept} order by rowid"
+    # The rows of one table come in their order, and to sort them costs as much as to read them.
+    rows = f"select {_select_sql(mapping, problem=problem)} from foreign_rows where {kept}"
     if mapping.spread or mapping.group:
         columns = [column for column in mapping.source.columns if column.name in {*mapping.columns, *mapping.fixed}]
         connection.execute(f"create or replace temp table taken_rows as {rows}")
@@ -256,9 +280,12 @@ def _count_rounded(connection: duckdb.DuckDBPyConnection, mapping: Mapping, kept
     rules = {column: rule for column, rule in mapping.columns.items() if rule.round is not None}
     if not rules:
         return {}
-    counts = ", ".join(
-        f"count(*) filter ({styles.is_rounded(_number_sql(rule, mapping.style), rule.round or 0)})" for rule in rules.values()
-    )
+    counted = []
+    for rule in rules.values():
+        rounded = styles.is_rounded(_number_sql(rule, mapping.style), rule.round or 0)
+        usual = " ".join(f"when {is_usual} then false" for is_usual, _ in _usual_sql(rule, mapping.style, rule.round or 0))
+        counted.append(f"count(*) filter ({f'case {usual} else {rounded} end' if usual else rounded})")
+    counts = ", ".join(counted)
     (found,) = connection.execute(f"select {counts} from foreign_rows where {kept}").fetchall()
     return dict(zip(rules, found, strict=True))
 
@@ -267,17 +294,27 @@ def _read(connection: duckdb.DuckDBPyConnection, mapping: Mapping, file: Path, p
     """Load the foreign rows as texts into ``foreign_rows``; return what the format leaves out, and whether it tells problems."""
     if mapping.style.format == "xlsx":
         _read_sheet(connection, mapping, file)
+        _strip(connection, mapping)
         return 0, True
     try:
-        regular = _transcode(file, plain, mapping.style.encoding)
+        text = _transcode(file, plain, mapping.style)
         if mapping.style.format != "nem12":
-            return 0, _read_csv(connection, mapping, plain, regular)
+            return 0, _read_csv(connection, mapping, plain, text)
         try:
-            return nem12.read(connection, plain, "foreign_rows"), False
+            left_out = nem12.read(connection, plain, "foreign_rows")
         except nem12.NotNem12Error as error:
             raise _FileError(str(error)) from error
+        _strip(connection, mapping)
+        return left_out, False
     finally:
         plain.unlink(missing_ok=True)
+
+
+def _strip(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
+    """Take the white space off the texts that the mapping reads; nothing but white space is nothing."""
+    used = ", ".join(f"{stripped(name(origin))} as {name(origin)}" for origin in mapping.origins)
+    if used:
+        connection.execute(f"create or replace temp table foreign_rows as select * replace ({used}) from foreign_rows")
 
 
 def _read_sheet(connection: duckdb.DuckDBPyConnection, mapping: Mapping, file: Path) -> None:
@@ -315,11 +352,28 @@ def _check_meanings(connection: duckdb.DuckDBPyConnection, mapping: Mapping, kep
                 raise _FileError(f"has {rule.origin} {shown}, which columns.{column}.values of the mapping does not know")
 
 
-def _transcode(file: Path, plain: Path, encoding: str) -> bool:
-    """Write the file's text as UTF-8; return whether all its lines end alike, which the engine's reader relies on."""
-    decoder = codecs.getincrementaldecoder(encoding)()
+@dataclass(frozen=True)
+class _Text:
+    """What was seen of a file's text.
+
+    Attributes:
+        regular: whether all its lines end alike, which the engine's reader relies on.
+        feeds: its line feeds.
+        quoted: whether it has quotes: then a field may hold line ends.
+        tidy: whether no field begins or ends with white space, line ends apart.
+    """
+
+    regular: bool
+    feeds: int
+    quoted: bool
+    tidy: bool
+
+
+def _transcode(file: Path, plain: Path, style: FileStyle) -> _Text:
+    """Write the file's text as UTF-8; return what was seen of it."""
+    decoder = codecs.getincrementaldecoder(style.encoding)()
     returns = feeds = pairs = length = 0
-    last = ""
+    last, tidy, quoted = "", True, False
     try:
         with opened(file) as stream, plain.open("wb") as out:
             while True:
@@ -331,21 +385,37 @@ def _transcode(file: Path, plain: Path, encoding: str) -> bool:
                     returns += text.count("\r")
                     pairs += text.count("\r\n") + (last == "\r" and text.startswith("\n"))
                 feeds += text.count("\n")
+                quoted = quoted or style.quote in text
+                # Line ends stand for what is before the first character and behind the last.
+                tidy = tidy and is_tidy(f"{last or chr(10)}{text}" + ("" if chunk else "\n"), style)
                 last = text[-1:] or last
                 length += len(text)
                 out.write(text.encode())
                 if not chunk:
                     break
     except UnicodeError as error:
-        raise _FileError(f"is not {encoding} ({error})") from error
+        raise _FileError(f"is not {style.encoding} ({error})") from error
     except (EOFError, gzip.BadGzipFile, OSError, zlib.error) as error:
         raise _FileError(f"cannot be read ({error})") from error
     if not length:
         raise _FileError("is empty")
-    return returns == 0 or returns == feeds == pairs
+    return _Text(returns == 0 or returns == feeds == pairs, feeds, quoted, tidy)
 
 
-def _read_csv(connection: duckdb.DuckDBPyConnection, mapping: Mapping, plain: Path, regular: bool) -> bool:
+def is_tidy(text: str, style: FileStyle) -> bool:
+    """Return whether nothing shows that a field of some text begins or ends with white space, line ends apart."""
+    odd = [each for each in SPACE if each not in f" \r\n{style.delimiter}"]
+    if not (style.delimiter + style.quote).isascii() or (not text.isascii() and any(each in text for each in odd)):
+        return False
+    characters = np.frombuffer(text.encode(), np.uint8)
+    if any((characters == ord(each)).any() for each in odd if each.isascii()):
+        return False
+    blanks = np.flatnonzero(characters == ord(" "))
+    beside = np.concatenate([characters[np.maximum(blanks - 1, 0)], characters[np.minimum(blanks + 1, len(characters) - 1)]])
+    return not np.isin(beside, [ord(each) for each in f"{style.delimiter}{style.quote}\r\n"]).any()
+
+
+def _read_csv(connection: duckdb.DuckDBPyConnection, mapping: Mapping, plain: Path, text: _Text) -> bool:
     """Load the foreign rows as texts into ``foreign_rows``; return whether it has the column of problems.
 
     What the engine's reader does not read exactly as RFC 4180 says goes through Python's.
@@ -363,9 +433,14 @@ def _read_csv(connection: duckdb.DuckDBPyConnection, mapping: Mapping, plain: Pa
         header = [column.strip() for column in header]
         one_line = reader.line_num == 1
     _check_header(mapping, header)
-    if regular and one_line and _read_in_bulk(connection, style, plain, header, lines + 1):
+    if text.regular and one_line and _read_in_bulk(connection, style, plain, header, lines + 1):
+        ((rows,),) = connection.execute("select count(*) from foreign_rows").fetchall()
+        # As many lines as rows: no field holds a line end, at its end neither.
+        if not text.tidy or (text.quoted and text.feeds > rows + lines + 1):
+            _strip(connection, mapping)
         return False
     _read_exactly(connection, style, plain, header)
+    _strip(connection, mapping)
     return True
 
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from itertools import count
 from typing import Literal
 
-from revenue_integrity.landing.values import name, quote, stripped, without_exponent
+from revenue_integrity.landing.values import name, quote, without_exponent
 
 _DIRECTIVES = {
     "%Y": "[0-9]{4}",
@@ -239,7 +239,11 @@ def _moment(text: str, dates: Dates) -> str:
         groups = f"({''.join(patterns[:place])})({patterns[place]})({''.join(patterns[place + 1 :])})"
         with_century = rf"\1{dates.century:02}\2\3"
         read = f"regexp_replace({text}, {quote(f'^{groups}$')}, {quote(with_century)})"
-        directives = directives.replace("%y", "%Y")
+        native = f"try_strptime({text}, {quote(directives)})"
+        exact = f"try_strptime({read}, {quote(directives.replace('%y', '%Y'))})"
+        # To write the century into a text costs as much as all else, and nearly always the engine takes the one that is meant.
+        found = f"case when year({native}) // 100 = {dates.century} then {native} else {exact} end"
+        return f"case when regexp_full_match({text}, {quote(whole)}) then {found} end"
     return f"case when regexp_full_match({text}, {quote(whole)}) then try_strptime({read}, {quote(directives)}) end"
 
 
@@ -281,15 +285,18 @@ def timestamp(text: str, dates: Dates, timezone: str, repeated_hour: str) -> str
     chosen = {"earlier": first, "later": last}.get(repeated_hour)
     twice = chosen and f"strftime(timezone('UTC', {chosen}), '%Y-%m-%dT%H:%M:%S.%fZ')"
     # The offsets a day before and a day behind are the only ones that a local time can have around a change of clocks.
-    candidates = ", ".join(f"timezone({zone}, l + interval {shift}) - interval {shift}" for shift in ("(-1) day", "1 day"))
-    moments = f"list_distinct(list_filter([{candidates}], lambda m: timezone({zone}, m) = l))"
+    before, behind = (f"timezone({zone}, l + interval {shift}) - interval {shift}" for shift in ("(-1) day", "1 day"))
+    moments = f"list_distinct(list_filter([before, {behind}], lambda m: timezone({zone}, m) = l))"
+    shown = "'%Y-%m-%dT%H:%M:%S.%fZ'"
     unclear = _refused(text, f'the clocks showed it twice; repeated_hour = "earlier" or "later" {WOULD}')
     # Lambdas name the parts: a subquery would be joined, and a join does not keep the order of rows.
-    read = f"""list_transform([{local}], lambda l: list_transform([{moments}], lambda moments: case
+    read = f"""list_transform([{local}], lambda l: list_transform([{before}], lambda before: case
         when l is null then null
+        when before = {behind} and timezone({zone}, before) = l then strftime(timezone('UTC', before), {shown})
+        else list_transform([{moments}], lambda moments: case
         when len(moments) = 0 then {_refused(text, "the clocks skipped it")}
         when len(moments) > 1 then {twice or unclear}
-        else strftime(timezone('UTC', moments[1]), '%Y-%m-%dT%H:%M:%S.%fZ') end)[1])[1]"""
+        else strftime(timezone('UTC', moments[1]), {shown}) end)[1] end)[1])[1]"""
     return f"case when {text} is not null then coalesce({read}, {_refused(text, f'not written as {declared}', dates.hint)}) end"
 
 
@@ -336,6 +343,51 @@ def number(text: str, style: Numbers) -> str:
         )
 
     return _zero_or(text, style, once(_bare(text, style), judged))
+
+
+def usual_number(text: str, style: Numbers | None, places: int, *, exactly: bool = False) -> list[tuple[str, str]]:
+    """Return how numbers nearly always stand in a style: SQL that is true of such a text, and SQL for its number.
+
+    Each is a number of at most ``places`` places, or of ``exactly`` so many, and reads as ``number`` reads it, which is much
+    dearer. None where a style gives a text of digits another meaning.
+    """
+    fraction = f"[0-9]{{{places}}})" if exactly else f"[0-9]{{1,{places}}})?"
+    if style is None:
+        plain = "-?[0-9]{1,18}" + (f"([.]{fraction}" if places else "")
+        return [(f"regexp_full_match({text}, {quote(plain)})", text)]
+    odd = f"[0-9{re.escape(style.decimal + style.thousands)}]"
+    if style.signs or any(re.search(odd, each) for each in (*style.zero, *style.currency)):
+        return []
+    point, mark = re.escape(style.decimal), _characters(style.thousands) if style.thousands else ""
+    groups = "[0-9]{1,3}(%s[0-9]{3})+"
+    if style.grouping == "indian":
+        groups = "[0-9]{1,2}(%s[0-9]{2})*%s[0-9]{3}"
+    whole = f"([0-9]{{1,18}}|{groups.replace('%s', mark)})" if mark else "[0-9]{1,18}"
+    digits = whole + (f"({point}{fraction}" if places else "")
+    leading = "-?" if "leading" in style.negative else ""
+
+    def read(bare: str) -> str:
+        for each in style.thousands:
+            bare = f"replace({bare}, {quote(each)}, '')"
+        return bare if style.decimal == "." else f"replace({bare}, {quote(style.decimal)}, '.')"
+
+    found = [(f"regexp_full_match({text}, {quote(leading + digits)})", read(text))]
+    if style.currency:
+        marks = _any_of(style.currency)
+        beside = f"{leading}{digits}{_BLANKS}{marks}|{marks}{_BLANKS}{leading}{digits}"
+        inner = f"{leading}[0-9][0-9{re.escape(style.decimal + style.thousands)}]*"
+        bare = f"regexp_extract({text}, {quote(inner)})"
+        # A mark of the style may be the last character that the extract takes: only blanks of thousands can be.
+        if not set(style.thousands) & set(" \u00a0\u202f"):
+            found.append((f"regexp_full_match({text}, {quote(beside)})", read(bare)))
+    if "trailing" in style.negative:
+        found.append((f"regexp_full_match({text}, {quote(f'{digits}-')})", f"'-' || {read(f'left({text}, len({text}) - 1)')}"))
+    return found
+
+
+def opposite(plain: str) -> str:
+    """Return SQL for the text of a usual number with the other sign."""
+    return f"case when starts_with({plain}, '-') then substr({plain}, 2) else '-' || {plain} end"
 
 
 def _zero_or(text: str, style: Numbers, value: str) -> str:
@@ -460,8 +512,8 @@ def translated(text: str, values: dict[str, str]) -> str:
 
 
 def cleaned(column: str, empty: tuple[str, ...]) -> str:
-    """Return SQL for a column's text without white space around it; null if nothing is left or it stands for nothing."""
-    text = f"({stripped(name(column))})"
+    """Return SQL for a foreign column's text, which has no white space around it; null if it stands for nothing."""
+    text = name(column)
     if not empty:
         return text
     return f"(case when {text} not in ({', '.join(map(quote, empty))}) then {text} end)"
