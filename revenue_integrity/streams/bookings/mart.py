@@ -88,6 +88,9 @@ def _line_month(rows: pd.DataFrame, milestones: pd.DataFrame, number: int, setti
     stands = standing(rows, number, settings)
     made = terms.scheduled(stands, milestones, number)
     now = terms.in_force(stands, number)
+    # A change that counts later may be agreed before the line's first version is: what remains of the line is owed all the same.
+    ahead = stands[~stands["line"].isin(now["line"])].drop_duplicates("line")
+    now = pd.concat([now, ahead]) if len(ahead) else now
     at, cents = made.cells.month, made.cells.cents
     totals = (
         pd.DataFrame(
@@ -218,7 +221,7 @@ def deal_terms(
     now = terms.in_force(rows, number)
     cancelled = now["status"] == "cancelled"
     over = np.where(cancelled, np.minimum(now["end_day"], now["effective"] - 1), now["end_day"])
-    in_term = (now["start_day"] <= ends) & (over >= begins)
+    in_term = np.maximum(now["start_day"], begins) <= np.minimum(over, ends)
     due = dues.set_index(terms.LINE).index
     is_due = pd.MultiIndex.from_frame(now[terms.LINE]).isin(due)
     now = now[in_term.to_numpy() | is_due]
@@ -273,7 +276,9 @@ def recurring_movements(
     opening = _recurring(rows, milestones, number - 1, settings)
     found = pd.DataFrame({"opening_cents": opening, "closing_cents": closing}).fillna(0).astype("int64")
     found = found[(found != 0).any(axis=1)]
-    begins, over = found["opening_cents"] == 0, found["closing_cents"] == 0
+    # Only a run-rate above zero begins or ends; one below zero, left by a change, moves up and down like any other.
+    begins = (found["opening_cents"] == 0) & (found["closing_cents"] > 0)
+    over = (found["opening_cents"] > 0) & (found["closing_cents"] == 0)
     returns = found.index.isin(_had_before(rows, milestones, number - 1, list(found.index[begins]), settings))
     change = found["closing_cents"] - found["opening_cents"]
     goes_on = ~begins & ~over

@@ -212,13 +212,15 @@ def schedule(versions: Versions, milestones: Milestones = NO_MILESTONES, month: 
     rank = np.arange(len(versions)) - np.searchsorted(versions.line, versions.line)
     # A first version that is cancelled is its own spread, and then changed by itself.
     previous = np.arange(len(versions)) - (rank > 0)
+    priced = np.maximum.accumulate(np.where((rank == 0) | ~versions.cancelled, np.arange(len(versions)), 0))[previous]
     spreads = Spreads(versions.amount.copy(), versions.months.copy(), term_weight(versions.start, versions.end), rank * 0)
     for at in range(int(rank.max()) + 1):
         chosen = np.flatnonzero(rank == at)
         begins = versions.treatment[chosen] == FIRST
         spreads.total[chosen[begins]] = grid.begin(versions.where(chosen[begins]))
         for changes in (chosen[begins & versions.cancelled[chosen]], chosen[~begins]):
-            for name, found in grid.change(versions.where(changes), versions.where(previous[changes])).items():
+            before, price = versions.where(previous[changes]), versions.amount[priced[changes]]
+            for name, found in grid.change(versions.where(changes), before, price).items():
                 getattr(spreads, name)[changes] = found
     return grid.cells(), spreads
 
@@ -265,15 +267,18 @@ class _Grid:
         self.cents[of.cell], self.catch_up[of.cell] = of.agreed_from(now.booked, target, nothing, nothing, nothing)
         return of.sums(self.cents[of.cell])
 
-    def change(self, now: Versions, before: Versions) -> dict[str, Ints]:
-        """Change the schedules of some lines by a version each, given the one before it; return what each spreads."""
+    def change(self, now: Versions, before: Versions, price: Ints) -> dict[str, Ints]:
+        """Change the schedules of some lines by a version each, given the one before it; return what each spreads.
+
+        ``price`` is that of each line before the change: of its last version that goes on, or else of its first.
+        """
         of = _Selection(self, now)
         old, old_catch_up = self.cents[of.cell], self.catch_up[of.cell]
         month = month_number(now.effective)
         earlier, in_month = of.month < month[of.at], of.month == month[of.at]
         made_up = of.sums(np.where(in_month, old_catch_up, 0))
         own = of.sums(np.where(in_month, old - old_catch_up, 0))
-        kept = made_up + self._own_part(now, before, own)
+        kept = made_up + self._own_part(now, before, price, own)
 
         goes_on = (now.treatment == PROSPECTIVE) & ~now.cancelled
         next_month = np.where(now.effective == first_day(month), month, month + 1)
@@ -299,8 +304,8 @@ class _Grid:
             "total": of.sums(self.cents[of.cell]),
         }
 
-    def _own_part(self, now: Versions, before: Versions, own: Ints) -> Ints:
-        """Return how much of what the month of change owed by itself stays (*kept* without its catch-up)."""
+    def _own_part(self, now: Versions, before: Versions, price: Ints, own: Ints) -> Ints:
+        """Return how much of what the month of change owed by itself stays (*kept* without its catch-up); ``price`` held before."""
         month = month_number(now.effective)
         begins = np.maximum(before.start, first_day(month))
         ends = np.minimum(before.end, last_day(month))
@@ -312,14 +317,16 @@ class _Grid:
         done = self._completed_before(now.line, now.effective - 1)
         done_earlier = self._completed_before(now.line, first_day(month) - 1)
         unit = np.full(len(own), SHARE_UNIT)
-        by_completion = rounded_share(now.amount, done, unit) - rounded_share(now.amount, done_earlier, unit)
+        # What was completed was earned at the price that held: a cancellation, whatever amount it carries, sets no price.
+        by_completion = rounded_share(price, done, unit) - rounded_share(price, done_earlier, unit)
         part = np.select(
             [now.policy == EQUAL_MONTHS, now.policy == POINT_IN_TIME, now.policy == MILESTONE],
             [by_month, at_once, by_completion],
             by_days,
         )
-        # After a cancellation what the month still holds is all there is.
-        return np.where(before.cancelled & (now.treatment != FIRST), own, part)
+        # After a cancellation what the month still holds is all there is, but for what tells by itself how much was served.
+        by_itself = now.cancelled & ((now.policy == POINT_IN_TIME) | (now.policy == MILESTONE))
+        return np.where(before.cancelled & (now.treatment != FIRST) & ~by_itself, own, part)
 
     def _completed_before(self, line: Ints, day: Ints) -> Ints:
         """Return the share of each line that was completed on or before a day, in millionths."""

@@ -103,8 +103,9 @@ def schedule(versions: Sequence[Version], done: Sequence[tuple[date, Fraction]],
         elif number:
             steps.append(treatment)
         before = versions[number - 1] if number else version
+        price = [each.amount for place, each in enumerate(versions[: max(number, 1)]) if place == 0 or not each.cancelled][-1]
         for step in steps:
-            due, caught = _step(step, version, before, at(versions[0].booked_on), due, caught, done, seen)
+            due, caught = _step(step, version, before, price, at(versions[0].booked_on), due, caught, done, seen)
     return due, caught
 
 
@@ -112,6 +113,7 @@ def _step(
     step: str,
     version: Version,
     before: Version,
+    price: int,
     first_booked: int,
     due: Schedule,
     caught: Schedule,
@@ -130,7 +132,9 @@ def _step(
             if each < month:
                 target[each], target_caught[each] = due[each], caught[each]
         own = due[month] - caught[month]
-        part = _own_part(version, before, own, effective, done, seen, repeats=before.cancelled and before is not version)
+        by_itself = step == "cancelled" and version.policy in ("point_in_time", "milestone")
+        repeats = before.cancelled and before is not version and not by_itself
+        part = _own_part(version, before, price, own, effective, done, seen, repeats=repeats)
         target[month] += caught[month] + part
         target_caught[month] = caught[month]
         if step == "prospective":
@@ -163,6 +167,7 @@ def _step(
 def _own_part(
     version: Version,
     before: Version,
+    price: int,
     own: int,
     effective: date,
     done: Sequence[tuple[date, Fraction]],
@@ -180,9 +185,7 @@ def _own_part(
         limit = min(effective - timedelta(days=1), last_day(seen))
         begin = first_day(at(effective)) - timedelta(days=1)
         until, earlier = (
-            half_away(
-                version.amount * min(Fraction(1), sum((s for day, s in done if day <= min(edge, last_day(seen))), Fraction(0)))
-            )
+            half_away(price * min(Fraction(1), sum((s for day, s in done if day <= min(edge, last_day(seen))), Fraction(0))))
             for edge in (limit, begin)
         )
         return until - earlier

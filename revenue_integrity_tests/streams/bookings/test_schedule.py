@@ -1,5 +1,6 @@
 """Schedules: published examples by hand, every chain of versions against another method, and what must hold of any."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from fractions import Fraction
 
@@ -118,6 +119,17 @@ def test_an_expansion_inside_a_month_keeps_the_days_before_it() -> None:
 def test_what_is_cancelled_a_month_ahead_owes_nothing_from_then_on() -> None:
     line = [a_version(), a_version(cancelled=True, effective_from=date(2025, 3, 1), booked_on=date(2025, 2, 3))]
     assert cents(made([line])[0]) == {"2025-01": 33_333, "2025-02": 33_334}
+
+
+def test_a_cancellation_keeps_completed_milestones_at_the_price_they_were_agreed_at() -> None:
+    promised = a_version(policy="milestone", booked_on=date(2025, 1, 2))
+    ended = replace(promised, amount=0, booked_on=date(2025, 2, 21), effective_from=date(2025, 2, 20), cancelled=True)
+    sooner = replace(ended, booked_on=date(2025, 2, 25), effective_from=date(2025, 2, 5))
+    done = [[(date(2025, 1, 15), Fraction("0.25")), (date(2025, 2, 10), Fraction("0.4"))]]
+    # A quarter of 1,000.00 in January and 40 % in February, whatever amount the cancellation carries.
+    assert cents(made([[promised, ended]], done)[0]) == {"2025-01": 25_000, "2025-02": 40_000}
+    # Ended on the fifth after all, before the second milestone was completed.
+    assert cents(made([[promised, ended, sooner]], done)[0]) == {"2025-01": 25_000}
 
 
 def test_open_milestones_stand_at_the_end_of_the_term_but_never_in_what_has_passed() -> None:
