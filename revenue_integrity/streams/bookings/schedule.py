@@ -305,7 +305,7 @@ class _Grid:
         }
 
     def _own_part(self, now: Versions, before: Versions, price: Ints, own: Ints) -> Ints:
-        """Return how much of what the month of change owed by itself stays (*kept* without its catch-up); ``price`` held before."""
+        """Return how much of what the month of change owed by itself, at ``price``, stays (*kept* without its catch-up)."""
         month = month_number(now.effective)
         begins = np.maximum(before.start, first_day(month))
         ends = np.minimum(before.end, last_day(month))
