@@ -221,7 +221,8 @@ def deal_terms(
     now = terms.in_force(rows, number)
     cancelled = now["status"] == "cancelled"
     over = np.where(cancelled, np.minimum(now["end_day"], now["effective"] - 1), now["end_day"])
-    in_term = np.maximum(now["start_day"], begins) <= np.minimum(over, ends)
+    # A line that was cancelled before its first day has no term.
+    in_term = (now["start_day"] <= ends) & (over >= begins) & (over >= now["start_day"])
     due = dues.set_index(terms.LINE).index
     is_due = pd.MultiIndex.from_frame(now[terms.LINE]).isin(due)
     now = now[in_term.to_numpy() | is_due]
