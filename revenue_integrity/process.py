@@ -63,6 +63,13 @@ def beginning() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
+def group_may_write() -> bool:
+    """Return whether what this process makes can be written by its group."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return not mask & 0o020
+
+
 def begun() -> None:
     """Tell that from now on objects are made for a while: garbage is looked for, yet not among those that are there already.
 

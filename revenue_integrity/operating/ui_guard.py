@@ -133,7 +133,9 @@ class Guard:
 
     def _is_known(self, connection: HTTPConnection) -> bool:
         if self._door.auth == "proxy":
-            return bool(connection.headers.get(self._door.user_header, "").strip())
+            # A name that somebody sent beside the proxy's own is no name.
+            named = connection.headers.getlist(self._door.user_header)
+            return len(named) == 1 and bool(named[0].strip())
         return _equal(connection.cookies.get(cookie_name(self._door.port), ""), self._door.secret)
 
     @property

@@ -8,6 +8,7 @@ public name; these two imports are all that is used of it, and a test serves a r
 """
 
 import json
+import os
 import sys
 
 import dagster as dg
@@ -18,11 +19,13 @@ from dagster_webserver import __version__
 from dagster_webserver.app import create_app_from_workspace_process_context
 
 from revenue_integrity.operating.ui_guard import Door
+from revenue_integrity.orchestration.attribution import attributing_instance
 
 
 def serve(workspace: str, door: Door, address: str, *, read_only: bool) -> None:
     """Serve the UI of the instance in ``DAGSTER_HOME`` until the process is told to end."""
-    with dg.DagsterInstance.get() as instance:
+    is_named = door.auth == "proxy"
+    with attributing_instance(os.environ["DAGSTER_HOME"], door.user_header) if is_named else dg.DagsterInstance.get() as instance:
         target = WorkspaceFileTarget([workspace])
         with WorkspaceProcessContext(instance, target, version=__version__, read_only=read_only) as context:
             app = create_app_from_workspace_process_context(context, live_data_poll_rate=2000)

@@ -7,15 +7,17 @@ import os
 import re
 import shutil
 import socket
+import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import dagster as dg
 import yaml
 from dagster import DagsterRunStatus, RunsFilter
 
+from revenue_integrity import process
 from revenue_integrity.errors import RevenueIntegrityError
 from revenue_integrity.files import write_whole
 from revenue_integrity.settings import Settings
@@ -157,8 +159,26 @@ def _opened(directory: Path) -> Iterator[dg.DagsterInstance]:
         raise RevenueIntegrityError(
             f"the Dagster instance in {directory} cannot be opened: {type(error).__name__}: {words}", step
         ) from error
-    with opened as instance:
-        yield instance
+    try:
+        with opened as instance:
+            yield instance
+    finally:
+        share_databases(directory)
+
+
+def share_databases(directory: Path) -> None:
+    """Let the group write the instance's databases where this process lets it write what it makes.
+
+    SQLite makes its files with a mode of its own, whatever the umask leaves open.
+    """
+    if not process.group_may_write():
+        return
+    for file in directory.rglob("*.db*"):
+        # What another process takes away meanwhile, or what is a colleague's, is none of ours to open.
+        with suppress(FileNotFoundError, PermissionError):
+            mode = stat.S_IMODE(file.lstat().st_mode)
+            if not mode & stat.S_IWGRP:
+                file.chmod(mode | stat.S_IWGRP)
 
 
 def process_tag() -> str:

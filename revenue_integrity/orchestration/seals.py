@@ -102,14 +102,21 @@ class Seals:
         return f"{stands}:{hmac.digest(self._key, canonical_json(said).encode(errors='surrogatepass'), 'sha256').hex()}"
 
 
-def _key_file(settings: Settings) -> Path:
-    return settings.dagster_path / "results.key"
+_KEY = "results.key"
+"""The file of an instance in which the key of its seals stands."""
+
+
+def seal_of_text(directory: str, said: list[str]) -> str:
+    """Return the seal of the home whose instance is in a directory, over some texts."""
+    place = Path(directory)
+    _have_key(place)
+    return hmac.digest((place / _KEY).read_bytes(), canonical_json(said).encode(errors="surrogatepass"), "sha256").hex()
 
 
 def seals_of(settings: Settings) -> Seals:
     """Return the seals of a home, to compare with what is on record at this moment; without a key nothing holds."""
     try:
-        key = _key_file(settings).read_bytes()
+        key = (settings.dagster_path / _KEY).read_bytes()
     except FileNotFoundError:
         key = b""
     known = read_catalog(settings)
@@ -121,8 +128,8 @@ def seals_of(settings: Settings) -> Seals:
     return Seals(key if len(key) == _KEY_BYTES else b"", stands)
 
 
-def _have_key(settings: Settings) -> None:
-    file = _key_file(settings)
+def _have_key(directory: Path) -> None:
+    file = directory / _KEY
     if file.exists():
         return
     new = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
@@ -138,7 +145,7 @@ def _have_key(settings: Settings) -> None:
 
 def sealed(settings: Settings, partition: str, found: dg.AssetCheckResult) -> dg.AssetCheckResult:
     """Return a result with the seal of the home, on what stands of its table's month now."""
-    _have_key(settings)
+    _have_key(settings.dagster_path)
     if found.asset_key is None or found.check_name is None:
         raise ValueError("a result is sealed with the table and the check that it is of")
     seal = seals_of(settings).of(found.asset_key, found.check_name, partition, found)

@@ -1,7 +1,8 @@
 """Sign-off from the UI: a job per month with book, action, actor and comment, through the same code as the command line.
 
 Belongs here: the job and its configuration. Does not belong here: rules (``close.sign_off``), deeds (``desk.decisions``).
-The actor is what somebody typed: the ledger also records the account under which the process ran.
+The actor is what somebody typed: the ledger also records the account under which the process ran. Behind a proxy that
+authenticates it is whom the proxy named as the run was started, and there is no field to type a name into.
 
 What is typed is text and nothing else: Dagster's typed configuration would take ``{"env": "NAME"}`` for the value of a variable
 of the server, and a password would stand in the event log and in the ledger.
@@ -19,6 +20,7 @@ from revenue_integrity.close.ledger import Action
 from revenue_integrity.desk import decisions
 from revenue_integrity.errors import RevenueIntegrityError
 from revenue_integrity.model.deployment import Deployment
+from revenue_integrity.orchestration.attribution import actor_of
 from revenue_integrity.orchestration.evidence import DagsterEvidence
 from revenue_integrity.orchestration.jobs import SIGN_OFF_JOB
 from revenue_integrity.orchestration.partitions import month_of
@@ -27,19 +29,21 @@ from revenue_integrity.orchestration.partitions import month_of
 def sign_off_job(deployment: Deployment, partitions: dg.PartitionsDefinition) -> dg.JobDefinition:
     """Return the job ``sign_off``."""
     books = [book.name for book in deployment.books]
+    is_named = deployment.settings.ui_auth == "proxy"
     actors = _actors(deployment)
 
     @dg.op(
         name="decide",
         description="Prepares, approves, waives or reopens a month; a refusal names its reason and what to do next.",
-        config_schema=_schema(books, actors),
+        config_schema=_schema(books, actors, is_named=is_named),
     )
     def decide(context: dg.OpExecutionContext) -> None:
         chosen = context.op_config
         with logs.writing(deployment.settings, SIGN_OFF_JOB, month=context.partition_key):
             try:
                 home = deployment, DagsterEvidence(deployment, context.instance)
-                month, actor, comment, book = month_of(context.partition_key), chosen["actor"], chosen["comment"], chosen["book"]
+                month, comment, book = month_of(context.partition_key), chosen["comment"], chosen["book"]
+                actor = actor_of(context.run, deployment.settings) if is_named else chosen["actor"]
                 action = Action(chosen["action"])
                 if action is Action.PREPARE:
                     entry = decisions.prepare(*home, month, actor, comment, book=book)
@@ -59,7 +63,7 @@ def sign_off_job(deployment: Deployment, partitions: dg.PartitionsDefinition) ->
         name=SIGN_OFF_JOB,
         description="Decide about a month's sign-off: prepare, approve, waive, reopen. Choose the month as partition.",
         partitions_def=partitions,
-        config={"ops": {"decide": {"config": _example(books, actors)}}},
+        config={"ops": {"decide": {"config": _example(books, actors, is_named=is_named)}}},
     )
     def sign_off() -> None:
         decide()
@@ -75,14 +79,14 @@ def _actors(deployment: Deployment) -> list[str]:
     return sorted({name.rsplit(":", 1)[-1] for name in named})
 
 
-def _schema(books: Sequence[str], actors: Sequence[str]) -> dict[str, dg.Field]:
+def _schema(books: Sequence[str], actors: Sequence[str], *, is_named: bool) -> dict[str, dg.Field]:
     anybody: Any = _one_of("Actor", actors) if actors else dg.String
     actions, book = _one_of("Action", [action.value for action in Action]), _one_of("Book", books)
     which: dict[str, Any] = {"default_value": books[0]} if len(books) == 1 else {}
-    return {
+    who = {"actor": dg.Field(anybody, description="Who decides; must stand in the setting preparers or approvers.")}
+    return ({} if is_named else who) | {
         "book": dg.Field(book, description="The book: what is signed together.", **which),
         "action": dg.Field(actions, description="What is decided."),
-        "actor": dg.Field(anybody, description="Who decides; must stand in the setting preparers or approvers."),
         "comment": dg.Field(str, default_value="", description="Comment, or the reason of a waiver or a reopening."),
         "check": dg.Field(str, default_value="", description="The check to waive: its name, or STREAM/TABLE/NAME."),
     }
@@ -93,6 +97,7 @@ def _one_of(what: str, values: Sequence[str]) -> dg.Enum:
     return dg.Enum(f"{what}_{sha256_of(list(values))[:8]}", [dg.EnumValue(value) for value in values])
 
 
-def _example(books: Sequence[str], actors: Sequence[str]) -> dict[str, str]:
+def _example(books: Sequence[str], actors: Sequence[str], *, is_named: bool) -> dict[str, str]:
     """Return what the launchpad begins with: the step that signs nothing."""
-    return {"book": books[0], "action": Action.PREPARE.value, "actor": next(iter(actors), "pat"), "comment": "", "check": ""}
+    who = {} if is_named else {"actor": next(iter(actors), "pat")}
+    return {"book": books[0], "action": Action.PREPARE.value, **who, "comment": "", "check": ""}

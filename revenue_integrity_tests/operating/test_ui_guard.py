@@ -1,7 +1,7 @@
 """Who is answered by the UI, by headers alone; what a browser sends of them is tried in ``test_ui_in_a_browser``."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -36,6 +36,7 @@ def answer(
     method: str = "GET",
     query: str = "",
     kind: str = "http",
+    raw: Sequence[tuple[str, str]] = (),
     **headers: str,
 ) -> tuple[int, str, list[tuple[str, str]]]:
     """Return status, body and headers of what is answered; 0 and nothing for a socket that is closed before it opened."""
@@ -51,7 +52,7 @@ def answer(
         "path": path,
         "raw_path": path.encode(),
         "query_string": query.encode(),
-        "headers": [(name.encode(), value.encode()) for name, value in given.items() if value],
+        "headers": [(name.encode(), value.encode()) for name, value in raw or given.items() if value],
         "server": ("127.0.0.1", 3000),
         "scheme": "http",
         "subprotocols": [],
@@ -173,5 +174,7 @@ def test_behind_a_proxy_its_user_takes_the_place_of_the_secret_and_the_rest_stay
     for given in ({}, {"X_Forwarded_User": " "}, {"cookie": COOKIE}, {"query": f"token={SECRET}"}):
         status, body, _ = answer(door=PROXIED, host="close.example.com", **given)
         assert (status, body) == (401, "The proxy in front of this UI names no user in X-Forwarded-User.\n")
+    twice = [("host", "close.example.com"), ("x-forwarded-user", "pat"), ("x-forwarded-user", "ann")]
+    assert answer(door=PROXIED, raw=twice)[0] == 401, "somebody sent a name beside the proxy's own"
     assert answer(door=PROXIED, host="evil.example.com", X_Forwarded_User="pat")[0] == 400
     assert answer(door=PROXIED, X_Forwarded_User="pat", origin="http://evil.example.com")[0] == 403

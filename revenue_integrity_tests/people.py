@@ -1,0 +1,119 @@
+"""Users of this machine for tests of who may do what: real accounts and groups, and commands that run as one of them.
+
+Belongs here: making accounts and taking them away, running the program as one. Does not belong here: any expectation.
+
+Only root makes accounts. Where the interpreter or this checkout lies below a folder that others may not enter, commands run in a
+mount namespace of their own in which that folder holds these and nothing else.
+"""
+
+import contextlib
+import grp
+import os
+import pwd
+import shlex
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+_PROGRAM = "from revenue_integrity.cli.program import program; program()"
+
+
+def need_root(what: str) -> None:
+    """End the test where this machine does not let it happen: as failed in continuous integration, else as skipped."""
+    told = f"{what} takes root on Linux"
+    if sys.platform != "linux" or os.geteuid() != 0:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(told)
+
+
+@contextlib.contextmanager
+def accounts(group: str, members: Sequence[str], others: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Make accounts for a while: members of one group, and others of none; yield the names that they have here."""
+    need_root("making accounts")
+    mark = f"{os.getpid() % 100_000}"
+    names = {name: f"ri{name}{mark}" for name in (*members, *others)}
+    shared = f"ri{group}{mark}"
+    quiet = {"check": True, "capture_output": True}
+    made: list[list[str]] = []
+    try:
+        subprocess.run(["groupadd", shared], **quiet)  # type: ignore[call-overload]
+        made.append(["groupdel", shared])
+        for name in members:
+            subprocess.run(["useradd", "--no-create-home", "--gid", shared, names[name]], **quiet)  # type: ignore[call-overload]
+            made.append(["userdel", names[name]])
+        for name in others:
+            subprocess.run(["useradd", "--no-create-home", "--user-group", names[name]], **quiet)  # type: ignore[call-overload]
+            made.append(["userdel", names[name]])
+        yield names
+    finally:
+        for undo in reversed(made):
+            subprocess.run(undo, check=False, capture_output=True)
+
+
+def runs(
+    name: str, code: str, *arguments: str, umask: int = 0o022, variables: Mapping[str, str], before: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run a piece of Python as an account, with a umask; ``before`` is shell that root does first, in a namespace of its own."""
+    account = pwd.getpwnam(name)
+    whom = ["--reuid", str(account.pw_uid), "--regid", str(account.pw_gid), "--clear-groups"]
+    script = f"{_opened()}\n{before}\numask {umask:o}\ncd /\nexec setpriv {shlex.join(whom)} -- {shlex.quote(sys.executable)} "
+    given = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", **variables}
+    return subprocess.run(
+        ["unshare", "--mount", "sh", "-euc", script + shlex.join(["-c", code, *arguments])],
+        env=given,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+
+
+def commands(
+    name: str, home: Path, *arguments: str, umask: int = 0o022, before: str = "", **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run ``revenue-integrity`` as an account over a home."""
+    own = {f"REVENUE_INTEGRITY_{key.upper()}": value for key, value in {"home": str(home), **variables}.items()}
+    return runs(name, _PROGRAM, *arguments, umask=umask, variables=own, before=before)
+
+
+def group_of(name: str) -> str:
+    """Return the name of an account's group."""
+    return grp.getgrgid(pwd.getpwnam(name).pw_gid).gr_name
+
+
+@contextlib.contextmanager
+def common_ground() -> Iterator[Path]:
+    """Yield a folder in which everybody finds what is his: the folders of tests are their user's alone."""
+    with tempfile.TemporaryDirectory(prefix="revenue-integrity-", dir="/tmp") as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
+
+
+def _opened() -> str:
+    """Return shell that lets everybody reach the interpreter, its libraries and this checkout, inside the namespace."""
+    needed = {Path(sys.executable).resolve(), Path(sys.base_prefix).resolve(), Path(sys.prefix).resolve(), ROOT.resolve()}
+    closed: dict[Path, list[Path]] = {}
+    for place in sorted(needed):
+        for folder in reversed(place.parents):
+            if not stat.S_IMODE(folder.stat().st_mode) & stat.S_IXOTH:
+                closed.setdefault(folder, []).append(place if place.is_dir() else place.parent)
+                break
+    lines = ["keep=$(mktemp -d)", "mount -t tmpfs -o mode=755 tmpfs $keep"]
+    number = 0
+    for folder, places in closed.items():
+        kept = []
+        for place in dict.fromkeys(places):
+            number += 1
+            lines += [f"mkdir $keep/{number}", f"mount --bind {shlex.quote(str(place))} $keep/{number}"]
+            kept.append((number, place))
+        lines.append(f"mount -t tmpfs -o mode=755 tmpfs {shlex.quote(str(folder))}")
+        for each, place in kept:
+            there = shlex.quote(str(place))
+            lines += [f"mkdir -p {there}", f"mount --bind $keep/{each} {there}"]
+    return "\n".join(lines) if closed else ""
