@@ -45,8 +45,12 @@ def _of_table(source: Source) -> str:
             ) using ({_columns(source.key)})
         )
     """
-    order = _columns(source.versions.ordering)
-    group = _columns((*source.key, *source.versions.within))
+    versions = source.versions
+    order = _columns(versions.ordering)
+    if versions.record and versions.instant:
+        # What a record says of itself comes before when it came: an older state that comes later replaced nothing.
+        order = f"coalesce({name(versions.instant)}, arrival), {order}"
+    group = _columns((*source.key, *versions.within))
     return _compared(source, rows, source.said, f"partition by {group} order by {order}", "corrects is not null", month)
 
 

@@ -264,12 +264,13 @@ def _causes_of(part: StreamPart, recons: Reconciliations, recon: Reconciliation)
         return
     rows = frame[frame["recon"] == recon.name]
     rows = rows[rows["view"] == (shown_view(recon, published, recons) if len(recon.views) > 1 else recon.views[0])]
+    measured = "cause_cents" if explained else "variance_cents" if recon.unit == CENTS else "variance_value"
     if not explained:
-        rows = rows[rows["status"] == "breach"]
+        # Two reconciliations may share a name and be told apart by their unit.
+        rows = rows[(rows["status"] == "breach") & rows[measured].notna()]
     named = reconciling.with_names(published, rows, part.report.names)
     names = {column: name for column, _, _, name in part.report.names}
     for row in plain_records(named):
-        measured = "cause_cents" if explained else "variance_cents" if recon.unit == CENTS else "variance_value"
         written: Format = "cents" if explained else unit_format(str(row["unit"]), published.currency)
         if written == "decimal":
             return

@@ -7,12 +7,14 @@ Belongs here: the queries of the mart and what each reads. Does not belong here:
 from datetime import date
 
 from revenue_integrity import months
+from revenue_integrity.close.evidence import evidence_slice
 from revenue_integrity.model.query import Query, load_query
 from revenue_integrity.model.rule import Reads, Rule, raw, same_month
 from revenue_integrity.model.table import Table
 from revenue_integrity.streams.sales import schemas
 from revenue_integrity.streams.sales.curated import PACKAGE, SPELLINGS, all_rows, historic
 from revenue_integrity.streams.sales.settings import SalesSettings
+from revenue_integrity.streams.sales.sources import STREAM
 
 _KPIS = historic("mart/sales_kpis")
 _LOYALTY = historic("mart/loyalty_by_region")
@@ -50,6 +52,11 @@ def loyalty_by_region(month: date, settings: SalesSettings) -> Query:
     return _LOYALTY.query(**_given(month, settings))
 
 
+def refused_sales(month: date, settings: SalesSettings) -> Query:
+    """Return why rows of the month were refused."""
+    return load_query(PACKAGE, "mart/refused_sales", month=month)
+
+
 def customer_lifetime(month: date, settings: SalesSettings) -> Query:
     """Return what every customer ever bought; it belongs to no month."""
     return load_query(PACKAGE, "mart/customer_lifetime")
@@ -79,6 +86,7 @@ RULES = (
         (_LOYALTY,),
     ),
     _of_month(schemas.CUSTOMER_VALUE, _YEAR),
+    Rule(schemas.REFUSED, refused_sales, (raw(evidence_slice(STREAM)),), sql=("mart/refused_sales",)),
 )
 
 WHOLE = (Rule(schemas.LIFETIME, customer_lifetime, all_rows("transactions"), sql=("mart/customer_lifetime",)),)

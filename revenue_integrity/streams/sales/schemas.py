@@ -362,6 +362,19 @@ LIFETIME = table(
     **_WHOLE,
 )
 
+REFUSED = table(
+    STREAM,
+    "mart",
+    "refused_sales",
+    "Why rows of transactions were refused, one row per reason and month; a row with two reasons counts in both.",
+    ("month", "reason"),
+    [
+        column.month(),
+        column.text("reason", "The reason in words, with the column that it names."),
+        column.integer("rows", "Rows that were refused for it.", unit="rows", ge=1),
+    ],
+)
+
 LEDGER_LINES = table(
     STREAM,
     "curated",

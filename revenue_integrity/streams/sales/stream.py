@@ -20,6 +20,7 @@ SALES = Stream(
     extracts=EXTRACTS,
     reconciliations=recon.RECONCILIATIONS,
     figures=figures.STATUS,
+    report="revenue_integrity.streams.sales.report:REPORT",
     whole=(*curated.WHOLE, *gold.WHOLE, *mart.WHOLE),
 )
 """Stream 4: what tills and shops sold, as a star schema that ties to ledger and settlements."""
