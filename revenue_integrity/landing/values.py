@@ -292,6 +292,10 @@ def judged(column: SourceColumn, text: str, currency: str) -> Judgement:
             )
         )
         unread = f"{unread} and not {_matches(stripped(text), _CLOCK)}"
+    if column.kind in ("dec", "money", "int"):
+        places = places_of(column)
+        number = _matches(stripped(text), rf"[+-]?[0-9]+([.][0-9]{{0,{places}}}0*)?")
+        problems.append((f"{unread} and {number}", f"'{column.name} ''' || {shown} || ''' is larger than the column holds'"))
     if column.kind in _EXPECTED:
         expected = _EXPECTED[column.kind].format(places=column.places)
         problems.append((unread, f"'{column.name} ''' || {shown} || ''' {expected}'"))
