@@ -48,9 +48,9 @@ def run(
     # Last, for packs show what was signed.
     with open_evidence(home) as evidence:
         packs.renew(home, evidence, say=say)
-    if demo_if_empty and not summary.failures:
-        demo.conclude(home, say=say)
-    send_alerts(home)
+        if demo_if_empty and not summary.failures:
+            demo.conclude(home, say=say)
+        send_alerts(home, evidence)
     if summary.failures:
         raise typer.Exit(1)
 

@@ -170,8 +170,8 @@ def say_unfrozen(home: "Deployment") -> None:
         say(sentence)
 
 
-def send_alerts(home: "Deployment") -> None:
+def send_alerts(home: "Deployment", evidence: "Evidence | None" = None) -> None:
     """Raise and deliver alerts where no daemon may be running; their trouble never fails the command."""
     from revenue_integrity.orchestration import alerting
 
-    alerting.tell_quietly(home)
+    alerting.tell_quietly(home, evidence)

@@ -4,20 +4,22 @@ Belongs here: these occasions. Does not belong here: what is told (``desk.alerts
 """
 
 import logging
+from contextlib import nullcontext
 
 import dagster as dg
 
 from revenue_integrity import logs, months
 from revenue_integrity.desk.alerts.telling import tell_published
+from revenue_integrity.desk.evidence import Evidence
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.orchestration.evidence import DagsterEvidence, open_evidence
 
 
-def tell_quietly(deployment: Deployment) -> None:
+def tell_quietly(deployment: Deployment, evidence: Evidence | None = None) -> None:
     """Tell of every published month at the end of a command; whatever goes wrong stands in the log, the command is done."""
     try:
-        with open_evidence(deployment) as evidence:
-            _, told = tell_published(deployment, evidence)
+        with open_evidence(deployment) if evidence is None else nullcontext(evidence) as opened:
+            _, told = tell_published(deployment, opened)
         if told.sent or told.failed:
             logs.event("alerts_delivered", sent=told.sent, failed=told.failed, pending=told.pending)
     except Exception as error:  # what the command did is done, alerts cannot undo it

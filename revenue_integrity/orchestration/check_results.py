@@ -23,15 +23,24 @@ _LOOKED_BACK = 20
 _FINISHED = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
 
 
+Latest = Mapping[dg.AssetCheckKey, AssetCheckExecutionRecord]
+"""What was put on record last of each check of a month."""
+
+
 def results_of_month(
-    instance: dg.DagsterInstance, specs: Sequence[dg.AssetCheckSpec], partition: str, seals: Seals
+    instance: dg.DagsterInstance,
+    specs: Sequence[dg.AssetCheckSpec],
+    partition: str,
+    seals: Seals,
+    found: Latest | None = None,
 ) -> list[CheckRecord]:
     """Return the newest finished result of each check for a month, in the order of the specs. Whatever is unclear does not hold.
 
     Dagster puts a check on record as planned when its run is queued, which says nothing about what stands now: it is judged by
     the newest evaluation that came to an end, if a run of this home made it on what stands. What others report is no result.
+    ``found`` is what ``latest`` has returned already.
     """
-    found = _latest(instance, specs, partition)
+    found = latest(instance, specs, partition) if found is None else found
     records = []
     for spec in specs:
         record = _record(spec, found.get(spec.key), partition, seals)
@@ -42,9 +51,7 @@ def results_of_month(
     return records
 
 
-def _latest(
-    instance: dg.DagsterInstance, specs: Sequence[dg.AssetCheckSpec], partition: str
-) -> Mapping[dg.AssetCheckKey, AssetCheckExecutionRecord]:
+def latest(instance: dg.DagsterInstance, specs: Sequence[dg.AssetCheckSpec], partition: str) -> Latest:
     """Return what was put on record last of each check of a month; a failed run counts for no less than another."""
     return instance.event_log_storage.get_latest_asset_check_execution_by_key(
         [spec.key for spec in specs], partition_filter=PartitionKeyFilter(key=partition)
@@ -70,27 +77,33 @@ def _ended(
 
 def results_rest_on(instance: dg.DagsterInstance, specs: Sequence[dg.AssetCheckSpec], partition: str, seals: Seals) -> set[str]:
     """Return the runs that made what stands on record of the checks of a month: the newest results, and the newest of ours."""
-    found = _latest(instance, specs, partition)
+    found = latest(instance, specs, partition)
     runs = {each.run_id for each in found.values()}
     for spec in specs:
-        latest = found.get(spec.key)
+        newest = found.get(spec.key)
         if (
-            latest is not None
-            and not _is_ours(spec, latest, partition, seals)
+            newest is not None
+            and not _is_ours(spec, newest, partition, seals)
             and (ended := next(_ended(instance, spec, partition, seals), None))
         ):
             runs.add(ended.run_id)
     return runs
 
 
-def is_interrupted(instance: dg.DagsterInstance, specs: Sequence[dg.AssetCheckSpec], partition: str) -> bool:
+def is_interrupted(found: Latest) -> bool:
     """Return whether a check of a month was begun and has no result: its run was killed, or is still at work."""
-    return any(each.status is AssetCheckExecutionRecordStatus.PLANNED for each in _latest(instance, specs, partition).values())
+    return any(each.status is AssetCheckExecutionRecordStatus.PLANNED for each in found.values())
 
 
-def is_foreign(instance: dg.DagsterInstance, specs: Sequence[dg.AssetCheckSpec], partition: str, seals: Seals) -> bool:
+def is_foreign(
+    instance: dg.DagsterInstance,
+    specs: Sequence[dg.AssetCheckSpec],
+    partition: str,
+    seals: Seals,
+    found: Latest | None = None,
+) -> bool:
     """Return whether a check of a month has results and none of this home: an earlier release made them, or somebody else."""
-    found = _latest(instance, specs, partition)
+    found = latest(instance, specs, partition) if found is None else found
     foreign = [spec for spec in specs if spec.key in found and not _is_ours(spec, found[spec.key], partition, seals)]
     return any(next(_ended(instance, spec, partition, seals), None) is None for spec in foreign)
 

@@ -21,6 +21,7 @@ from revenue_integrity.orchestration.runs_under_way import PARTITION_TAG, stream
 from revenue_integrity.orchestration.seals import seals_of
 from revenue_integrity.orchestration.standing import troubles
 from revenue_integrity.orchestration.stream_assets import check_specs
+from revenue_integrity.warehouse.catalog import read_catalog
 
 PACK = "pack"
 """Last part of the key of the asset that writes packs."""
@@ -37,10 +38,19 @@ class DagsterEvidence:
     def __init__(self, deployment: Deployment, instance: dg.DagsterInstance) -> None:
         self._deployment = deployment
         self._instance = instance
+        self._seen: tuple[object, SeenInDagster] | None = None
 
     def now(self) -> "SeenInDagster":
-        """Return what is on record at this moment."""
-        return SeenInDagster(self._deployment, self._instance)
+        """Return what is on record at this moment; as long as nothing was added, what was read of it before is not read again."""
+        state = self._state()
+        if self._seen is None or self._seen[0] != state:
+            self._seen = state, SeenInDagster(self._deployment, self._instance)
+        return self._seen[1]
+
+    def _state(self) -> object:
+        """Return what changes with whatever an answer rests on: the record of runs and events, and what stands of the months."""
+        runs = [(each.storage_id, each.dagster_run.status) for each in self._instance.get_run_records(limit=1)]
+        return runs, self._instance.event_log_storage.get_maximum_record_id(), read_catalog(self._deployment.settings)
 
     def troubles(self) -> list[str]:
         """Return what keeps runs from going on by themselves, as sentences."""
@@ -61,11 +71,14 @@ class SeenInDagster:
         self._instance = instance
         self._seals = seals_of(deployment.settings)
         self._unfinished = unfinished_runs(instance)
+        self._checks: dict[tuple[date, str], list[CheckRecord]] = {}
 
     def checks(self, month: date, stream: str) -> list[CheckRecord]:
         """Return what each check of a month of a stream says. Whatever is unclear does not pass."""
-        specs = _check_specs(self._deployment, stream)
-        return results_of_month(self._instance, specs, months.label(month), self._seals)
+        if (month, stream) not in self._checks:
+            specs = _check_specs(self._deployment, stream)
+            self._checks[month, stream] = results_of_month(self._instance, specs, months.label(month), self._seals)
+        return list(self._checks[month, stream])
 
     def under_way(self, month: date, *, but_for_run: str = "") -> frozenset[str]:
         """Return the streams of which a queued or running run computes the month, one run left out."""

@@ -13,7 +13,7 @@ from revenue_integrity import months
 from revenue_integrity.computing.plan import Undone
 from revenue_integrity.computing.publication_tables import publication_table
 from revenue_integrity.model.check import MONTH_MAY_BE_PUBLISHED
-from revenue_integrity.orchestration.check_results import is_foreign, is_interrupted, results_of_month
+from revenue_integrity.orchestration.check_results import is_foreign, is_interrupted, latest, results_of_month
 from revenue_integrity.orchestration.seals import Seals
 
 
@@ -35,13 +35,14 @@ def undone_months(
         label = months.label(month)
         if (stream, label) in busy:
             continue
+        found_last = latest(instance, specs, label)
         # A month of which only the stale tables were run would be refused, for the checks of the others hold for nobody.
-        if is_foreign(instance, specs, label, seals):
+        if is_foreign(instance, specs, label, seals, found_last):
             found[month] = Undone("its checks were not made by a run of this home", whole=True)
-        elif is_interrupted(instance, specs, label):
+        elif is_interrupted(found_last):
             found[month] = Undone("its last run was interrupted", whole=True)
         # What stood in the way may be mended by now.
-        elif any(each.state in ("failed", "planned") for each in results_of_month(instance, published, label, seals)):
+        elif any(each.state in ("failed", "planned") for each in results_of_month(instance, published, label, seals, found_last)):
             found[month] = Undone("its last publication was refused")
     return found
 
