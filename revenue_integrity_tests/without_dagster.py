@@ -4,11 +4,13 @@ Belongs here: what runs do, for tests of what they rest on. Does not belong here
 of runs, the UI, sensors).
 """
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from revenue_integrity import clock
 from revenue_integrity.computing import ingestion, landed_month, publication, table_month, whole_tables
 from revenue_integrity.computing.plan import StaleMonth, Step, stale_months, steps
 from revenue_integrity.computing.staleness import due_months
@@ -64,8 +66,26 @@ def do(home: Deployment, stream: Stream, step: Step) -> None:
         publication.attempt(settings, stream, step.month, judged(stream, step.month, settings))
 
 
+_KEPT = 64
+"""Verdicts that are kept: of the months of one test, whose warehouse is asked again and again."""
+
+_verdicts: OrderedDict[tuple[object, ...], tuple[Stream, list[CheckRecord]]] = OrderedDict()
+
+
 def judged(stream: Stream, month: date, settings: Settings) -> list[CheckRecord]:
-    """Return what all checks of a month say."""
+    """Return what all checks of a month say; where nothing was written since, as they said before."""
+    # What is on record beside the warehouse changes with all that a run writes into it.
+    state = tuple((file.name, file.stat().st_mtime_ns) for file in sorted(settings.catalog_path.glob("*.json")))
+    asked = (id(stream), month, settings.model_dump_json(), state, f"{clock.now():%Y-%m-%dT%H:%M}")
+    if asked not in _verdicts:
+        # With its stream: as long as that is kept, its identity is no other's.
+        _verdicts[asked] = stream, _judged(stream, month, settings)
+        if len(_verdicts) > _KEPT:
+            _verdicts.popitem(last=False)
+    return list(_verdicts[asked][1])
+
+
+def _judged(stream: Stream, month: date, settings: Settings) -> list[CheckRecord]:
     return [
         CheckRecord(
             *check.table.asset_key,

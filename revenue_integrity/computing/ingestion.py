@@ -22,7 +22,7 @@ from revenue_integrity.computing.reached import reached
 from revenue_integrity.files import write_if_changed
 from revenue_integrity.landing import ingest as landing
 from revenue_integrity.landing import rule_results
-from revenue_integrity.landing.batches import judge_backdated
+from revenue_integrity.landing.batches import judge_backdated, known_batches
 from revenue_integrity.landing.eventstore import tables as events
 from revenue_integrity.landing.report import IngestReport
 from revenue_integrity.landing.slices import touching_batches
@@ -53,6 +53,7 @@ class Manifest:
         kept: the files that the event store rests on, relative to the home.
         aside: for each batch all of whose rows of some month are set aside, these months.
         named: the first and the last service month that rows name; empty if none does.
+        early: the batches that were read although their arrival lay ahead, as earlier releases did.
         backdated: the batches whose arrival lies in a past that was signed before they were read.
     """
 
@@ -65,6 +66,7 @@ class Manifest:
     kept: Sequence[str] = ()
     aside: Mapping[str, list[str]] = field(default_factory=dict)
     named: Sequence[str] = ()
+    early: Sequence[str] = ()
     backdated: Sequence[str] = ()
 
     def fingerprint(self, source: str, month: date) -> str:
@@ -154,17 +156,22 @@ def pending(settings: Settings, stream: Stream, as_of: datetime | None = None) -
     manifest = read_manifest(settings, stream)
     limit = counts_by(as_of)
     scanned = scan(settings.landing_path, arriving(stream.sources)).batches
-    found = [each for each in scanned if each.arrival <= limit]
+    came = manifest.seen.keys() - set(manifest.early) if as_of is None else set()
+    found = [each for each in scanned if each.arrival <= limit or each.batch_id in came]
     if manifest.built_by != _built_by(stream, settings) or events.lost_files(manifest.kept, settings):
         return [batch.batch_id for batch in found]
     news = [batch.batch_id for batch in found if manifest.seen.get(batch.batch_id) != batch.look]
     # What a former release read although it lies ahead must count no more.
-    return news + [each.batch_id for each in scanned if as_of is None and each.arrival > limit and each.batch_id in manifest.seen]
+    early = manifest.early if as_of is None else ()
+    return news + [each.batch_id for each in scanned if each.arrival > limit and each.batch_id in early]
 
 
 def ahead(settings: Settings, streams: Iterable[Stream]) -> list[str]:
     """Return the batches of some streams whose arrival is yet to come: they count once it has."""
-    return scan(settings.landing_path, [source for stream in streams for source in stream.arriving]).ahead
+    found = {stream.name: read_manifest(settings, stream) for stream in streams}
+    came = {batch_id for each in found.values() for batch_id in each.seen.keys() - set(each.early)}
+    sources = [source for stream in streams for source in stream.arriving]
+    return [batch_id for batch_id in scan(settings.landing_path, sources).ahead if batch_id not in came]
 
 
 def ingest(settings: Settings, stream: Stream, as_of: datetime | None = None) -> IngestReport | None:
@@ -252,6 +259,7 @@ def _write_manifest(connection: "duckdb.DuckDBPyConnection", settings: Settings,
             for batch_id, of_batch in events.batches_set_aside(connection, stream.sources).items()
         },
         "named": _named(connection, stream),
+        "early": sorted(known for known, each in known_batches(connection, stream.arriving).items() if each.is_early),
         "backdated": _backdated(connection, stream),
     }
     write_if_changed(_file(settings, stream.name), json.dumps(manifest, sort_keys=True) + "\n")

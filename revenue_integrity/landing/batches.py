@@ -16,7 +16,7 @@ from revenue_integrity.errors import LandingError, WarehouseError
 from revenue_integrity.landing.reading.inspection import FileFacts, inspect, sha256_of
 from revenue_integrity.landing.reading.limits import Limits
 from revenue_integrity.landing.report import IngestReport, Violation
-from revenue_integrity.landing.zone import NOTE, FoundBatch, Scan, covers_of, digest_of, scan
+from revenue_integrity.landing.zone import AHEAD, NOTE, FoundBatch, Scan, covers_of, digest_of, scan
 from revenue_integrity.model.source import Source
 from revenue_integrity.model.withdrawal import WITHDRAWN
 
@@ -33,13 +33,19 @@ _BATCHES = """
 
 @dataclass(frozen=True)
 class Known:
-    """A batch that is on record: its digest at first sight, what became of it, and the last look at its directory."""
+    """A batch that is on record: its digest at first sight, what became of it, when it came, the last look at its directory."""
 
     digest: str
     status: str
     first_status: str
     first_seen_at: datetime
+    arrival: datetime
     files: str
+
+    @property
+    def is_early(self) -> bool:
+        """Whether its arrival was yet to come when it was read, as earlier releases did."""
+        return self.arrival > self.first_seen_at + AHEAD
 
 
 @dataclass
@@ -77,8 +83,8 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
 def known_batches(connection: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> dict[str, Known]:
     """Return the batches of some sources that are on record, by their ids."""
     rows = connection.execute(
-        "select batch_id, digest, status, first_status, first_seen_at, files from meta.batches where list_contains(?, stream)"
-        " order by batch_id",
+        "select batch_id, digest, status, first_status, first_seen_at, arrival, files from meta.batches"
+        " where list_contains(?, stream) order by batch_id",
         [sorted({source.stream for source in sources})],
     ).fetchall()
     return {batch_id: Known(*more) for batch_id, *more in rows}

@@ -86,10 +86,13 @@ def _ingest(
     found = scan(landing, sources)
     known = batches.known_batches(connection, sources)
     limit = counts_by(as_of)
+    # A clock that is set back takes nothing back: what had come when it was read has come.
+    came = {batch_id for batch_id, each in known.items() if as_of is None and not each.is_early}
+    counting = [batch for batch in found.batches if batch.arrival <= limit or batch.batch_id in came]
     # What was read before arrivals were compared with the present may lie ahead of it.
-    is_ahead = as_of is None and any(batch.arrival > limit and batch.batch_id in known for batch in found.batches)
+    waiting = {batch.batch_id for batch in found.batches} - {batch.batch_id for batch in counting}
+    is_ahead = as_of is None and not waiting.isdisjoint(known)
     rebuild = anew or is_ahead or tables.must_rebuild(connection, sources, settings)
-    counting = [batch for batch in found.batches if batch.arrival <= limit]
     batches.refuse_later(connection, sources, as_of)
     if rebuild:
         batches.refuse_unfaithful(found, known)
