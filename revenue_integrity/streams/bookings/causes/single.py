@@ -158,16 +158,16 @@ def _prior_months(state: pd.DataFrame, case: Case) -> pd.DataFrame:
 
 
 def _before_start(state: pd.DataFrame, case: Case) -> pd.DataFrame:
-    holds = (state["entries"] > 0) & (state["due_until"] == 0) & (state["due"] == 0) & (state["due_after"] != 0)
-    sentence = amounts(state["booked"]) + " is recognized before anything of " + state["name"] + " is due."
-    return _fit(state, holds, state["rest"], sentence)
+    # What is agreed later only, or never, is no more begun in the month than what starts later: nothing of it has ended.
+    holds = (state["entries"] > 0) & (state["due_until"] == 0) & (state["due"] == 0)
+    early = amounts(state["booked"]) + " is recognized before anything of " + state["name"] + " is due."
+    nothing = amounts(state["booked"]) + " is recognized, and as agreed up to this month nothing of " + state["name"] + " is due."
+    return _fit(state, holds, state["rest"], early.where(state["due_after"] != 0, nothing))
 
 
 def _after_end(state: pd.DataFrame, case: Case) -> pd.DataFrame:
     holds = (state["entries"] > 0) & (state["due"] == 0) & (state["due_after"] == 0)
-    after = amounts(state["booked"]) + " is recognized after the last month in which " + state["name"] + " owes anything."
-    nothing_due = amounts(state["booked"]) + " is recognized, and nothing of " + state["name"] + " is due in any month."
-    sentence = after.where(state["due_months"] > 0, nothing_due)
+    sentence = amounts(state["booked"]) + " is recognized after the last month in which " + state["name"] + " owes anything."
     return _fit(state, holds, state["rest"], sentence)
 
 
