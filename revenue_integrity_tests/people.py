@@ -8,6 +8,7 @@ mount namespace of their own in which that folder holds these and nothing else.
 
 import contextlib
 import grp
+import json
 import os
 import pwd
 import shlex
@@ -72,6 +73,51 @@ def runs(
         check=False,
         timeout=600,
     )
+
+
+_EACH = """
+import contextlib, io, json, os, sys, traceback
+from revenue_integrity.cli.program import main
+
+ended = []
+for arguments in json.loads(sys.stdin.read()):
+    if arguments[0] == "!":
+        assert os.system(arguments[1]) == 0, arguments
+        continue
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main(arguments)
+        except SystemExit as left:
+            code = left.code or 0
+        except BaseException:
+            code = -1
+            traceback.print_exc()
+    ended.append([arguments, code, out.getvalue(), err.getvalue()])
+sys.__stdout__.write(json.dumps(ended))
+"""
+
+
+def one_after_the_other(
+    steps: Sequence[Sequence[str]], *, before: str, environment: Mapping[str, str]
+) -> list[tuple[list[str], int, str, str]]:
+    """Run commands one after the other, in one process and a mount namespace of its own, after what root does first in it.
+
+    A step ``("!", SHELL)`` is no command of the program but one of the shell. Return arguments, exit code, what was printed and
+    what was told of each command; the exit code -1 is a traceback.
+    """
+    need_root("mounting")
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-euc", f"{before}\nexec {shlex.join([sys.executable, '-c', _EACH])}"],
+        input=json.dumps([list(step) for step in steps]),
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+    )
+    assert done.returncode == 0, done.stderr
+    return [(arguments, code, out, err) for arguments, code, out, err in json.loads(done.stdout)]
 
 
 def commands(

@@ -50,7 +50,7 @@ def foresee(deployment: Deployment, source: Source, batch_id: str) -> Foreseen:
     nothing = Foreseen((), (), pd.DataFrame(columns=list(withdrawals.MOVED)), False, source.is_kept_in_files)
     if not settings.warehouse_path.exists():
         return nothing
-    with database.connect(settings) as connection:
+    with database.connect(settings, read_only=True) as connection:
         status = withdrawals.status_of(connection, batch_id)
         if status == WITHDRAWN:
             raise Refusal(f"{batch_id} is withdrawn already", "There is nothing to take back")

@@ -111,6 +111,9 @@ def open_to_read(settings: Settings) -> Iterator[dg.DagsterInstance]:
             yield instance
 
 
+_NO_ROOM = 1 << 20
+"""Free bytes below which a disk counts as full: less than what databases need to open their logs."""
+
 _LARGE = frozenset({"storage", "logs"})
 """Parts of an instance in which no result stands."""
 
@@ -154,7 +157,8 @@ def _opened(directory: Path) -> Iterator[dg.DagsterInstance]:
         # Dagster and the database behind it raise of every kind; a wrong configuration or a server that is down is no crash.
         words = " ".join(str(error).split())[:300]
         step = "Correct its dagster.yaml, and see whether the database that it names is up"
-        if "disk is full" in words or "No space left" in words:
+        # A database that finds no room for its log says that it cannot be read, or not be opened.
+        if "disk is full" in words or "No space left" in words or shutil.disk_usage(directory).free < _NO_ROOM:
             step = "Make room on the disk, and try again"
         raise RevenueIntegrityError(
             f"the Dagster instance in {directory} cannot be opened: {type(error).__name__}: {words}", step
