@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from revenue_integrity import months
-from revenue_integrity.close.ledger import Finding, signed_path
+from revenue_integrity.close import freeze
+from revenue_integrity.close.ledger import Action, Entry, Finding, Ledger, signed_path
 from revenue_integrity.computing.publication_tables import checks_table
 from revenue_integrity.files import walked
 from revenue_integrity.landing.datasets import batches_table, corrections_table, data_rules_table, quarantine_table
@@ -127,6 +128,42 @@ def changed_packs(settings: Settings) -> Iterator[Finding]:
     for file, odd in walked(root):
         if odd or file not in named:
             yield Finding(str(file), odd or "nothing names it: it is part of no pack", _WHO)
+
+
+def other_than_signed(deployment: Deployment) -> Iterator[Finding]:
+    """Tell which present packs say that they are of a signed version, and are not the pack that was frozen with it.
+
+    One that tells of causes found after the signature is drawn anew, and says so.
+    """
+    from revenue_integrity.reports import manifest
+
+    settings = deployment.settings
+    latest: dict[tuple[str, str], Entry] = {}
+    for entry in Ledger(settings).entries():
+        if entry.action == Action.APPROVE and entry.book:
+            latest[entry.book, entry.month] = entry
+    for (book, label), entry in sorted(latest.items()):
+        written = settings.packs_path / book / label / manifest.FILE
+        kept = freeze.place_of(settings, entry) / freeze.PACK / manifest.FILE
+        said = manifest.read(written.parent)
+        if not kept.is_file() or not said or said.get("preliminary") is True or said.get("version") != entry.version:
+            continue
+        if written.read_bytes() != kept.read_bytes() and not _is_explained_anew(deployment, entry):
+            words = f"it says that it is the pack of {entry.named}, and is not the one that was frozen with it"
+            yield Finding(str(written), words, f"`revenue-integrity pack {label}` writes the signed one again")
+
+
+def _is_explained_anew(deployment: Deployment, entry: Entry) -> bool:
+    """Return whether what explains a month is published other than it was frozen."""
+    settings = deployment.settings
+    frozen = freeze.read_manifest(settings, entry)["facts"]["datasets"]
+    for stream in deployment.streams:
+        present = publish.closed_hashes(settings, stream.name, months.parse(entry.month))
+        compared = stream.reconciliations
+        explaining = [each.name for each in (compared.causes, compared.summary) if each is not None] if compared else []
+        if any(name in frozen and name in present and frozen[name] != present[name] for name in explaining):
+            return True
+    return False
 
 
 def _differing(folder: Path, listed: Mapping[str, str], step: str) -> Iterator[Finding]:

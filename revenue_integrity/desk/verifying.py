@@ -52,6 +52,7 @@ def verify(deployment: Deployment) -> list[Finding]:
             )
             for entry in freeze.missing_packs(settings, entries)
         ]
+        findings += accounting.other_than_signed(deployment)
     return [*findings, *_strange_ledger_files(settings), *_verify_published(deployment), *accounting.changed_packs(settings)]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from revenue_integrity import confidential
 from revenue_integrity.errors import Refusal
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.orchestration.alerting import alerts_sensor
@@ -43,6 +44,8 @@ def build_definitions(
     Raises:
         Refusal: the settings are those of a process that reads for one tenant.
     """
+    # Whatever becomes metadata or a message of a run, in this process or in one that is started from it, is without them.
+    confidential.remember(*confidential.known(deployment.settings))
     settings = deployment.settings
     if settings.tenant is not None:
         raise Refusal(

@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from revenue_integrity import output, wording
+from revenue_integrity import confidential, output, wording
 from revenue_integrity.computing.versions import judged_by
 from revenue_integrity.model.check import SCHEMA_HOLDS, Check, Figure, Gate, Judgement, Standing
 from revenue_integrity.model.table import Table
@@ -111,7 +111,7 @@ def result(table: Table, name: str, gate: Gate, judgement: Judgement, judged: st
         asset_key=dg.AssetKey(table.asset_key),
         check_name=name,
         severity=_SEVERITY[gate],
-        description=judgement.next_step or None,
+        description=confidential.struck(judgement.next_step) or None,
         metadata=figures_metadata(judgement) | ({JUDGED_BY: judged} if judged else {}),
     )
 
@@ -133,7 +133,9 @@ def _figure(value: Figure) -> Any:
         return dg.MetadataValue.float(float(value))
     if value is None:
         return dg.MetadataValue.null()
-    if isinstance(value, bool | str):
+    if isinstance(value, str):
+        return confidential.struck(value)
+    if isinstance(value, bool):
         return value
     return dg.MetadataValue.int(int(value))
 
@@ -153,4 +155,5 @@ def table_metadata(rows: pd.DataFrame) -> dg.TableMetadataValue:
 def _shown(name: str, value: Any) -> Any:
     if name.endswith("_cents") and isinstance(value, int):
         return wording.money(value)
-    return str(value) if isinstance(value, Decimal) else value
+    # What comes from data may hold what somebody pasted into it.
+    return str(value) if isinstance(value, Decimal) else confidential.struck(value) if isinstance(value, str) else value

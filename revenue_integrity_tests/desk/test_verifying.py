@@ -3,6 +3,7 @@
 The home is that of the toy with both months signed, without Dagster.
 """
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -187,3 +188,19 @@ def test_a_frozen_pack_changed_with_its_list_is_told_by_the_next_entry(home: Dep
     digest = verifying.freeze._sha256(page)  # the forger computes it as the program does
     rewrite(home.settings.home / KEPT_PACK, lambda each: each["files"][PAGE].update(sha256=digest))
     assert told(home) == {(KEPT_PACK, "it is not the manifest that ledger entry 3 names")}
+
+
+def test_a_signed_pack_changed_together_with_its_manifest_is_told_by_the_version_that_was_frozen(home: Deployment) -> None:
+    folder = home.settings.home / PACK
+    page = folder / PAGE
+    page.write_bytes(page.read_bytes().replace(b"2025-01", b"2025-07"))
+    content = page.read_bytes()
+
+    def named_anew(manifest: dict[str, Any]) -> None:
+        (listed,) = [each for each in manifest["files"] if each["path"] == PAGE]
+        listed |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+    rewrite(folder / "manifest.json", named_anew)
+    ((subject, problem),) = {each for each in told(home) if each[0].startswith(PACK)}
+    assert subject == f"{PACK}/manifest.json"
+    assert problem == "it says that it is the pack of toy 2025-01 v1, and is not the one that was frozen with it"

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import dagster as dg
 import pandas as pd
+import pytest
 
 from revenue_integrity.model.check import Check, Control, Gate, Judgement, Limit
-from revenue_integrity.orchestration.check_factory import limits_metadata, table_metadata
+from revenue_integrity.orchestration.assembly import build_definitions
+from revenue_integrity.orchestration.check_factory import limits_metadata, result, table_metadata
 from revenue_integrity.orchestration.publication import figures_of_month
 from revenue_integrity_tests import toy_home
 from revenue_integrity_tests.toy.schemas import TOY_BOATS
@@ -53,3 +55,15 @@ def test_rows_have_names_that_a_person_uses_and_amounts_of_money() -> None:
     (row,) = shown.records
     assert row.data["gross amount"] == "(1,234.56)"
     assert row.data["boat id"] == "B-1"
+
+
+def test_a_secret_that_stands_in_data_stands_in_no_metadata(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ERP_PASSWORD", "hunter2-hunter2")
+    build_definitions(toy_home.toy_deployment(tmp_path))
+    rows = pd.DataFrame({"boat_id": ["B-1"], "boat_name": ["hunter2-hunter2, see postgresql://erp:pw-of-erp@db/erp"]})
+    judgement = Judgement(False, {"worst": "hunter2-hunter2"}, rows, "Ask hunter2-hunter2.")
+    found = result(TOY_BOATS, "a_check", Gate.WARN, judgement)
+    told = f"{found.metadata} {found.description}"
+    assert "hunter2" not in told
+    assert "pw-of-erp" not in told
+    assert "***" in told
