@@ -4,6 +4,7 @@ Belongs here: forms of files by their endings, writing batch by batch what does 
 rows (``export``), how values look as text (``output``).
 """
 
+import errno
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from revenue_integrity import output
-from revenue_integrity.errors import UsageError
+from revenue_integrity.errors import PublishError, RevenueIntegrityError, UsageError
 from revenue_integrity.files import Durable, made
 from revenue_integrity.model.dataset import Streamed
 from revenue_integrity.output import Format
@@ -100,7 +101,10 @@ def _form_of(to: Path, chosen: Format | None) -> Format | None:
     return chosen
 
 
-def _unwritable(to: Path, error: Exception) -> UsageError:
+def _unwritable(to: Path, error: Exception) -> RevenueIntegrityError:
     # The engine's own errors carry no strerror.
     reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "no space left" in reason.lower():
+        # The name is right: what is wrong is the disk.
+        return PublishError(f"{to} cannot be written: {reason}", "Make room on the disk, and try again")
     return UsageError(f"{to} cannot be written: {reason}", "Name another file")
