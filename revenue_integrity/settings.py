@@ -262,6 +262,12 @@ class Settings(BaseSettings):
     # Places
     home: Path = Field(default_factory=_checkout_data, description="Directory that holds all state.")
     landing: Path | None = Field(None, description="Landing zone; by default `landing` in the home.")
+    inbox: Path | None = Field(
+        None, description="Where files are dropped that become batches by themselves; by default `inbox` in the home."
+    )
+    inbox_settle_seconds: int = Field(
+        60, ge=0, description="How long a dropped file must have stayed as it is before it is taken (seconds)."
+    )
     published: Path | None = Field(None, description="Published data; by default `published` in the home.")
 
     # Months
@@ -423,7 +429,7 @@ class Settings(BaseSettings):
             raise ValueError(f"must be at most {LARGEST}")
         return value
 
-    @field_validator("home", "landing", "published", mode="before")
+    @field_validator("home", "landing", "published", "inbox", mode="before")
     @classmethod
     def _named(cls, path: Any) -> Any:
         # An empty path is the directory in which the command happens to be started.
@@ -431,7 +437,7 @@ class Settings(BaseSettings):
             raise ValueError("names no directory; unset it, or name one")
         return path
 
-    @field_validator("home", "landing", "published")
+    @field_validator("home", "landing", "published", "inbox")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return path.expanduser().absolute() if path else path
@@ -456,6 +462,11 @@ class Settings(BaseSettings):
     def landing_path(self) -> Path:
         """The landing zone."""
         return self.landing or self.home / "landing"
+
+    @property
+    def inbox_path(self) -> Path:
+        """Where files are dropped."""
+        return self.inbox or self.home / "inbox"
 
     @property
     def published_path(self) -> Path:

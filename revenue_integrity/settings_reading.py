@@ -33,7 +33,7 @@ def read_settings(model: type[Settings], **overrides: Any) -> Settings:
     except (OSError, ValueError, RecursionError) as error:
         raise _unreadable(error, model) from error
     _refuse_unknown_variables(model)
-    for name in ("home", "landing", "published"):
+    for name in ("home", "landing", "published", "inbox"):
         _refuse_no_directory(name, getattr(settings, name))
     begins = settings.simulated_from
     if begins is None or settings.names("first_month"):

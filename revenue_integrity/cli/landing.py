@@ -1,4 +1,4 @@
-"""Commands that bring data, or take it back: simulate, land, withdraw, pull, map.
+"""Commands that bring data, or take it back: simulate, land, inbox, withdraw, pull, map.
 
 Belongs here: parsing, calling, printing. Does not belong here: what landing does (`landing`), simulators (each stream's).
 """
@@ -122,6 +122,29 @@ def _tell_landed(landed: Any) -> None:
     _tell_doubts(landed.doubts)
     if landed.unknown_columns:
         say(f"columns that are not modelled and ignored: {', '.join(landed.unknown_columns)}")
+
+
+@app.command()
+def inbox() -> None:
+    """Land once what was dropped into the inbox and is whole: each file, and each folder of files, as one batch."""
+    from revenue_integrity.landing.inbox import take_in
+
+    home = open_home()
+    found = take_in(home.settings, home.source)
+    for taken in found:
+        if taken.batch_id:
+            print(taken.batch_id)
+            say(f"{taken.item} landed as {taken.batch_id}")
+        elif taken.refused:
+            say(f"{taken.item} was refused: {taken.refused}")
+        else:
+            say(f"{taken.item} is left there: {taken.left}")
+    if not found:
+        say(f"nothing in {home.settings.inbox_path} is there to land")
+    if refused := [taken.item for taken in found if taken.refused]:
+        raise RevenueIntegrityError(
+            f"{len(refused)} of {len(found)} items were refused", "The reason stands beside each in _rejected of the inbox"
+        )
 
 
 @app.command()

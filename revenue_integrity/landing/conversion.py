@@ -536,6 +536,8 @@ def land_converted(
     files: Sequence[Path],
     arrival: datetime | None = None,
     covers: Sequence[date] = (),
+    *,
+    is_claimed: bool = False,
 ) -> tuple[Landed, Converted]:
     """Convert foreign files and land them as one batch; return the batch and what became of their rows.
 
@@ -550,7 +552,7 @@ def land_converted(
         )
     with tempfile.TemporaryDirectory() as folder:
         converted = apply_mapping(mapping, files, Path(folder))
-        return land(settings, source, converted.files, arrival, covers), converted
+        return land(settings, source, converted.files, arrival, covers, is_claimed=is_claimed), converted
 
 
 @dataclass(frozen=True)

@@ -245,12 +245,19 @@ class Landed:
 
 
 def land(
-    settings: Settings, source: Source, files: Sequence[Path], arrival: datetime | None = None, covers: Sequence[date] = ()
+    settings: Settings,
+    source: Source,
+    files: Sequence[Path],
+    arrival: datetime | None = None,
+    covers: Sequence[date] = (),
+    *,
+    is_claimed: bool = False,
 ) -> Landed:
     """Check files and put them into the landing zone as one batch, atomically.
 
     ``covers`` are months that the batch speaks about beside those of its rows: there is nothing more to tell of them. What
     would be rejected as a whole is refused. Bad rows are not: they are told, and go to quarantine when the batch is read.
+    ``is_claimed`` says that the caller has made the empty directory of the arrival, so that nobody else can take it.
 
     Raises:
         LandingError: a file is missing, cannot be read or lacks a column, two have one name, the arrival is taken or ahead.
@@ -276,7 +283,7 @@ def land(
             note = _note(prepared, covers)
             checked = _check(settings, source, copies, note, arrival)
             sync(prepared)
-            batch = _show(prepared, directory, arrival)
+            batch = _show(prepared, directory, arrival, is_claimed=is_claimed)
             sync(directory)
     except OSError as error:
         raise LandingError(f"the files cannot be landed: {error}", "Check the files and the landing zone") from error
@@ -346,14 +353,14 @@ def _check(
     }
 
 
-def _show(prepared: Path, directory: Path, arrival: datetime | None) -> Path:
+def _show(prepared: Path, directory: Path, arrival: datetime | None, *, is_claimed: bool) -> Path:
     """Give the prepared directory its name; without an arrival, the first second from now on that is free."""
     instant = (arrival or clock.now()).astimezone(UTC).replace(microsecond=0)
     while True:
         batch = directory / instant.strftime(ARRIVAL_FORMAT)
         # mkdir claims the name, for a rename would replace an empty directory; nobody reads a batch without files.
         try:
-            batch.mkdir()
+            batch.mkdir(exist_ok=is_claimed)
         except FileExistsError:
             if arrival is not None:
                 raise LandingError(

@@ -70,6 +70,8 @@ Description=Revenue Integrity: bring the home up to date
 
 [Service]
 Type=oneshot
+# What is refused of the inbox is told by an alert, and keeps nothing from being computed.
+ExecStart=-{program} inbox
 ExecStart={program} run
 {common}""",
         f"{UPDATE}.timer": head("Starts the update again and again.", f"{UPDATE}.timer")

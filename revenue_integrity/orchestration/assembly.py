@@ -13,6 +13,7 @@ from revenue_integrity import confidential
 from revenue_integrity.errors import Refusal
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.orchestration.alerting import alerts_sensor
+from revenue_integrity.orchestration.inbox import inbox_sensor
 from revenue_integrity.orchestration.instance import POOL
 from revenue_integrity.orchestration.jobs import month_job, whole_job
 from revenue_integrity.orchestration.late_data import late_data_sensor
@@ -70,6 +71,7 @@ def build_definitions(
         jobs=[job, *of_none, sign_off_job(deployment, partitions)],
         schedules=schedules,
         sensors=[
+            inbox_sensor(deployment),
             late_data_sensor(deployment, job, partitions),
             *(sensor for each in of_none for sensor in whole_sensors(chosen, each)),
             alerts_sensor(deployment),

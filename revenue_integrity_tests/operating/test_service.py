@@ -29,6 +29,10 @@ def test_units_name_the_home_and_the_timer_its_interval(tmp_path: Path) -> None:
     service.write(Settings(home=tmp_path / "home"), {}, tmp_path / "units", user=True, minutes=7)
     texts = {file.name: file.read_text() for file in (tmp_path / "units").iterdir()}
     assert f'Environment="REVENUE_INTEGRITY_HOME={tmp_path / "home"}"\n' in texts["revenue-integrity-ui.service"]
+    # What is refused of the inbox does not keep the months from being computed.
+    inbox, run = [line for line in texts["revenue-integrity-update.service"].splitlines() if line.startswith("ExecStart=")]
+    assert inbox.startswith("ExecStart=-")
+    assert (inbox.split()[-1], run.split()[-1]) == ("inbox", "run")
     assert "OnUnitInactiveSec=7min" in texts["revenue-integrity-update.timer"]
     assert all("# Install: copy it to ~/.config/systemd/user" in text for name, text in texts.items() if name != "service.env")
     assert not any("User=" in line for text in texts.values() for line in text.splitlines() if not line.startswith("#"))

@@ -35,6 +35,7 @@ class Kind(StrEnum):
     CHECK_FAILED = "check_failed"
     MONTH_REOPENED = "month_reopened"
     BATCH_REJECTED = "batch_rejected"
+    INBOX_REJECTED = "inbox_rejected"
     BATCH_CHANGED = "batch_changed"
     CLOSE_LATE = "close_late"
     DELIVERY_OVERDUE = "delivery_overdue"
@@ -210,6 +211,12 @@ def batch_rejected(batch_id: str, digest: str, reason: str, month: date | None =
     """Return the event of a batch that cannot be read as a whole."""
     body = _lines(reason, "Land a corrected batch; it supersedes this one.")
     return Event(Kind.BATCH_REJECTED, month, Severity.CRITICAL, f"Batch {batch_id} rejected", body, f"{batch_id}|{digest}")
+
+
+def inbox_rejected(item: str, reason: str) -> Event:
+    """Return the event of something dropped into the inbox that is no batch; it is over once it lies there no more."""
+    body = _lines(reason, "Drop it again as it should be, and remove this one from _rejected in the inbox.")
+    return Event(Kind.INBOX_REJECTED, None, Severity.CRITICAL, f"Inbox: {item} rejected", body, item)
 
 
 def batch_ahead(batch_id: str) -> Event:

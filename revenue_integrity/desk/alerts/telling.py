@@ -25,6 +25,7 @@ from revenue_integrity.desk.close_status import CloseRow, close_rows
 from revenue_integrity.desk.evidence import Evidence
 from revenue_integrity.errors import PublishError
 from revenue_integrity.exact import named_rows
+from revenue_integrity.landing import inbox
 from revenue_integrity.model.check import Gate
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.reconciliation import CURRENT
@@ -197,7 +198,8 @@ def _tell_batches(deployment: Deployment) -> None:
             standing.append(events.batch_changed(batch_id, facts["recorded"], facts["found"]))
     standing += [events.delivery_overdue(each, settings) for each in overdue_deliveries(settings, clock.now())]
     standing += [events.batch_ahead(batch_id) for batch_id in ingestion.ahead(settings, deployment.streams)]
+    standing += [events.inbox_rejected(item, reason) for item, reason in inbox.rejected(settings)]
     for event in standing:
         outbox.raise_alert(settings, event)
-    for kind in (Kind.BATCH_REJECTED, Kind.BATCH_CHANGED, Kind.DELIVERY_OVERDUE, Kind.BATCH_AHEAD):
+    for kind in (Kind.BATCH_REJECTED, Kind.INBOX_REJECTED, Kind.BATCH_CHANGED, Kind.DELIVERY_OVERDUE, Kind.BATCH_AHEAD):
         outbox.resolve(settings, kind, None, except_for=standing)

@@ -1,11 +1,12 @@
 """The sales stream, put together."""
 
 from revenue_integrity.close.landing_checks import landing_checks
+from revenue_integrity.landing.refused import refused_rows
 from revenue_integrity.model.signed import signed_table
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.streams.sales import curated, figures, gold, mart, recon, register, schemas
 from revenue_integrity.streams.sales.checks import CHECKS, EXTRACTS
-from revenue_integrity.streams.sales.sources import SOURCES, STREAM
+from revenue_integrity.streams.sales.sources import CUSTOMERS, PRODUCTS, SOURCES, STREAM, TRANSACTIONS
 
 SALES = Stream(
     name=STREAM,
@@ -21,6 +22,7 @@ SALES = Stream(
     reconciliations=recon.RECONCILIATIONS,
     figures=figures.STATUS,
     report="revenue_integrity.streams.sales.report:REPORT",
+    composed=tuple(refused_rows(source, f"invalid_{source.name}") for source in (TRANSACTIONS, CUSTOMERS, PRODUCTS)),
     whole=(*curated.WHOLE, *gold.WHOLE, *mart.WHOLE),
 )
 """Stream 4: what tills and shops sold, as a star schema that ties to ledger and settlements."""

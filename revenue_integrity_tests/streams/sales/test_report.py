@@ -1,5 +1,6 @@
 """What the page says of a month and of the year, added up by hand; and the page of a simulated shop."""
 
+from contextlib import nullcontext
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -15,12 +16,13 @@ from revenue_integrity.model.report import Card, Chart, Currency, Listing, Publi
 from revenue_integrity.model.stream import Streams
 from revenue_integrity.reports.pack_data import PackData, StreamPart
 from revenue_integrity.reports.page import page
+from revenue_integrity.serving import export
 from revenue_integrity.streams.sales import report_rows as rows
 from revenue_integrity.streams.sales.report import REPORT
 from revenue_integrity.streams.sales.report_rows import MONTH, PERIODS, YEAR
 from revenue_integrity.streams.sales.stream import SALES
 from revenue_integrity_tests.reports.test_page import parsed
-from revenue_integrity_tests.streams.sales.test_simulate import run
+from revenue_integrity_tests.streams.sales.test_simulate import read, run
 from revenue_integrity_tests.without_dagster import Judged, bring_up_to_date
 
 DECEMBER, JANUARY, FEBRUARY = pd.Timestamp("2023-12-01"), pd.Timestamp("2024-01-01"), pd.Timestamp("2024-02-01")
@@ -233,6 +235,19 @@ def test_the_pack_of_a_simulated_shop_says_what_its_tables_hold(tmp_path: Path) 
         packs = Packs(desk)
         (book,) = desk.books
         files = packs.files(packs.row(book, date(2024, 11, 1)))
+        invalid = [
+            export.read(
+                home,
+                "invalid_transactions",
+                None,
+                tenant=None,
+                live=live,
+                as_of=None,
+                say=lambda _: None,
+                open_evidence=lambda _: nullcontext(Judged(home)),
+            )
+            for live in (False, True)
+        ]
     assert {"close-pack-2024-11.xlsx", "csv/top_products.csv", "csv/refused_sales.csv", "csv/customer_value.csv"} <= files.keys()
     text = " ".join(" ".join(parsed(files["close-pack-2024-11.html"].decode()).text).split())
     sold = pd.read_parquet(settings.published_path / "sales_kpis" / "month=2024-11" / "data.parquet")
@@ -240,3 +255,9 @@ def test_the_pack_of_a_simulated_shop_says_what_its_tables_hold(tmp_path: Path) 
     assert f"${total // 100:,}.{total % 100:02d}" in text
     assert "leads in November 2024" in text
     assert "Settlements less sales" in text
+    told = [row for row in read(tmp_path / "truth" / "sales_bad_rows.csv") if row["batch_id"].startswith("sales/transactions/")]
+    places = sorted((row["batch_id"], row["file_name"], int(row["row_number"])) for row in told)
+    assert places
+    for found in invalid:
+        assert sorted(found[["batch_id", "file_name", "row_number"]].itertuples(index=False, name=None)) == places
+        assert found["dq_errors"].str.len().min() > 0
