@@ -1,7 +1,7 @@
 """When sources are to deliver (settings ``expected_every``, ``expected_grace``), and which are overdue.
 
-Belongs here: deadlines from the arrivals of batches. Does not belong here: the days of the cloud, each of which is due at an hour
-of its own (``streams.cloud.completeness``), telling anybody.
+Belongs here: deadlines from the arrivals of batches. Does not belong here: days that a stream has due at an hour of their own,
+telling anybody.
 
 A source is due one span behind its last delivery, and overdue the grace after that. One that never delivered is due one span
 behind the first day of the deployment.
