@@ -36,9 +36,12 @@ def split(rows: "pd.Index[Any]", left: pd.DataFrame, right: pd.DataFrame, per_ce
 
     Where a row has one price on either side its items are taken together; otherwise they are set against the charges one by
     one, equal quantity and price first, then equal quantity, then equal price, then in order. Quantity counts at the price due,
-    the rest is price; an item against which no charge stands bills a quantity of which none is due, at its own price.
+    the rest is price; an item against which no charge stands bills a quantity of which none is due, at its own price. An item
+    that bills a quantity of nothing takes no charge from one that bills something: both would seem wrong by all of theirs.
     """
     left, right = left[left["row"].isin(rows)], right[right["row"].isin(rows)]
+    bills = left["quantity"] != 0
+    left = left[bills | ~left["row"].isin(left.loc[bills, "row"])]
     together = rows[_one_price(left, rows) & _one_price(right, rows)]
     likenesses = (("quantity", "price"), ("quantity",), ("price",), ())
     one_by_one = paired(left[~left["row"].isin(together)], right[~right["row"].isin(together)], likenesses)

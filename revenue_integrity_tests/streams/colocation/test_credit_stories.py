@@ -81,6 +81,17 @@ MORE: dict[str, tuple[list[Line], list[tuple[str, int]]]] = {
         [INVOICE, credit("C1", "I"), R, credit("C2", "R")], [("credit_memo", -60000)],
     ),
     "a rebill billed twice": ([INVOICE, credit("C1", "I"), R, bill("R2")], [("duplicate_billing", 60000)]),
+    "half of a duplicate": ([INVOICE, D, credit("C1", "D", 30000)], [("duplicate_billing", 30000)]),
+    "a part of what a duplicate repeats": ([INVOICE, D, credit("C1", "I", 10000)], [("duplicate_billing", 50000)]),
+    "two parts of a duplicate": (
+        [INVOICE, D, credit("C1", "D", 10000), credit("C2", "D", 20000)], [("duplicate_billing", 30000)],
+    ),
+    "a part of one of two duplicates": (
+        [INVOICE, D, bill("D2"), credit("C1", "D2", 30000)], [("duplicate_billing", 30000), ("duplicate_billing", 60000)],
+    ),
+    "a part of a duplicate at a wrong price": (
+        [bill("I", 310), bill("D", 310), credit("C1", "D", 20000)], [("duplicate_billing", 42000), ("price_mismatch", 2000)],
+    ),
     "a part of a correct invoice": ([INVOICE, credit("C1", "I", 5000)], [("credit_memo", -5000)]),
     "the whole of a correct invoice": ([INVOICE, credit("C1", "I")], [("credit_memo", -60000)]),
 }  # fmt: skip
@@ -126,3 +137,23 @@ def test_gross_never_exceeds_what_is_wrong(letters: list[tuple[str, int]]) -> No
     assert sum(abs(cents) for _, cents in found) == (least_wrong(story) if found else 0)
     # A credit where nothing is billed leaves a quantity of which no line bills anything.
     assert {cause for cause, _ in found} <= {"duplicate_billing", "credit_memo", "credit_unreferenced", "quantity_mismatch"}
+
+
+PARTS = st.lists(st.tuples(st.integers(0, 2), st.sampled_from([10000, 20000, 30000])), max_size=4)
+
+
+@profile(max_examples=30, deadline=None)
+@given(duplicates=st.integers(0, 2), parts=PARTS)
+def test_parts_of_duplicates_that_are_credited_are_no_more_wrong_than_the_row(
+    duplicates: int, parts: list[tuple[int, int]]
+) -> None:
+    # As long as less is credited than was billed too much, what is wrong is the variance, whatever the credits name.
+    bills = [INVOICE, *(bill(f"D{number}") for number in range(duplicates))]
+    story: list[Line] = [*bills]
+    left = DUE
+    for number, (named, cents) in enumerate(parts):
+        if duplicates and cents < left:
+            story.append(credit(f"C{number}", bills[named % len(bills)].name, cents))
+            left -= cents
+    variance = sum(each.cents for each in story) - DUE
+    assert sum(abs(cents) for _, cents in said_of(story)) == abs(variance)

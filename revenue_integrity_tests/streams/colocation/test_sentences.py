@@ -93,7 +93,8 @@ def _duplicate(cause: dict[str, Any], lines: Lines, dues: Sequence[Due]) -> bool
         rf"(?: \({_AMOUNT} is credited\))?\.",
         cause["explanation"],
     )
-    assert found, cause["explanation"]
+    if not found:
+        return _credited_in_part(cause, lines)
     again = lines[found[1]]
     first = [lines[each["document_id"]] for each in cause["evidence"]["first_billed_by"]]
     credited = -sum(each.cents for each in lines.values() if each.is_credit and each.corrects == again.name)
@@ -104,6 +105,22 @@ def _duplicate(cause: dict[str, Any], lines: Lines, dues: Sequence[Due]) -> bool
         and sum(each.cents for each in in_evidence(cause, lines)) == cause["cents"]
         and is_whole
         and (found[3] == "it" or cents(found[4]) <= credited)
+    )
+
+
+def _credited_in_part(cause: dict[str, Any], lines: Lines) -> bool:
+    found = re.fullmatch(
+        rf"{_NAMES} bills rack of A with the quantity and price of {_NAMES} again; {_AMOUNT} of its {_AMOUNT} is credited\.",
+        cause["explanation"],
+    )
+    assert found, cause["explanation"]
+    credited = [lines[each["document_id"]] for each in cause["evidence"]["credits"]]
+    named = {each["document_id"] for part in ("lines", "first_billed_by") for each in cause["evidence"][part]}
+    return (
+        lines[found[1]].cents == cents(found[4])
+        and {each.corrects for each in credited} <= named
+        and -sum(each.cents for each in credited) == cents(found[3])
+        and cents(found[4]) - cents(found[3]) == cause["cents"] > 0
     )
 
 
@@ -232,3 +249,21 @@ def test_quantity_and_price_agree_only_where_they_do_at_each_price(
     lines[0] = Line(lines[0].name, lines[0].quantity, lines[0].price, lines[0].cents + off)
     said = causes_of(lines, due)
     assert not [each for each in said if each["explanation"].startswith("Quantity and price")]
+
+
+@profile(max_examples=40, deadline=None)
+@given(
+    billed=st.lists(st.tuples(st.sampled_from("123"), st.sampled_from(["300", "310"])), max_size=2),
+    dues=st.lists(st.tuples(st.sampled_from("123"), st.sampled_from(["300", "310"])), min_size=1, max_size=2),
+    price=st.sampled_from(["300", "310"]),
+    off=st.sampled_from([0, 700]),
+)
+def test_a_line_of_a_quantity_of_nothing_makes_no_more_wrong_than_its_amount(
+    billed: list[tuple[str, str]], dues: list[tuple[str, str]], price: str, off: int
+) -> None:
+    due = [Due(*_of(*each, 0)) for each in dues]
+    lines = [Line(f"B{place}", *_of(*each, 0)) for place, each in enumerate(billed)]
+    without, beside = (
+        sum(abs(each["cents"]) for each in causes_of(some, due)) for some in (lines, [*lines, Line("Z9", *_of("0", price, off))])
+    )
+    assert beside <= without + off

@@ -22,7 +22,7 @@ def open_lines(case: Case) -> pd.DataFrame:
 
 def standing_credits(case: Case) -> pd.DataFrame:
     """Return the credits of open rows that repair nothing: they are variances."""
-    lines = case.left
+    lines = case.standing
     return lines[lines["is_credit"] & ~lines["is_repaired"] & lines["row"].isin(case.open_rows.index)]
 
 
@@ -53,9 +53,12 @@ def duplicate_billing(case: Case) -> Claims:
         chosen += accepted.index.tolist()
     found = candidates[candidates.index.isin(chosen)]
     lines = extra[extra["document_of_group"].isin(found.index)]
+    credited = _credited_in_part(case, copies, found)
+    off = -sums(credited, "cents", found.index, by="document_of_group")
     evidence = records(
         found.index,
         lines=listed(lines, "document_of_group", found.index),
+        credits=listed(credited, "document_of_group", found.index).map(lambda some: some or None),
         first_billed_by=at(listed(first_billed.sort_values("order"), "group", pd.Index(found["group"].unique())), found["group"]),
         charges=at(listed(case.right, "row", pd.Index(found["row"].unique())), found["row"]),
     )
@@ -63,9 +66,29 @@ def duplicate_billing(case: Case) -> Claims:
         documents(lines, "document_of_group", found.index) + " bills " + found["row"].map(case.rows["name"])
         + " with the quantity and price of "
         + at(documents(first_billed, "group", pd.Index(found["group"].unique())), found["group"])
-        + " again; " + _partly_credited(case, lines, found.index)
+        + " again; "
+        + _partly_credited(case, lines, found.index).mask(
+            off != 0, amounts(off) + " of its " + amounts(found["cents"]) + " is credited."
+        )
     )  # fmt: skip
-    return claims(found["row"], found["cents"], sentence, evidence, taken=lines.index)
+    return claims(found["row"], found["cents"] - off, sentence, evidence, taken=[*lines.index, *credited.index])
+
+
+def _credited_in_part(case: Case, copies: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+    """Return the credits that take a part off a duplicate, with its ``document_of_group``: what is wrong is what they leave.
+
+    They name it or what it repeats, and together take off less than it bills: the first duplicate of a group bears them. With
+    a cause of their own beside that of the whole duplicate more would seem wrong than is.
+    """
+    first = found.reset_index().drop_duplicates("group")[["row", "group", "document_of_group", "cents"]]
+    documents_of = copies[["row", "group", "document"]].drop_duplicates().merge(first, on=["row", "group"])
+    naming = standing_credits(case).rename_axis("credit").reset_index()[["credit", "row", "corrects", "cents", "evidence"]]
+    naming = naming.rename(columns={"corrects": "document"}).merge(
+        documents_of.rename(columns={"cents": "billed"}), on=["row", "document"]
+    )
+    naming = naming.drop_duplicates("credit")
+    off = -naming.groupby("document_of_group")["cents"].transform("sum")
+    return naming[off < naming["billed"]].set_index("credit")
 
 
 def _partly_credited(case: Case, lines: pd.DataFrame, index: "pd.Index[Any]") -> "pd.Series[Any]":
