@@ -132,7 +132,7 @@ def test_what_looks_wrong_is_told_at_landing(tmp_path: Path, source: str, file: 
     ("source", "file", "key"),
     [
         ("erp_invoices", "e1/reused_number.csv", {"document_id": "INV1A", "line_no": 1}),
-        ("power_bills", "e7/second_account.csv", {"site_id": "S-1", "month": "2025-03-01"}),
+        ("power_bills", "e7/second_account.csv", {"site_id": "S-1", "account_id": "MAIN", "month": "2025-03-01"}),
     ],
 )
 def test_a_key_that_a_later_batch_uses_for_other_content_is_listed_with_both(

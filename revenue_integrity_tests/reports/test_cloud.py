@@ -315,6 +315,23 @@ def test_days_due_are_in_time_late_or_not_there_by_tenant() -> None:
     assert sheet.max_row == 66
 
 
+def test_days_that_are_not_due_yet_are_not_told_as_missing() -> None:
+    # 60 days of two tenants, of which the check counted those up to the 29th as due: ACME's 30th was in time before that.
+    checks = {"deliveries_are_in_time": {"days_due": 59}}
+    published = replace(cloud(), checks=checks)
+    frame = report_rows.days_due(published)
+    assert frame is not None
+    counted = ("tenant", "in_time", "missing", "not_due", "which")
+    assert [tuple(row[name] for name in counted) for row in frame.to_dict("records")] == [
+        ("ACME", 29, 0, 0, "2025-06-10"),
+        ("GLOBEX", 28, 1, 1, "2025-06-29"),
+    ]
+    listed = report_rows.deliveries(published)
+    assert listed is not None
+    told = listed[listed["tenant_id"] == "GLOBEX"].sort_values("usage_date")["tone"].tolist()
+    assert told == [*[""] * 28, "bad", ""]
+
+
 def test_a_month_of_an_earlier_release_has_no_dimensions_and_no_days_due() -> None:
     found = {name: frame for name, frame in sample_cloud.tables().items() if name not in ("cloud_cost_by", "cloud_days")}
     data = sample.changed(sample_cloud.cloud(), tables=found)

@@ -187,6 +187,7 @@ IN_TIME = Listing(
         Column("in_time", "In time", "integer", total=True),
         Column("late", "Late", "integer", total=True, tone="late_tone"),
         Column("missing", "Not available", "integer", total=True, tone="missing_tone"),
+        Column("not_due", "Not due yet", "integer", total=True),
         Column("without_cost", "Without cost", "integer", total=True),
         Column("which", "Late or not available"),
     ),

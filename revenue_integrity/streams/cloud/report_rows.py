@@ -299,15 +299,16 @@ def completeness(published: Published) -> pd.DataFrame | None:
 
 
 def days_due(published: Published) -> pd.DataFrame | None:
-    """Return by tenant how many of its days were available when they were due, later, or not yet."""
+    """Return by tenant how many of its days were available when they were due, later, or not yet; or are not due yet."""
     frame = published.table("cloud_days")
     if frame is None:
         return None
     rows = []
-    for tenant, mine in frame.groupby("tenant_id", sort=True):
+    for tenant, mine in frame.assign(is_due=_is_due(frame, published)).groupby("tenant_id", sort=True):
         in_time, is_there = mine["in_time"].astype(bool), mine["available_at"].notna()
-        others = sorted(pd.Timestamp(day).date() for day in mine.loc[~in_time, "usage_date"])
-        late, missing = int((is_there & ~in_time).sum()), int((~is_there).sum())
+        waits = ~is_there & ~mine["is_due"]
+        others = sorted(pd.Timestamp(day).date() for day in mine.loc[~in_time & ~waits, "usage_date"])
+        late, missing = int((is_there & ~in_time).sum()), int((~is_there & ~waits).sum())
         rows.append(
             {
                 "tenant": str(tenant),
@@ -317,18 +318,36 @@ def days_due(published: Published) -> pd.DataFrame | None:
                 "late_tone": "bad" if late else "",
                 "missing": missing,
                 "missing_tone": "bad" if missing else "",
+                "not_due": int(waits.sum()),
                 "without_cost": int((mine["events"] == 0).sum()),
                 "which": day_ranges(others),
             }
         )
-    columns = ["tenant", "days", "in_time", "late", "late_tone", "missing", "missing_tone", "without_cost", "which"]
+    columns = ["tenant", "days", "in_time", "late", "late_tone", "missing", "missing_tone", "not_due", "without_cost", "which"]
     return pd.DataFrame(rows, columns=columns, dtype=object)
+
+
+def _is_due(frame: pd.DataFrame, published: Published) -> "pd.Series[bool]":
+    """Return whether each day was due by the newest arrival, which the figures of the check of the days know; else all were.
+
+    All tenants' days of one date are due together, so that the number of days due tells up to which date they are.
+    """
+    in_time = frame["in_time"].astype(bool)
+    counted = published.checks.get("deliveries_are_in_time", {}).get("days_due")
+    for last in sorted(frame["due_at"].unique(), reverse=True) if counted is not None else ():
+        due: pd.Series[bool] = frame["due_at"] <= last
+        if int((due | in_time).sum()) <= int(counted or 0):
+            return due
+    return pd.Series(counted is None, index=frame.index)
 
 
 def deliveries(published: Published) -> pd.DataFrame | None:
     """Return when each tenant's day was due and available, with the tone of what was not in time."""
     frame = published.table("cloud_days")
-    return None if frame is None else frame.assign(tone=["" if is_so else "bad" for is_so in frame["in_time"].astype(bool)])
+    if frame is None:
+        return None
+    is_well = frame["in_time"].astype(bool) | (frame["available_at"].isna() & ~_is_due(frame, published))
+    return frame.assign(tone=["" if is_so else "bad" for is_so in is_well])
 
 
 def day_ranges(days: Sequence[date]) -> str:

@@ -211,10 +211,17 @@ METER_READINGS = Source(
 POWER_BILLS = Source(
     "colocation",
     "power_bills",
-    "Power bills, one row per site, service month and bill version as sent.",
+    "Power bills, one row per site, utility account, service month and bill version as sent.",
     (
         SourceColumn("bill_id", "id", "The bill."),
         SourceColumn("site_id", "id", "The site that was supplied."),
+        SourceColumn(
+            "account_id",
+            "id",
+            "The account with the utility, where a site has several: their bills add up, and none replaces another's.",
+            required=False,
+            default="MAIN",
+        ),
         SourceColumn("service_month", "month", "Service month, as the date of its first day."),
         SourceColumn("bill_version", "int", "Version of the bill; the highest wins."),
         SourceColumn("status", "enum", "Whether the supplier read or estimated.", values=("estimated", "final")),
@@ -227,7 +234,7 @@ POWER_BILLS = Source(
         SourceColumn("currency", "currency", "Currency of the charges."),
         SourceColumn("issued_on", "date", "Day of issue."),
     ),
-    key=("site_id", "month"),
+    key=("site_id", "account_id", "month"),
     versions=Versions(within=("bill_version",), prefer="bill_version"),
     rules=(
         RowRule(

@@ -81,3 +81,28 @@ def test_a_document_that_moved_to_another_month_is_a_shift_and_one_that_came_bac
         (FEBRUARY, "A", "rack", "period_shift", -60000),
     ]
     assert causes_over_base(tmp_path / "back", "e4/moved_into_closed.csv", "e4/moved_back.csv") == []
+
+
+def test_two_utility_accounts_at_one_site_are_both_counted_in_whatever_batch_they_come(tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path, threads=1, **faults.MONTHS)
+    faults.land_base(settings)
+    # The second account names itself; the bills of the first never did.
+    header, row = (faults.FAULTS / "e7/second_account.csv").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "second.csv").write_text(f"{header},account_id\n{row},feed_b\n", encoding="utf-8")
+    faults.land(settings, "colocation", "power_bills", "20250411T000000Z", str(tmp_path / "second.csv"))
+    faults.land(settings, "colocation", "erp_power_costs", "20250411T000000Z", "e7/second_cost.csv")
+    with cases.computed_case(settings) as connection:
+        computed = Computed(connection, settings)
+        bills = [pick(each, "month", "kwh", "total_cents") for each in computed.rows("power_bills")]
+        compared = [
+            pick(each, "left_cents", "right_cents", "status")
+            for each in computed.rows(
+                "recon_results", recon="erp_vs_allocated_power", view="current", month=computed.month(MARCH)
+            )
+        ]
+        assert connection.sql("select count(*) from meta.corrections_colocation").fetchall() == [(0,)]
+    # 6,200 and 100 kWh, 594.00 and 39.00 in March; the other months have one bill.
+    assert sorted((str(month)[:7], int(kwh), cents) for month, kwh, cents in bills) == [
+        (JANUARY, 6200, 59400), (FEBRUARY, 5600, 55200), (MARCH, 6300, 63300),
+    ]  # fmt: skip
+    assert compared == [(63300, 63300, "matched")]

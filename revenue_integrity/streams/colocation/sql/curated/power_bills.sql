@@ -1,10 +1,8 @@
--- The winning power bill per site and month; an accrual for a site with service and no bill.
+-- The winning power bill per site and month, those of several accounts added up; an accrual for a site with service and no bill.
 {% set first_day = "(select min(month) from basis)" -%}
 {% set last_day = "($month::date - 1)" -%}
 with
-    bills as (
-        select * from raw.power_bills where row_status = 'surviving'
-    ),
+{% include 'curated/bills.sql.j2' %},
 
     unbilled_sites as (
         select distinct t.site_id

@@ -3,15 +3,16 @@
 {% set first_day = "(select min(month) from basis)" -%}
 {% set last_day = "($month::date - 1)" -%}
 with
+{% include 'curated/bills.sql.j2' %},
+
     basis as (
         select
             b.site_id,
             b.month,
             b.kwh
-        from raw.power_bills as b
+        from bills as b
         where
-            b.row_status = 'surviving'
-            and b.status = 'final'
+            b.status = 'final'
             and b.month < $month
             and b.site_id in (select site_id from curated.power_bills where month = $month and not is_accrued)
         qualify row_number() over (partition by b.site_id order by b.month desc) <= $accrual_months
