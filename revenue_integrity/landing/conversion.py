@@ -10,7 +10,6 @@ import codecs
 import csv
 import gzip
 import io
-import json
 import re
 import tempfile
 import zlib
@@ -33,7 +32,7 @@ from revenue_integrity.landing.containers import ContainerError, opened, rows_of
 from revenue_integrity.landing.mapping import DATES, NUMBERS, ColumnReading, FileStyle, Mapping
 from revenue_integrity.landing.reading.inspection import inspect
 from revenue_integrity.landing.reading.staging import Stager
-from revenue_integrity.landing.values import SPACE, fits, name, places_of, quote, stripped
+from revenue_integrity.landing.values import SPACE, fits, name, places_of, quote, stripped, told, with_words
 from revenue_integrity.landing.zone import Landed, land
 from revenue_integrity.model.source import Source, SourceColumn
 from revenue_integrity.settings import Settings
@@ -78,7 +77,7 @@ def _text_sql(rule: ColumnReading, style: FileStyle) -> str:
         text = f"({separator.join(styles.cleaned(origin, empty) for origin in rule.origins)})"
     if rule.extract:
         found = f"regexp_extract({text}, {quote(rule.extract)}, 1)"
-        not_found = f"{text} || {quote(f' (nothing of it is {rule.extract})')}"
+        not_found = told(text, quote(f"nothing of it is {rule.extract}"))
         text = f"(case when regexp_matches({text}, {quote(rule.extract)}) then nullif({found}, '') else {not_found} end)"
     return text
 
@@ -87,6 +86,22 @@ def _value_sql(column: SourceColumn, rule: ColumnReading, style: FileStyle) -> s
     """Return SQL for the contract's text of a column."""
     value = _stated_sql(column, rule, style)
     return value if rule.default is None else f"coalesce({value}, {quote(rule.default)})"
+
+
+def _named_sql(mapping: Mapping, column: SourceColumn, value: str) -> str:
+    """Return SQL for a value that a row must have, with what would give it one where it has none.
+
+    Of a row that names nothing at all, a footer or a blank one, nothing is told.
+    """
+    rule = mapping.columns[column.name]
+    first = next((each for each in mapping.columns.values() if each.origins), None)
+    if not column.required or column.default is not None or rule.default is not None or mapping.spread or mapping.group:
+        return value
+    if first is None or first is rule:
+        return value
+    filled = told("''", quote(f'columns.{column.name}.default = "..." would fill it'))
+    there = " and ".join(f"{name(origin)} is not null" for origin in first.origins)
+    return f"coalesce({value}, case when {there} then {filled} end)"
 
 
 def _stated_sql(column: SourceColumn, rule: ColumnReading, style: FileStyle) -> str:
@@ -180,17 +195,18 @@ def _any_of(values: dict[str, tuple[str, ...]]) -> str:
 
 def _select_sql(mapping: Mapping, *, problem: bool) -> str:
     """Return the columns of the converted file over the foreign ones."""
-    parts = []
+    parts: list[str] = []
     for column in mapping.source.columns:
         if column.name in mapping.fixed:
             sql = quote(mapping.fixed[column.name])
         elif column.name in mapping.columns:
-            sql = _value_sql(column, mapping.columns[column.name], mapping.style)
+            sql = _named_sql(mapping, column, _value_sql(column, mapping.columns[column.name], mapping.style))
         else:
             continue
         if problem:
             # A row that could not be taken apart is not read further, for its fields may stand in the wrong places.
-            sql = f"case when {PROBLEM} is null then {sql} end"
+            refused = "" if parts else f" else {told(quote(''), PROBLEM)}"
+            sql = f"case when {PROBLEM} is null then {sql}{refused} end"
         parts.append(f"cast({sql} as VARCHAR) as {name(column.name)}")
     if mapping.spread:
         style = mapping.style
@@ -394,7 +410,10 @@ def _transcode(file: Path, plain: Path, style: FileStyle) -> _Text:
                 if not chunk:
                     break
     except UnicodeError as error:
-        raise _FileError(f"is not {style.encoding} ({error})") from error
+        would = _encoding_of(file)
+        raise _FileError(
+            f"is not {style.encoding} ({error}{would and f'; encoding = {chr(34)}{would}{chr(34)} would read it'})"
+        ) from error
     except (EOFError, gzip.BadGzipFile, OSError, zlib.error) as error:
         raise _FileError(f"cannot be read ({error})") from error
     if not length:
@@ -432,7 +451,7 @@ def _read_csv(connection: duckdb.DuckDBPyConnection, mapping: Mapping, plain: Pa
             raise _FileError("has no header row")
         header = [column.strip() for column in header]
         one_line = reader.line_num == 1
-    _check_header(mapping, header)
+    _check_header(mapping, header, plain)
     if text.regular and one_line and _read_in_bulk(connection, style, plain, header, lines + 1):
         ((rows,),) = connection.execute("select count(*) from foreign_rows").fetchall()
         # As many lines as rows: no field holds a line end, at its end neither.
@@ -444,12 +463,56 @@ def _read_csv(connection: duckdb.DuckDBPyConnection, mapping: Mapping, plain: Pa
     return True
 
 
-def _check_header(mapping: Mapping, header: Sequence[str]) -> None:
+_ENCODINGS = ("utf-8", "utf-16", "windows-1252")
+"""Encodings that are told where another one was declared; of the last every text is one, but for few bytes."""
+
+_LOOKED_AT = 100_000
+"""Characters of a file in which its header is looked for, to tell the declaration that would find it."""
+
+
+def _encoding_of(file: Path) -> str:
+    """Return the encoding that a file seems to have; empty if it is none of the usual ones."""
+    with opened(file) as stream:
+        begin = stream.read(_LOOKED_AT)
+    for encoding in _ENCODINGS:
+        if encoding == "utf-16" and not begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            continue
+        try:
+            # The sample may end inside a character.
+            codecs.getincrementaldecoder(encoding)().decode(begin)
+        except UnicodeError:
+            continue
+        return encoding
+    return ""
+
+
+def _header_found(mapping: Mapping, plain: Path) -> str:
+    """Return the declarations with which a file has the columns that it lacks; empty if none are known."""
+    with plain.open(encoding="utf-8", newline="") as stream:
+        lines = stream.read(_LOOKED_AT).splitlines()
+    style = mapping.style
+    for delimiter in dict.fromkeys((style.delimiter, *",;\t|")):
+        for place, line in enumerate(lines[:100]):
+            found = [each.strip().strip(style.quote).strip() for each in line.split(delimiter)]
+            if {*mapping.origins} <= {*found}:
+                shown = {"\t": "\\t"}.get(delimiter, delimiter)
+                said = [f'delimiter = "{shown}"'] * (delimiter != style.delimiter)
+                said += [f"skip = {place}"] * (place != style.skip)
+                return ", ".join(said)
+    return ""
+
+
+def _check_header(mapping: Mapping, header: Sequence[str], plain: Path | None = None) -> None:
     missing = [column for column in mapping.origins if column not in header]
     twice = [column for column in mapping.origins if header.count(column) > 1]
     if missing:
         there = ", ".join(column for column in header if column)
-        raise _FileError(f"lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)} (it has: {there[:500]})")
+        found = _header_found(mapping, plain) if plain else ""
+        would = f"; {found} would read it" if found else ""
+        alike = {column.casefold(): column for column in header}
+        if not would and all(column.casefold() in alike for column in missing):
+            would = f'; columns = {{ ... = "{alike[missing[0].casefold()]}" }} would read it: names are compared with their case'
+        raise _FileError(f"lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)} (it has: {there[:500]}{would})")
     if twice:
         raise _FileError(f"has the column {', '.join(twice)} more than once")
 
@@ -593,16 +656,17 @@ def check(mapping: Mapping, sample: Path, folder: Path, settings: Settings) -> P
         staged = Stager(connection, mapping.source, settings.currency).stage(facts)
         if staged.problems:
             raise LandingError("; ".join(staged.problems.values()), "Correct the mapping")
-        counted = f"select rowid + 1 as row_number, static_errors, raw from {staged.table}"
+        counted = f"select rowid + 1 as row_number, static_errors from {staged.table}"
         quarantined = connection.execute(f"select count(static_errors) from {staged.table}").fetchall()[0][0]
         bad = connection.execute(f"{counted} where static_errors is not null order by rowid limit {_SHOWN}").fetchall()
         names = dict.fromkeys(staged.numbers.values(), sample.name)
         suspected = doubts.doubts(connection, mapping.source, doubts.numbered(staged.table, names))
-        first = connection.execute(f"from read_parquet({quote(str(converted.files[0]))}) limit {_SHOWN}").df()
-    reasons = tuple(f"row {row}: {errors}{_problem_in(raw)}" for row, errors, raw in bad)
+        first = connection.execute(f"{readable(converted.files[0])} limit {_SHOWN}").df()
+    reasons = tuple(f"row {row}: {errors}" for row, errors in bad)
     return Preview(first, converted.rows, converted.left_out, converted.taken, converted.rounded, quarantined, reasons, suspected)
 
 
-def _problem_in(raw: str | None) -> str:
-    problem = json.loads(raw).get(PROBLEM) if raw else None
-    return f" ({problem})" if problem else ""
+def readable(converted: Path) -> str:
+    """Return SQL for the rows of a converted file as people read them, with what is said of a value behind it."""
+    columns = ", ".join(f"{with_words(name(each))} as {name(each)}" for each in pq.read_schema(converted).names)
+    return f"select {columns} from read_parquet({quote(str(converted))})"

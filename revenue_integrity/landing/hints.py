@@ -46,7 +46,7 @@ _INSTANTS = (
     "%Y-%m-%d %H:%M:%S%z", "%Y-%m-%d %H:%M:%S %z", "%d/%b/%Y:%H:%M:%S %z",
 )  # fmt: skip
 _COUNTED = {
-    "excel": r"[2-9][0-9]{4}", "epoch": "1[0-9]{9}", "epoch_ms": "1[0-9]{12}", "epoch_us": "1[0-9]{15}",
+    "excel": r"(3[6-9]|[4-6][0-9])[0-9]{3}", "epoch": "1[0-9]{9}", "epoch_ms": "1[0-9]{12}", "epoch_us": "1[0-9]{15}",
 }  # fmt: skip
 """Formats that count, each with the numbers that days and instants of our time have."""
 

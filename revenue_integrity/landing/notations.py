@@ -358,7 +358,7 @@ _EXPECTED = {
 }
 
 
-def judged(column: SourceColumn, text: str, currency: str) -> Judgement:
+def judged(column: SourceColumn, text: str, currency: str, *, is_mapped: bool = False) -> Judgement:
     """Return how a column is judged, given SQL for its text; the typed value stands under the column's stored name."""
     if column.part and column.part not in _JUDGED_PARTS:
         return Judgement("false", "null")
@@ -386,7 +386,7 @@ def judged(column: SourceColumn, text: str, currency: str) -> Judgement:
         problems.append((_no_address(value), f"'{column.name} ''' || {shown} || ''' is no address'"))
         suspicious.append(_no_address(value))
     else:
-        return _judged_as_ever(column, text, currency, problems[0])
+        return _judged_as_ever(column, text, currency, problems[0], is_mapped=is_mapped)
     if column.ge is not None:
         words = "is negative" if column.ge == 0 else f"is below {column.ge}"
         problems.append((f"{value} < {column.ge}", quote(f"{column.name} {words}")))
@@ -395,8 +395,8 @@ def judged(column: SourceColumn, text: str, currency: str) -> Judgement:
     return Judgement(" or ".join(suspicious), f"case {cases} end")
 
 
-def _judged_as_ever(column: SourceColumn, text: str, currency: str, misread: tuple[str, str]) -> Judgement:
-    judgement = values.judged(column, text, currency)
+def _judged_as_ever(column: SourceColumn, text: str, currency: str, misread: tuple[str, str], *, is_mapped: bool) -> Judgement:
+    judgement = values.judged(column, text, currency, is_mapped=is_mapped)
     condition, reason = misread
     return Judgement(judgement.suspicious, f"case when {condition} then {reason} else {judgement.reason} end")
 

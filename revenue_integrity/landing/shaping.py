@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from revenue_integrity.landing import styles
 from revenue_integrity.landing.mapping import Group, Mapping, Spread, month_of
-from revenue_integrity.landing.values import name, quote
+from revenue_integrity.landing.values import name, quote, told
 from revenue_integrity.model.source import SourceColumn
 
 PERIOD = ("period_from", "period_to")
@@ -86,7 +86,7 @@ def _spread(rows: str, spread: Spread, columns: Sequence[SourceColumn], month: s
             numbered = f"cast(cast({value} as BIGINT) * 100 + part as VARCHAR)"
             value = f"case when regexp_full_match({value}, '[0-9]{{1,15}}') then {numbered} else {value} end"
         written.append(f"{value} as {name(column.name)}")
-    refused = f"coalesce({PERIOD[0]}, '') || ' to ' || coalesce({PERIOD[1]}, '') || ' (no period of service)'"
+    refused = told(f"coalesce({PERIOD[0]}, '') || ' to ' || coalesce({PERIOD[1]}, '')", quote("no period of service"))
     written.append(f"case when month is null then {refused} else strftime(month, '%Y-%m') end as {name(month)}")
     written += [CAME_FROM, *([problem] if problem else [])]
     return f"""
@@ -130,10 +130,10 @@ def _total(column: SourceColumn, of: Sequence[str], split: dict[str, int]) -> st
     known = " and ".join(f"(units_{list(split).index(part)} is not null or {name(part)} is null)" for part in of)
     exact = f"regexp_full_match({value}, {quote(_number(places))})"
     same = f"cast({value} as DECIMAL(28,{places})) * cast({10**places} as DECIMAL(7,0)) = {added('units')}"
-    reason = quote(f" (is not the sum of {', '.join(of)})")
+    refused = told(value, quote(f"is not the sum of {', '.join(of)}"))
     return (
         f"case when month is null or {value} is null or not ({known}) or not {exact} then {value}"
-        f" when {same} then {_text_of(added('share'), places)} else {value} || {reason} end"
+        f" when {same} then {_text_of(added('share'), places)} else {refused} end"
     )
 
 
@@ -152,14 +152,14 @@ def _grouped(rows: str, group: Group, columns: Sequence[SourceColumn], problem: 
         elif column.kind in ("id", "text"):
             combined = f"string_agg(distinct {value}, '+' order by {value})"
         else:
-            differing = f"string_agg(distinct {value}, ', ' order by {value}) || ' (differ in a group)'"
+            differing = told(f"string_agg(distinct {value}, ', ' order by {value})", quote("differ in a group"))
             combined = f"case when count(distinct {value}) > 1 then {differing} else any_value({value}) end"
         written.append(f"{combined} as {value}")
     number = f"cast({CAME_FROM} as BIGINT)"
     several = f"min({number}) || ' to ' || max({number}) || ', ' || count(*) || ' rows'"
     came = f"case when count(*) = 1 then min({number}) || '' else {several} end"
-    told = [f"null as {problem}"] if problem else []
-    whole = f"select {', '.join([*written, f'{came} as {CAME_FROM}', *told])}, min({number}) as place from {rows}"
+    also = [f"null as {problem}"] if problem else []
+    whole = f"select {', '.join([*written, f'{came} as {CAME_FROM}', *also])}, min({number}) as place from {rows}"
     whole += f" where {problem} is null" if problem else ""
     whole += f" group by {', '.join([*by, apart])}"
     if problem:
@@ -181,6 +181,6 @@ def _combined(column: SourceColumn, group: Group) -> str:
     counted = ""
     if group.count and column.name in group.sum:
         allowed = ", ".join(map(str, group.count))
-        words = f"count(*) || {quote(f' rows in the group, and there must be {allowed}')}"
+        words = told(f"min({value})", f"count(*) || {quote(f' rows in the group, and there must be {allowed}')}")
         counted = f"when count(*) not in ({allowed}) then {words}"
     return f"case when count({value}) filter (not {exact}) > 0 then {bad} {counted} else {styles.tidied(number)} end"

@@ -4,7 +4,7 @@ Belongs here: one expression per style that a column mapping can declare. Does n
 what a value must be (``values``).
 
 Nothing is guessed: text that is not written in the declared style is never read some other way. It lands as it came with the
-reason behind it in parentheses, which no parser of the contract accepts, so that the row goes to quarantine and says why.
+reason behind it (``values.told``), which no parser of the contract accepts, so that the row goes to quarantine and says why.
 """
 
 import re
@@ -14,7 +14,7 @@ from datetime import datetime
 from itertools import count
 from typing import Literal
 
-from revenue_integrity.landing.values import name, quote, without_exponent
+from revenue_integrity.landing.values import name, quote, told, without_exponent
 
 _DIRECTIVES = {
     "%Y": "[0-9]{4}",
@@ -202,14 +202,14 @@ WOULD = "would read it"
 
 def _refused(text: str, reason: str, hint: str = "") -> str:
     if not hint:
-        return f"{text} || {quote(f' ({reason})')}"
-    return f"{text} || {quote(f' ({reason}')} || coalesce('; ' || nullif({hint}({text}), '') || {quote(f' {WOULD}')}, '') || ')'"
+        return told(text, quote(reason))
+    return told(text, f"{quote(reason)} || coalesce('; ' || nullif({hint}({text}), '') || {quote(f' {WOULD}')}, '')")
 
 
 def hinted(text: str, plain: str, hint: str) -> str:
     """Return SQL for a text for which nothing is declared: as it is, and where it is not plain with what would read it."""
-    told = f"{text} || coalesce(' (' || nullif({hint}({text}), '') || {quote(f' {WOULD})')}, '')"
-    return f"case when {text} is null or {plain} then {text} else {told} end"
+    refused = told(text, f"nullif({hint}({text}), '') || {quote(f' {WOULD}')}")
+    return f"case when {text} is null or {plain} then {text} else {refused} end"
 
 
 def once(text: str, body: Callable[[str], str]) -> str:
@@ -430,6 +430,9 @@ def _is_nothing(text: str) -> str:
     return f"(coalesce({text}, '0') in ('0', '') or regexp_full_match({text}, '[+-]?0*([.]0*)?'))"
 
 
+AND = quote(" and ")
+
+
 def difference(added: str, subtracted: str) -> str:
     """Return SQL for the text of a number that stands in one of two columns; a row that has both is refused."""
     pair = f"struct_pack(a := {added}, s := {subtracted})"
@@ -438,7 +441,7 @@ def difference(added: str, subtracted: str) -> str:
         lambda p: (
             f"case when {p}.a is null and {p}.s is null then null"
             f" when {_is_nothing(f'{p}.s')} then coalesce({p}.a, {p}.s) when {_is_nothing(f'{p}.a')} then {negated(f'{p}.s')}"
-            f" else {p}.a || ' and ' || {p}.s || ' (both columns have an amount)' end"
+            f" else {told(f'{p}.a || {AND} || {p}.s', quote('both columns have an amount'))} end"
         ),
     )
 

@@ -34,8 +34,29 @@ CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x{80}-\x{9f}]"
 _SHOWN = 60
 """Characters of an offending value that a reason repeats."""
 
-_SHOWN_WITH_REASON = 400
-"""The same where a mapping has told behind the value why it could not read it, and what would."""
+TOLD = "\x1f\x1e"
+"""Stands in the text of a value that a mapping could not read between the text as it came and what the mapping says of it."""
+
+_TOLD = "chr(31) || chr(30)"
+
+_TOLD_AT_MOST = 400
+"""Characters of what a mapping says that a reason repeats."""
+
+
+def told(text: str, words: str) -> str:
+    """Return SQL for a text as it came with what a mapping says of it (SQL, null for nothing): no value, whatever is read."""
+    return f"{text} || coalesce({_TOLD} || {words}, '')"
+
+
+def with_words(text: str) -> str:
+    """Return SQL for a text, with what a mapping says of it in parentheses behind it, for people."""
+    came, said = (f"split_part({text}, {_TOLD}, {part})" for part in (1, 2))
+    return f"case when contains({text}, {_TOLD}) then trim({came} || ' (' || {said} || ')') else {text} end"
+
+
+def without_words(raw: str) -> str:
+    """Return SQL for a row as JSON without what a mapping says in it: the row as it came."""
+    return f"""regexp_replace({raw}, '\\\\u001f\\\\u001e([^"\\\\]|\\\\.)*', '', 'g')"""
 
 
 def quote(text: str) -> str:
@@ -271,13 +292,19 @@ def _controlled(text: str) -> str:
     return f"coalesce(regexp_matches({text}, {quote(CONTROL)}), false)"
 
 
-def judged(column: SourceColumn, text: str, currency: str) -> Judgement:
-    """Return how a column is judged, given SQL for its text; the typed value stands under the column's stored name."""
+def judged(column: SourceColumn, text: str, currency: str, *, is_mapped: bool = False) -> Judgement:
+    """Return how a column is judged, given SQL for its text; the typed value stands under the column's stored name.
+
+    With ``is_mapped`` the text may hold what a mapping says of it (``told``), which stands behind the reason.
+    """
     value = name(column.stored)
-    # What a mapping says of a text that it could not read is told to its end.
-    longest = f"case when {text} like '% would read it)' then {_SHOWN_WITH_REASON} else {_SHOWN} end"
-    shown = f"left({stripped(text)}, {longest})"
+    shown, behind = f"left({stripped(text)}, {_SHOWN})", ""
     problems: list[tuple[str, str]] = []
+    if is_mapped:
+        came = f"split_part({text}, {_TOLD}, 1)"
+        said = f"left(nullif(split_part({text}, {_TOLD}, 2), ''), {_TOLD_AT_MOST})"
+        shown, behind = f"left(trim({came}), {_SHOWN})", f" || coalesce(' (' || {said} || ')', '')"
+        problems.append((f"{came} = '' and contains({text}, {_TOLD})", f"'{column.name} is empty'{behind}"))
     empty = f"{stripped(text)} is null" if column.default is None else "false"
     if column.required:
         wanted = f" and not coalesce({name(column.unless)}, false)" if column.unless else ""
@@ -298,25 +325,30 @@ def judged(column: SourceColumn, text: str, currency: str) -> Judgement:
         problems.append((f"{unread} and {number}", f"'{column.name} ''' || {shown} || ''' is larger than the column holds'"))
     if column.kind in _EXPECTED:
         expected = _EXPECTED[column.kind].format(places=column.places)
-        problems.append((unread, f"'{column.name} ''' || {shown} || ''' {expected}'"))
+        problems.append((unread, f"'{column.name} ''' || {shown} || ''' {expected}'{behind}"))
     elif column.kind == "enum":
         allowed = ", ".join(map(quote, column.values))
         problems.append(
-            (f"{value} not in ({allowed})", f"'{column.name} ''' || {shown} || ''' is none of {'|'.join(column.values)}'")
+            (
+                f"{value} not in ({allowed})",
+                f"'{column.name} ''' || {shown} || ''' is none of {'|'.join(column.values)}'{behind}",
+            )
         )
         suspicious += f" or {value} not in ({allowed})"
     elif column.kind == "currency":
-        problems.append((f"{value} <> {quote(currency)}", f"'{column.name} is ' || {shown} || ', not {currency}'"))
+        problems.append((f"{value} <> {quote(currency)}", f"'{column.name} is ' || {shown} || ', not {currency}'{behind}"))
         suspicious += f" or {value} <> {quote(currency)}"
     elif column.kind == "timezone":
         zones = ", ".join(map(quote, sorted(zoneinfo.available_timezones())))
-        problems.append((f"{value} not in ({zones})", f"'{column.name} ''' || {shown} || ''' is no IANA time zone'"))
+        problems.append((f"{value} not in ({zones})", f"'{column.name} ''' || {shown} || ''' is no IANA time zone'{behind}"))
         suspicious += f" or {value} not in ({zones})"
     elif column.kind == "id":
         reserved = ", ".join(map(quote, RESERVED_IDS))
         problems.append((f"{value} in ({reserved})", f"'{column.name} ' || {value} || ' is a reserved id'"))
         suspicious += f" or {value} in ({reserved})"
     if column.kind in ("text", "id") or column.aliases:
+        if is_mapped:
+            problems.append((f"contains({text}, {_TOLD})", f"'{column.name} ''' || {shown} || ''' cannot be read'{behind}"))
         problems.append((_controlled(stripped(text)), quote(f"{column.name} holds a control character")))
         suspicious += f" or {_controlled(text)}"
     if column.ge is not None:

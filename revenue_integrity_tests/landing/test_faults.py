@@ -1,12 +1,13 @@
 """Small files that went wrong elsewhere: what becomes of each on its way through a mapping into the store."""
 
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from revenue_integrity.errors import LandingError
+from revenue_integrity.errors import LandingError, UsageError
 from revenue_integrity.landing.conversion import apply_mapping, check, land_converted
 from revenue_integrity.landing.datasets import read_corrections
 from revenue_integrity.landing.mapping import load_mapping
@@ -55,6 +56,80 @@ def test_a_dialect_is_read_as_declared_and_nothing_else_of_it(tmp_path: Path, ca
 def test_a_refused_dialect_names_the_declaration_that_reads_it(tmp_path: Path, case: str) -> None:
     reasons = read(case, tmp_path)[1]
     assert any(WOULD_READ[case] in reason and "would read it" in reason for reason in reasons), reasons
+
+
+REST = {
+    # case: the amounts that land, and what is told of each row that does not
+    "blank_rows": (["600.00"], ["document_id is empty; line_no is empty; "]),
+    "excel_text": (["600.00"], []),
+    "footer_short": (["600.00"], ["document_id is empty (1 fields, the header has 13: *** End of report ***); line_no is empty"]),
+    "footer_short2": (["600.00"], ["document_id is empty (1 fields, the header has 13: Records: 1); line_no is empty"]),
+    "ids_float": (["600.00"], []), "lead_zero": (["600.00"] * 2, []), "nbsp_header": (["600.00"], []),
+    "indian": (["1234.00"], ['grouping = "indian" would read it'] * 2),
+    "m_sap": (["600.00"], ["service_month '20253' is not a month YYYY-MM (not written as YYYYMM)"]),
+    "p_ampm": (["600.00"] * 2, ["posted_at '3/31/2025 14:05 PM' is not an ISO-8601 timestamp to the microsecond (not written as "]),
+    "p_frac": (["600.00"] * 2, ["posted_at '2025-03-31T14:05:00.1234567Z' is not an ISO-8601 timestamp to the microsecond"]),
+    "sapdate": (["600.00"], ["invoice_date '2025331' is not a date YYYY-MM-DD (not written as YYYYMMDD)"]),
+    "sci_ids": (["600.00", "700.00"], []),
+    "totals_row": (["600.00"], ['line_no is empty (columns.line_no.default = "..." would fill it); document_type is empty']),
+    "trailing_delim": (["600.00"] * 2, []),
+    "unicode_minus": (["-100.00"], ['minus = "\u2212" would', 'minus = "\u2013" would', 'minus = "\uff0d" would']),
+    "usdate2": (["600.00"] * 2, ['format = "DD/MM/YYYY" would read it']),
+    "utf16le_bom": (["600.00"], []), "zero_width": (["600.00"], []),
+    "empty_qty": ([], ['quantity is empty (columns.quantity.default = "..." would fill it); unit_price is empty']),
+    "currency": ([], ['currency = ["$"] would', 'currency = ["USD"] would', 'currency = ["USD"] would']),
+}  # fmt: skip
+REFUSED = {
+    # case: what is told of the file
+    "yy": "century = 20", "yy2": "century = 20", "dup_header": "lacks the column Price",
+    "case_header": r'columns = { ... = "DOC" } would read it', "sep_line_noskip": "skip = 1 would read it",
+}  # fmt: skip
+
+
+def test_every_dialect_of_the_cases_is_asserted() -> None:
+    asserted = {*GOOD, *WOULD_READ, *REST, *REFUSED}
+    assert asserted == {each.name for each in (FAULTS / "csv").iterdir() if each.is_dir()}
+
+
+@pytest.mark.parametrize("case", REST)
+def test_the_rest_of_a_dialect_is_read_or_told(tmp_path: Path, case: str) -> None:
+    amounts, told = REST[case]
+    good, reasons = read(case, tmp_path)
+    assert good == amounts
+    assert len(reasons) == len(told)
+    assert all(each in reason for each, reason in zip(told, reasons, strict=True)), reasons
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_file_that_is_refused_names_the_declaration_that_reads_it(tmp_path: Path, case: str) -> None:
+    with pytest.raises((LandingError, UsageError), match=re.escape(REFUSED[case])):
+        read(case, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("declared", "content", "told"),
+    [
+        ("", "Doc;Line;Month\nD1;1;2025-03\n", 'delimiter = ";" would read it'),
+        ("", "Report of March\n\nDoc\tLine\tMonth\nD1\t1\t2025-03\n", 'delimiter = "\\t", skip = 2 would read it'),
+        ("skip = 1", "Doc,Line,Month\nD1,1,2025-03\n", "skip = 0 would read it"),
+        (
+            'encoding = "utf-8"',
+            "Doc,Line,Month\nD\u00e4,1,2025-03\n".encode("windows-1252"),
+            'encoding = "windows-1252" would read it',
+        ),
+        ('encoding = "ascii"', "Doc,Line,Month\nD\u00e4,1,2025-03\n".encode(), 'encoding = "utf-8" would read it'),
+        ("", "Doc,Line,Month\n".encode("utf-16"), 'encoding = "utf-16" would read it'),
+    ],
+)
+def test_what_is_declared_of_the_file_otherwise_than_it_is_is_told(
+    tmp_path: Path, declared: str, content: str | bytes, told: str
+) -> None:
+    text = f'stream = "colocation"\nsource = "erp_control_totals"\n[file]\n{declared}\n[columns]\nservice_month = "Month"\n'
+    (tmp_path / "m.toml").write_text(f'{text}lines = "Line"\namount = "Doc"\n[fixed]\nextracted_at = "2025-04-01T00:00:00Z"\n')
+    (tmp_path / "f.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    mapping = load_mapping(tmp_path / "m.toml", SHIPPED.source)
+    with pytest.raises(LandingError, match=re.escape(told)):
+        apply_mapping(mapping, [tmp_path / "f.csv"], tmp_path / "converted")
 
 
 @pytest.mark.parametrize("case", ["yy", "yy2"])

@@ -124,7 +124,7 @@ def test_a_sign_of_a_row_changes_only_numbers(tmp_path: Path) -> None:
     rule = '{ from = "Amount", decimal = ".", negate_when = { Type = ["invoice"] } }'
     found = tried(tmp_path, "amount", rule, ["5.00", "-5.00", "x"])
     assert found.values[:2] == ["-5.00", "5.00"]
-    assert found.reasons[0].startswith("row 3: amount 'x (not a number")
+    assert found.reasons[0].startswith("row 3: amount 'x' is not a decimal number with at most 2 places (not a number")
 
 
 def test_credit_and_debit_stand_in_two_columns(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_a_date_is_read_as_declared(tmp_path: Path, declaration: str, text: str 
 def test_a_date_that_is_not_written_as_declared_is_refused(tmp_path: Path, declaration: str, text: str) -> None:
     found = tried(tmp_path, "invoice_date", f'{{ from = "Date", {declaration} }}', [text])
     (reason,) = found.reasons
-    assert reason.startswith(f"row 1: invoice_date '{text} (not written as ")
+    assert reason.startswith(f"row 1: invoice_date '{text}' is not a date YYYY-MM-DD (not written as ")
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_a_month_is_read_as_declared(tmp_path: Path, declaration: str, text: str
 )
 def test_a_month_that_is_not_written_as_declared_is_refused(tmp_path: Path, declared: str, text: str) -> None:
     found = tried(tmp_path, "service_month", f'{{ from = "Month", format = "{declared}" }}', [text])
-    assert found.reasons[0].startswith(f"row 1: service_month '{text} (not written as {declared}")
+    assert found.reasons[0].startswith(f"row 1: service_month '{text}' is not a month YYYY-MM (not written as {declared}")
 
 
 @pytest.mark.parametrize(

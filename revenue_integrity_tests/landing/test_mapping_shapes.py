@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from revenue_integrity.errors import LandingError, UsageError
-from revenue_integrity.landing.conversion import apply_mapping
+from revenue_integrity.landing.conversion import apply_mapping, readable
 from revenue_integrity.landing.mapping import load_mapping
 from revenue_integrity.landing.reading.inspection import inspect
 from revenue_integrity_tests.support import SHIPPED
@@ -46,7 +46,7 @@ def converted(folder: Path, mapping: str, content: bytes, file_name: str = "f.cs
     (folder / "m.toml").write_text(mapping, encoding="utf-8")
     (folder / file_name).write_bytes(content)
     done = apply_mapping(load_mapping(folder / "m.toml", SHIPPED.source), [folder / file_name], folder / "converted")
-    found = duckdb.sql(f"from read_parquet('{done.files[0]}')")
+    found = duckdb.sql(readable(done.files[0]))
     return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
 
 
@@ -387,7 +387,7 @@ def test_an_interval_that_is_no_number_makes_its_day_bad_and_no_other(tmp_path: 
 
 def test_a_day_must_have_as_many_intervals_as_declared(tmp_path: Path) -> None:
     rows = converted(tmp_path, INTERVALS + "count = [3]\n", pge("1", "2", "3", "4"))
-    assert [row["kwh"] for row in rows] == ["6", "1 rows in the group, and there must be 3"]
+    assert [row["kwh"] for row in rows] == ["6", "4 (1 rows in the group, and there must be 3)"]
 
 
 def test_intervals_may_stand_side_by_side_or_in_one_column(tmp_path: Path) -> None:
@@ -409,7 +409,7 @@ def test_intervals_may_stand_side_by_side_or_in_one_column(tmp_path: Path) -> No
     assert [(row["reading_date"], row["kwh"], row["peak_kw"]) for row in rows] == [
         ("2025-03-01", "1.75", "2.5"),
         ("later (nothing of it is ^(.{10}) )", "x (not a number with decimal '.')", "x (not a number with decimal '.')"),
-        ("2025-03-03", None, None),
+        ("2025-03-03", *(f'(columns.{column}.default = "..." would fill it)' for column in ("kwh", "peak_kw"))),
     ]
 
 

@@ -31,7 +31,7 @@ from revenue_integrity.landing.reading.json_rows import JsonRows
 from revenue_integrity.landing.reading.layout import Layout, header_problem, layout_of
 from revenue_integrity.landing.reading.limits import CONTROL
 from revenue_integrity.landing.reading.regular import SMALLEST_BUFFER, csv_sql, plain_rows
-from revenue_integrity.landing.values import judged, name, parsed, quote
+from revenue_integrity.landing.values import judged, name, parsed, quote, without_words
 from revenue_integrity.model.source import Basket, Notation, Source, SourceColumn
 
 _ROWS = 1 << 15
@@ -93,6 +93,8 @@ class Stager:
         self._yielded: dict[Path, int] = {}
         self._staged = Staged(f"staged_{source.name}")
         self._texts = f"staged_texts_{source.name}"
+        # A mapping writes Parquet, and says in it why it could not read a value.
+        self._is_mapped = False
 
     def stage(self, files: Iterable[FileFacts]) -> Staged:
         """Read all files. Files that cannot be read are told in the result; the others go on."""
@@ -114,7 +116,9 @@ class Stager:
             if layout.problem:
                 self._staged.problems |= {file.path: f"{file.name} {layout.problem}" for file in group}
             elif kind == "parquet":
+                self._is_mapped = True
                 self._read_parquet(group, layout)
+                self._is_mapped = self._source.notation is not None
             elif irregular:
                 self._read_exactly(group, layout)
             else:
@@ -233,14 +237,15 @@ class Stager:
         texts = ["cast(null as VARCHAR)" if place is None else self._meant(f"c{place}") for place in layout.positions]
         pairs = list(zip(source.columns, texts, strict=True))
         values = [f"{parsed(column, text)} as {name(column.stored)}" for column, text in pairs]
-        raw = f"{'came, ' if exact else ''}{_json_of(layout.header)}"
+        whole = _json_of(layout.header)
+        raw = f"{'came, ' if exact else ''}{without_words(whole) if self._is_mapped else whole}"
         if self._came:
             self._connection.execute(f"""
                 insert into {self._staged.table}
                 select f, case when {self._came} then coalesce({raw}) end from (select *, {", ".join(values)} from {relation})
             """)
             return
-        judgements = [judged(column, text, self._currency) for column, text in pairs]
+        judgements = [judged(column, text, self._currency, is_mapped=self._is_mapped) for column, text in pairs]
         suspicious = [f"({judgement.suspicious})" for judgement in judgements]
         suspicious += [f"coalesce({rule.bad}, false)" for rule in source.rules]
         reasons = [judgement.reason for judgement in judgements]
@@ -273,7 +278,8 @@ class Stager:
             if rival := notations.rivals(place, layout.others.get(named, ())):
                 wrong.append(f"case when {rival} then '{named} has two values under different names' end")
         whole = f"nullif(concat_ws('; ', {', '.join(wrong)}), '')" if wrong else "cast(null as VARCHAR)"
-        came = f"coalesce({'came, ' if exact else ''}{_json_of(layout.header)})"
+        row = _json_of(layout.header)
+        came = f"coalesce({'came, ' if exact else ''}{without_words(row) if self._is_mapped else row})"
         columns = ", ".join(f"{text} as {name(column)}" for column, text in texts.items())
         self._connection.execute(f"insert into {self._texts} select f, {columns}, {whole}, {came} from {relation}")
 
@@ -288,7 +294,7 @@ class Stager:
         values, reasons, suspicious = [], [], []
         for column in source.columns:
             value = self._value_notated(column, texts[column.name], texts, notation)
-            judgement = notations.judged(column, texts[column.name], self._currency)
+            judgement = notations.judged(column, texts[column.name], self._currency, is_mapped=self._is_mapped)
             spared = bool(deleted) and bool(column.unless)
             values.append(
                 f"case when not is_taken_away then {value} end as {name(column.stored)}"
