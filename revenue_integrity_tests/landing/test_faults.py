@@ -67,7 +67,7 @@ REST = {
     "ids_float": (["600.00"], []), "lead_zero": (["600.00"] * 2, []), "nbsp_header": (["600.00"], []),
     "indian": (["1234.00"], ['grouping = "indian" would read it'] * 2),
     "m_sap": (["600.00"], ["service_month '20253' is not a month YYYY-MM (not written as YYYYMM)"]),
-    "p_ampm": (["600.00"] * 2, ["posted_at '3/31/2025 14:05 PM' is not an ISO-8601 timestamp to the microsecond (not written as "]),
+    "p_ampm": (["600.00"] * 2, ["posted_at '3/31/2025 14:05 PM' is not an ISO-8601 timestamp to the microsecond (not written"]),
     "p_frac": (["600.00"] * 2, ["posted_at '2025-03-31T14:05:00.1234567Z' is not an ISO-8601 timestamp to the microsecond"]),
     "sapdate": (["600.00"], ["invoice_date '2025331' is not a date YYYY-MM-DD (not written as YYYYMMDD)"]),
     "sci_ids": (["600.00", "700.00"], []),
