@@ -96,9 +96,8 @@ def test_two_utility_accounts_at_one_site_are_both_counted_in_whatever_batch_the
         bills = [pick(each, "month", "kwh", "total_cents") for each in computed.rows("power_bills")]
         compared = [
             pick(each, "left_cents", "right_cents", "status")
-            for each in computed.rows(
-                "recon_results", recon="erp_vs_allocated_power", view="current", month=computed.month(MARCH)
-            )
+            for each in computed.rows("recon_results", recon="erp_vs_allocated_power", view="current")
+            if str(each["month"])[:7] == MARCH
         ]
         assert connection.sql("select count(*) from meta.corrections_colocation").fetchall() == [(0,)]
     # 6,200 and 100 kWh, 594.00 and 39.00 in March; the other months have one bill.
