@@ -122,7 +122,8 @@ def _in_the_way(row: "CloseRow", why: str) -> str:
 def _details(row: "CloseRow", currency: str, window: int) -> Iterator[str]:
     from revenue_integrity.close.blocking import told
 
-    if not row.facts.in_the_way or row.facts.content_hash is None:
+    # Nothing is in the way of what is signed and stands as it was signed.
+    if not row.facts.in_the_way or row.facts.content_hash is None or row.status == "signed_off":
         return
     yield ""
     yield f"In the way of {row.facts.named}:"

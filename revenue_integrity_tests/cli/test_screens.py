@@ -259,3 +259,10 @@ def test_whoever_saw_what_changed_is_told_what_brings_the_month_to_its_signature
     changed = status is not Status.SIGNED_OFF
     reading._say_how_to_sign(home, CloseRow(replace(facts, book="toy"), status, ("toy",)), changed=changed)
     assert capsys.readouterr().err.strip() == told
+
+
+def test_nothing_is_in_the_way_of_what_stands_as_it_was_signed(home: Deployment) -> None:
+    blocked = shown_status(home, replace(FACTS, checks=(TIES,)), Status.BLOCKED, 80, detailed=True)
+    assert "In the way of toy 2025-02:" in blocked
+    signed = replace(with_entries(PREPARED, APPROVED), checks=(TIES,))
+    assert not [line for line in shown_status(home, signed, Status.SIGNED_OFF, 80, detailed=True) if "In the way" in line]
