@@ -93,6 +93,7 @@ def recon(
     month: str,
     name: Annotated[str | None, typer.Option("--recon", help="Only this reconciliation.")] = None,
     view: Annotated[str, typer.Option(help="current or as_of_close.")] = "current",
+    book: Annotated[str, typer.Option(help="Only the streams of this book.")] = "",
     chosen: FormatOption = None,
     safe_cells: SafeCellsOption = False,
 ) -> None:
@@ -101,11 +102,12 @@ def recon(
 
     home = open_home()
     say_unfrozen(home)
-    found = breaches(home, month_of(month, home.settings), recon=name, view=view)
+    asked_of = home.only(*home.book(book).streams) if book else home
+    found = breaches(asked_of, month_of(month, home.settings), recon=name, view=view)
     if on_terminal(chosen):
         from revenue_integrity.cli import screens
 
-        asked = screens.typed(f"recon {month}", recon=name, view=None if view == "current" else view)
+        asked = screens.typed(f"recon {month}", recon=name, view=None if view == "current" else view, book=book or None)
         print_lines(screens.breaches(home, month, largest_first(found), output.window_of(sys.stdout), asked=asked))
     else:
         show(for_programs(found), chosen, title=amounts_in(home), safe_cells=safe_cells)

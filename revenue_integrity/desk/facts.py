@@ -246,7 +246,9 @@ class Desk:
         recons = stream.reconciliations
         of_recons = [each.name for each in (recons.results, recons.causes, recons.summary) if each] if recons else []
         if recon or record.table in of_recons:
-            return f"recon {label}{f' --recon {recon}' if recon else ''}"
+            every = [each.name for each in recons or ()]
+            named = recon or (every[0] if len(every) == 1 else "")
+            return f"recon {label}{f' --recon {named}' if named else ''}"
         if any(record.table == table.name for table in stream.published_tables):
             return f"export {record.table} --month {label}"
         return f"export {CHECKS} --month {label}"

@@ -3,6 +3,7 @@
 The tolerance is one cent unless a test says otherwise.
 """
 
+import csv
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -26,6 +27,7 @@ from revenue_integrity.warehouse.storage import arrow_schema
 from revenue_integrity_tests.streams.cloud.world import Computed, World
 from revenue_integrity_tests.streams.colocation import world as colocation_world
 from revenue_integrity_tests.streams.colocation.world import pick
+from revenue_integrity_tests.support import command
 
 LAST_PLACE = Decimal("0.000000000001")
 
@@ -265,6 +267,10 @@ def test_rows_in_breach_of_both_streams_are_shown_together(tmp_path: Path) -> No
     assert breaches(deployment_of(cloud.settings), march, recon="cloud_invoices", view="as_of_close").empty
     with pytest.raises(UsageError, match="no reconciliation 'x'"):
         breaches(deployment_of(cloud.settings), march, recon="x", view="current")
+    told = command(cloud.settings, "recon", "2025-03", "--book", "cloud", "--format", "csv")
+    assert [row["recon"] for row in csv.DictReader(told.stdout.splitlines())] == ["cloud_invoices", "cloud_invoices"]
+    refused = command(cloud.settings, "recon", "2025-03", "--book", "clouds")
+    assert "there is no book 'clouds'. Did you mean cloud?" in refused.stderr
 
 
 # The month, named by the look-ups.
