@@ -325,6 +325,8 @@ def load_mapping(path: Path, find_source: Callable[[str, str], Source]) -> Mappi
         raise UsageError(f"the mapping {path} cannot be read: {error}", "Name a mapping file") from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"the mapping {path} is no TOML: {error}", "Correct the file") from error
+    except RecursionError as error:
+        raise UsageError(f"the mapping {path} is nested too deeply", "Correct the file") from error
     try:
         declared = _MappingFile.model_validate(text)
     except ValidationError as error:
@@ -333,6 +335,8 @@ def load_mapping(path: Path, find_source: Callable[[str, str], Source]) -> Mappi
         source = find_source(declared.stream, declared.source)
     except UsageError as error:
         raise UsageError(f"the mapping {path}: {error.reason}", error.next_step) from error
+    if unnamed := [column for column, rule in declared.columns.items() if rule == ""]:
+        raise UsageError(f"the mapping {path}: columns.{unnamed[0]} is empty", "Name the file's column, or leave the line out")
     rules = {
         column: ColumnReading.model_validate({"from": rule}) if isinstance(rule, str) else rule
         for column, rule in declared.columns.items()

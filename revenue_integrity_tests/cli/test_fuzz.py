@@ -1,5 +1,7 @@
 """Whatever a person types or sets: exit code 0, 1 or 2 and a sentence, never a traceback, never a write outside of the home."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -93,6 +95,9 @@ CHEAP = (
     "land {} {} {}",
     "land colocation sites {} --arrival {}",
     "land colocation sites {} --mapping {}",
+    "withdraw {} --as {} --reason {} --yes",
+    "withdraw colocation/sites/20250101T000000Z --as {} --reason {} --yes",
+    "land colocation withdrawals {}",
     "map check {} {}",
     "map draft {} {} {}",
     "map draft colocation erp_invoices {}",
@@ -272,3 +277,64 @@ def test_a_setting_with_which_nothing_could_be_computed_is_refused_at_the_start(
         load_settings()
     assert told.replace("FILE", str(file)) in str(refused.value)
     assert list(tmp_path.iterdir()) == [file]
+
+
+MAPPING = {
+    "stream": "colocation",
+    "source": "erp_control_totals",
+    "file": {"delimiter": ";", "decimal": ",", "timestamp": "DD.MM.YYYY HH:mm", "timezone": "UTC", "encoding": "utf-8"},
+    "columns": {"service_month": "Monat", "extracted_at": "Stand", "lines": "Zeilen", "amount": "Betrag"},
+}
+"""A mapping that holds, of which something is changed."""
+
+MONTHLY = "Monat;Stand;Zeilen;Betrag\n2025-03;05.04.2025 06:00;2;12,50\n"
+
+_odd_values = st.one_of(
+    words, st.integers(-(10**40), 10**40), st.floats(), st.booleans(), st.lists(words, max_size=3), st.dictionaries(words, words)
+)
+
+
+@st.composite
+def odd_mappings(draw: st.DrawFn) -> str:
+    """Return the text of a mapping in which some values and names are odd."""
+    if draw(st.integers(0, 20)) == 0:
+        return f"columns = {'[' * 5000}"
+    changed: dict[str, object] = {}
+    for name, value in MAPPING.items():
+        if isinstance(value, dict):
+            inner: dict[str, object] = {key: draw(_odd_values) if draw(st.booleans()) else each for key, each in value.items()}
+            inner |= draw(st.dictionaries(words.filter(bool), _odd_values, max_size=1))
+            changed[name] = inner
+        else:
+            changed[name] = draw(_odd_values) if draw(st.integers(0, 5)) == 0 else value
+    return toml_of(changed)
+
+
+def toml_of(content: Mapping[str, object]) -> str:
+    """Return TOML of plain values and tables of them."""
+
+    def shown(value: object) -> str:
+        if isinstance(value, dict):
+            return "{" + ", ".join(f"{quoted(key)} = {shown(each)}" for key, each in value.items()) + "}"
+        if isinstance(value, list):
+            return "[" + ", ".join(map(shown, value)) + "]"
+        if isinstance(value, bool):
+            return str(value).lower()
+        return quoted(value) if isinstance(value, str) else str(value)
+
+    def quoted(text: str) -> str:
+        return json.dumps(text.encode("utf-8", "replace").decode())
+
+    return "\n".join(f"{name} = {shown(value)}" for name, value in content.items()) + "\n"
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(text=odd_mappings(), content=st.one_of(st.just(MONTHLY.encode()), st.binary(max_size=60)), land=st.booleans())
+def test_a_mapping_of_any_content_reads_its_file_or_is_refused_with_a_sentence(
+    empty: Settings, run_in: Run, text: str, content: bytes, land: bool
+) -> None:
+    mapping, sample = empty.home.parent / "beside" / "mapping.toml", empty.home.parent / "beside" / "sample.csv"
+    mapping.write_text(text, encoding="utf-8")
+    sample.write_bytes(content)
+    command = ["land", "colocation", "erp_control_totals", str(sample), "--mapping", str(mapping)]
+    ends_well(run_in, empty, command if land else ["map", "check", str(mapping), str(sample)])

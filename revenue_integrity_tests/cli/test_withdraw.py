@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from revenue_integrity.close import freeze
 from revenue_integrity_tests.cli.conftest import Run
 from revenue_integrity_tests.support import home_settings
 
@@ -48,3 +49,16 @@ def test_a_delivery_from_the_future_is_refused(tmp_path: Path, run_in: Run) -> N
     done = run_in(settings, "land", "colocation", "erp_control_totals", str(file), "--arrival", "20990405T070000Z")
     done.refused(1, "the arrival 20990405T070000Z lies ahead")
     assert not list(settings.landing_path.rglob("*.csv"))
+
+
+def test_who_brings_or_takes_back_data_is_told_of_a_signature_that_is_not_frozen(
+    tmp_path: Path, run_in: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(freeze, "unfrozen", lambda settings: ["toy 2025-01 v1 was approved and is not frozen yet"])
+    file = tmp_path / "totals.csv"
+    file.write_text(TOTALS)
+    settings = home_settings(tmp_path / "home")
+    landed = run_in(settings, "land", "colocation", "erp_control_totals", str(file))
+    assert "was approved and is not frozen yet" in landed.err
+    taken = run_in(settings, "withdraw", landed.out.split()[0], *REASON, "--yes")
+    assert "was approved and is not frozen yet" in taken.err
