@@ -28,9 +28,18 @@ _PROGRAM = "from revenue_integrity.cli.program import program; program()"
 
 def need_root(what: str) -> None:
     """End the test where this machine does not let it happen: as failed in continuous integration, else as skipped."""
-    told = f"{what} takes root on Linux"
     if sys.platform != "linux" or os.geteuid() != 0:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(told)
+        _cannot(f"{what} takes root on Linux")
+
+
+def _need_namespaces() -> None:
+    """End the test as ``need_root`` does where root may make no mount namespace: in a container without that right."""
+    if subprocess.run(["unshare", "--mount", "true"], check=False, capture_output=True).returncode:
+        _cannot("mounting takes the right to make a mount namespace (CAP_SYS_ADMIN)")
+
+
+def _cannot(told: str) -> None:
+    (pytest.fail if os.environ.get("CI") else pytest.skip)(told)
 
 
 @contextlib.contextmanager
@@ -63,10 +72,14 @@ def runs(
     """Run a piece of Python as an account, with a umask; ``before`` is shell that root does first, in a namespace of its own."""
     account = pwd.getpwnam(name)
     whom = ["--reuid", str(account.pw_uid), "--regid", str(account.pw_gid), "--clear-groups"]
-    script = f"{_opened()}\n{before}\numask {umask:o}\ncd /\nexec setpriv {shlex.join(whom)} -- {shlex.quote(sys.executable)} "
+    opened = _opened()
+    alone = ["unshare", "--mount"] if opened or before else []
+    if alone:
+        _need_namespaces()
+    script = f"{opened}\n{before}\numask {umask:o}\ncd /\nexec setpriv {shlex.join(whom)} -- {shlex.quote(sys.executable)} "
     given = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", **variables}
     return subprocess.run(
-        ["unshare", "--mount", "sh", "-euc", script + shlex.join(["-c", code, *arguments])],
+        [*alone, "sh", "-euc", script + shlex.join(["-c", code, *arguments])],
         env=given,
         capture_output=True,
         text=True,
@@ -107,6 +120,7 @@ def one_after_the_other(
     what was told of each command; the exit code -1 is a traceback.
     """
     need_root("mounting")
+    _need_namespaces()
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-euc", f"{before}\nexec {shlex.join([sys.executable, '-c', _EACH])}"],
         input=json.dumps([list(step) for step in steps]),
