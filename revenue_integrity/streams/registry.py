@@ -51,6 +51,11 @@ STREAMS = {
         "revenue_integrity.streams.bookings.settings:BookingsSettings",
         "revenue_integrity.streams.bookings.simulate.simulator:SIMULATOR",
     ),
+    "sales": Entry(
+        "revenue_integrity.streams.sales.stream:SALES",
+        "revenue_integrity.streams.sales.settings:SalesSettings",
+        "revenue_integrity.streams.sales.simulate.simulator:SIMULATOR",
+    ),
 }
 """The streams by their names, in the order in which people see them."""
 
