@@ -14,7 +14,7 @@ from revenue_integrity.close.reconciliation_checks import (
     causes_are_within_materiality,
     variances_are_explained,
 )
-from revenue_integrity.model.check import Check, Control, Gate
+from revenue_integrity.model.check import Check, Control, Gate, Limit
 from revenue_integrity.model.signed import extracts_of
 from revenue_integrity.streams.sales import recon, schemas
 from revenue_integrity.streams.sales.curated import PACKAGE
@@ -91,6 +91,7 @@ CHECKS: tuple[Check, ...] = (
         control=Control(
             "Sales are lost between the shop system and here.", "`sales_recon_results`: `loaded_vs_sent`", "data operations"
         ),
+        limits=(Limit("lines_missing", holds="exactly"), Limit("missing_cents", holds="exactly")),
     ),
     deliveries_cover_cutoff(
         "ledger_extract_covers_cutoff",
@@ -173,5 +174,6 @@ CHECKS: tuple[Check, ...] = (
         "Have the shop system number the receipts listed apart, and land them again.",
         lists="offenders",
         control=Control("Two sales under one number count once.", "`corrections`", "data operations"),
+        limits=(Limit("receipts"),),
     ),
 )
