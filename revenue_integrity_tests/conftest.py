@@ -90,7 +90,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("not tested here")
     for report in skipped:
         terminalreporter.line(report.nodeid)
-    terminalreporter.line(f"Test them too: {programs.install_line(names)}")
+    if names:
+        terminalreporter.line(f"Test them too: {programs.install_line(names)}")
 
 
 def golden_settings(home: Path, **values: object) -> Settings:

@@ -205,7 +205,10 @@ def test_every_figure_has_its_unit() -> None:
         (r"(_price|_rate)$", {"currency units", "cents per kWh"}),
     ]
     # What numbers something has no unit.
-    is_number_of_something = re.compile(r".*_no|row_number|document_line|(bill_)?version|publication|step|year").fullmatch
+    is_number_of_something = re.compile(
+        r".*_(no|key|score)|row_number|document_line|(bill_)?version|publication|step|place|rank"
+        r"|(iso_)?year|quarter|week|day_of_week"
+    ).fullmatch
     for each in data_dictionary.datasets(SHIPPED.streams):
         table = each.table
         for name in table.columns:

@@ -222,7 +222,7 @@ TOP_PRODUCTS = table(
     STREAM,
     "mart",
     "top_products",
-    "The five products with the most revenue, of the month and of the year up to it.",
+    "The five products with the most revenue, one row per rank, of the month and of the year up to it.",
     ("month", "period", "rank"),
     [
         column.month(),
