@@ -72,8 +72,8 @@ class Books:
         """Say which cause must be found."""
         self.causes[deal, line_no if deal else "", of, month, cause, cents] += 1
 
-    def found(self, home: Path) -> Counter[Found]:
-        """Return the causes that are found, in the view of all entries."""
+    def computed(self, home: Path, *datasets: str) -> list[list[dict[str, str]]]:
+        """Return datasets of the months, as exports print them; no row of a deal is quarantined."""
         settings = BookingsSettings(home=home, first_month=JAN, last_month=JUN, threads=1)
         rows = {
             "customers": list(self.customers.values()),
@@ -85,9 +85,13 @@ class Books:
         for source, of_source in rows.items():
             if of_source:
                 put(settings.landing_path, source, EARLY, of_source)
-        with cases.computed_case(settings, BOOKINGS, "bookings_recon_causes") as connection:
+        with cases.computed_case(settings, BOOKINGS, *datasets) as connection:
             assert not cases.dataset_rows(connection, settings, BOOKINGS, "quarantine")
-            found = cases.dataset_rows(connection, settings, BOOKINGS, "bookings_recon_causes")
+            return [cases.dataset_rows(connection, settings, BOOKINGS, each) for each in datasets]
+
+    def found(self, home: Path) -> Counter[Found]:
+        """Return the causes that are found, in the view of all entries."""
+        (found,) = self.computed(home, "bookings_recon_causes")
         names = ("deal_id", "line_no", "revenue_type", "month", "cause")
         return Counter(
             (*(row[name] for name in names), int(row["cause_cents"]))  # type: ignore[misc]

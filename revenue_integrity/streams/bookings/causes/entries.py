@@ -57,9 +57,9 @@ def reversal(case: Case) -> Claims:
     found = _reversals(case, own_line=True)
     if found.empty:
         return nothing()
-    sentence = (
-        "Reversal " + found["document"] + " takes " + amounts(-found["cents"]) + " of entry " + found["reverses"] + " back."
-    )
+    # It may name an entry of another amount, and of another period.
+    sentence = "Reversal " + found["document"] + " takes " + amounts(-found["cents"]) + " back and names entry "
+    sentence += found["reverses"] + " of this line."
     return _claimed(found, sentence, reverses=found["reverses"])
 
 
@@ -89,7 +89,7 @@ def duplicate_entry(case: Case) -> Claims:
     if found.empty:
         return nothing()
     sentence = (
-        "Entry " + found["document"] + " books " + amounts(found["cents"]) + " a second time, after entry "
+        "Entry " + found["document"] + " books " + amounts(found["cents"]) + " once more, beside entry "
         + found["original"] + "."
     )  # fmt: skip
     return _claimed(found, sentence, duplicates=found["original"])
@@ -112,7 +112,8 @@ def prior_months(case: Case) -> Claims:
     if not found:
         return nothing()
     made = pd.concat(found)
-    sentence = entry_words(made) + " makes up for earlier months, which were " + behind(made["open"]) + "."
+    one = pd.Series("one of the ", index=made.index).where(made["rank"] != 0, "")
+    sentence = entry_words(made) + " makes up for " + one + "earlier months; before it they were " + behind(made["open"]) + "."
     return _claimed(made, sentence, open_cents=made["open"])
 
 

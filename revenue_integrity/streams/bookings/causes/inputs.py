@@ -21,9 +21,10 @@ def recognized_case(settings: BookingsSettings, frames: Mapping[str, pd.DataFram
     """Return the rows of ``recognized_vs_schedule`` that vary, of the month and those around it, with their entries.
 
     Further columns of rows: ``month``, ``month_label``, ``step``, the grain, ``name``, ``order``, ``is_recurring``, ``due`` (X),
-    ``n``, ``catch_up`` (the part of X that makes up for earlier months), ``cancelled`` (the version in force is), ``due_until``
-    (up to and with the month), ``due_after``, ``due_months`` (with an amount, up to and with this one), ``is_last`` (no month
-    after it has one), ``booked_before`` (entries of earlier periods), ``booked_last`` (of the last of them that has any),
+    ``n``, ``is_of_another_type`` (the version in force is of another revenue type than the row), ``catch_up`` (the part of X
+    that makes up for earlier months), ``cancelled`` (the version in force is), ``due_until`` (up to and with the month),
+    ``due_after``, ``due_months`` (with an amount, up to and with this one), ``is_last`` (no month after it has one),
+    ``booked_before`` (entries of earlier periods), ``booked_last`` (of the last of them that has any),
     ``billed``. Of entries (left): ``document``, ``posted_at``, ``is_reversal``, ``reverses``, ``reverses_own_line``,
     ``named_deal``. In ``more``: ``readings``, and ``earlier``, the variances of earlier months (``row``, ``distance`` in months,
     ``cents``).
@@ -109,6 +110,7 @@ def _with_line(rows: pd.DataFrame, lines: pd.DataFrame, billed: pd.DataFrame) ->
 
     return rows.assign(
         is_own=is_own,
+        is_of_another_type=found["type_in_force"].notna() & ~is_own,
         cancelled=found["status"] == "cancelled",
         catch_up=own("catch_up_cents"),
         due_until=own("expected_to_date_cents"),

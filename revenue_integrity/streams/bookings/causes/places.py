@@ -11,7 +11,7 @@ import pandas as pd
 from revenue_integrity.close.causes.explaining import Case, Claims, claims, nothing, together
 from revenue_integrity.close.causes.items import at
 from revenue_integrity.close.causes.moves import opposites, settled
-from revenue_integrity.close.causes.wording import records
+from revenue_integrity.close.causes.wording import amounts, records
 from revenue_integrity.streams.bookings.causes.standing import NEAR, capital, entry_words, standing
 
 
@@ -72,21 +72,19 @@ def _unmapped(offers: pd.DataFrame, lacking: "pd.Series[Any]", rows: pd.DataFram
     link = pd.Series(None, index=offers.index, dtype=object)
     link[has_end] = "unmapped:" + end["month_label"] + ":" + known["document"]
     sentence = words + "."
-    sentence[has_end] = words[has_end] + "; " + end["name"] + " lacks exactly this amount."
+    rest = end["rest"]
+    lacks = " lacks " + amounts(-rest) + "."
+    sentence[has_end] = words[has_end] + "; " + end["name"] + lacks.where(rest < 0, " has " + amounts(rest) + " too much.")
     ids = offers["document"].map(lambda each: [each])
     evidence = records(offers.index, entries=ids, lacking=_places(end).reindex(offers.index))
     alone = claims(offers["row"], offers["cents"], sentence, evidence, link, taken=offers.index)
     if known.empty:
         return alone
     standing_words = entry_words(known)
-    lacks = (
-        "What "
-        + end["name"]
-        + " lacks stands in "
-        + standing_words.str[:1].str.lower()
-        + standing_words.str[1:]
-        + " without a line."
-    )
+    missing = pd.Series(" lacks", index=known.index).where(rest < 0, " has too much")
+    stands = pd.Series(" stands in ", index=known.index).where(rest < 0, " is taken off by ")
+    lacks = "What " + end["name"] + missing + stands + standing_words.str[:1].str.lower() + standing_words.str[1:]
+    lacks += ", which has no line."
     proof = records(known.index, entries=ids.reindex(known.index))
     return together(alone, claims(other[has_end].astype("int64"), -known["cents"], lacks, proof, link[has_end]))
 

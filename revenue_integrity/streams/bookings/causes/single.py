@@ -13,7 +13,7 @@ import pandas as pd
 from revenue_integrity.close.causes import amounts as likeness
 from revenue_integrity.close.causes.explaining import Case, Claims, claims, nothing
 from revenue_integrity.close.causes.wording import amounts, listed, merged, records
-from revenue_integrity.streams.bookings.causes.standing import behind, capital, entry_ids, is_equal, standing
+from revenue_integrity.streams.bookings.causes.standing import behind, entry_ids, is_equal, standing
 
 _SMALLEST_SHIFTED = 100
 """Cents below which a shifted decimal point is no more than chance."""
@@ -115,8 +115,7 @@ def _catch_up_missing(state: pd.DataFrame, case: Case) -> pd.DataFrame:
     missed = state["catch_up"]
     holds = (state["entries"] > 0) & (missed != 0) & is_equal(state, state["booked"], state["due"] - missed)
     sentence = (
-        capital(state["name"]) + " was agreed after service had begun, and " + amounts(missed)
-        + " of earlier months is not made up for."
+        amounts(missed) + " of what is due of " + state["name"] + " makes up for earlier months; it is not recognized."
     )  # fmt: skip
     return _fit(state, holds, -missed, sentence, catch_up_cents=missed)
 
@@ -160,9 +159,12 @@ def _prior_months(state: pd.DataFrame, case: Case) -> pd.DataFrame:
 def _before_start(state: pd.DataFrame, case: Case) -> pd.DataFrame:
     # What is agreed later only, or never, is no more begun in the month than what starts later: nothing of it has ended.
     holds = (state["entries"] > 0) & (state["due_until"] == 0) & (state["due"] == 0)
-    early = amounts(state["booked"]) + " is recognized before anything of " + state["name"] + " is due."
-    nothing = amounts(state["booked"]) + " is recognized, and as agreed up to this month nothing of " + state["name"] + " is due."
-    return _fit(state, holds, state["rest"], early.where(state["due_after"] != 0, nothing))
+    booked = amounts(state["booked"]) + " is recognized"
+    early = booked + " before anything of " + state["name"] + " is due."
+    nothing = booked + ", and as agreed up to this month nothing of " + state["name"] + " is due."
+    other_type = booked + " as " + state["revenue_type"] + ", which " + state["name"] + " is not in this month."
+    sentence = early.where((state["due_after"] != 0) & (state["due_months"] == 0), nothing)
+    return _fit(state, holds, state["rest"], sentence.mask(state["is_of_another_type"], other_type))
 
 
 def _after_end(state: pd.DataFrame, case: Case) -> pd.DataFrame:

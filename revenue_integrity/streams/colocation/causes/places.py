@@ -35,7 +35,8 @@ def period_shift(case: Case) -> Claims:
     )
     shown = proof(lines, cents.abs())
     where = label(rows["month"].where(is_billed_here, other["month"]))
-    missing = label(other["month"].where(is_billed_here, rows["month"]))
+    # What a month lacks is not always due in it: a credit may have taken it off.
+    lacking = label(other["month"].where(is_billed_here, rows["month"]))
     is_earlier = rows["month"] < other["month"]
     first = label(rows["month"].where(is_earlier, other["month"]))
     second = label(other["month"].where(is_earlier, rows["month"]))
@@ -49,7 +50,7 @@ def period_shift(case: Case) -> Claims:
     named = documents(shown, "row", cents.index)
     in_brackets = (" (" + named + ")").where(named != "", "")
     sentence = (
-        amounts(cents.abs()) + " of " + rows["name"] + " due in " + missing + " was billed under " + where + in_brackets + "."
+        amounts(cents.abs()) + " of " + rows["name"] + " that " + lacking + " lacks was billed under " + where + in_brackets + "."
     )
     link = "period_shift/" + rows["contract_id"] + "/" + rows["charge_type"] + "/" + first + "/" + second
     return claims(cents.index, cents, sentence, evidence, link)
@@ -146,12 +147,15 @@ def _with_contract(case: Case, lines: pd.DataFrame) -> Claims:
     others = records(lines.index, also_possible=lines["others"].map(partial(_contracts, case.rows)))
     evidence = merged(evidence, others)
     link = "unmapped_line/" + lines["document"] + "/" + lines["line_no"].astype(str)
-    lacked = amounts(-lines["contract"].map(case.rows["rest"]))
-    sentence = _resolves_to_nothing(case, lines) + " " + contract + " lacks " + lacked + " of this charge."
+    lacked = lines["contract"].map(case.rows["rest"])
+    lacks = " lacks " + amounts(-lacked) + " of this charge."
+    sentence = _resolves_to_nothing(case, lines) + " " + contract
+    sentence += lacks.where(lacked < 0, " has " + amounts(lacked) + " of this charge too much.")
     at_line = claims(lines["row"], lines["cents"], sentence, evidence, link)
     charges = records(lines.index, charges=at(listed(case.right, "row", pd.Index(lines["contract"].unique())), lines["contract"]))
+    taken_off = pd.Series(" was billed by line ", index=lines.index).where(lines["cents"] >= 0, " was taken off by line ")
     billed = (
-        amounts(lines["cents"]) + " of " + lines["contract"].map(case.rows["name"]) + " was billed by line "
+        amounts(lines["cents"].abs()) + " of " + lines["contract"].map(case.rows["name"]) + taken_off
         + lines["line_no"].astype(str) + " of " + lines["document"] + ", which resolves to no contract."
     )  # fmt: skip
     return together(at_line, claims(lines["contract"], -lines["cents"], billed, merged(evidence, charges), link))
@@ -189,7 +193,7 @@ def wrong_contract(case: Case) -> Claims:
         also_possible=others.map(partial(_contracts, case.rows)),
     )
     sentence = (
-        amounts(cents.abs()) + " of " + charge + " due from " + due.map(contract) + " was billed to " + billed.map(contract)
+        amounts(cents.abs()) + " of " + charge + " that " + due.map(contract) + " lacks was billed to " + billed.map(contract)
         + " (" + documents(shown, "pair", pairs.index) + ")."
     )  # fmt: skip
     link = (

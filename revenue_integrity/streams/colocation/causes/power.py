@@ -42,7 +42,9 @@ def estimated_bill(case: Case) -> Claims:
     has_bill = pd.Series(rows.index.isin(case.left.loc[case.left["kind"] == "bill", "row"]), index=rows.index)
     rows = rows[~has_bill | rows["bill"].isin(("estimated", "accrued"))]
     accrued = sums(case.left[case.left["kind"] != "bill"], "cents", rows.index)
-    only = "no bill is booked, but accruals of " + amounts(accrued) + " net of reversals"
+    has_accrual = pd.Series(rows.index.isin(case.left.loc[case.left["kind"] == "accrual", "row"]), index=rows.index)
+    net = "no bill is booked, but accruals of " + amounts(accrued) + " net of reversals"
+    only = net.where(has_accrual, "no bill is booked, but reversals of " + amounts(accrued) + " without an accrual")
     booked = pd.Series("the bill is booked", index=rows.index).where(has_bill.reindex(rows.index), only)
     bill = rows["bill"].where(rows["bill"] != "", "missing")
     sentence = "For the power of " + rows["site_id"] + " " + booked + "; our bill is " + bill + "."
