@@ -40,10 +40,11 @@ def _format(tables: dict[str, Table], dataset: str, measure: str) -> Format:
 
 
 def measured(data: PackData) -> pd.DataFrame:
-    """Return the restatement with how each row's amounts are written."""
+    """Return the restatement with how each row's amounts are written, by measures as people call them."""
     tables, frame = _tables([part.stream for part in data.parts]), data.restatement
     formats = [_format(tables, dataset, measure) for dataset, measure in zip(frame["dataset"], frame["measure"], strict=True)]
-    return frame.assign(format=pd.Series(formats, index=frame.index, dtype=object))
+    called = frame["measure"].str.removesuffix("_cents")
+    return frame.assign(format=pd.Series(formats, index=frame.index, dtype=object), measure=called)
 
 
 def in_total(data: PackData) -> pd.DataFrame:
@@ -60,7 +61,9 @@ def _summed(rows: pd.DataFrame, streams: Sequence[Stream], by: Sequence[str]) ->
         said = dict(zip(keys, names, strict=True))
         delta = added(mine["delta"].dropna().astype(object).tolist())
         written = _format(tables, str(said["dataset"]), str(said["measure"]))
-        found.append(said | {"rows": len(mine), "delta": delta, "format": written, "size": abs(delta)})
+        # The amount beside it is in units of the currency.
+        called = str(said["measure"]).removesuffix("_cents")
+        found.append(said | {"measure": called, "rows": len(mine), "delta": delta, "format": written, "size": abs(delta)})
     return pd.DataFrame(found, columns=[*keys, "rows", "delta", "format", "size"], dtype=object)
 
 

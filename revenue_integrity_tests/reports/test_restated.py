@@ -59,14 +59,14 @@ def test_changes_add_up_by_batch_and_by_the_customer_that_a_row_names() -> None:
     assert isinstance(by_batch, Listing)
     assert isinstance(by_customer, Listing)
     assert _rows(data, by_batch) == [
-        [_LINES, "late_cents", 1, 700],
-        [_LINES, "revenue_cents", 2, -700],
-        [f"{_LINES}, {_BILLS}", "power_cost_cents", 1, 50],
+        [_LINES, "late", 1, 700],
+        [_LINES, "revenue", 2, -700],
+        [f"{_LINES}, {_BILLS}", "power_cost", 1, 50],
     ]
     assert _rows(data, by_customer) == [
-        [sample.FORMULA_NAME, "revenue_cents", 1, -1_000],
-        ["Northwind Cloud", "power_cost_cents", 1, 50],
-        ["Northwind Cloud", "revenue_cents", 1, 300],
+        [sample.FORMULA_NAME, "revenue", 1, -1_000],
+        ["Northwind Cloud", "power_cost", 1, 50],
+        ["Northwind Cloud", "revenue", 1, 300],
     ]
 
 
