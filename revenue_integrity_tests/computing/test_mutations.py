@@ -21,10 +21,11 @@ RECON = {"recon.recon_results", "recon.recon_causes", "close.close_bridge"}
 LATE = {
     "curated.recognition_lines", "curated.billing_lines", "mart.bookings_flows", "mart.compliance_month", "mart.deal_month",
     "mart.deferred_rollforward", "mart.revenue_month", "close.bookings_close_bridge",
+    "curated.sales_ledger_lines", "close.sales_close_bridge",
 }  # fmt: skip
-"""Tables of bookings that say what came after the cutoff, or are as of the cutoff."""
+"""Tables of bookings and sales that say what came after the cutoff, or are as of the cutoff."""
 
-CAUSES = {"recon.recon_causes", "recon.bookings_recon_causes"}
+CAUSES = {"recon.recon_causes", "recon.bookings_recon_causes", "recon.sales_recon_causes"}
 """Tables that the library of causes makes."""
 
 EXACT = {
@@ -37,13 +38,18 @@ OF_LANDING = {"rows_are_conserved", "sources_have_delivered", "quarantined_share
 OF_EVIDENCE = {"colocation.erp_extract_covers_cutoff", "colocation.no_batch_is_rejected"} | {
     "cloud.cloud_invoices_cover_cutoff", "cloud.no_batch_is_rejected",
     "bookings.recognition_extract_covers_cutoff", "bookings.no_batch_is_rejected",
+    "sales.ledger_extract_covers_cutoff", "sales.no_batch_is_rejected",
 }  # fmt: skip
 ALL_WITH_CUTOFF = "all checks but those of the landing"
-MATERIALITY = {
-    f"colocation.{each}_within_materiality"
-    for each in ("erp_vs_mart_is", "erp_vs_allocated_power_is", "unmapped_lines_are", "late_postings_are")
-} | {f"bookings.{each}_within_materiality" for each in ("recognition_is", "unmapped_entries_are")}
-STREAMS = {"colocation", "cloud", "bookings"}
+MATERIALITY = (
+    {
+        f"colocation.{each}_within_materiality"
+        for each in ("erp_vs_mart_is", "erp_vs_allocated_power_is", "unmapped_lines_are", "late_postings_are")
+    }
+    | {f"bookings.{each}_within_materiality" for each in ("recognition_is", "unmapped_entries_are")}
+    | {f"sales.{each}_are_within_materiality" for each in ("sales", "settlements", "late_journals")}
+)
+STREAMS = {"colocation", "cloud", "bookings", "sales"}
 
 
 class Change(NamedTuple):
@@ -107,7 +113,10 @@ CHANGES = {
         {"curated.contract_terms", "curated.meter_daily", "curated.power_bills", "recon.recon_results"},
     ),
     "SQL that several streams include": Change(
-        "close/sql/reconcile.sql.j2", r"\Z", " limit 7", {f"recon.{each}recon_results" for each in ("", "cloud_", "bookings_")}
+        "close/sql/reconcile.sql.j2",
+        r"\Z",
+        " limit 7",
+        {f"recon.{each}recon_results" for each in ("", "cloud_", "bookings_", "sales_")},
     ),
     "a check's SQL": Change(
         f"{COLOCATION}/sql/checks/rack_split_adds_up.sql", r"\Z", " limit 1", set(), {"colocation.rack_split_adds_up"}
@@ -178,7 +187,11 @@ CHANGES = {
         f"{COLOCATION}/curated.py", r'\("accrual_months", \*METER_SETTINGS\)', "METER_SETTINGS", {"curated.power_bills"}
     ),
     "a setting that checks rest on": Change(
-        "settings.py", r"100_000, ge=0", "100_001, ge=0", {"mart.assumptions", "mart.bookings_assumptions"}, MATERIALITY
+        "settings.py",
+        r"100_000, ge=0",
+        "100_001, ge=0",
+        {"mart.assumptions", "mart.bookings_assumptions", "mart.sales_assumptions"},
+        MATERIALITY,
     ),
 }
 
@@ -262,7 +275,7 @@ def test_what_nothing_rests_on_makes_nothing_again(copy: Copy, unchanged: Mappin
     [
         ("a check's SQL", {"colocation"}),
         ("what a check lists", {"colocation"}),
-        ("rounding", STREAMS),
+        ("rounding", STREAMS - {"sales"}),
         ("a rule of its own", {"cloud"}),
         ("how a check that warns says what to do", set()),
         ("what a check's failure stops", {"colocation"}),
@@ -276,4 +289,8 @@ def test_a_sign_off_attests_the_code_of_its_own_streams(
 
 
 def test_a_sign_off_attests_the_settings_of_checks_that_gate(unchanged: Mapping[str, Any], ask: Ask) -> None:
-    assert different(unchanged["settings"], ask("a setting that checks rest on")["settings"]) == {"colocation", "bookings"}
+    assert different(unchanged["settings"], ask("a setting that checks rest on")["settings"]) == {
+        "colocation",
+        "bookings",
+        "sales",
+    }

@@ -46,7 +46,7 @@ _TOTAL = (
 def _notation(source: Source, settings: Settings) -> Source:
     """Return a source as a deployment writes its dates and shares."""
     assert source.notation is not None
-    own = cast(SalesSettings, settings.of_stream(STREAM))
+    own = cast("SalesSettings", settings.of_stream(STREAM))
     return replace(
         source,
         notation=replace(
@@ -60,7 +60,7 @@ def _notation(source: Source, settings: Settings) -> Source:
 
 def _transactions(source: Source, settings: Settings) -> Source:
     """Return the transactions as a deployment has them: with returns and anonymous sales, or without."""
-    own = cast(SalesSettings, settings.of_stream(STREAM))
+    own = cast("SalesSettings", settings.of_stream(STREAM))
     sign = _NO_QUANTITY if own.sales_quantity == "signed" else _NOT_POSITIVE
     anonymous = own.sales_anonymous == "allow"
     columns = tuple(

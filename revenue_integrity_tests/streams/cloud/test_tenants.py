@@ -186,6 +186,7 @@ ARGUMENTS = {
     "backup": ["b.tar"],
     "restore": ["b.tar"],
     "run": ["--select", "--help"],
+    "withdraw": ["cloud/billing_events/20250101T000000Z", "--as", "pat", "--reason", "wrong"],
 }
 """Arguments with which a command would begin; --help as the value of an option is no call for help."""
 
