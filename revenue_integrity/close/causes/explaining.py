@@ -33,10 +33,12 @@ class Claims:
         frame: a row per claim: ``row``, its row; ``cents``, how much, with the sign of the variance; ``explanation``, one
             sentence; ``evidence``, ids of what proves it, as a JSON object; ``link_id``, shared by the two ends of a move.
         taken: items of the left side that lower causes no longer look at.
+        used: of items of the left side that a cause rests on in part, the cents that lower causes no longer look at.
     """
 
     frame: pd.DataFrame
     taken: "pd.Index[Any]" = field(default_factory=lambda: pd.Index([], dtype="int64"))
+    used: "pd.Series[Any]" = field(default_factory=lambda: pd.Series(dtype="int64"))
 
 
 def claims(
@@ -47,6 +49,7 @@ def claims(
     link_id: "pd.Series[Any] | None" = None,
     *,
     taken: Iterable[Any] = (),
+    used: "pd.Series[Any] | None" = None,
 ) -> Claims:
     """Return claims on rows, one per entry of ``cents``; the other columns have the same index."""
     made = pd.DataFrame(
@@ -59,7 +62,7 @@ def claims(
         },
         columns=_CLAIM,
     ).astype({"explanation": object, "evidence": object, "link_id": object})
-    return Claims(made, pd.Index(list(taken), dtype="int64"))
+    return Claims(made, pd.Index(list(taken), dtype="int64"), pd.Series(dtype="int64") if used is None else used)
 
 
 def nothing() -> Claims:
@@ -73,7 +76,8 @@ def together(*found: Claims) -> Claims:
     if not some:
         return nothing()
     taken = pd.Index(sorted({item for each in found for item in each.taken}), dtype="int64")
-    return Claims(pd.concat([each.frame for each in some], ignore_index=True), taken)
+    used = pd.concat([each.used for each in found]).groupby(level=0).sum().astype("int64")
+    return Claims(pd.concat([each.frame for each in some], ignore_index=True), taken, used)
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,14 @@ class Case:
         return replace(
             self,
             rows=self.rows.assign(rest=self.rows["rest"] - cents),
-            left=self.left.assign(taken=self.left["taken"] | self.left.index.isin(claimed.taken)),
+            left=self.left.assign(
+                taken=self.left["taken"] | self.left.index.isin(claimed.taken),
+                **(
+                    {"cents": self.left["cents"] - claimed.used.reindex(self.left.index, fill_value=0)}
+                    if len(claimed.used)
+                    else {}
+                ),
+            ),
             claimed=pd.concat([self.claimed, frame[list(_CLAIMED)]], ignore_index=True)
             if len(self.claimed)
             else frame[list(_CLAIMED)],
@@ -153,7 +164,7 @@ def explain(case: Case, causes: Sequence[Cause]) -> pd.DataFrame:
     for cause in causes if len(case.open_rows) else ():
         claimed = cause.find(case)
         frame = claimed.frame[claimed.frame["cents"] != 0]
-        if frame.empty:
+        if frame.empty and claimed.used.empty:
             continue
         if not frame["row"].isin(case.open_rows.index).all():
             raise ValueError(f"{cause.label} claims of a row that is explained already")

@@ -89,22 +89,18 @@ def _quantity(cause: dict[str, Any], lines: Lines, dues: Sequence[Due]) -> bool:
 
 def _duplicate(cause: dict[str, Any], lines: Lines, dues: Sequence[Due]) -> bool:
     found = re.fullmatch(
-        rf"{_NAMES} bills rack of A with the quantity and price of {_NAMES} again; no credit takes (it|all of it) back"
-        rf"(?: \({_AMOUNT} is credited\))?\.",
+        rf"{_NAMES} bills rack of A with the quantity and price of {_NAMES} again; no credit takes it back\.",
         cause["explanation"],
     )
     if not found:
         return _credited_in_part(cause, lines)
     again = lines[found[1]]
     first = [lines[each["document_id"]] for each in cause["evidence"]["first_billed_by"]]
-    credited = -sum(each.cents for each in lines.values() if each.is_credit and each.corrects == again.name)
-    is_whole = found[3] == "it" or cents(found[4]) != again.cents
     return (
         {(each.quantity, each.price) for each in first} == {(again.quantity, again.price)}
         and again not in first
         and sum(each.cents for each in in_evidence(cause, lines)) == cause["cents"]
-        and is_whole
-        and (found[3] == "it" or cents(found[4]) <= credited)
+        and "credits" not in cause["evidence"]
     )
 
 
@@ -115,11 +111,17 @@ def _credited_in_part(cause: dict[str, Any], lines: Lines) -> bool:
     )
     assert found, cause["explanation"]
     credited = [lines[each["document_id"]] for each in cause["evidence"]["credits"]]
-    named = {each["document_id"] for part in ("lines", "first_billed_by") for each in cause["evidence"][part]}
+    again = lines[found[1]]
+    like = {
+        each.name
+        for each in lines.values()
+        if not each.is_credit and (each.quantity, each.price) == (again.quantity, again.price)
+    }
+    # A credit may take back a part of one duplicate and a part of the next.
     return (
-        lines[found[1]].cents == cents(found[4])
-        and {each.corrects for each in credited} <= named
-        and -sum(each.cents for each in credited) == cents(found[3])
+        again.cents == cents(found[4])
+        and {each.corrects for each in credited} <= like
+        and -sum(each.cents for each in credited) >= cents(found[3]) > 0
         and cents(found[4]) - cents(found[3]) == cause["cents"] > 0
     )
 
@@ -127,14 +129,19 @@ def _credited_in_part(cause: dict[str, Any], lines: Lines) -> bool:
 def _credit(cause: dict[str, Any], lines: Lines, dues: Sequence[Due]) -> bool:
     found = re.fullmatch(
         rf"Credit ([A-Z]\d+) takes {_AMOUNT} off ([A-Z]\d+)"
-        r"(, which another credit takes back|, and nothing else bills rack of A|)\.",
+        rf"(, which another credit takes back|, and nothing else bills rack of A|, of which {_AMOUNT} takes back what was billed"
+        r" again|)\.",
         cause["explanation"],
     )
     assert found, cause["explanation"]
     own = lines[found[1]]
-    holds = own.is_credit and -own.cents == cents(found[2]) and own.corrects == found[3] and own.cents == cause["cents"]
+    again = cents(found[5]) if found[5] else 0
+    holds = own.is_credit and -own.cents == cents(found[2]) and own.corrects == found[3] and own.cents + again == cause["cents"]
     others = [each for each in lines.values() if each.is_credit and each != own]
     bills = [each for each in lines.values() if not each.is_credit and each.name != own.corrects]
+    if found[5]:
+        like = [(each.quantity, each.price) for each in lines.values() if not each.is_credit]
+        return holds and 0 < again < -own.cents and max(like.count(each) for each in like) > 1
     if "another" in found[4]:
         return holds and bool(others)
     # Whatever else billed the row must have been taken back by other credits.

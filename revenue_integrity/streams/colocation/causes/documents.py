@@ -5,6 +5,7 @@ Belongs here: duplicates and credits. Does not belong here: amounts that stand i
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from revenue_integrity.close.causes.copies import is_nearer, repeats
@@ -53,8 +54,8 @@ def duplicate_billing(case: Case) -> Claims:
         chosen += accepted.index.tolist()
     found = candidates[candidates.index.isin(chosen)]
     lines = extra[extra["document_of_group"].isin(found.index)]
-    credited = _credited_in_part(case, copies, found)
-    off = -sums(credited, "cents", found.index, by="document_of_group")
+    credited = _credited(case, found, first_billed)
+    off, used = sums(credited, "part", found.index, by="document_of_group"), credited.groupby("credit")["part"].sum()
     evidence = records(
         found.index,
         lines=listed(lines, "document_of_group", found.index),
@@ -67,37 +68,34 @@ def duplicate_billing(case: Case) -> Claims:
         + " with the quantity and price of "
         + at(documents(first_billed, "group", pd.Index(found["group"].unique())), found["group"])
         + " again; "
-        + _partly_credited(case, lines, found.index).mask(
-            off != 0, amounts(off) + " of its " + amounts(found["cents"]) + " is credited."
-        )
+        + (amounts(off) + " of its " + amounts(found["cents"]) + " is credited.").where(off != 0, "no credit takes it back.")
     )  # fmt: skip
-    return claims(found["row"], found["cents"] - off, sentence, evidence, taken=[*lines.index, *credited.index])
+    spent = used.index[(used == -case.left["cents"].reindex(used.index)).to_numpy()]
+    return claims(found["row"], found["cents"] - off, sentence, evidence, taken=[*lines.index, *spent], used=-used)
 
 
-def _credited_in_part(case: Case, copies: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
-    """Return the credits that take a part off a duplicate, with its ``document_of_group``: what is wrong is what they leave.
+def _credited(case: Case, found: pd.DataFrame, first_billed: pd.DataFrame) -> pd.DataFrame:
+    """Return which part of which credit takes which duplicate back: ``credit``, ``document_of_group``, ``part``, ``evidence``.
 
-    They name it or what it repeats, and together take off less than it bills: the first duplicate of a group bears them. With
-    a cause of their own beside that of the whole duplicate more would seem wrong than is.
+    Credits count that name a document of the group, also one that is gone: whichever they name, together they take back what was
+    billed again, one after the other, as far as they reach. What is wrong is what they leave, or what they take off beyond it;
+    with a cause for each whole duplicate beside those of the credits more would seem wrong than is.
     """
-    first = found.reset_index().drop_duplicates("group")[["row", "group", "document_of_group", "cents"]]
-    documents_of = copies[["row", "group", "document"]].drop_duplicates().merge(first, on=["row", "group"])
-    naming = standing_credits(case).rename_axis("credit").reset_index()[["credit", "row", "corrects", "cents", "evidence"]]
-    naming = naming.rename(columns={"corrects": "document"}).merge(
-        documents_of.rename(columns={"cents": "billed"}), on=["row", "document"]
-    )
-    naming = naming.drop_duplicates("credit")
-    off = -naming.groupby("document_of_group")["cents"].transform("sum")
-    return naming[off < naming["billed"]].set_index("credit")
-
-
-def _partly_credited(case: Case, lines: pd.DataFrame, index: "pd.Index[Any]") -> "pd.Series[Any]":
-    """Return what credits do about the document that bills something again: none takes it back, some may take a part off."""
-    names = lines[["row", "document", "document_of_group"]].drop_duplicates()
-    naming = standing_credits(case)[["row", "corrects", "cents"]].rename(columns={"corrects": "document"})
-    cents = sums(names.merge(naming, on=["row", "document"]), "cents", index, by="document_of_group")
-    partly = "no credit takes all of it back (" + amounts(-cents) + " is credited)."
-    return partly.where(cents != 0, "no credit takes it back.")
+    alike = ["row", "quantity", "price"]
+    groups = first_billed.drop_duplicates("group")[["group", *alike]]
+    groups = groups[groups["group"].isin(found["group"])]
+    bills = case.left[~case.left["is_credit"]][[*alike, "document"]].drop_duplicates().merge(groups, on=alike)
+    naming = standing_credits(case).sort_values("order").rename_axis("credit").reset_index()
+    naming = naming[["credit", "row", "corrects", "cents", "evidence"]].rename(columns={"corrects": "document"})
+    naming = naming.merge(bills[["row", "document", "group"]], on=["row", "document"]).drop_duplicates("credit")
+    reach = naming.assign(amount=-naming["cents"], until=-naming.groupby("group")["cents"].cumsum())
+    billed = found.rename_axis("document_of_group").reset_index()[["document_of_group", "group", "cents"]]
+    billed = billed.assign(end=billed.groupby("group")["cents"].cumsum())
+    both = reach.drop(columns="cents").merge(billed, on="group")
+    # Credits and duplicates stand in line; a credit takes back the duplicates beside which its amount comes to lie.
+    first = np.maximum(both["until"] - both["amount"], both["end"] - both["cents"])
+    part = np.minimum(both["until"], both["end"]) - first
+    return both.assign(part=part)[part > 0]
 
 
 def _kept(copies: pd.DataFrame, dues: pd.DataFrame) -> "pd.Series[Any]":
@@ -114,7 +112,9 @@ def _is_lacking_elsewhere(case: Case, candidates: pd.DataFrame) -> "pd.Series[An
     rows = case.open_rows
     known = candidates.join(rows[["customer_id", "charge_type", "row_key", "month"]], on="row").reset_index(drop=True)
     lacking = rows[rows["rest"] < 0].assign(cents=lambda found: found["rest"])
-    here = opposites(known, lacking, ["customer_id", "charge_type"])["one"]
+    pairs = opposites(known, lacking, ["customer_id", "charge_type"])
+    # A row of which credits took more off than was billed again lacks something, too: that is nowhere else.
+    here = pairs.loc[pairs["other"] != pairs["one"].map(known["row"]), "one"]
     return pd.Series(known.index.isin(here) | known.index.isin(_lacking_next_to(case, known)), index=candidates.index)
 
 
@@ -145,8 +145,10 @@ def credit_memo(case: Case) -> Claims:
     named = standing[standing["corrects"].notna() & standing["names_own"]]
     if named.empty:
         return nothing()
-    taken_off = "Credit " + named["document"] + " takes " + amounts(-named["cents"]) + " off " + named["corrects"]
-    return _credits(case, named, taken_off + _beside(case, named))
+    full = named["evidence"].map(lambda each: each["amount_cents"]).astype("int64")
+    taken_off = "Credit " + named["document"] + " takes " + amounts(-full) + " off " + named["corrects"]
+    in_part = ", of which " + amounts(named["cents"] - full) + " takes back what was billed again."
+    return _credits(case, named, taken_off + _beside(case, named).where(named["cents"] == full, in_part))
 
 
 def _beside(case: Case, named: pd.DataFrame) -> "pd.Series[Any]":
