@@ -50,16 +50,15 @@ def accounts(group: str, members: Sequence[str], others: Sequence[str]) -> Itera
     mark = f"{os.getpid() % 100_000}"
     names = {name: f"ri{name}{mark}" for name in (*members, *others)}
     shared = f"ri{group}{mark}"
-    quiet = {"check": True, "capture_output": True}
     made: list[list[str]] = []
     try:
-        subprocess.run(["groupadd", shared], **quiet)  # type: ignore[call-overload]
+        subprocess.run(["groupadd", shared], check=True, capture_output=True)
         made.append(["groupdel", shared])
         for name in members:
-            subprocess.run(["useradd", "--no-create-home", "--gid", shared, names[name]], **quiet)  # type: ignore[call-overload]
+            subprocess.run(["useradd", "--no-create-home", "--gid", shared, names[name]], check=True, capture_output=True)
             made.append(["userdel", names[name]])
         for name in others:
-            subprocess.run(["useradd", "--no-create-home", "--user-group", names[name]], **quiet)  # type: ignore[call-overload]
+            subprocess.run(["useradd", "--no-create-home", "--user-group", names[name]], check=True, capture_output=True)
             made.append(["userdel", names[name]])
         yield names
     finally:

@@ -46,19 +46,21 @@ class Made:
 
 def stale_rules(settings: Settings, stream: Stream) -> list[Rule]:
     """Return the rules whose tables were made from something else than there is now, or are not published as made."""
-    known, manifest = catalog.read_catalog(settings), ingestion.read_manifest(settings, stream)
-    return [
-        rule
-        for rule in stream.whole
-        if manifest.seen and not _stands(rule, _state(rule, stream, known, manifest, settings), known, settings)
-    ]
+    return [rule for rule, _ in _stale(settings, stream)]
 
 
 def state_of(settings: Settings, stream: Stream) -> str:
     """Return the hash of everything that the stale tables of a stream would be made from; empty if none is stale."""
+    stale = _stale(settings, stream)
+    return sha256_of([state.fingerprint for _, state in stale]) if stale else ""
+
+
+def _stale(settings: Settings, stream: Stream) -> "list[tuple[Rule, _State]]":
     known, manifest = catalog.read_catalog(settings), ingestion.read_manifest(settings, stream)
-    stale = stale_rules(settings, stream)
-    return sha256_of([_state(rule, stream, known, manifest, settings).fingerprint for rule in stale]) if stale else ""
+    if not manifest.seen:
+        return []
+    states = ((rule, _state(rule, stream, known, manifest, settings)) for rule in stream.whole)
+    return [(rule, state) for rule, state in states if not _stands(rule, state, known, settings)]
 
 
 def make(rule: Rule, stream: Stream, settings: Settings) -> Made:

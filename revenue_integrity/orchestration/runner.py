@@ -67,7 +67,7 @@ class RunSummary:
             return "\n".join(["failed:", *(f"  {failure}" for failure in self.failures)])
         if not self.runs:
             return "Nothing is stale; nothing was recomputed."
-        computed = wording.counted(len(self.months), "month", "months")
+        computed = wording.counted(len(self.months), "month", "months") if self.months else "What belongs to no month"
         return f"{computed} computed in {wording.counted(self.runs, 'run', 'runs')}; nothing is stale."
 
 

@@ -8,7 +8,7 @@ import gzip
 import io
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -165,6 +165,20 @@ def read_rates(faults: str) -> dict[str, Any]:
         raise UsageError(f"--faults {faults} is not UTF-8", "Save the file as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"--faults {faults} is not TOML: {error}", "Correct the file") from error
+
+
+def refuse_unknown_kinds(*tables: tuple[str, Collection[str], Collection[str]]) -> None:
+    """Refuse kinds of faults that a simulator does not know.
+
+    Args:
+        tables: for each table of the file its name, the kinds that stand in it, and those that there are.
+
+    Raises:
+        ValueError: a kind is not known; the message names the table and those that it knows.
+    """
+    for name, kinds, known in tables:
+        if unknown := sorted(set(kinds) - set(known)):
+            raise ValueError(f"[{name}] has no kind {', '.join(unknown)}; it knows {', '.join(known)}")
 
 
 def refused(faults: str, error: ValidationError) -> UsageError:

@@ -43,7 +43,7 @@ def test_the_cheap_way_reads_what_the_dear_one_reads(
     exactly: bool,
     texts: list[str],
 ) -> None:
-    style = styles.Numbers(marks[0], marks[1], grouping, negative, "", zero, currency)  # type: ignore[arg-type]
+    style = styles.Numbers(marks[0], marks[1], grouping, negative, "", zero, currency)  # type: ignore[arg-type]  # one of the closed set
     rows = f"(select unnest([{', '.join(map(quote, texts))}]) as t)"
     dear = styles.number("t", style)
     for is_usual, value in styles.usual_number("t", style, places, exactly=exactly):

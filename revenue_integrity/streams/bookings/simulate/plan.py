@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from revenue_integrity.streams.simulating import read_rates, refused
+from revenue_integrity.streams.simulating import read_rates, refuse_unknown_kinds, refused
 
 STREAM = "bookings"
 """The stream, as folders, ids of batches and tables of rates name it."""
@@ -91,15 +91,12 @@ class Plan(BaseModel):
 
     @model_validator(mode="after")
     def _known_kinds(self) -> "Plan":
-        for name, kinds, known in (
-            ("open", self.open, KINDS),
-            ("settled", self.settled, SETTLED_KINDS),
-            ("cured", self.cured, CURED_KINDS),
-            ("look_alikes", self.look_alikes, LOOK_ALIKE_KINDS),
-        ):
-            unknown = sorted(set(kinds) - set(known))
-            if unknown:
-                raise ValueError(f"[{STREAM}.{name}] has no kind {', '.join(unknown)}; it knows {', '.join(known)}")
+        refuse_unknown_kinds(
+            (f"{STREAM}.open", self.open, KINDS),
+            (f"{STREAM}.settled", self.settled, SETTLED_KINDS),
+            (f"{STREAM}.cured", self.cured, CURED_KINDS),
+            (f"{STREAM}.look_alikes", self.look_alikes, LOOK_ALIKE_KINDS),
+        )
         return self
 
 

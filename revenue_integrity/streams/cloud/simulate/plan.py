@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from revenue_integrity.streams.simulating import read_rates, refused
+from revenue_integrity.streams.simulating import read_rates, refuse_unknown_kinds, refused
 
 STREAM = "cloud"
 """The stream, as folders, ids of batches and tables of rates name it."""
@@ -69,14 +69,11 @@ class Plan(BaseModel):
 
     @model_validator(mode="after")
     def _known_kinds(self) -> "Plan":
-        for name, kinds, known in (
-            ("events", self.events, EVENT_KINDS),
-            ("exports", self.exports, EXPORT_KINDS),
-            ("invoices", self.invoices, INVOICE_KINDS),
-        ):
-            unknown = sorted(set(kinds) - set(known))
-            if unknown:
-                raise ValueError(f"[{STREAM}.{name}] has no kind {', '.join(unknown)}; it knows {', '.join(known)}")
+        refuse_unknown_kinds(
+            (f"{STREAM}.events", self.events, EVENT_KINDS),
+            (f"{STREAM}.exports", self.exports, EXPORT_KINDS),
+            (f"{STREAM}.invoices", self.invoices, INVOICE_KINDS),
+        )
         return self
 
 

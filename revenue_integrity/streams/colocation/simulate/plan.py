@@ -13,7 +13,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from revenue_integrity.streams.simulating import read_rates, refused
+from revenue_integrity.streams.simulating import read_rates, refuse_unknown_kinds, refused
 
 STREAM = "colocation"
 """The stream, as folders, ids of batches and tables of rates name it."""
@@ -76,14 +76,11 @@ class Plan(BaseModel):
 
     @model_validator(mode="after")
     def _known_kinds(self) -> "Plan":
-        for name, kinds, known in (
+        refuse_unknown_kinds(
             ("open", self.open, BILLING_KINDS + POWER_KINDS),
             ("cured", self.cured, BILLING_KINDS),
             ("look_alikes", self.look_alikes, LOOK_ALIKE_KINDS),
-        ):
-            unknown = sorted(set(kinds) - set(known))
-            if unknown:
-                raise ValueError(f"[{name}] has no kind {', '.join(unknown)}; it knows {', '.join(known)}")
+        )
         return self
 
 

@@ -146,7 +146,7 @@ class Planter:
         self._documents += 1
         close = self.books.closes[cell[0]]
         line = Line(f"JX-{self._documents:06d}", 1, cell, cents, close.booked + timedelta(hours=1), close.closing)
-        self.books.lines.setdefault(cell, []).append(replace(line, **changes))  # type: ignore[arg-type]
+        self.books.lines.setdefault(cell, []).append(replace(line, **changes))  # type: ignore[arg-type]  # what differs has the types of the line
         return self.books.lines[cell][-1]
 
     def _tell(
