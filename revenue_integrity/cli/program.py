@@ -108,6 +108,9 @@ _OF_DATABASES = (
     ("no space left", _STEPS[errno.ENOSPC]),
     ("readonly database", _STEPS[errno.EACCES]),
     ("unable to open database file", _STEPS[errno.EACCES]),
+    # What a database says that finds no room for the memory which it shares with others.
+    ("disk i/o error", "See whether the disk has room and is sound, and try again"),
+    ("database is locked", "Another program holds it: try again"),
 )
 
 

@@ -45,6 +45,8 @@ def test_what_the_system_refuses_is_one_line(number: int, words: str, capsys: py
     [
         ("database or disk is full", "Make room on the disk, and try again"),
         ("attempt to write a readonly database", "Give this user the right to it, or run this as its owner"),
+        ("disk I/O error", "See whether the disk has room and is sound, and try again"),
+        ("database is locked", "Another program holds it: try again"),
     ],
 )
 def test_what_a_database_refuses_is_one_line(said: str, step: str, capsys: pytest.CaptureFixture[str]) -> None:
