@@ -315,12 +315,12 @@ def _days(drawn: Drawn, frame: pd.DataFrame) -> Any:
     y = alt.Y(**drawn.axis())
     assert chart.shaded is not None
     shaded = [{"x": int(day)} for day in sorted(set(frame.loc[frame[chart.shaded[0]].astype(bool), chart.x]))]
-    legend = {"room": _LISTED, "columns": 3, "symbolType": "circle"}
+    legend: dict[str, Any] = {"columns": 3, "symbolType": "circle"}
     layers = [
         alt.Chart(alt.Data(values=shaded)).mark_rect(color=SHADED, width=_DAY_WIDTH).encode(x=x),
         alt.Chart(alt.Data(values=values))
         .mark_line(strokeWidth=2, strokeJoin="round", point=alt.OverlayMarkDef(size=14))
-        .encode(x=x, y=y, color=_colour(drawn, **legend)),
+        .encode(x=x, y=y, color=_colour(drawn, _LISTED, **legend)),
     ]
     if marks:
         layers.append(
