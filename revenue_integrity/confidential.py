@@ -112,7 +112,8 @@ def known(settings: Settings) -> frozenset[str]:
     """Return the secrets that settings and environment are known to hold."""
     channels = [url for urls in settings.alert_channels.values() for url in urls]
     found = {url.get_secret_value() for url in [*channels, *settings.alert_escalation_channels]}
-    names = {each.url_env.removeprefix("env:") for each in settings.pull_sources}
+    databases = [each.url_env for each in settings.pull_sources] + [each.url_env for each in settings.deliveries]
+    names = {each.removeprefix("env:") for each in databases}
     names |= {name for name in os.environ if _TELLTALE.search(name)}
     found |= {os.environ.get(name, "") for name in names}
     return frozenset(secret for secret in found if len(secret) >= _SHORTEST_SECRET)

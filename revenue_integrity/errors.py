@@ -48,6 +48,10 @@ class PublishError(RevenueIntegrityError):
     """A month cannot be published, or what is published does not hold together."""
 
 
+class DeliveryError(RevenueIntegrityError):
+    """Data cannot be brought into a database, or what stands there is not what was brought."""
+
+
 class Refusal(RevenueIntegrityError):  # noqa: N818 -- the word that controllers use; it is a decision, not a malfunction
     """A step of the close is not allowed now."""
 

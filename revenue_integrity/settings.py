@@ -133,6 +133,65 @@ class PullSource(BaseModel):
         return self
 
 
+class Selection(BaseModel):
+    """What of the home goes somewhere; what names nothing means all.
+
+    Attributes:
+        streams: only datasets of these streams.
+        datasets: only these datasets.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    streams: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
+
+
+DatabaseName = Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
+
+
+class Delivery(BaseModel):
+    """A database that datasets are brought into. Secrets stand in the environment, never here.
+
+    Attributes:
+        name: what it is called: in commands, alerts and the record that the database keeps.
+        url_env: what holds the database's URL: an environment variable by its name, ``file:PATH`` or ``command:PROGRAM …``.
+        schema_name: the schema of its tables (``schema`` in the file); it is made if it is not there.
+        select: which datasets; all by default.
+        when: as they are published, or as they were signed last.
+        money: currency units with two places (``x_cents`` is ``x`` there), or whole cents.
+        tenant: whose rows alone; only datasets that know tenants are brought then.
+        readers: which datasets a role of the database may read.
+        hide: columns that readers do not see; they read a view without them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    name: str = Field(pattern="^[a-z][a-z0-9_-]{0,62}$")
+    url_env: str = Field(pattern="^((env:)?[A-Za-z_][A-Za-z0-9_]*|file:/.+|command:.+)$")
+    schema_name: DatabaseName = Field(alias="schema")
+    select: Selection = Selection()
+    when: Literal["published", "signed"] = "published"
+    money: Literal["units", "cents"] = "units"
+    tenant: str | None = Field(None, min_length=1)
+    readers: dict[Annotated[str, Field(min_length=1, max_length=63)], tuple[str, ...]] = {}
+    hide: tuple[str, ...] = ()
+
+
+def _deliveries_apart(deliveries: tuple[Delivery, ...]) -> tuple[Delivery, ...]:
+    """Refuse two deliveries of one name, and two that would write into the same tables."""
+    for what, of_each in (
+        ("the name", [each.name for each in deliveries]),
+        ("url_env and schema", [(each.url_env, each.schema_name) for each in deliveries]),
+    ):
+        if len(set(of_each)) != len(of_each):
+            raise ValueError(f"two deliveries have {what} in common; each needs its own")
+    return deliveries
+
+
+Deliveries = Annotated[tuple[Delivery, ...], AfterValidator(_deliveries_apart)]
+
+
 def _plain(value: Any) -> Any:
     """Return a bound as the text that stands in a file: numbers and days of TOML are written back."""
     if isinstance(value, float):
@@ -289,6 +348,13 @@ class Settings(BaseSettings):
         3600, ge=0, description="How far an incremental pull by instant reaches back behind the last one (seconds)."
     )
     pull_overlap_rows: int = Field(1000, ge=0, description="The same for a cursor of whole numbers (cursor values).")
+
+    # Where it goes
+    deliveries: Deliveries = Field(
+        (),
+        description="Databases that datasets go into: name, url_env, schema, select (streams, datasets), when (published,"
+        " signed), money (units, cents), tenant, readers, hide.",
+    )
 
     # Limits of what is read
     limit_columns: int = Field(2000, ge=1, le=100_000, description="Columns of a file, or keys of a JSON object, that are read.")

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from revenue_integrity import confidential
+from revenue_integrity.databases import resolve_url
 from revenue_integrity.errors import UsageError
-from revenue_integrity.landing.pull import resolve_url
 from revenue_integrity.settings import PullSource
 from revenue_integrity_tests.support import home_settings
 

@@ -15,7 +15,7 @@ from typing import Any
 import typer
 
 from revenue_integrity import confidential, logs, process
-from revenue_integrity.cli import closing, landing, operating, reading, running
+from revenue_integrity.cli import closing, delivering, landing, operating, reading, running
 from revenue_integrity.cli.shared import Commands, say
 from revenue_integrity.errors import RevenueIntegrityError, SettingsError, UsageError
 from revenue_integrity.streams.registry import load_settings
@@ -26,7 +26,7 @@ app = Commands(
     pretty_exceptions_enable=False,
     help="Ties what was contracted, metered, billed and booked to the cent, month by month.",
 )
-for group in (landing, running, reading, closing, operating):
+for group in (landing, running, reading, closing, delivering, operating):
     app.add_typer(group.app)
 
 _VARIABLE = re.compile(r"env:(\w+)|\$\{(\w+)\}")

@@ -24,10 +24,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import sqlalchemy as sa
-from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from revenue_integrity import confidential
+from revenue_integrity.databases import CONNECT_SECONDS, masked, reason_of, resolve_url
 from revenue_integrity.errors import LandingError, UsageError
 from revenue_integrity.files import unfinished, write_whole
 from revenue_integrity.landing.asking import (
@@ -47,17 +47,10 @@ from revenue_integrity.settings import Settings
 _ROWS = 5_000
 """Rows fetched and written at once: some megabytes, enough that the calls cost nothing."""
 
-_CONNECT_SECONDS = 15
-
-DRIVERS = {"postgresql": "psycopg", "mssql": "mssqlpython"}
-"""The driver of a database whose URL names none."""
-
 _CONNECT_ARGUMENTS: dict[str, dict[str, Any]] = {
-    "postgresql": {"connect_timeout": _CONNECT_SECONDS, "application_name": "revenue-integrity"},
+    "postgresql": {"connect_timeout": CONNECT_SECONDS, "application_name": "revenue-integrity"},
 }
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d{6})?")
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -158,44 +151,6 @@ def state_path(settings: Settings, source: Source) -> Path:
     return settings.home / "pulls" / f"{source.stream}-{source.name}.json"
 
 
-def resolve_url(text: str) -> URL:
-    """Return the URL of a database, its secrets filled in.
-
-    ``env:NAME``, ``file:PATH`` and ``command:…`` name the whole URL (``confidential``), and so does the name of a variable alone;
-    ``${NAME}`` inside a URL is the value of a variable.
-
-    Raises:
-        UsageError: it is no URL, a secret cannot be read, the password stands in the URL, or the database is not supported.
-    """
-    whole = confidential.REFERENCE.fullmatch(text) is not None or _NAME.fullmatch(text) is not None
-    if whole:
-        text = confidential.secret_named(text)
-    try:
-        # Taken apart before the variables are filled in: a password may hold characters that mean something in a URL.
-        url = make_url(text)
-    except (ArgumentError, ValueError):
-        raise UsageError(
-            "the database URL cannot be read", "Write it as postgresql://user:${PASSWORD}@host:5432/database"
-        ) from None
-    if url.password and not whole and not _VARIABLE.fullmatch(url.password):
-        raise UsageError("the database URL holds a password", "Put it into a variable and write ${NAME} in its place")
-    filled: dict[str, Any] = {
-        part: _VARIABLE.sub(lambda found: confidential.secret_named(f"env:{found[1]}"), value)
-        for part, value in (
-            ("username", url.username),
-            ("password", url.password),
-            ("host", url.host),
-            ("database", url.database),
-        )
-        if value
-    }
-    url = url.set(**filled)
-    backend = url.get_backend_name()
-    if url.drivername == backend and backend in DRIVERS:
-        url = url.set(drivername=f"{backend}+{DRIVERS[backend]}")
-    return url
-
-
 def engine_of(url: URL) -> Engine:
     """Return an engine for a URL; nothing is connected yet.
 
@@ -221,29 +176,10 @@ def _explained(url: URL, source: Source) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        cause = getattr(error, "orig", None) or error
-        lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
-        message = lines[0] if lines else type(cause).__name__
-        # libpq tells the reason behind the address, in the same line or the next.
-        if message.endswith(":") and len(lines) > 1:
-            message = f"{message} {lines[1]}"
         raise LandingError(
-            f"pulling {source.stream} {source.name} from {masked(url)} failed: {_without_secrets(message, url)}",
+            f"pulling {source.stream} {source.name} from {masked(url)} failed: {reason_of(error, url)}",
             "Check address, credentials and query; nothing was landed",
         ) from None
-
-
-def masked(url: URL) -> str:
-    """Return a URL as it may be shown: no password, no query."""
-    return url.set(query={}).render_as_string(hide_password=True)
-
-
-def _without_secrets(message: str, url: URL) -> str:
-    secrets = [url.password or "", *(value for values in url.normalized_query.values() for value in values)]
-    for secret in secrets:
-        if len(str(secret)) > 2:
-            message = message.replace(str(secret), "***")
-    return message[:300]
 
 
 def pull(

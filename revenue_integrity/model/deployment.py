@@ -32,8 +32,14 @@ class Deployment:
     whole: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse books that do not fit the streams, and settings by source of streams that there are not."""
+        """Refuse books that do not fit the streams, and settings that name streams that there are not."""
         _ = self.books
+        for delivery in self.settings.deliveries:
+            for stream in delivery.select.streams:
+                if stream not in (known := self.whole or self.streams.names):
+                    raise SettingsError(
+                        f"deliveries {delivery.name}: there is no stream {stream}", f"Streams: {', '.join(known)}"
+                    )
         for setting in ("data_rules", "expected_every"):
             for name in getattr(self.settings, setting):
                 if name.split(".")[0] not in (known := self.whole or self.streams.names):

@@ -135,6 +135,7 @@ class Table:
         formerly: columns by the name that the release before gave them. What is published carries both for one release, the
             former ones as copies that are no content; what an earlier release left behind is read under the names of today.
         hashed_as: columns by the name that stands for them in a content hash, where it is not their own.
+        indexes: columns by which whoever reads it in a database looks for rows, beside its key; one index for each.
     """
 
     stream: str
@@ -151,6 +152,7 @@ class Table:
     also_named_by: tuple[str, ...] = ()
     formerly: Mapping[str, str] = field(default_factory=dict)
     hashed_as: Mapping[str, str] = field(default_factory=dict)
+    indexes: tuple[tuple[str, ...], ...] = ()
 
     @property
     def identity(self) -> tuple[str, ...]:
@@ -168,11 +170,6 @@ class Table:
     def qualified(self) -> str:
         """Schema and name, as SQL names it."""
         return f"{self.layer}.{self.name}"
-
-    @property
-    def anchor(self) -> str:
-        """Where the data dictionary has it: what readers of Markdown make of its heading, without dots, with underscores."""
-        return self.qualified.replace(".", "")
 
     @property
     def asset_key(self) -> tuple[str, str, str]:
@@ -218,7 +215,7 @@ def table(
     """Declare a table. The key columns must be among the columns and must not be nullable.
 
     Raises:
-        ValueError: a name stands twice, or the key is not made of columns that are never null.
+        ValueError: a name stands twice, the key is not made of columns that are never null, or an index names no column.
     """
     by_name = {column.name: column for column in columns}
     if len(by_name) != len(columns):
@@ -226,5 +223,8 @@ def table(
     wrong = [column for column in key if column not in by_name or by_name[column].nullable]
     if wrong:
         raise ValueError(f"{name}: key columns {wrong} are missing or nullable")
+    strange = [each for index in more.get("indexes", ()) for each in index if each not in by_name]
+    if strange:
+        raise ValueError(f"{name}: an index names {strange}, which are no columns")
     schema = pa.DataFrameSchema(by_name, name=name, strict=True, ordered=False, unique=list(key))
     return Table(stream, layer, name, description, tuple(key), schema, **more)

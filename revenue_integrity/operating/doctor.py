@@ -420,7 +420,8 @@ def _pulls(deployment: Deployment) -> Iterator[Examination]:
     """Examine each configured source: its variable, its URL, its driver. Nothing is connected."""
     if not deployment.settings.pull_sources:
         return
-    from revenue_integrity.landing.pull import engine_of, masked, resolve_url
+    from revenue_integrity.databases import masked, resolve_url
+    from revenue_integrity.landing.pull import engine_of
 
     for each in deployment.settings.pull_sources:
         what = f"pull {each.stream} {each.source}"

@@ -9,8 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-PULL_GROUP = "pulls"
-"""Group of the assets that pull: they land batches, and belong to no month."""
+from revenue_integrity.orchestration.pulls import PULL_GROUP
 
 MONTH_JOB = "month"
 

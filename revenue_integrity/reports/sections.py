@@ -325,7 +325,8 @@ def _text(value: Any, written: Format, column: Column, currency: Currency) -> st
         case "flag":
             return "yes" if value else "no"
         case "evidence":
-            return wording.shortened(currency.evidence(value), _EVIDENCE)
+            shown = currency.evidence(value)
+            return shown if len(shown) <= _EVIDENCE else f"{shown[: _EVIDENCE - 1].rstrip()}…"
         case _:
             return str(value)
 

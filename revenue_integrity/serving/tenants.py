@@ -29,14 +29,14 @@ def tenant_of(settings: Settings, tenant: str | None) -> str | None:
         UsageError: the name is empty.
     """
     if settings.tenant is None:
-        return None if tenant is None else _identifier(tenant)
-    own = _identifier(settings.tenant)
-    if tenant is not None and _identifier(tenant) != own:
+        return None if tenant is None else identifier(tenant)
+    own = identifier(settings.tenant)
+    if tenant is not None and identifier(tenant) != own:
         raise Refusal("this process reads for another tenant", "Leave out --tenant")
     return own
 
 
-def _identifier(tenant: str) -> str:
+def identifier(tenant: str) -> str:
     """Return a tenant's name as rows hold it: the rule is the one by which they were read."""
     # A command that is refused does not wait for the engine.
     import duckdb

@@ -32,15 +32,20 @@ class Part(NamedTuple):
     content_hash: str
 
 
+def escaped(text: str) -> str:
+    """Return the expression of a text in which what would end a field or a line is escaped."""
+    escaping = text
+    for raw, written in _ESCAPES.items():
+        escaping = f"replace({escaping}, '{raw}', '{written}')"
+    # To look for a character costs much less than to replace it, and text with any of them is rare.
+    usual = " and ".join(f"not contains({text}, '{raw}')" for raw in _ESCAPES)
+    return f"case when {usual} then {text} else {escaping} end"
+
+
 def _field(column: str, sql_type: str) -> str:
     quoted = f'"{column}"'
     if sql_type == "VARCHAR":
-        escaped = quoted
-        for raw, written in _ESCAPES.items():
-            escaped = f"replace({escaped}, '{raw}', '{written}')"
-        # To look for a character costs much less than to replace it, and text with any of them is rare.
-        usual = " and ".join(f"not contains({quoted}, '{raw}')" for raw in _ESCAPES)
-        text = f"case when {usual} then {quoted} else {escaped} end"
+        text = escaped(quoted)
     elif sql_type == "TIMESTAMP WITH TIME ZONE":
         text = f"epoch_us({quoted})::varchar"
     else:
@@ -92,8 +97,7 @@ def canonical_digest(
     for batch in connection.sql(text, params=parameters).to_arrow_reader(_ROWS_PER_BATCH):
         lines = batch.column(0)
         if len(lines):
-            (start, end), values = _buffers(lines)
-            digest.update(values[start:end])
+            digest.update(text_of(lines))
     return digest.hexdigest()
 
 
@@ -123,8 +127,7 @@ def canonical_digests(
                 batch, taken = next(lines).column(0), 0
                 continue
             step = min(missing, len(batch) - taken)
-            (start, end), text_bytes = _buffers(batch.slice(taken, step))
-            digest.update(text_bytes[start:end])
+            digest.update(text_of(batch.slice(taken, step)))
             missing, taken = missing - step, taken + step
         found.append(Part(tuple(values), count, digest.hexdigest()))
     return found
@@ -135,11 +138,11 @@ def _begun(table: Table) -> "hashlib._Hash":
     return hashlib.sha256(("\t".join(names) + "\n").encode())
 
 
-def _buffers(lines: Any) -> tuple[tuple[int, int], memoryview]:
-    """Return where the text of an Arrow string column begins and ends in its buffer, and the buffer: no copy, no loop."""
+def text_of(lines: Any) -> memoryview:
+    """Return the text of an Arrow string column that has values, one behind the other: no copy, no loop."""
     import pyarrow as pa
 
     wide = lines.cast(pa.large_string())
     _, offsets, values = wide.buffers()
     positions = memoryview(offsets).cast("q")
-    return (positions[wide.offset], positions[wide.offset + len(wide)]), memoryview(values)
+    return memoryview(values)[positions[wide.offset] : positions[wide.offset + len(wide)]]

@@ -237,6 +237,11 @@ def facts_of(file: Path) -> Facts | None:
         raise PublishError(f"{file} is no file of ours", "Delete it and run the month again") from error
 
 
+def has_facts(file: Path) -> bool:
+    """Return whether a file says something of itself; one that was made of several parts does not."""
+    return _FACTS in (pq.read_schema(file).metadata or {})
+
+
 def _manifest(directory: Path) -> dict[str, Any]:
     return manifest_in(directory / "manifest.json")
 
@@ -331,6 +336,12 @@ def close_problem(settings: Settings, stream: str, month: date) -> str:
         return f"it says that it is of {content.get('stream')} {content.get('month')}"
     recorded = content.pop("sha256", None)
     return "it is not as it was written" if recorded is not None and recorded != sha256_of(content) else ""
+
+
+def published_months(settings: Settings, stream: str) -> list[date]:
+    """Return the months that a stream has published, in order."""
+    closed = (settings.published_path / "_close" / stream).glob("month=*/close.json")
+    return sorted(months.parse(file.parent.name.partition("=")[2]) for file in closed)
 
 
 def is_finished(settings: Settings, stream: str, month: date) -> bool:

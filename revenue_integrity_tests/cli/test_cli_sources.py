@@ -17,7 +17,7 @@ import pytest
 import sqlalchemy as sa
 
 from revenue_integrity import logs
-from revenue_integrity.landing.pull import resolve_url
+from revenue_integrity.databases import resolve_url
 from revenue_integrity.settings import PREFIX, Settings
 from revenue_integrity_tests.desk.alerts.support import receiving
 from revenue_integrity_tests.postgres import PASSWORD, server

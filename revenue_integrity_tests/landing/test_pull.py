@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from revenue_integrity.databases import masked, resolve_url
 from revenue_integrity.errors import LandingError, RevenueIntegrityError, UsageError
 from revenue_integrity.landing.asking import one_query, reads_alone
-from revenue_integrity.landing.pull import engine_of, masked, pull, resolve_url, state_path
+from revenue_integrity.landing.pull import engine_of, pull, state_path
 from revenue_integrity.settings import Settings
 from revenue_integrity_tests.landing.support import Store
 from revenue_integrity_tests.postgres import PASSWORD, server

@@ -7,8 +7,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from revenue_integrity.databases import resolve_url
 from revenue_integrity.errors import SettingsError
-from revenue_integrity.landing.pull import engine_of, resolve_url
+from revenue_integrity.landing.pull import engine_of
 from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.jobs import MONTH_JOB
 from revenue_integrity.orchestration.pulls import pull_assets

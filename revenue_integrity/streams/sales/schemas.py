@@ -113,6 +113,12 @@ FACT = table(
         column.instant("updated_at", "When that row was last changed where it comes from.", null=True),
     ],
     **_RUN,
+    indexes=(
+        ("date_key",),
+        *((f"{of}_key",) for of in ("customer", "product", "region", "category")),
+        ("region_key", "date_key"),
+        ("transaction_id",),
+    ),
 )
 
 DIM_DATE = table(

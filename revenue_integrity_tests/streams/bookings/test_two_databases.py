@@ -11,8 +11,8 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
+from revenue_integrity.databases import resolve_url
 from revenue_integrity.desk import decisions
-from revenue_integrity.landing.pull import resolve_url
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.orchestration import runner
 from revenue_integrity.orchestration.evidence import open_evidence

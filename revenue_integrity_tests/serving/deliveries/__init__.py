@@ -1,0 +1,1 @@
+"""Tests of deliveries into SQL databases, against a real PostgreSQL server."""
