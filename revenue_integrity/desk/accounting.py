@@ -17,6 +17,7 @@ from revenue_integrity import months
 from revenue_integrity.close import freeze
 from revenue_integrity.close.ledger import Action, Entry, Finding, Ledger, signed_path
 from revenue_integrity.computing.publication_tables import checks_table
+from revenue_integrity.desk import packs
 from revenue_integrity.files import walked
 from revenue_integrity.landing.datasets import batches_table, corrections_table, data_rules_table, quarantine_table
 from revenue_integrity.model.deployment import Deployment
@@ -116,18 +117,31 @@ def changed_packs(settings: Settings) -> Iterator[Finding]:
 
     root = settings.packs_path
     step = "`revenue-integrity pack MONTH` makes it anew"
-    named: set[Path] = {root / index.FILE, root / index.MANIFEST}
+    listing = root / index.MANIFEST
+    named: set[Path] = {root / index.FILE, listing, packs.seal_file(listing)}
+    if listing.exists():
+        yield from _not_ours(settings, listing)
     for found in sorted([*root.glob(f"????-??/{manifest.FILE}"), *root.glob(f"*/????-??/{manifest.FILE}")]):
         listed = _listed(found)
         if listed is None:
             yield Finding(str(found), "it is no manifest of a pack", step)
             listed = {}
-        named |= {found, *(found.parent / path for path in listed)}
+        elif found.parent.parent != root:
+            # A pack from before there were books was signed, or is taken away by the next run.
+            yield from _not_ours(settings, found)
+        named |= {found, packs.seal_file(found), *(found.parent / path for path in listed)}
         yield from _differing(found.parent, listed, step)
     yield from _differing(root, _listed(root / index.MANIFEST) or {}, "`revenue-integrity pack MONTH` renews it")
     for file, odd in walked(root):
         if odd or file not in named:
             yield Finding(str(file), odd or "nothing names it: it is part of no pack", _WHO)
+
+
+def _not_ours(settings: Settings, listed: Path) -> Iterator[Finding]:
+    """Tell a manifest of packs that this home did not write, or that was rewritten since."""
+    if not packs.is_ours(settings, listed):
+        words = "this home's seal on it does not hold: it was rewritten, or an earlier release wrote it"
+        yield Finding(str(listed), words, "`revenue-integrity run` makes it anew")
 
 
 def other_than_signed(deployment: Deployment) -> Iterator[Finding]:

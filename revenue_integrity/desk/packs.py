@@ -31,7 +31,9 @@ from revenue_integrity.desk.close_status import CloseRow, reprocessed_at
 from revenue_integrity.desk.evidence import Evidence
 from revenue_integrity.desk.facts import Desk, the_book
 from revenue_integrity.desk.restating import restatement_of
+from revenue_integrity.desk.sealing import is_sealed, seal_of_text
 from revenue_integrity.errors import PublishError, RevenueIntegrityError
+from revenue_integrity.files import write_if_changed
 from revenue_integrity.model.book import Book
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Stream
@@ -120,7 +122,10 @@ class Packs:
         """Return whether the pack that is written says what there is to say."""
         from revenue_integrity.reports import manifest
 
-        written = manifest.read(folder_of(self._settings, row.facts.book, row.facts.month))
+        folder = folder_of(self._settings, row.facts.book, row.facts.month)
+        if not is_ours(self._settings, folder / manifest.FILE):
+            return False
+        written = manifest.read(folder)
         signed = self._signed_pack(row)
         if signed is not None:
             return written == manifest.read(signed)
@@ -328,7 +333,7 @@ def keep(deployment: Deployment, book: str, month: date, files: Mapping[str, byt
     from revenue_integrity.reports import pack
 
     folder = folder_of(deployment.settings, book, month)
-    pack.write_files(files, folder)
+    pack.write_files(_sealed(deployment.settings, folder, files), folder)
     renew_index(deployment)
     return folder / f"close-pack-{months.label(month)}.html"
 
@@ -345,13 +350,49 @@ def renew_index(deployment: Deployment) -> None:
     ]
     reports = [_report_versions(deployment, names) for names in streams.values()]
     made_from = sha256_of([_code_version(), reports, settings.currency, [row.plain for row in rows]])
-    if index.made_from(settings.packs_path) == made_from:
+    listed = settings.packs_path / index.MANIFEST
+    if index.made_from(settings.packs_path) == made_from and is_ours(settings, listed):
         return
     shown = {
         book.name: [index.Shown.of(stream, pack_parts.report_of(stream)) for stream in deployment.streams_of(book)]
         for book in deployment.books
     }
     index.write_index(index.index_page(rows, shown, Currency(settings.currency), made_from), settings.packs_path)
+    try:
+        write_if_changed(seal_file(listed), _seal_of(settings, listed, listed.read_bytes()))
+    except OSError as error:
+        raise PublishError(
+            f"the index cannot be sealed in {listed.parent}: {error.strerror or error}", "Check space and permissions"
+        ) from error
+
+
+def seal_file(listed: Path) -> Path:
+    """Return the file with the seal of a manifest."""
+    return listed.with_suffix(".seal")
+
+
+def is_ours(settings: Settings, listed: Path) -> bool:
+    """Return whether this home wrote a manifest in this place."""
+    try:
+        return is_sealed(settings, _said(settings, listed, listed.read_bytes()), seal_file(listed).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return False
+
+
+def _sealed(settings: Settings, folder: Path, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the files of a pack with the seal of its manifest: who rewrites both the page and the manifest cannot make that."""
+    from revenue_integrity.reports import manifest
+
+    listed = folder / manifest.FILE
+    return {**files, seal_file(listed).name: _seal_of(settings, listed, files[manifest.FILE]).encode()}
+
+
+def _seal_of(settings: Settings, listed: Path, content: bytes) -> str:
+    return seal_of_text(str(settings.dagster_path), _said(settings, listed, content))
+
+
+def _said(settings: Settings, listed: Path, content: bytes) -> list[str]:
+    return ["pack", listed.relative_to(settings.packs_path).as_posix(), content.decode(errors="surrogateescape")]
 
 
 def _report_versions(deployment: Deployment, names: Sequence[str]) -> list[str]:
@@ -390,7 +431,8 @@ def renew(deployment: Deployment, evidence: Evidence, *, say: Say) -> list[tuple
             if row.facts.is_before_book or packs.is_current(row):
                 continue
             files = packs.files(row)
-            pack.write_files(files, folder_of(settings, book.name, month))
+            folder = folder_of(settings, book.name, month)
+            pack.write_files(_sealed(settings, folder, files), folder)
         except RevenueIntegrityError as error:
             say(f"the close pack of {book.name} {months.label(month)} is not written: {error}")
             continue

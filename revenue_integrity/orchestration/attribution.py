@@ -15,8 +15,8 @@ import yaml
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.run_coordinator import QueuedRunCoordinator, SubmitRunContext
 
+from revenue_integrity.desk.sealing import seal_of_text
 from revenue_integrity.errors import Refusal, RevenueIntegrityError
-from revenue_integrity.orchestration.seals import seal_of_text
 from revenue_integrity.settings import Settings
 
 ACTOR_TAG = "revenue_integrity/actor"

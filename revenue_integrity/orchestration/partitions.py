@@ -14,6 +14,9 @@ from revenue_integrity.settings import Settings
 
 MONTH_FORMAT = "%Y-%m"
 
+_SET_BACK = 36
+"""Months by which the clock may be set back while a process works, and its months stay."""
+
 
 def month_partitions(settings: Settings) -> dg.MonthlyPartitionsDefinition:
     """Return the months that the home has now.
@@ -34,8 +37,8 @@ def possible_partitions(settings: Settings) -> dg.MonthlyPartitionsDefinition:
 
 def _to(first: date, last: date) -> dg.MonthlyPartitionsDefinition:
     # Dagster's end is exclusive: the last partition ends where the month after it begins. Without an offset, a month that is not
-    # over yet would be no partition, whatever the end.
-    end, offset = months.label(months.add(last, 1)), max(0, _offset(last))
+    # over yet would be no partition, whatever the end; with more than is needed a clock that is set back takes none away.
+    end, offset = months.label(months.add(last, 1)), max(0, _offset(last)) + _SET_BACK
     return dg.MonthlyPartitionsDefinition(months.label(first), end, fmt=MONTH_FORMAT, end_offset=offset)
 
 

@@ -14,12 +14,12 @@ from typing import Any
 
 import dagster as dg
 
-from revenue_integrity import logs, months, process, wording
+from revenue_integrity import clock, logs, months, process, wording
 from revenue_integrity.computing import ingestion, whole_tables
 from revenue_integrity.computing.horizon import service_months
 from revenue_integrity.computing.plan import StaleMonth, Step, stale_months, steps, with_undone
 from revenue_integrity.computing.staleness import due_months
-from revenue_integrity.errors import UsageError
+from revenue_integrity.errors import RevenueIntegrityError, UsageError
 from revenue_integrity.landing.datasets import batches_table
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Stream
@@ -240,7 +240,7 @@ class _Runner:
         tags = {PROCESS_TAG: process_tag(), WHY_TAG: reason[:250]}
         began = time.monotonic()
         # Other processes get their turn between the runs.
-        with database.held(self._settings):
+        with database.held(self._settings), _told_of_the_clock(label):
             result = job.execute_in_process(
                 instance=self._instance,
                 partition_key=label,
@@ -290,6 +290,18 @@ class _Runner:
 
             yield advance
             progress.update(task, completed=total)
+
+
+@contextmanager
+def _told_of_the_clock(label: str | None) -> Iterator[None]:
+    """Say what happened where a month that is being computed is none any more."""
+    try:
+        yield
+    except dg.DagsterUnknownPartitionError as error:
+        raise RevenueIntegrityError(
+            f"the clock of this machine was set back to {clock.now():%Y-%m-%d %H:%M} UTC: {label} is no month yet",
+            "Set it right, and run again: what was computed stays",
+        ) from error
 
 
 def _failures(events: Sequence[Any]) -> Iterator[str]:

@@ -9,25 +9,20 @@ none, copied to another month, check or content it has the wrong one.
 
 import hmac
 import json
-import os
-import secrets
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Protocol
 
 import dagster as dg
 
 from revenue_integrity import months
 from revenue_integrity.canonical import canonical_json
-from revenue_integrity.files import write_whole
+from revenue_integrity.desk.sealing import have_key, key_of
 from revenue_integrity.orchestration.check_factory import EXACT, JUDGED_BY, LARGEST, LIMIT, SEAL, VALUE
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse.catalog import read_catalog
 
 _NO_FIGURES = frozenset({EXACT, JUDGED_BY, LARGEST, VALUE, LIMIT, SEAL})
 """Metadata of a result that are no figures: for the eye, or about the verdict."""
-
-_KEY_BYTES = 32
 
 Stands = Callable[[str, str], str]
 """Tells what stands of a table's month: its fingerprint, by qualified name and label of the month; empty for what has none."""
@@ -102,50 +97,20 @@ class Seals:
         return f"{stands}:{hmac.digest(self._key, canonical_json(said).encode(errors='surrogatepass'), 'sha256').hex()}"
 
 
-_KEY = "results.key"
-"""The file of an instance in which the key of its seals stands."""
-
-
-def seal_of_text(directory: str, said: list[str]) -> str:
-    """Return the seal of the home whose instance is in a directory, over some texts."""
-    place = Path(directory)
-    _have_key(place)
-    return hmac.digest((place / _KEY).read_bytes(), canonical_json(said).encode(errors="surrogatepass"), "sha256").hex()
-
-
 def seals_of(settings: Settings) -> Seals:
     """Return the seals of a home, to compare with what is on record at this moment; without a key nothing holds."""
-    try:
-        key = (settings.dagster_path / _KEY).read_bytes()
-    except FileNotFoundError:
-        key = b""
     known = read_catalog(settings)
 
     def stands(qualified: str, partition: str) -> str:
         record = known.partition(qualified, months.parse(partition))
         return record.fingerprint if record else ""
 
-    return Seals(key if len(key) == _KEY_BYTES else b"", stands)
-
-
-def _have_key(directory: Path) -> None:
-    file = directory / _KEY
-    if file.exists():
-        return
-    new = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    write_whole(new, secrets.token_bytes(_KEY_BYTES))
-    try:
-        # Of two processes that begin at once one makes the key that both use.
-        os.link(new, file)
-    except FileExistsError:
-        return
-    finally:
-        new.unlink()
+    return Seals(key_of(settings), stands)
 
 
 def sealed(settings: Settings, partition: str, found: dg.AssetCheckResult) -> dg.AssetCheckResult:
     """Return a result with the seal of the home, on what stands of its table's month now."""
-    _have_key(settings.dagster_path)
+    have_key(settings.dagster_path)
     if found.asset_key is None or found.check_name is None:
         raise ValueError("a result is sealed with the table and the check that it is of")
     seal = seals_of(settings).of(found.asset_key, found.check_name, partition, found)

@@ -190,17 +190,61 @@ def test_a_frozen_pack_changed_with_its_list_is_told_by_the_next_entry(home: Dep
     assert told(home) == {(KEPT_PACK, "it is not the manifest that ledger entry 3 names")}
 
 
-def test_a_signed_pack_changed_together_with_its_manifest_is_told_by_the_version_that_was_frozen(home: Deployment) -> None:
-    folder = home.settings.home / PACK
-    page = folder / PAGE
-    page.write_bytes(page.read_bytes().replace(b"2025-01", b"2025-07"))
-    content = page.read_bytes()
+def forge(home: Deployment, folder: Path, page: str, **said: object) -> None:
+    """Change a page, and the manifest beside it so that it fits."""
+    file = folder / page
+    file.chmod(0o640)
+    file.write_bytes(file.read_bytes().replace(b"2025-0", b"2026-0"))
+    content = file.read_bytes()
 
     def named_anew(manifest: dict[str, Any]) -> None:
-        (listed,) = [each for each in manifest["files"] if each["path"] == PAGE]
-        listed |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        (listed,) = [each for each in manifest["files"] if each["path"] == page]
+        listed["sha256"] = hashlib.sha256(content).hexdigest()
+        if "bytes" in listed:
+            listed["bytes"] = len(content)
+        manifest.update(said)
 
-    rewrite(folder / "manifest.json", named_anew)
-    ((subject, problem),) = {each for each in told(home) if each[0].startswith(PACK)}
-    assert subject == f"{PACK}/manifest.json"
-    assert problem == "it says that it is the pack of toy 2025-01 v1, and is not the one that was frozen with it"
+    rewrite(folder / ("index.json" if page == "index.html" else "manifest.json"), named_anew)
+
+
+NOT_OURS = "this home's seal on it does not hold: it was rewritten, or an earlier release wrote it"
+
+
+def test_a_signed_pack_changed_together_with_its_manifest_is_told_by_the_version_that_was_frozen(home: Deployment) -> None:
+    forge(home, home.settings.home / PACK, PAGE)
+    assert {each for each in told(home) if each[0].startswith(PACK)} == {
+        (f"{PACK}/manifest.json", "it says that it is the pack of toy 2025-01 v1, and is not the one that was frozen with it"),
+        (f"{PACK}/manifest.json", NOT_OURS),
+    }
+
+
+def test_a_pack_that_nobody_signed_changed_together_with_its_manifest_is_told(computed_toy: Deployment) -> None:
+    packs.renew(computed_toy, Judged(computed_toy), say=lambda _: None)
+    assert told(computed_toy) == set()
+    forge(computed_toy, computed_toy.settings.home / PACK, PAGE)
+    assert told(computed_toy) == {(f"{PACK}/manifest.json", NOT_OURS)}
+    assert packs.renew(computed_toy, Judged(computed_toy), say=lambda _: None) == [("toy", JANUARY)]
+    assert told(computed_toy) == set()
+
+
+def test_a_signed_pack_forged_as_one_that_nobody_signed_is_told(home: Deployment) -> None:
+    forge(home, home.settings.home / PACK, PAGE, preliminary=True, version=None)
+    assert (f"{PACK}/manifest.json", NOT_OURS) in told(home)
+
+
+def test_the_index_changed_together_with_its_manifest_is_told(home: Deployment) -> None:
+    forge(home, home.settings.packs_path, "index.html")
+    assert told(home) == {("packs/index.json", NOT_OURS)}
+    packs.renew_index(home)
+    assert told(home) == set()
+
+
+def test_a_pack_of_another_month_or_of_another_home_is_told(home: Deployment, tmp_path: Path) -> None:
+    january, february = home.settings.home / PACK, home.settings.packs_path / "toy" / "2025-02"
+    shutil.rmtree(february)
+    shutil.copytree(january, february)
+    assert ("packs/toy/2025-02/manifest.json", NOT_OURS) in told(home)
+    (home.settings.dagster_path / "results.key").write_bytes(b"x" * 32)
+    assert (f"{PACK}/manifest.json", NOT_OURS) in told(home)
+    (home.settings.dagster_path / "results.key").unlink()
+    assert (f"{PACK}/manifest.json", NOT_OURS) in told(home)

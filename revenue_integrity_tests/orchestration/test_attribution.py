@@ -13,13 +13,13 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from revenue_integrity.desk.sealing import seal_of_text
 from revenue_integrity.errors import RevenueIntegrityError
 from revenue_integrity.operating.ui import answers
 from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.attribution import ACTOR_TAG, SEAL_TAG, attributing_instance
 from revenue_integrity.orchestration.instance import configure, open_instance
 from revenue_integrity.orchestration.jobs import SIGN_OFF_JOB
-from revenue_integrity.orchestration.seals import seal_of_text
 from revenue_integrity.settings import Settings
 from revenue_integrity_tests.support import free_port
 from revenue_integrity_tests.toy_home import toy_deployment, toy_settings

@@ -53,6 +53,14 @@ def test_a_last_month_that_is_not_over_is_a_partition_and_none_comes_after_it() 
     assert keys(partitions, JUNE) == keys(partitions, AUGUST) == ("2025-01", "2025-07")
 
 
+def test_a_clock_that_is_set_back_meanwhile_takes_no_month_away() -> None:
+    settings = home_settings(Path("/nowhere"), first_month="2025-01", last_month="2025-07")
+    with clock.held_at(AUGUST):
+        known = [month_partitions(settings), possible_partitions(settings)]
+    for partitions in known:
+        assert keys(partitions, datetime(2023, 2, 1, tzinfo=UTC)) == ("2025-01", "2025-07")
+
+
 @pytest.mark.parametrize(
     ("named", "in_june", "in_august"),
     [

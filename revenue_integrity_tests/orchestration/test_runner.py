@@ -14,7 +14,7 @@ from dagster._core.remote_origin import RemoteJobOrigin
 from dagster._daemon.types import DaemonHeartbeat
 
 from revenue_integrity.computing import ingestion
-from revenue_integrity.errors import UsageError
+from revenue_integrity.errors import RevenueIntegrityError, UsageError
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Stream, Streams
 from revenue_integrity.orchestration import runner
@@ -307,3 +307,13 @@ def test_what_a_daemon_will_start_is_left_to_it_and_what_a_stopped_one_left_queu
     with open_instance(home.settings) as instance:
         instance.add_daemon_heartbeat(DaemonHeartbeat(time.time() - 3600, "QUEUED_RUN_COORDINATOR", "daemon"))
     assert run(home).runs == 1
+
+
+def test_a_clock_that_was_set_back_so_far_that_a_month_is_none_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = toy_deployment(tmp_path / "home")
+    put(home.settings, "20250205T070000Z", [rental("2025-01", "R-1", "B-1", "10.00")])
+    month = home.settings.months[0]
+    far_away = dg.MonthlyPartitionsDefinition("1970-01", "1970-03", fmt="%Y-%m")
+    monkeypatch.setattr(runner, "possible_partitions", lambda settings: far_away)
+    with pytest.raises(RevenueIntegrityError, match=f"was set back to .*: {month:%Y-%m} is no month yet"):
+        run(home)
