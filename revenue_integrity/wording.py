@@ -9,19 +9,31 @@ import datetime
 import json
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
 import pandas as pd
+from rich.cells import cell_len, split_graphemes
 
 from revenue_integrity import exact as exactly
 from revenue_integrity import months
 from revenue_integrity.output import decimal_text
 
 MISSING = "–"
-_UNSEEN = ("Cc", "Cf", "Cs")
-"""Categories of characters that nobody sees: control, format (bidirectional, zero-width), halves of a pair."""
+_UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+"""Categories of characters that nobody sees: control, format (bidirectional, zero-width), halves of a pair, ends of lines."""
+_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+"""Characters of other categories that nobody sees: fillers of Hangul, the empty pattern of Braille, selectors of a variant."""
+_NUMBERED = re.compile(r"\[U\+[0-9A-F]{4,6}\]")
+"""What is shown in the place of a character that nobody sees."""
+_SELECTORS = "\ufe0e\ufe0f"
+"""What says whether a symbol is drawn as text or as a picture; behind a symbol it changes what people see."""
+_VIRAMA = 9
+"""Combining class of the mark that ties a letter of Indic scripts to the next one."""
+_REGIONAL = range(0x1F1E6, 0x1F200)
+"""Letters that stand for a flag two by two."""
 _ABBREVIATIONS = {
     "erp": "ERP",
     "mrr": "MRR",
@@ -272,9 +284,51 @@ def visible(text: str, *, but: str = "") -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(
-        f"[U+{ord(each):04X}]" if unicodedata.category(each) in _UNSEEN and each not in "\t\n\r" and each not in but else each
-        for each in text
+        f"[U+{ord(each):04X}]" if _hides(each, before) and each not in "\t\n\r" and each not in but else each
+        for before, each in zip(f" {text}", text, strict=False)
     )
+
+
+def _hides(character: str, before: str) -> bool:
+    if character in _SELECTORS and unicodedata.category(before) == "So":
+        return False
+    return unicodedata.category(character) in _UNSEEN or _BLANK.match(character) is not None
+
+
+def shortened(text: str, room: int, width: Callable[[str], int] = cell_len, more: str = "…") -> str:
+    """Return text that takes no more than ``room``, its end replaced by ``more``; no character that people see is cut in two.
+
+    ``width`` measures a piece of text, by default in columns of a terminal.
+    """
+    if width(text) <= room:
+        return text
+    # What people see as one character may be many; no name has one of more than these.
+    left, end, longest = room - width(more), 0, text[: room * 16]
+    for piece in _seen_as_one(longest):
+        left -= width(piece)
+        if left < 0:
+            break
+        end += len(piece)
+    return text[:end].rstrip() + more
+
+
+def _seen_as_one(text: str) -> list[str]:
+    """Return the pieces of text that people see as one character each, with what is joined to them."""
+    pieces: list[str] = []
+    reached = 0
+    for start, end, _ in split_graphemes(text, "latest")[0]:
+        if start < reached:
+            continue
+        numbered, last = _NUMBERED.match(text, start), pieces[-1] if pieces else ""
+        piece = numbered.group() if numbered else text[start:end]
+        reached = start + len(piece)
+        is_flag = len(last) == 1 and ord(last) in _REGIONAL and ord(piece[0]) in _REGIONAL
+        is_tied = last and unicodedata.combining(last[-1]) == _VIRAMA and unicodedata.category(piece[0]) == "Lo"
+        if is_flag or is_tied:
+            pieces[-1] += piece
+        else:
+            pieces.append(piece)
+    return pieces
 
 
 def headed(text: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from revenue_integrity import months
-from revenue_integrity.cli.shared import Commands, FormatOption, instant_of, open_home, say, say_unfrozen, show
+from revenue_integrity.cli.shared import Commands, FormatOption, freeze_approved, instant_of, open_home, say, show
 from revenue_integrity.errors import RevenueIntegrityError, UsageError
 from revenue_integrity.model.simulator import usual_options
 from revenue_integrity.streams.registry import simulators
@@ -80,7 +80,7 @@ def land(
     from revenue_integrity.landing import zone
 
     home = open_home()
-    say_unfrozen(home)
+    freeze_approved(home)
     declared = home.source(stream, source)
     when = None if arrival is None else instant_of(arrival)
     spoken_of = () if covers is None else months.parse_range(covers)
@@ -131,6 +131,7 @@ def inbox() -> None:
     from revenue_integrity.landing.inbox import take_in
 
     home = open_home()
+    freeze_approved(home)
     found = take_in(home.settings, home.source)
     for taken in found:
         if taken.batch_id:
@@ -166,7 +167,7 @@ def withdraw(
     if not (stream and source and arrival):
         raise UsageError(f"'{batch}' names no batch", "Write it as STREAM/SOURCE/ARRIVAL, as `land` printed it")
     parse_arrival(arrival)
-    say_unfrozen(home)
+    freeze_approved(home)
     foreseen = withdrawing.foresee(home, home.source(stream, source), batch)
     _tell_foreseen(batch, foreseen, chosen)
     if not yes:
@@ -210,6 +211,7 @@ def pull(
     from revenue_integrity.landing import pull as pulling
 
     home = open_home()
+    freeze_approved(home)
     pulled = pulling.pull(home.settings, home.source(stream, source), url, table=table, query_file=query, cursor=cursor)
     if pulled.warning:
         say(f"warning: {pulled.warning}")

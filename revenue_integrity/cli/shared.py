@@ -162,6 +162,18 @@ def instant_of(text: str) -> datetime:
     )
 
 
+def freeze_approved(home: "Deployment") -> None:
+    """Freeze what a crash kept from being frozen, before a command writes anything else; say what cannot be."""
+    from revenue_integrity.close import freeze
+    from revenue_integrity.desk import freezing
+
+    # Almost always there is nothing, and opening the record of runs takes longer than all else that the command does.
+    if freeze.unfrozen(home.settings):
+        with open_evidence(home) as evidence:
+            for sentence in freezing.freeze_approved(home, evidence):
+                say(sentence)
+
+
 def say_unfrozen(home: "Deployment") -> None:
     """Say which signatures a crash kept from being frozen: what is read may not be what was signed."""
     from revenue_integrity.close import freeze

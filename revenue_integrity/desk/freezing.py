@@ -159,6 +159,20 @@ def make_packs(deployment: Deployment, evidence: Evidence) -> list[str]:
     return untold
 
 
+def freeze_approved(deployment: Deployment, evidence: Evidence) -> list[str]:
+    """Freeze what was approved and is not frozen, before anything else is written; return, as sentences, what could not be.
+
+    Raises:
+        Refusal: a decision is under way for too long.
+        LedgerError: the ledger cannot be read or written.
+    """
+    settings = deployment.settings
+    if freeze.unfrozen(settings):
+        with Ledger(settings).locked() as ledger:
+            recover(deployment, evidence, ledger)
+    return freeze.unfrozen(settings)
+
+
 def complete(deployment: Deployment, evidence: Evidence) -> list[str]:
     """Complete what earlier decisions left open; return, as sentences, which packs cannot be made.
 

@@ -70,6 +70,7 @@ def serve(settings: Settings, *, read_only: bool = False) -> None:
             "door": dataclasses.asdict(door),
             "workspace": str(workspace),
             "address": ADDRESS,
+            "packs": str(settings.packs_path.absolute()),
             "read_only": read_only,
         }
         children["webserver"] = _started(["-m", "revenue_integrity.operating.webserver"], environment, place, json.dumps(handed))

@@ -13,6 +13,7 @@ from revenue_integrity.desk.alerts.telling import tell_published
 from revenue_integrity.desk.evidence import Evidence
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.orchestration.evidence import DagsterEvidence, open_evidence
+from revenue_integrity.orchestration.signatures import freeze_approved
 
 
 def tell_quietly(deployment: Deployment, evidence: Evidence | None = None) -> None:
@@ -37,6 +38,7 @@ def alerts_sensor(deployment: Deployment) -> dg.SensorDefinition:
     )
     def alerts(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         with logs.writing(deployment.settings, "sensor alerts"):
+            freeze_approved(deployment, context.instance)
             wanted, told = tell_published(deployment, DagsterEvidence(deployment, context.instance))
             if told.sent or told.failed:
                 logs.event("alerts_delivered", sent=told.sent, failed=told.failed, pending=told.pending)

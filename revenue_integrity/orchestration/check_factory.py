@@ -16,6 +16,7 @@ from revenue_integrity import confidential, output, wording
 from revenue_integrity.computing.versions import judged_by
 from revenue_integrity.model.check import SCHEMA_HOLDS, Check, Figure, Gate, Judgement, Standing
 from revenue_integrity.model.table import Table
+from revenue_integrity.orchestration import links
 from revenue_integrity.settings import Settings
 
 GATE_KEY = "gate"
@@ -29,6 +30,9 @@ LARGEST = "largest"
 
 VALUE, LIMIT = "value", "limit"
 """Metadata keys of what a verdict hangs on and how far it may go, money in currency units."""
+
+RUNBOOK = "runbook"
+"""Metadata key of what to do about a check that fails."""
 
 SEAL = "seal"
 """Metadata key of what makes a result ours (``seals``)."""
@@ -112,7 +116,9 @@ def result(table: Table, name: str, gate: Gate, judgement: Judgement, judged: st
         check_name=name,
         severity=_SEVERITY[gate],
         description=confidential.struck(judgement.next_step) or None,
-        metadata=figures_metadata(judgement) | ({JUDGED_BY: judged} if judged else {}),
+        metadata=figures_metadata(judgement)
+        | ({JUDGED_BY: judged} if judged else {})
+        | ({} if judgement.passed else {RUNBOOK: links.of_runbook("a-check-fails")}),
     )
 
 

@@ -15,12 +15,14 @@ from revenue_integrity import months
 from revenue_integrity.canonical import sha256_of
 from revenue_integrity.model.check import CheckRecord
 from revenue_integrity.model.deployment import Deployment
+from revenue_integrity.orchestration import links
 from revenue_integrity.orchestration.check_results import results_of_month
 from revenue_integrity.orchestration.instance import open_to_read
 from revenue_integrity.orchestration.runs_under_way import PARTITION_TAG, streams_of, unfinished_runs
 from revenue_integrity.orchestration.seals import seals_of
 from revenue_integrity.orchestration.standing import troubles
 from revenue_integrity.orchestration.stream_assets import check_specs
+from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse.catalog import read_catalog
 
 PACK = "pack"
@@ -59,7 +61,9 @@ class DagsterEvidence:
     def packs_written(self, month: date, book: str, facts: Mapping[str, Any]) -> None:
         """Put on record that the close pack of a month of a book was written, as a materialization of its asset."""
         self._instance.report_runless_asset_event(
-            dg.AssetMaterialization(pack_key(book), partition=months.label(month), metadata=metadata_of(facts))
+            dg.AssetMaterialization(
+                pack_key(book), partition=months.label(month), metadata=metadata_of(facts, self._deployment.settings)
+            )
         )
 
 
@@ -100,9 +104,9 @@ def _check_specs(deployment: Deployment, stream: str) -> list[dg.AssetCheckSpec]
     return _SPECS[key]
 
 
-def metadata_of(facts: Mapping[str, Any]) -> dict[str, Any]:
+def metadata_of(facts: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     """Return facts as metadata of an asset: files become links."""
-    return {name: dg.MetadataValue.path(str(value)) if isinstance(value, Path) else value for name, value in facts.items()}
+    return {name: links.of_file(value, settings) if isinstance(value, Path) else value for name, value in facts.items()}
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import dagster as dg
 from revenue_integrity import logs
 from revenue_integrity.landing.inbox import take_in
 from revenue_integrity.model.deployment import Deployment
+from revenue_integrity.orchestration.signatures import freeze_approved
 
 INTERVAL_SECONDS = 30
 
@@ -22,8 +23,9 @@ def inbox_sensor(deployment: Deployment) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Lands what was dropped into the inbox and is whole. The months that it touches are computed by late_data.",
     )
-    def inbox() -> dg.SkipReason:
+    def inbox(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         with logs.writing(deployment.settings, "sensor inbox"):
+            freeze_approved(deployment, context.instance)
             found = take_in(deployment.settings, deployment.source)
             landed = [each.batch_id for each in found if each.batch_id]
             refused = [f"{each.item} was refused: {each.refused}" for each in found if each.refused]

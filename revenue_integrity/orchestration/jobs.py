@@ -9,7 +9,8 @@ from typing import Any
 
 import dagster as dg
 
-from revenue_integrity.orchestration.pulls import PULL_GROUP
+PULL_GROUP = "pulls"
+"""Group of the assets that pull: they land batches, and belong to no month."""
 
 MONTH_JOB = "month"
 

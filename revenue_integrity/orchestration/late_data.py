@@ -23,6 +23,7 @@ from revenue_integrity.orchestration.jobs import MONTH_JOB, QUIET
 from revenue_integrity.orchestration.reloading import reload_code
 from revenue_integrity.orchestration.runs_under_way import busy_months, reading_streams
 from revenue_integrity.orchestration.seals import seals_of
+from revenue_integrity.orchestration.signatures import freeze_approved
 from revenue_integrity.orchestration.stream_assets import check_specs
 from revenue_integrity.orchestration.table_assets import WHY_TAG, asset_key
 from revenue_integrity.orchestration.undone import undone_months
@@ -97,6 +98,8 @@ def late_data_sensor(deployment: Deployment, job: Any, partitions: dg.Partitions
     def late_data(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         memory, now = Memory.read(context.cursor), clock.now()
         with logs.writing(settings, "sensor late_data"):
+            # First, while what was signed is still what is published.
+            freeze_approved(deployment, context.instance)
             unknown = _unknown_months(settings, partitions, now)
             possible = [month for month in service_months(settings) if month not in unknown]
             requests, given_up = plan(deployment, memory, now, _look(context.instance, deployment, possible))

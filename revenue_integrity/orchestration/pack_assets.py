@@ -12,6 +12,7 @@ from revenue_integrity.desk import packs
 from revenue_integrity.errors import RevenueIntegrityError
 from revenue_integrity.model.book import Book
 from revenue_integrity.model.deployment import Deployment
+from revenue_integrity.orchestration import links
 from revenue_integrity.orchestration.evidence import DagsterEvidence, metadata_of, pack_key
 from revenue_integrity.orchestration.partitions import month_of
 from revenue_integrity.orchestration.table_assets import asset_key, group_of, tags_of
@@ -28,6 +29,7 @@ def pack_asset(book: Book, deployment: Deployment, partitions: dg.PartitionsDefi
         kinds={"html", "xlsx"},
         owners=[publication_table(book.streams[0]).owner],
         description="The month's close pack: workbook, page, CSVs and the manifest of their hashes; PRELIMINARY until signed.",
+        metadata={"packs": links.of_packs(), "runbook": links.of_runbook("a-month-stays-signing")},
         pool=pool,
         deps=[asset_key(publication_table(stream)) for stream in book.streams],
     )
@@ -40,6 +42,6 @@ def pack_asset(book: Book, deployment: Deployment, partitions: dg.PartitionsDefi
             packs.write_month(deployment, evidence, month, book=book.name, for_run=context.run.run_id)
         except RevenueIntegrityError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
-        return dg.MaterializeResult(metadata=metadata_of(packs.facts_of(deployment, book.name, month)))
+        return dg.MaterializeResult(metadata=metadata_of(packs.facts_of(deployment, book.name, month), deployment.settings))
 
     return close_pack

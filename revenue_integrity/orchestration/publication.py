@@ -19,7 +19,7 @@ from revenue_integrity.landing.datasets import batches_table, quarantine_table
 from revenue_integrity.model.check import MONTH_MAY_BE_PUBLISHED, CheckRecord, Figure, Gate, Judgement
 from revenue_integrity.model.report import amount_of
 from revenue_integrity.model.stream import Stream
-from revenue_integrity.orchestration import check_factory
+from revenue_integrity.orchestration import check_factory, links
 from revenue_integrity.orchestration.check_results import results_of_month
 from revenue_integrity.orchestration.partitions import month_of
 from revenue_integrity.orchestration.seals import sealed, seals_of
@@ -85,6 +85,11 @@ def publication_asset(
         kinds={"parquet"},
         owners=[declared.owner],
         description=declared.description,
+        metadata={
+            "dictionary": links.of_dictionary(declared),
+            "runbook": links.of_runbook("a-check-fails"),
+            "packs": links.of_packs(),
+        },
         pool=pool,
         deps=[asset_key(each) for each in [*made, quarantine_table(stream.name), batches_table(stream.name)]],
         check_specs=[may],

@@ -10,10 +10,9 @@ from revenue_integrity import confidential
 from revenue_integrity.errors import LandingError, RevenueIntegrityError, SettingsError, UsageError
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.source import Source
-from revenue_integrity.settings import PullSource, Settings
-
-PULL_GROUP = "pulls"
-"""Group of the assets: they land batches, and belong to no month."""
+from revenue_integrity.orchestration.jobs import PULL_GROUP
+from revenue_integrity.orchestration.signatures import freeze_approved
+from revenue_integrity.settings import PullSource
 
 _RETRIES = 3
 _RETRY_SECONDS = 60
@@ -37,7 +36,7 @@ def pull_assets(
             source = deployment.source(configured.stream, configured.source)
         except UsageError as error:
             raise SettingsError(f"{_setting(configured)}: {error.reason}", error.next_step) from error
-        made.append(_pull_asset(settings, configured, source))
+        made.append(_pull_asset(deployment, configured, source))
     return [asset for asset, _ in made], [schedule for _, schedule in made]
 
 
@@ -45,7 +44,11 @@ def _setting(configured: PullSource) -> str:
     return f"pull_sources {configured.stream}.{configured.source}"
 
 
-def _pull_asset(settings: Settings, configured: PullSource, source: Source) -> tuple[dg.AssetsDefinition, dg.ScheduleDefinition]:
+def _pull_asset(
+    deployment: Deployment, configured: PullSource, source: Source
+) -> tuple[dg.AssetsDefinition, dg.ScheduleDefinition]:
+    settings = deployment.settings
+
     @dg.asset(
         key=dg.AssetKey([source.stream, "pull", source.name]),
         group_name=PULL_GROUP,
@@ -62,6 +65,7 @@ def _pull_asset(settings: Settings, configured: PullSource, source: Source) -> t
         # The drivers are heavy, and each run that the daemon starts imports this module.
         from revenue_integrity.landing.pull import pull
 
+        freeze_approved(deployment, context.instance)
         try:
             result = pull(
                 settings,

@@ -25,9 +25,8 @@ from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.instance import PROCESS_TAG, open_instance, process_tag
-from revenue_integrity.orchestration.jobs import MONTH_JOB, QUIET, WHOLE_JOB
+from revenue_integrity.orchestration.jobs import MONTH_JOB, PULL_GROUP, QUIET, WHOLE_JOB
 from revenue_integrity.orchestration.partitions import possible_partitions
-from revenue_integrity.orchestration.pulls import PULL_GROUP
 from revenue_integrity.orchestration.runs_under_way import at_work, busy_months
 from revenue_integrity.orchestration.seals import seals_of
 from revenue_integrity.orchestration.standing import has_daemon

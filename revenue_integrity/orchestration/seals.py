@@ -17,11 +17,11 @@ import dagster as dg
 from revenue_integrity import months
 from revenue_integrity.canonical import canonical_json
 from revenue_integrity.desk.sealing import have_key, key_of
-from revenue_integrity.orchestration.check_factory import EXACT, JUDGED_BY, LARGEST, LIMIT, SEAL, VALUE
+from revenue_integrity.orchestration.check_factory import EXACT, JUDGED_BY, LARGEST, LIMIT, RUNBOOK, SEAL, VALUE
 from revenue_integrity.settings import Settings
 from revenue_integrity.warehouse.catalog import read_catalog
 
-_NO_FIGURES = frozenset({EXACT, JUDGED_BY, LARGEST, VALUE, LIMIT, SEAL})
+_NO_FIGURES = frozenset({EXACT, JUDGED_BY, LARGEST, VALUE, LIMIT, RUNBOOK, SEAL})
 """Metadata of a result that are no figures: for the eye, or about the verdict."""
 
 Stands = Callable[[str, str], str]

@@ -21,7 +21,7 @@ from revenue_integrity.model.rule import Rule
 from revenue_integrity.model.source import raw_table
 from revenue_integrity.model.stream import Stream, checks_of
 from revenue_integrity.model.table import Table
-from revenue_integrity.orchestration import check_factory
+from revenue_integrity.orchestration import check_factory, links
 from revenue_integrity.orchestration.partitions import month_of
 from revenue_integrity.orchestration.seals import sealed
 from revenue_integrity.settings import Settings
@@ -91,8 +91,8 @@ def described(table: Table, kinds: set[str]) -> dict[str, Any]:
             "dagster/table_name": table.qualified,
             "partition_expr": table.partition,
             "key": ", ".join(table.key),
-            "dictionary": f"docs/data_dictionary.md#{table.name}",
-            "runbook": "docs/runbook.md#a-check-fails",
+            "dictionary": links.of_dictionary(table),
+            "runbook": links.of_runbook("a-check-fails"),
         },
     }
 

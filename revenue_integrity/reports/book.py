@@ -32,7 +32,7 @@ from revenue_integrity.reports.rows import Rows
 _MAX_ROWS = 1_048_000
 """Excel ends at 1,048,576 rows; what lies beyond stands in the CSV, and the sheet says so."""
 _MAX_TEXT = 32_767
-"""Excel's longest text in a cell."""
+"""Excel's longest text in a cell, in units of UTF-16: a picture of a face has two."""
 _MAX_NAME = 31
 """Excel's longest name of a sheet."""
 _EXACT_CENTS = 2**53
@@ -273,7 +273,7 @@ class Book:
             shown = stamp and stamp.replace(tzinfo=None, microsecond=stamp.microsecond // 1000 * 1000)
             cells.write_datetime(row, column, shown, style) if shown else cells.write_blank(row, column, None, style)
         else:
-            text = _shortened(wording.visible(self._words(value, written)))
+            text = wording.shortened(wording.visible(self._words(value, written)), _MAX_TEXT, _length, _SHORTENED)
             if without_formula(text) != text:
                 style = self._styles.get(style_of(written), kind, tone, quoted=True)
             cells.write_string(row, column, text, style)
@@ -489,5 +489,5 @@ def _lines(text: str, room: int) -> int:
     return sum(max(1, -(-len(part) // room)) for part in text.split("\n"))
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - len(_SHORTENED)] + _SHORTENED
+def _length(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2

@@ -12,7 +12,18 @@ import pandas as pd
 from revenue_integrity import wording
 from revenue_integrity.exact import added
 from revenue_integrity.model.report import Shade
-from revenue_integrity.reports.chart_points import COLOURS, INK, SERIES, SHADED, Drawn, Point, label_of, points_below
+from revenue_integrity.reports.chart_points import (
+    APART,
+    COLOURS,
+    INK,
+    SERIES,
+    SHADED,
+    Drawn,
+    Point,
+    label_of,
+    limited,
+    points_below,
+)
 
 _WIDTH, _HEIGHT = 480, 220
 _DAY_WIDTH = 21
@@ -24,6 +35,8 @@ _TRUNCATE_BELOW = 5
 """A waterfall whose steps are smaller than its totals by this factor begins its axis near them, and says so."""
 _TALLEST_REST = 2
 """How much taller than the largest bar the one of all others may be."""
+_SLANTED, _NARROW, _LYING, _LISTED, _LEGEND = 21, 18, 28, 30, 60
+"""Columns of text for labels: of bars side by side (in a narrow chart), of lying bars, in a short legend, in any."""
 _LABELLED_POINTS = 7
 """Points of a line that have room for their amounts."""
 
@@ -40,16 +53,17 @@ def _across_axis(xs: Sequence[Any]) -> Any:
     import altair as alt
 
     every = max(1, -(-len(xs) // 12))
-    label = f"indexof(domain('x'), datum.value) % {every} == {(len(xs) - 1) % every} ? datum.label : ''"
-    axis = alt.Axis(title=None, labelAngle=0 if len(xs) <= 7 else -40, labelLimit=130, labelExpr=label)
+    shown = limited(xs, _SLANTED).get("labelExpr", "datum.label")
+    label = f"indexof(domain('x'), datum.value) % {every} == {(len(xs) - 1) % every} ? {shown} : ''"
+    axis = alt.Axis(title=None, labelAngle=0 if len(xs) <= 7 else -40, labelExpr=label)
     return alt.X("x:O", sort=list(xs), axis=axis)
 
 
-def _colour(drawn: Drawn, **legend: Any) -> Any:
+def _colour(drawn: Drawn, room: int = _LEGEND, **legend: Any) -> Any:
     import altair as alt
 
     names = drawn.series
-    shown = alt.Legend(**legend) if names != [""] else None
+    shown = alt.Legend(**legend, **limited(names, room)) if names != [""] else None
     return alt.Color("series:N", sort=names, scale=alt.Scale(domain=names, range=drawn.shades(names)), legend=shown)
 
 
@@ -123,7 +137,7 @@ def _across(drawn: Drawn, frame: pd.DataFrame) -> Any:
     values = [
         {**value, "colour": _shade_of(drawn, point, "teal")} for value, point in zip(_values(drawn), drawn.points, strict=True)
     ]
-    y = alt.Y("x:N", sort=drawn.xs, axis=alt.Axis(title=None, labelLimit=170))
+    y = alt.Y("x:N", sort=drawn.xs, axis=alt.Axis(title=None, **limited(drawn.xs, _LYING)))
     base = alt.Chart(alt.Data(values=values))
     marks = base.mark_bar(size=22).encode(x=alt.X(**drawn.axis()), y=y, color=alt.Color("colour:N", scale=None))
     labels = (
@@ -148,7 +162,10 @@ def _donut(drawn: Drawn, frame: pd.DataFrame) -> Any:
         theta=alt.Theta("value:Q", stack=True),
         order=alt.Order("order:Q"),
         color=alt.Color(
-            "x:N", sort=names, scale=alt.Scale(domain=names, range=shades), legend=alt.Legend(orient="right", labelLimit=190)
+            "x:N",
+            sort=names,
+            scale=alt.Scale(domain=names, range=shades),
+            legend=alt.Legend(orient="right", **limited(names, _LISTED)),
         ),
     )
     ring = base.mark_arc(innerRadius=58, outerRadius=96, stroke="#ffffff", strokeWidth=1.5)
@@ -165,7 +182,8 @@ def _pareto(drawn: Drawn, frame: pd.DataFrame) -> Any:
     rest = drawn.points[len(shown) :]
     # Two of them may have one name; the number behind the invisible mark keeps them apart and is not shown.
     bars: list[tuple[str, Any, Any, bool]] = [
-        (f"{point.x}\u200b#{at}", point.value, point.row.get(share), False) for at, point in enumerate(shown)
+        (f"{wording.shortened(str(point.x), _NARROW)}{APART}#{at}", point.value, point.row.get(share), False)
+        for at, point in enumerate(shown)
     ]
     if rest:
         together = added(point.value for point in rest)
@@ -185,7 +203,7 @@ def _pareto(drawn: Drawn, frame: pd.DataFrame) -> Any:
         }
         for key, value, cumulative, is_rest in bars
     ]
-    label = alt.Axis(title=None, labelAngle=-40, labelLimit=110, labelExpr="split(datum.label, '\\u200b#')[0]")
+    label = alt.Axis(title=None, labelAngle=-40, labelExpr="split(datum.label, '\\u200b#')[0]")
     x = alt.X("x:N", sort=order, axis=label)
     base = alt.Chart(alt.Data(values=values))
     columns = base.mark_bar().encode(x=x, y=alt.Y(**drawn.axis()), color=alt.Color("colour:N", scale=None))
@@ -236,12 +254,12 @@ def _waterfall(drawn: Drawn, frame: pd.DataFrame) -> Any:
     colour = alt.Color("colour:N", scale=None)
     if len(bars) > _STANDING_STEPS:
         channel["axis"]["tickCount"] = 4
-        y = alt.Y("label:N", sort=order, axis=alt.Axis(title=None, labelLimit=170))
+        y = alt.Y("label:N", sort=order, axis=alt.Axis(title=None, **limited(order, _LYING)))
         marks = base.mark_bar(size=15).encode(y=y, x=alt.X(**channel), x2="end:Q", color=colour)
         labels = base.mark_text(align="left", dx=5, fontSize=11, color=INK).encode(y=y, x=alt.X("top:Q"), text="text:N")
         return (marks + labels).properties(width=400, height=22 * len(bars))
     angle = 0 if len(bars) <= 5 and max(map(len, order)) <= _SHORT_LABEL else -35
-    x = alt.X("label:N", sort=order, axis=alt.Axis(title=None, labelAngle=angle, labelLimit=130, labelPadding=6))
+    x = alt.X("label:N", sort=order, axis=alt.Axis(title=None, labelAngle=angle, labelPadding=6, **limited(order, _SLANTED)))
     size = max(14, min(40, 320 // len(bars)))
     marks = base.mark_bar(size=size).encode(x=x, y=alt.Y(**channel), y2="end:Q", color=colour)
     labels = base.mark_text(dy=-7, fontSize=11, color=INK).encode(x=x, y=alt.Y("top:Q"), text="text:N")
@@ -297,12 +315,12 @@ def _days(drawn: Drawn, frame: pd.DataFrame) -> Any:
     y = alt.Y(**drawn.axis())
     assert chart.shaded is not None
     shaded = [{"x": int(day)} for day in sorted(set(frame.loc[frame[chart.shaded[0]].astype(bool), chart.x]))]
-    legend = {"columns": 3, "labelLimit": 190, "symbolType": "circle"}
+    legend: dict[str, Any] = {"columns": 3, "symbolType": "circle"}
     layers = [
         alt.Chart(alt.Data(values=shaded)).mark_rect(color=SHADED, width=_DAY_WIDTH).encode(x=x),
         alt.Chart(alt.Data(values=values))
         .mark_line(strokeWidth=2, strokeJoin="round", point=alt.OverlayMarkDef(size=14))
-        .encode(x=x, y=y, color=_colour(drawn, **legend)),
+        .encode(x=x, y=y, color=_colour(drawn, _LISTED, **legend)),
     ]
     if marks:
         layers.append(

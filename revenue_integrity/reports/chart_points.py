@@ -4,7 +4,8 @@ Belongs here: from a declaration and published rows to points, labels and colour
 (``chart_kinds``), the picture as a whole (``charts``).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -137,8 +138,15 @@ def points_of(chart: Chart, frame: pd.DataFrame) -> Iterator[Point]:
         for column, name in measures.items():
             value = row.get(column)
             if not wording.is_missing(value):
-                series = str(row[chart.series]) if chart.series else name
-                yield Point(wording.month_label(x) if isinstance(x, pd.Timestamp) else x, series, value, row)
+                series = wording.visible(str(row[chart.series])) if chart.series else name
+                yield Point(_place(x), series, value, row)
+
+
+def _place(x: Any) -> Any:
+    """Return where a row stands along the axis; in a name nothing is hidden, and nothing is taken for what keeps two apart."""
+    if isinstance(x, str):
+        return wording.visible(x)
+    return wording.month_label(x) if isinstance(x, pd.Timestamp) else x
 
 
 def points_below(drawn: Drawn) -> Drawn | None:
@@ -150,6 +158,20 @@ def points_below(drawn: Drawn) -> Drawn | None:
     rows = frame[frame[chart.split] == drawn.part] if chart.split else frame
     bars = Drawn(chart, list(points_of(chart, rows)), drawn.published, drawn.part)
     return bars if bars.points else None
+
+
+def limited(names: Iterable[Any], room: int) -> dict[str, Any]:
+    """Return what makes an axis or a legend show no more of each name than there is room for, in columns of text.
+
+    The library's own limit would have each label measured once more, and cuts inside what people see as one character.
+    """
+    cut = {name: wording.shortened(label_of(name), room) for name in map(str, names)}
+    cut = {name: label for name, label in cut.items() if label != name}
+    return (
+        {"labelExpr": f"{json.dumps(list(cut.values()))}[indexof({json.dumps(list(cut))}, datum.label)] || datum.label"}
+        if cut
+        else {}
+    )
 
 
 def label_of(x: Any) -> str:

@@ -44,7 +44,7 @@ _CONFIG: dict[str, Any] = {
     },
     "legend": {"labelColor": INK, "labelFontSize": 12, "title": None, "orient": "top", "labelLimit": 0, "columnPadding": 34},
 }
-"""What all charts share. A limit has each label measured once more, a fifth of all drawing: where names can be long it is set."""
+"""What all charts share. A limit has each label measured once more, a fifth of all drawing: ``limited`` cuts names."""
 
 _TOLD = 12
 """Points or bars whose figures stand in a description."""

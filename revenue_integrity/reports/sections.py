@@ -325,8 +325,7 @@ def _text(value: Any, written: Format, column: Column, currency: Currency) -> st
         case "flag":
             return "yes" if value else "no"
         case "evidence":
-            shown = currency.evidence(value)
-            return shown if len(shown) <= _EVIDENCE else f"{shown[: _EVIDENCE - 1].rstrip()}…"
+            return wording.shortened(currency.evidence(value), _EVIDENCE)
         case _:
             return str(value)
 

@@ -188,7 +188,7 @@ def markdown(streams: Streams) -> str:
     layers = [layer for layer in LAYERS if any(each.table.layer == layer for each in described)]
     for layer in layers:
         members = [each for each in described if each.table.layer == layer]
-        lines += [f"- **{layer}**: " + ", ".join(f"[{_name(each)}](#{_anchor(each)})" for each in members)]
+        lines += [f"- **{layer}**: " + ", ".join(f"[{_name(each)}](#{each.table.anchor})" for each in members)]
     for layer in layers:
         lines += ["", f"## Layer {layer}"]
         for each in (each for each in described if each.table.layer == layer):
@@ -198,11 +198,6 @@ def markdown(streams: Streams) -> str:
 
 def _name(described: Described) -> str:
     return described.table.qualified
-
-
-def _anchor(described: Described) -> str:
-    # How a renderer makes an anchor of a heading: dots go, underscores stay.
-    return _name(described).replace(".", "")
 
 
 def _listed(names: Iterable[str]) -> str:

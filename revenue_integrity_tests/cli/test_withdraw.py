@@ -62,3 +62,6 @@ def test_who_brings_or_takes_back_data_is_told_of_a_signature_that_is_not_frozen
     assert "was approved and is not frozen yet" in landed.err
     taken = run_in(settings, "withdraw", landed.out.split()[0], *REASON, "--yes")
     assert "was approved and is not frozen yet" in taken.err
+    assert "was approved and is not frozen yet" in run_in(settings, "inbox").err
+    pulled = run_in(settings, "pull", "colocation", "erp_control_totals", "--url", "env:NOWHERE", "--table", "totals")
+    assert "was approved and is not frozen yet" in pulled.err

@@ -17,6 +17,7 @@ from revenue_integrity.desk import close_status, decisions, freezing, restating,
 from revenue_integrity.desk.status import NOT_FROZEN, status_frame
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.reports import pack
+from revenue_integrity.warehouse import publish
 from revenue_integrity_tests.scenarios import story
 from revenue_integrity_tests.toy_home import FEBRUARY, JANUARY, NOW, put, rental, toy_deployment
 from revenue_integrity_tests.without_dagster import Judged, bring_up_to_date
@@ -168,3 +169,27 @@ def test_a_month_between_entry_and_freeze_says_so_and_what_completes_it(
     decisions.prepare(home, Judged(home), FEBRUARY, "pat")
     assert statuses(home) == ["signed_off", "prepared"]
     assert freeze.unfrozen(home.settings) == []
+
+
+def sign_and_crash(home: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Approve January, and die between the entry and the frozen version."""
+    decisions.prepare(home, Judged(home), JANUARY, "pat")
+    with monkeypatch.context() as crash:
+        crash.setattr(freeze, "finish", fail)
+        with pytest.raises(ZeroDivisionError):
+            decisions.approve(home, Judged(home), JANUARY, "ann")
+    assert freeze.unfrozen(home.settings)
+
+
+def test_whoever_writes_first_completes_a_signature_once_and_says_what_cannot_be(
+    home: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign_and_crash(home, monkeypatch)
+    assert freezing.freeze_approved(home, Judged(home)) == []
+    assert statuses(home)[0] == "signed_off"
+    assert freezing.freeze_approved(home, Judged(home)) == []
+    (approved,) = story.approvals(home.settings, JANUARY)
+    freeze.place_of(home.settings, approved).rename(home.settings.home.with_name("gone"))
+    publish.file_of(home.settings, "toy_boats", JANUARY).unlink()
+    (told,) = freezing.freeze_approved(home, Judged(home))
+    assert told.startswith("toy 2025-01 v1 was approved and is not frozen yet")

@@ -93,6 +93,7 @@ def ui(tmp_path: Path) -> Iterator[tuple[dg.DagsterInstance, int]]:
     (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     door = {"port": port, "auth": "secret", "secret": SECRET, "hosts": [], "user_header": ""}
     given = {"door": door, "workspace": str(workspace), "address": "127.0.0.1", "read_only": False}
+    given["packs"] = str(_packs(tmp_path / "packs"))
     with dg.DagsterInstance.from_config(str(home)) as instance:
         instance.event_log_storage.set_concurrency_slots(POOL, 1)
         process = subprocess.Popen(
@@ -114,6 +115,18 @@ def ui(tmp_path: Path) -> Iterator[tuple[dg.DagsterInstance, int]]:
         finally:
             process.terminate()
             process.wait(timeout=30)
+
+
+def _packs(folder: Path) -> Path:
+    """Write a pack whose page would like to run what it must not, and one of its files; return the folder of packs."""
+    (folder / "toy" / "2025-03").mkdir(parents=True)
+    (folder / "index.html").write_text('<!doctype html><title>Packs</title><a id="on" href="toy/2025-03/pack.html">March</a>')
+    (folder / "toy" / "2025-03" / "pack.html").write_text(
+        "<!doctype html><title>March</title><style>h1 { color: rgb(1, 2, 3); }</style><h1>Can this be signed?</h1>"
+        "<script>document.title = 'ran'</script><img src='x' onerror=\"document.title = 'ran'\">"
+        "<script src='http://elsewhere.test/x.js'></script>"
+    )
+    return folder
 
 
 def _slots(instance: dg.DagsterInstance) -> int:
@@ -149,6 +162,28 @@ def test_a_page_of_another_origin_does_nothing_and_reads_nothing(ui: tuple[dg.Da
         tab.open(f"{address}/")
         assert "setConcurrencyLimit" in _own_query(tab, _MUTATION.replace("limit: 0", "limit: 2"))
         assert _slots(instance) == 2, "what the attacks tried is what the UI itself may do"
+
+
+def test_a_pack_opens_beside_the_ui_with_its_own_style_and_without_any_script(
+    ui: tuple[dg.DagsterInstance, int], tmp_path: Path
+) -> None:
+    _, port = ui
+    address = f"http://127.0.0.1:{port}"
+    with browser(tmp_path / "profile") as tab:
+        tab.open(f"{address}/revenue-integrity/pack/")
+        assert "Open the address that" in tab.ask("document.body.innerText"), "nobody shown the secret, nobody let in"
+        tab.open(f"{address}/?token={SECRET}")
+        tab.open(f"{address}/revenue-integrity/pack/")
+        tab.ask("document.getElementById('on').click()")
+        tab.wait_for(
+            "location.pathname === '/revenue-integrity/pack/toy/2025-03/pack.html' && document.readyState === 'complete'"
+        )
+        assert tab.ask("document.title") == "March"
+        assert tab.ask("getComputedStyle(document.querySelector('h1')).color") == "rgb(1, 2, 3)"
+        tab.open(f"{address}/revenue-integrity/docs/runbook.md#a-check-fails")
+        assert tab.ask("document.querySelector(':target').innerText") == "A check fails"
+        tab.open(f"{address}/revenue-integrity/")
+        assert tab.ask("[...document.images].every(each => each.naturalWidth > 100)"), "pictures of documents are shown"
 
 
 def test_the_daemon_of_the_same_user_is_let_in(ui: tuple[dg.DagsterInstance, int], tmp_path: Path) -> None:

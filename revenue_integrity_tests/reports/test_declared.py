@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from html import unescape
 from typing import Any
 
 import altair as alt
@@ -397,6 +398,46 @@ def test_no_name_costs_a_page_its_charts_or_more(name: str) -> None:
         # The first row: 5.00 of one measure, 1.00 of the other.
         assert re.search("[51][.]00", told)
         told.encode()
+
+
+@pytest.mark.parametrize(
+    ("piece", "shown"),
+    [
+        ("\U0001f469\u200d\U0001f467 ", "\U0001f469[U+200D]\U0001f467 "),
+        ("\U0001f1e9\U0001f1ea", "\U0001f1e9\U0001f1ea"),
+        ("\U0001f44d\U0001f3fd", "\U0001f44d\U0001f3fd"),
+        ("e\u0301", "e\u0301"),
+        ("\u0915\u094d\u0937", "\u0915\u094d\u0937"),
+        ("ab\u200bc", "ab[U+200B]c"),
+        ("\u3164x", "[U+3164]x"),
+    ],
+    ids=ascii,
+)
+def test_long_names_are_cut_between_what_people_see_as_one_character_and_hide_nothing(piece: str, shown: str) -> None:
+    rows = [{**each, "x": f"{piece * 80}{at}", "s": f"{piece * 80}{at}"} for at, each in enumerate(frame_of_kinds())]
+    whole = re.compile(rf"(?:{re.escape(shown)})+(?:{'|'.join(re.escape(part) for part in _starts(shown))})?")
+    found = 0
+    for chart in CHARTS:
+        for picture in charts.pictures(chart, published(rows), "c"):
+            assert picture.svg, chart.title
+            labels = re.findall(r"<text[^>]*>([^<]*)…</text>", picture.svg)
+            assert all(whole.fullmatch(unescape(label)) for label in labels), (chart.title, labels)
+            found += len(labels)
+    assert found > 5
+
+
+def _starts(shown: str) -> list[str]:
+    """Return the beginnings of a piece that end between two characters as people see them, without blanks at the end."""
+    ends = {"\U0001f469[U+200D]\U0001f467 ": ("\U0001f469", "\U0001f469[U+200D]", "\U0001f469[U+200D]\U0001f467")}
+    return [*ends.get(shown, ()), *({"ab[U+200B]c": ("a", "ab", "ab[U+200B]"), "[U+3164]x": ("[U+3164]",)}.get(shown, ()))]
+
+
+def test_names_that_begin_alike_keep_their_own_bars() -> None:
+    rows = [{**each, "x": f"{'a' * 80}{at}"} for at, each in enumerate(frame_of_kinds())]
+    for chart in CHARTS[4:8]:
+        plain = charts.pictures(chart, published(frame_of_kinds()), "c")[0].svg
+        drawn = charts.pictures(chart, published(rows), "c")[0].svg
+        assert drawn.count("<path") == plain.count("<path"), chart.title
 
 
 def test_nothing_hides_in_a_name_that_stands_in_a_note_a_tile_or_a_tab() -> None:
