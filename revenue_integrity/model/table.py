@@ -172,11 +172,6 @@ class Table:
         return f"{self.layer}.{self.name}"
 
     @property
-    def anchor(self) -> str:
-        """Where the data dictionary has it: what readers of Markdown make of its heading, without dots, with underscores."""
-        return self.qualified.replace(".", "")
-
-    @property
     def asset_key(self) -> tuple[str, str, str]:
         """Stream, layer and name: the Dagster asset key."""
         return (self.stream, self.layer, self.name)

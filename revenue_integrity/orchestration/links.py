@@ -11,6 +11,7 @@ from urllib.parse import quote
 import dagster as dg
 
 from revenue_integrity.model.table import Table
+from revenue_integrity.serving.dictionary import anchor
 from revenue_integrity.settings import Settings
 
 OURS = "/revenue-integrity"
@@ -25,7 +26,7 @@ DOCUMENTS = f"{OURS}/docs"
 
 def of_dictionary(table: Table) -> dg.UrlMetadataValue:
     """Return the page of a table in the data dictionary."""
-    return dg.MetadataValue.url(f"{DOCUMENTS}/data_dictionary.md#{table.anchor}")
+    return dg.MetadataValue.url(f"{DOCUMENTS}/data_dictionary.md#{anchor(table)}")
 
 
 def of_runbook(section: str) -> dg.UrlMetadataValue:

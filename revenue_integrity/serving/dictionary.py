@@ -188,12 +188,17 @@ def markdown(streams: Streams) -> str:
     layers = [layer for layer in LAYERS if any(each.table.layer == layer for each in described)]
     for layer in layers:
         members = [each for each in described if each.table.layer == layer]
-        lines += [f"- **{layer}**: " + ", ".join(f"[{_name(each)}](#{each.table.anchor})" for each in members)]
+        lines += [f"- **{layer}**: " + ", ".join(f"[{_name(each)}](#{anchor(each.table)})" for each in members)]
     for layer in layers:
         lines += ["", f"## Layer {layer}"]
         for each in (each for each in described if each.table.layer == layer):
             lines += ["", *_section(each)]
     return "\n".join(lines) + "\n"
+
+
+def anchor(declared: Table) -> str:
+    """Return where the dictionary has a table: what readers of Markdown make of its heading, without dots, with underscores."""
+    return declared.qualified.replace(".", "")
 
 
 def _name(described: Described) -> str:
