@@ -336,6 +336,11 @@ def headed(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def anchor(heading: str) -> str:
+    """Return the anchor that readers of Markdown make of a heading: without signs, with lines for blanks."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
 def _label(name: str) -> str:
     end = next((end for end in ("_cents", *_IN_UNITS) if name.endswith(end)), "")
     return words(name.removeprefix("cents_").removesuffix(end))

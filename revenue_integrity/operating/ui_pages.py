@@ -9,7 +9,6 @@ shown lies below one of two folders, and nothing that a link or a ``..`` leads t
 
 import html
 import itertools
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import revenue_integrity
+from revenue_integrity import wording
 from revenue_integrity.orchestration.links import DOCUMENTS, OURS, PACKS
 
 CHECKOUT = Path(revenue_integrity.__file__).resolve().parent.parent
@@ -145,7 +145,7 @@ def anchors(headings: Sequence[str]) -> Iterator[str]:
     """Return the anchors of the headings of a document, as the places where documents are read make them."""
     seen: dict[str, int] = {}
     for heading in headings:
-        anchor = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        anchor = wording.anchor(heading)
         seen[anchor] = seen.get(anchor, -1) + 1
         yield f"{anchor}-{seen[anchor]}" if seen[anchor] else anchor
 

@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 import dagster as dg
 
+from revenue_integrity import wording
 from revenue_integrity.model.table import Table
-from revenue_integrity.serving.dictionary import anchor
 from revenue_integrity.settings import Settings
 
 OURS = "/revenue-integrity"
@@ -26,7 +26,7 @@ DOCUMENTS = f"{OURS}/docs"
 
 def of_dictionary(table: Table) -> dg.UrlMetadataValue:
     """Return the page of a table in the data dictionary."""
-    return dg.MetadataValue.url(f"{DOCUMENTS}/data_dictionary.md#{anchor(table)}")
+    return dg.MetadataValue.url(f"{DOCUMENTS}/data_dictionary.md#{wording.anchor(table.qualified)}")
 
 
 def of_runbook(section: str) -> dg.UrlMetadataValue:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import pandera.pandas as pa
 
+from revenue_integrity import wording
 from revenue_integrity.computing.publication_tables import checks_table, publication_table
 from revenue_integrity.landing.datasets import batches_table, corrections_table, data_rules_table, quarantine_table
 from revenue_integrity.model.dataset import Streamed
@@ -188,17 +189,12 @@ def markdown(streams: Streams) -> str:
     layers = [layer for layer in LAYERS if any(each.table.layer == layer for each in described)]
     for layer in layers:
         members = [each for each in described if each.table.layer == layer]
-        lines += [f"- **{layer}**: " + ", ".join(f"[{_name(each)}](#{anchor(each.table)})" for each in members)]
+        lines += [f"- **{layer}**: " + ", ".join(f"[{_name(each)}](#{wording.anchor(_name(each))})" for each in members)]
     for layer in layers:
         lines += ["", f"## Layer {layer}"]
         for each in (each for each in described if each.table.layer == layer):
             lines += ["", *_section(each)]
     return "\n".join(lines) + "\n"
-
-
-def anchor(declared: Table) -> str:
-    """Return where the dictionary has a table: what readers of Markdown make of its heading, without dots, with underscores."""
-    return declared.qualified.replace(".", "")
 
 
 def _name(described: Described) -> str:
