@@ -40,7 +40,13 @@ _CONFIGURATION = {
         "class": "KeptEngineEventLogStorage",
     },
     "run_monitoring": {"enabled": True, "free_slots_after_run_end_seconds": 60},
+    # Runs that somebody starts in the UI have no configuration of their own: each event would be printed on the terminal of the
+    # daemon, and be kept once more as what the run printed. The record of events has all of them all the same.
+    "python_logs": {"python_log_level": "INFO"},
 }
+
+_WITHOUT_LOGS = {name: block for name, block in _CONFIGURATION.items() if name != "python_logs"}
+"""What the release before wrote: a file of just this is nobody's own."""
 
 
 _GONE = re.compile(
@@ -60,10 +66,18 @@ def configure(settings: Settings) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     file = directory / "dagster.yaml"
     present = file.read_text(encoding="utf-8") if file.exists() else None
-    wanted = yaml.safe_dump(_CONFIGURATION, sort_keys=False) if present is None else carried_over(present)
+    wanted = _wanted(present)
     if wanted != present:
         write_whole(file, wanted)
     return directory
+
+
+def _wanted(present: str | None) -> str:
+    """Return what a ``dagster.yaml`` should say."""
+    carried = None if present is None else carried_over(present)
+    if carried is None or carried == yaml.safe_dump(_WITHOUT_LOGS, sort_keys=False):
+        return yaml.safe_dump(_CONFIGURATION, sort_keys=False)
+    return carried
 
 
 def carried_over(text: str) -> str:
@@ -105,8 +119,7 @@ def open_to_read(settings: Settings) -> Iterator[dg.DagsterInstance]:
                 each.chmod(0o700)
         file = copy / "dagster.yaml"
         present = file.read_text(encoding="utf-8") if file.exists() else None
-        wanted = yaml.safe_dump(_CONFIGURATION, sort_keys=False) if present is None else carried_over(present)
-        file.write_text(wanted, encoding="utf-8")
+        file.write_text(_wanted(present), encoding="utf-8")
         with _opened(copy) as instance:
             yield instance
 

@@ -7,6 +7,7 @@ Belongs here: asking Dagster every half minute for what is to be asked for. Does
 import logging
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -75,10 +76,9 @@ def _load_again(context: dg.SensorEvaluationContext, settings: Settings, unknown
 def _look(instance: dg.DagsterInstance, deployment: Deployment, possible: Collection[date]) -> Home:
     """Return what the record of runs says of the months that can be asked for."""
     names = [stream.name for stream in ingestion.in_use(deployment.settings, deployment.streams)]
-    busy = busy_months(instance, names)
-    seals = seals_of(deployment.settings)
+    seals, busy = seals_of(deployment.settings), partial(busy_months, instance, names)
     undone = {name: undone_months(instance, check_specs(deployment, name), name, possible, busy, seals) for name in names}
-    return Home(busy, reading_streams(instance, deployment.streams.names), possible, undone)
+    return Home(busy(), reading_streams(instance, deployment.streams.names), possible, undone)
 
 
 def late_data_sensor(deployment: Deployment, job: Any, partitions: dg.PartitionsDefinition) -> dg.SensorDefinition:

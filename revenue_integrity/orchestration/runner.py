@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -195,7 +196,9 @@ class _Runner:
         keys = [key for key in sorted(self._graph.asset_check_keys) if key.asset_key.path[0] == stream.name]
         specs = [self._graph.get_check_spec(key) for key in keys]
         rest = [month for month in wanted if month not in self._stopped]
-        undone = undone_months(self._instance, specs, stream.name, rest, self._busy(stream, rest), seals_of(self._settings))
+        undone = undone_months(
+            self._instance, specs, stream.name, rest, partial(self._busy, stream, rest), seals_of(self._settings)
+        )
         return with_undone(found, undone)
 
     def _busy(self, stream: Stream, wanted: Sequence[date]) -> Collection[tuple[str, str]]:

@@ -4,7 +4,7 @@ Belongs here: what only the record of runs knows of a month that must be run aga
 (``computing.plan``), running it (``runner``), asking for it (``late_data``).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import date
 
 import dagster as dg
@@ -22,7 +22,7 @@ def undone_months(
     specs: Sequence[dg.AssetCheckSpec],
     stream: str,
     wanted: Collection[date],
-    busy: Collection[tuple[str, str]],
+    busy: Callable[[], Collection[tuple[str, str]]],
     seals: Seals,
 ) -> dict[date, Undone]:
     """Return the months of a stream to run again, with the reason; those that a run covers (``busy``) are left to it.
@@ -30,10 +30,11 @@ def undone_months(
     ``specs`` are those of every check of the stream.
     """
     found = {}
+    covered = busy()
     published = [each for each in specs if each.name == MONTH_MAY_BE_PUBLISHED.name and each.asset_key == _publication(stream)]
     for month in sorted(wanted):
         label = months.label(month)
-        if (stream, label) in busy:
+        if (stream, label) in covered:
             continue
         found_last = latest(instance, specs, label)
         # A month of which only the stale tables were run would be refused, for the checks of the others hold for nobody.
@@ -44,7 +45,9 @@ def undone_months(
         # What stood in the way may be mended by now.
         elif any(each.state in ("failed", "planned") for each in results_of_month(instance, published, label, seals, found_last)):
             found[month] = Undone("its last publication was refused")
-    return found
+    # A run that was asked for while its month was looked at had planned its checks by then: it interrupted nothing.
+    covered = busy() if found else ()
+    return {month: each for month, each in found.items() if (stream, months.label(month)) not in covered}
 
 
 def _publication(stream: str) -> dg.AssetKey:

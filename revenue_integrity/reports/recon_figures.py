@@ -18,6 +18,9 @@ from revenue_integrity.model.reconciliation import AS_OF_CLOSE, CENTS, CURRENT, 
 from revenue_integrity.model.report import Format, Published, share_of
 from revenue_integrity.wording import Currency
 
+COUNT = "count"
+"""The unit of reconciliations that compare how many there are."""
+
 MEASURED = ("left", "right", "signed", "gross")
 """Amounts of a reconciliation in total."""
 
@@ -27,6 +30,11 @@ def unit_format(unit: str, currency: Currency) -> Format:
     if unit == CENTS:
         return "cents"
     return "cost" if unit == currency.code.lower() else "decimal"
+
+
+def written_format(unit: str, currency: Currency) -> Format:
+    """Return how an amount is written in a column that holds several units: what is counted has no places."""
+    return "integer" if unit == COUNT else unit_format(unit, currency)
 
 
 def shown_view(recon: Reconciliation, published: Published, recons: Reconciliations) -> str:
@@ -52,7 +60,7 @@ def totals(published: Published, recons: Reconciliations) -> pd.DataFrame | None
     found = in_shown_units(found, published.currency, MEASURED)
     found = found.assign(
         place=found["recon"].map(lambda name: order.get(name, len(order))),
-        format=found["unit"].map(lambda unit: unit_format(unit, published.currency)),
+        format=found["unit"].map(lambda unit: written_format(unit, published.currency)),
         variance_share=_shares(found["signed"], found["right"]),
         tolerance=found["recon"].map({each.name: tolerance_words(each, published) for each in recons}),
         materiality_cents=pd.Series(

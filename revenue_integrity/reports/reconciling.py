@@ -22,6 +22,7 @@ from revenue_integrity.reports.recon_figures import (
     steps,
     total_of,
     totals_of,
+    written_format,
 )
 from revenue_integrity.wording import Currency
 
@@ -173,7 +174,8 @@ def results_listing(
             said = more if len(units) > 1 else ""
             words = [*(f"{side[:1].upper()}{side[1:]}{said}" for side in sides), f"Variance{said}"]
             fields = [f"{side}_{suffix}" for side in ("left", "right", "variance")]
-            amounts += [Column(each, word, money, total=alone) for each, word in zip(fields, words, strict=True)]
+            by = "written" if money == "decimal" else ""
+            amounts += [Column(each, word, money, total=alone, by=by) for each, word in zip(fields, words, strict=True)]
     explanation = [Column("explanation", "Explanation", "wide")] if recons.explanation else []
     measured = [f"{side}_value" for side in ("left", "right", "variance")]
 
@@ -182,9 +184,9 @@ def results_listing(
         if frame is None:
             return None
         shown = in_shown_units(_breaches_first(frame, recons), published.currency, measured)
-        return with_names(
-            published, shown.assign(tone=shown["status"].map(lambda status: "bad" if status == "breach" else "")), names
-        )
+        written = shown["unit"].map(lambda unit: written_format(unit, published.currency))
+        tone = shown["status"].map(lambda status: "bad" if status == "breach" else "")
+        return with_names(published, shown.assign(tone=tone, written=written), names)
 
     return Listing(
         title,

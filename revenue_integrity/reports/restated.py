@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from revenue_integrity.exact import added
+from revenue_integrity.model.reconciliation import CURRENT
 from revenue_integrity.model.report import Card, Column, Format, Listing, Published
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.model.table import Table
@@ -57,12 +58,14 @@ def _summed(rows: pd.DataFrame, streams: Sequence[Stream], by: Sequence[str]) ->
     found: list[dict[str, Any]] = []
     tables = _tables(streams)
     keys = [*by, "dataset", "measure"]
-    for names, mine in rows.groupby(keys, sort=True, dropna=False) if len(rows) else ():
-        said = dict(zip(keys, names, strict=True))
+    viewed = rows.assign(view=[_view(key) for key in rows["key"]])
+    for names, mine in viewed.groupby([*keys, "view"], sort=True, dropna=False) if len(rows) else ():
+        said = dict(zip([*keys, "view"], names, strict=True))
+        view = said.pop("view")
         delta = added(mine["delta"].dropna().astype(object).tolist())
         written = _format(tables, str(said["dataset"]), str(said["measure"]))
         # The amount beside it is in units of the currency.
-        called = str(said["measure"]).removesuffix("_cents")
+        called = str(said["measure"]).removesuffix("_cents") + (f"_{view}" if view else "")
         found.append(said | {"measure": called, "rows": len(mine), "delta": delta, "format": written, "size": abs(delta)})
     return pd.DataFrame(found, columns=[*keys, "rows", "delta", "format", "size"], dtype=object)
 
@@ -81,18 +84,30 @@ def details(part: StreamPart) -> tuple[Card, ...]:
     """Return what was restated of a stream by batch, and by each thing that has a name; nothing where nothing was."""
     if part.published.restatement is None or part.published.restatement.empty:
         return ()
-    named = [(column, dataset, key, name) for column, dataset, key, name in part.report.names if _has(part.published, column)]
+    named = [(column, dataset, key, name) for column, dataset, key, name in part.report.names if _has(part, column)]
     found = [_by_batch(part), *(_by_name(part, *each) for each in named)]
     return tuple(Card(each.title, (each,), wide=True) for each in found)
 
 
-def _keys(published: Published) -> list[dict[str, Any]]:
+def _view(key: str) -> str:
+    """Return the view of a row that is no present one: the same difference seen twice is never added up."""
+    view = str(json.loads(key).get("view", ""))
+    return "" if view == CURRENT else view
+
+
+def _keys(part: StreamPart, published: Published) -> list[dict[str, Any]]:
+    """Return the keys of what changed; those of a reconciliation with what they name: its row is named by a list."""
     assert published.restatement is not None
-    return [json.loads(key) for key in published.restatement["key"]]
+    found = [json.loads(key) for key in published.restatement["key"]]
+    recons = part.stream.reconciliations
+    if recons is None:
+        return found
+    of_row = [dict(zip(recons.grain, json.loads(key["row_key"]), strict=False)) if "row_key" in key else {} for key in found]
+    return [key | named for key, named in zip(found, of_row, strict=True)]
 
 
-def _has(published: Published, column: str) -> bool:
-    return any(column in key for key in _keys(published))
+def _has(part: StreamPart, column: str) -> bool:
+    return any(key.get(column) is not None for key in _keys(part, part.published))
 
 
 def _by_batch(part: StreamPart) -> Listing:
@@ -121,7 +136,7 @@ def _by_name(part: StreamPart, column: str, dataset: str, key: str, name: str) -
         if frame is None:
             return None
         known = published.names(dataset, key, name)
-        ids = [each.get(column) for each in _keys(published)]
+        ids = [each.get(column) for each in _keys(part, published)]
         shown = [None if each is None else known.get(str(each), str(each)) for each in ids]
         mine = frame.assign(shown=pd.Series(shown, index=frame.index, dtype=object))
         return _summed(mine[mine["shown"].notna()], [part.stream], ["shown"])

@@ -58,6 +58,40 @@ def test_an_operators_configuration_is_left_alone(tmp_path: Path) -> None:
     assert file.read_text(encoding="utf-8") == "telemetry:\n  enabled: false\n"
 
 
+def test_what_the_release_before_wrote_is_renewed_where_nobody_touched_it(tmp_path: Path) -> None:
+    settings = home_settings(tmp_path)
+    file = configure(settings) / "dagster.yaml"
+    present = file.read_text(encoding="utf-8")
+    before = yaml.safe_dump(
+        {name: each for name, each in yaml.safe_load(present).items() if name != "python_logs"}, sort_keys=False
+    )
+    file.write_text(before, encoding="utf-8")
+    configure(settings)
+    assert file.read_text(encoding="utf-8") == present
+    file.write_text(f"# mine\n{before}", encoding="utf-8")
+    configure(settings)
+    assert file.read_text(encoding="utf-8") == f"# mine\n{before}"
+
+
+def test_a_run_that_somebody_starts_in_the_ui_prints_no_event_and_all_of_them_are_on_record(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    @dg.asset
+    def one(context: dg.AssetExecutionContext) -> None:
+        context.log.info("said by the asset")
+
+    with open_instance(home_settings(tmp_path)) as instance:
+        # As the UI starts it: without any configuration of loggers.
+        ran = dg.materialize([one], instance=instance)
+        kinds = {each.dagster_event.event_type_value for each in instance.all_logs(ran.run_id) if each.dagster_event}
+        said = [each.user_message for each in instance.all_logs(ran.run_id) if not each.is_dagster_event]
+    assert {"PIPELINE_START", "STEP_START", "ASSET_MATERIALIZATION", "STEP_SUCCESS", "PIPELINE_SUCCESS"} <= kinds
+    assert said == ["said by the asset"]
+    printed = capfd.readouterr()
+    assert "DEBUG" not in printed.err + printed.out
+    assert "RUN_START" not in printed.err + printed.out
+
+
 EARLIER = """\
 telemetry:
   enabled: false

@@ -70,6 +70,40 @@ def test_changes_add_up_by_batch_and_by_the_customer_that_a_row_names() -> None:
     ]
 
 
+def test_differences_of_a_reconciliation_count_for_the_customer_that_their_row_names_once_per_view() -> None:
+    names = ("recon", "row_key", "view")
+
+    def of(view: str, row: list[str | None]) -> dict[str, str]:
+        return dict(zip(names, ("erp_vs_mart", json.dumps(row), view), strict=True))
+
+    # Only ERP lines changed: no table of the mart names the customer, the row of the reconciliation does.
+    row: list[str | None] = ["CU-1", "K-1", None, "other"]
+    nobody: list[str | None] = [None, None, "S-1", "power"]
+    changes = sample.frame(
+        [
+            _change("recon_results", "left_cents", 900, _LINES, **of("current", row)),
+            _change("recon_results", "variance_cents", 900, _LINES, **of("current", row)),
+            _change("recon_results", "variance_cents", 400, _LINES, **of("as_of_close", row)),
+            _change("recon_results", "variance_cents", 7, _LINES, **of("current", nobody)),
+        ]
+    )
+    data = sample.changed(sample.signed(), restatement=changes)
+    by_batch, by_customer = (card.blocks[0] for card in restated.details(data.parts[0]))
+    assert isinstance(by_customer, Listing)
+    assert isinstance(by_batch, Listing)
+    assert _rows(data, by_customer) == [
+        ["Northwind Cloud", "left", 1, 900],
+        ["Northwind Cloud", "variance", 1, 900],
+        ["Northwind Cloud", "variance_as_of_close", 1, 400],
+    ]
+    # What is seen in both views is added up in neither with the other.
+    assert _rows(data, by_batch) == [
+        [_LINES, "left", 1, 900],
+        [_LINES, "variance", 2, 907],
+        [_LINES, "variance_as_of_close", 1, 400],
+    ]
+
+
 def test_documents_are_those_that_came_with_a_new_batch() -> None:
     rows = report_rows.restated_documents(sample.published(restated_month()))
     assert rows is not None

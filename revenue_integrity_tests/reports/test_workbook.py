@@ -107,6 +107,23 @@ def test_summary_shows_signed_and_gross_variance(values: Any) -> None:
     assert (unit[2], *unit[7:11]) == ("kWh", 1_500, 1_480, 20, 20)
 
 
+def test_what_is_counted_has_no_places_in_rows_and_in_total() -> None:
+    data = sample.signed()
+    tables = sample.published(data).tables
+    unit = tables["recon_results"]["recon"] == "metered_vs_billed_kwh"
+    results = tables["recon_results"].assign(unit=tables["recon_results"]["unit"].mask(unit, "count"))
+    summary = tables["recon_summary"].assign(unit=tables["recon_summary"]["unit"].replace("wh", "count"))
+    both = {**tables, "recon_results": results, "recon_summary": summary}
+    book = _open(workbook_bytes(sample.changed(data, tables=both)), values=True)
+    (total,) = [row for row in book["Summary"].iter_rows() if row[0].value == "metered vs billed kWh"]
+    assert [(cell.value, cell.number_format) for cell in total[7:11]] == [
+        (amount, "#,##0_);(#,##0);0_)") for amount in (1_500_000, 1_480_000, 20_000, 20_000)
+    ]
+    (row,) = [row for row in book["Reconciliations"].iter_rows() if row[0].value == "metered vs billed kWh"]
+    counted = [cell for cell in row if cell.value in (1_500_000, 1_480_000, 20_000)]
+    assert [cell.number_format for cell in counted] == ["#,##0_);(#,##0);0_)"] * 3
+
+
 def test_summary_shows_causes_and_close_bridge(values: Any) -> None:
     summary = values["Summary"]
     late = next(row for row in summary.iter_rows(values_only=True) if row[0] == "late posting")
