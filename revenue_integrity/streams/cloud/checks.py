@@ -153,6 +153,21 @@ CHECKS: tuple[Check, ...] = (
         control=Control("A half day is taken for a cheap one.", "`daily_account_cost`: `data_complete`", "data operations"),
     ),
     _check(
+        "no_day_is_held_back",
+        schemas.CLOUD_DAYS,
+        Gate.SIGN_OFF,
+        "No tenant's day is held back because it is incomplete, or stays as it was when it was complete.",
+        "Wait for the sources that are late, or ask for them; to sign what there is, set cloud_incomplete_days to flag, or waive"
+        " this check with the reason.",
+        lists="offenders",
+        limits=(Limit("days_held_back"),),
+        control=Control(
+            "Costs that came are in no figure that is signed.",
+            "`cloud_days`: `complete`; setting `cloud_incomplete_days`",
+            "data operations",
+        ),
+    ),
+    _check(
         "dimensions_add_up",
         schemas.CLOUD_COST_BY,
         Gate.PUBLISH,

@@ -5,12 +5,17 @@ whose answer changes becomes stale. Does not belong here: costs (``mart``).
 
 A day is complete for a tenant when its publishing cutoff has passed (some batch of the stream arrived after it), every source
 that is expected for the tenant has delivered for it at or after the end of the day, and at least one source has.
+
+With ``cloud_incomplete_days = hold`` a tenant's day that is not complete is *held back*: nothing behind the events shows what
+came for it. One that was complete before (a delivery was taken back, one more source is expected) stays as it was then.
 """
 
 import json
 from typing import TYPE_CHECKING
 
+from revenue_integrity.streams.cloud.schemas import DAILY_ACCOUNT_COST
 from revenue_integrity.streams.cloud.settings import CloudSettings
+from revenue_integrity.warehouse.storage import ensure_table
 
 if TYPE_CHECKING:
     import duckdb
@@ -18,10 +23,13 @@ if TYPE_CHECKING:
 COMPLETENESS = "cloud_completeness"
 """The slice of a day's complete tenants."""
 
-SETTINGS = ("publishing_cutoff_hour", "expected_source_days", "expected_sources")
+SETTINGS = ("available_by", "cloud_incomplete_days", "expected_source_days", "expected_sources")
 
 DAYS = "cloud_days_due"
 """The slice of a month's days that are due, of all tenants."""
+
+HELD = "cloud_days_held"
+"""The slice of the tenants whose day is held back, by day; and of a month, with what came for them."""
 
 _DUE = """
     create or replace temp table due_now as
@@ -42,7 +50,7 @@ _DUE = """
             d.tenant_id,
             min(d.usage_date) as first_day,
             greatest(
-                max(d.usage_date), any_value(((n.arrival - to_hours($hour)) at time zone 'UTC')::date - 1)
+                max(d.usage_date), any_value(((n.arrival - to_minutes($minutes)) at time zone 'UTC')::date - 1)
             ) as last_day
         from cloud_events.days as d
         cross join newest as n
@@ -92,7 +100,7 @@ _DUE = """
         select
             t.tenant_id,
             t.usage_date,
-            t.day_end + to_hours($hour) as due_at,
+            t.day_end + to_minutes($minutes) as due_at,
             -- Whoever was expected must have delivered, and somebody must.
             case when w.tenant_id is null then d.arrival when w.is_whole then w.last_arrival end as available_at
         from tenant_days as t
@@ -107,7 +115,7 @@ _DUE = """
 
 
 def refresh(connection: "duckdb.DuckDBPyConnection", settings: CloudSettings) -> None:
-    """Work out ``meta.cloud_due_days`` and ``meta.cloud_complete_days`` anew, and the slices of months and days."""
+    """Work out anew which days are due, complete and held back (``meta.cloud_*_days``), and the slices of months and days."""
     connection.execute(
         "create table if not exists meta.cloud_complete_days (tenant_id VARCHAR not null, usage_date DATE not null)"
     )
@@ -118,7 +126,7 @@ def refresh(connection: "duckdb.DuckDBPyConnection", settings: CloudSettings) ->
         {
             "expected": json.dumps(expected),
             "days": settings.expected_source_days,
-            "hour": settings.publishing_cutoff_hour,
+            "minutes": settings.minutes_until_due,
         },
     )
     connection.execute("""
@@ -134,9 +142,10 @@ def refresh(connection: "duckdb.DuckDBPyConnection", settings: CloudSettings) ->
         insert into meta.cloud_complete_days
         select tenant_id, usage_date from due_now semi join cloud_events.days using (tenant_id, usage_date) where complete
     """)
-    connection.execute(
-        f"delete from meta.slices where stream = 'cloud' and (starts_with(source, '{COMPLETENESS}/') or source = '{DAYS}')"
-    )
+    connection.execute(f"""
+        delete from meta.slices
+        where stream = 'cloud' and (split_part(source, '/', 1) in ('{COMPLETENESS}', '{HELD}') or source = '{DAYS}')
+    """)
     connection.execute(f"""
         insert into meta.slices
         select 'cloud', '{COMPLETENESS}/' || usage_date, date_trunc('month', usage_date)::date,
@@ -152,5 +161,38 @@ def refresh(connection: "duckdb.DuckDBPyConnection", settings: CloudSettings) ->
             ))
         from meta.cloud_due_days group by all
     """)
+    _hold_back(connection, holds=settings.cloud_incomplete_days == "hold")
     connection.execute("drop table due_now")
     connection.commit()
+
+
+def _hold_back(connection: "duckdb.DuckDBPyConnection", *, holds: bool) -> None:
+    """Write ``meta.cloud_held_days`` and its slices: tenants' days that are not complete, with rows now or when they were."""
+    connection.execute("create or replace table meta.cloud_held_days (tenant_id VARCHAR not null, usage_date DATE not null)")
+    if not holds:
+        return
+    ensure_table(connection, DAILY_ACCOUNT_COST)
+    connection.execute(f"""
+        insert into meta.cloud_held_days
+        select tenant_id, usage_date from due_now semi join cloud_events.days using (tenant_id, usage_date) where not complete
+        union
+        select tenant_id, usage_date from due_now
+        semi join (select * from {DAILY_ACCOUNT_COST.qualified} where data_complete) using (tenant_id, usage_date)
+        where not complete
+    """)
+    connection.execute(f"""
+        insert into meta.slices
+        select 'cloud', '{HELD}/' || usage_date, date_trunc('month', usage_date)::date,
+            sha256(string_agg(tenant_id, chr(10) order by tenant_id))
+        from meta.cloud_held_days group by usage_date
+    """)
+    connection.execute(f"""
+        insert into meta.slices
+        select 'cloud', '{HELD}', date_trunc('month', usage_date)::date,
+            sha256(string_agg(
+                concat_ws('|', tenant_id, usage_date, file_no, row_count, cost, is_live), chr(10)
+                order by tenant_id, usage_date, file_no, scope
+            ))
+        from cloud_events.days semi join meta.cloud_held_days using (tenant_id, usage_date)
+        group by all
+    """)

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 _PACKAGE = "revenue_integrity.streams.cloud"
 
-PORTABLE = ("mart/account_service_day", "mart/cloud_region_day", "mart/daily_account_cost")
+PORTABLE = (
+    "mart/account_service_day",
+    "mart/account_service_day_held",
+    "mart/cloud_region_day",
+    "mart/cloud_region_day_held",
+    "mart/daily_account_cost",
+)
 """SQL that runs on both engines, beside that of outcomes."""
 
 events_that_count = row_inputs(EVENTS, schemas.CLOUD_EVENT_OUTCOMES)

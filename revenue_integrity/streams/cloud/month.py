@@ -16,7 +16,7 @@ from revenue_integrity.model.source import Source
 from revenue_integrity.model.table import Table
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud import schemas
-from revenue_integrity.streams.cloud.completeness import DAYS
+from revenue_integrity.streams.cloud.completeness import DAYS, HELD
 
 if TYPE_CHECKING:
     import duckdb
@@ -78,7 +78,7 @@ RULES = (
     Rule(
         schemas.CLOUD_DAYS,
         cloud_days,
-        (same_month("mart", "daily_account_cost"), raw(DAYS)),
+        (same_month("mart", "daily_account_cost"), same_month("curated", "cloud_event_outcomes"), raw(DAYS), raw(HELD)),
         sql=("mart/cloud_days",),
     ),
 )

@@ -91,7 +91,8 @@ def cloud_metric_register(month: date, settings: Settings) -> pd.DataFrame:
 _ASSUMED = (
     "billing_events_cost_sign",
     "cloud_lookback_days",
-    "publishing_cutoff_hour",
+    "available_by",
+    "cloud_incomplete_days",
     "expected_source_days",
     "expected_sources",
     "tenant_of_billing_account",
@@ -111,7 +112,8 @@ def cloud_assumptions(month: date, settings: Settings, costs: pd.DataFrame) -> p
     listed = [
         Assumption("billing_events_cost_sign", "signed or not", DAILY_COST),
         Assumption("cloud_lookback_days", "days", f"{DAILY_COST}, {RESTATED}"),
-        Assumption("publishing_cutoff_hour", "hour of the next day (UTC)", COMPLETENESS, *incomplete),
+        Assumption("available_by", "time after the usage day (UTC)", COMPLETENESS, *incomplete),
+        Assumption("cloud_incomplete_days", "flag or hold", COMPLETENESS, *incomplete),
         Assumption("expected_source_days", "days", COMPLETENESS, *incomplete),
         Assumption("expected_sources", "sources by tenant", COMPLETENESS, *incomplete),
         Assumption("tenant_of_billing_account", "tenant by account", DAILY_COST, *without_tenant),

@@ -54,6 +54,7 @@ insert into meta.cloud_published_tenants
 select distinct usage_date, tenant_id from meta.cloud_published_costs
 where not exists (select 1 from meta.cloud_published_tenants);
 create table if not exists meta.cloud_departures (tenant_id varchar not null, event_id varchar not null);
+create table if not exists meta.cloud_held_days (tenant_id varchar not null, usage_date date not null);
 """
 """What is remembered of the last completed publication of each day, and events between two months: gone from a published day,
 not yet published on the one that they moved to. ``rows_hash`` tells which rows did not count (``differing.sql``). A tenant-day
@@ -85,6 +86,7 @@ def record_changes(connection: "duckdb.DuckDBPyConnection", month: date, rows: E
         connection.execute(_STATE)
         ensure_table(connection, _LEDGER)
         _forget_incomplete(connection, month)
+        _make(connection, "kept", month)
         _make(connection, "changes", month)
         days = _days(connection, "select distinct usage_date from restatement_changes order by all")
         if not days:
@@ -100,6 +102,7 @@ def remember_published(connection: "duckdb.DuckDBPyConnection", month: date) -> 
     """Do the work of ``after_publish``."""
     with transaction(connection):
         connection.execute(_STATE)
+        _make(connection, "kept", month)
         _make(connection, "changes", month)
         connection.execute("""
             update meta.cloud_published_days set publication = publication + 1
@@ -113,11 +116,11 @@ def remember_published(connection: "duckdb.DuckDBPyConnection", month: date) -> 
             _make(connection, name, month)
             _keep(connection, f"meta.cloud_published_{name}", f"restatement_{name}", month)
         # Of days on which they differ most of them do: they are not compared one by one.
+        _make(connection, "excluded", month)
         connection.execute(
             "delete from meta.cloud_published_excluded where usage_date in (select usage_date from restatement_differing)"
         )
-        excluded = load_query(_PACKAGE, "restatement/excluded", **_bounds(month))
-        connection.execute(f"insert into meta.cloud_published_excluded by name {excluded.sql}", excluded.bound)
+        connection.execute("insert into meta.cloud_published_excluded by name select * from restatement_excluded")
         connection.execute("""
             insert into meta.cloud_published_days
             select distinct usage_date, 1, null from restatement_costs anti join meta.cloud_published_days using (usage_date)
@@ -131,6 +134,14 @@ def remember_published(connection: "duckdb.DuckDBPyConnection", month: date) -> 
             update meta.cloud_published_days as remembered set rows_hash = differing.rows_hash
             from restatement_differing as differing where remembered.usage_date = differing.usage_date
         """)
+        # What is held back of a day is remembered when it is shown, though no row of the day differs then.
+        connection.execute(
+            """
+            update meta.cloud_published_days set rows_hash = null
+            where usage_date between $first and $last and usage_date in (select usage_date from meta.cloud_held_days)
+        """,
+            _bounds(month),
+        )
         # Only what is published now may have arrived: an event on a day that does not count yet is still between two months.
         connection.execute(
             """
@@ -180,7 +191,7 @@ def _forget_incomplete(connection: "duckdb.DuckDBPyConnection", month: date) -> 
 
 def _find_causes(connection: "duckdb.DuckDBPyConnection", month: date, days: list[date], rows: EventRows) -> None:
     """Make ``restatement_causes``: what each cause and batch contributes to the account-days."""
-    for step in ("live", "parts", "versions", "elsewhere", "removed"):
+    for step in ("costs", "live", "parts", "versions", "elsewhere", "removed"):
         _make(connection, step, month)
     _make_twins(connection, month, rows)
     _make(connection, "version_causes", month)

@@ -38,7 +38,7 @@ STAGES = (*curated.RULES, *mart.RULES)
 OUTCOMES, SERVICES, DAILY = "curated.cloud_event_outcomes", "mart.account_service_day", "mart.daily_account_cost"
 REGIONS = "mart.cloud_region_day"
 
-DAY_SLICES = (EVENTS.rows_slice, EVENTS.versions_slice, completeness.COMPLETENESS)
+DAY_SLICES = (EVENTS.rows_slice, EVENTS.versions_slice, completeness.COMPLETENESS, completeness.HELD)
 """What the stages read of the store, by day."""
 
 EVENT_TYPES = pa.schema(

@@ -1,14 +1,27 @@
 -- Every tenant's day with costs is complete: all that is expected for it has delivered since its end; one row.
-with tenant_days as (
-    select
-        tenant_id,
-        usage_date,
-        bool_and(data_complete) as is_complete,
-        sum(total_cost)::decimal(38, 18) as cost
-    from mart.daily_account_cost
-    where month = $month
-    group by tenant_id, usage_date
-)
+-- What is held back until it is complete is not, and counts with what came for it.
+with
+{% include 'checks/event_parts.sql.j2' %},
+
+    tenant_days as (
+        select
+            tenant_id,
+            usage_date,
+            bool_and(data_complete) as is_complete,
+            sum(total_cost)::decimal(38, 18) as cost
+        from mart.daily_account_cost
+        anti join held_days using (tenant_id, usage_date)
+        where month = $month
+        group by tenant_id, usage_date
+        union all
+        select
+            tenant_id,
+            usage_date,
+            false,
+            coalesce(b.cost, 0)
+        from held_days
+        left join held_back as b using (tenant_id, usage_date)
+    )
 
 select
     count(*) filter (where not is_complete) = 0 as passed,

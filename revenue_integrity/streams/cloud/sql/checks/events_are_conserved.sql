@@ -20,12 +20,19 @@ with
         from parts
     ),
 
+    -- What is held back counts, too, and is shown later.
     surviving as (
         select
-            coalesce(sum(event_count), 0)::bigint as rows_surviving,
-            coalesce(sum(total_cost), 0)::decimal(38, 18) as cost_surviving
-        from mart.daily_account_cost
-        where month = $month
+            coalesce(sum(rows), 0)::bigint as rows_surviving,
+            coalesce(sum(cost), 0)::decimal(38, 18) as cost_surviving
+        from (
+            select event_count as rows, total_cost as cost
+            from mart.daily_account_cost
+            anti join held_days using (tenant_id, usage_date)
+            where month = $month
+            union all
+            select rows, cost from held_back
+        )
     ),
 
 {% include 'checks/batch_rows.sql.j2' %}

@@ -1,13 +1,20 @@
 -- When each day of a tenant was due and available, one row each, also of days for which nothing came.
-with counted as (
-    select
-        tenant_id,
-        usage_date,
-        sum(event_count)::bigint as events
-    from mart.daily_account_cost
-    where month = $month
-    group by tenant_id, usage_date
-)
+-- Of days that are held back, what came for them is counted.
+with
+{% include 'checks/event_parts.sql.j2' %},
+
+    counted as (
+        select
+            tenant_id,
+            usage_date,
+            sum(event_count)::bigint as events
+        from mart.daily_account_cost
+        anti join held_days using (tenant_id, usage_date)
+        where month = $month
+        group by tenant_id, usage_date
+        union all
+        select tenant_id, usage_date, rows from held_back
+    )
 
 select
     $month::date as month,

@@ -1,7 +1,12 @@
 -- What FOCUS rows contribute, one row per account-day, cause and batch. Rows have no id: of a scope that was overwritten the old
 -- and the new rows of a day are compared as multisets over everything that is carried along.
--- Reads `event_rows` of the files that came or went.
-with charges as (
+-- Reads `event_rows` of the files that came or went. Where an export is gone with its batch there is nothing to compare with:
+-- what stands again in its place is left to `reread_causes`.
+with lost as (
+    select distinct usage_date, scope from restatement_parts where state = 'lost' and source = 'focus'
+),
+
+charges as (
     select
         p.state,
         r.source,
@@ -22,7 +27,8 @@ with charges as (
     inner join restatement_parts as p
         on r.file_no = p.file_no and r.usage_date = p.usage_date and r.tenant_id = p.tenant_id
         and coalesce(r.scope, '') = p.scope
-    where r.source in ('focus', 'focus_delta') and p.state <> 'reread'
+    left join lost as l on p.usage_date = l.usage_date and p.scope = l.scope and r.source = 'focus'
+    where l.scope is null and r.source in ('focus', 'focus_delta') and p.state <> 'reread'
     group by all
 ),
 

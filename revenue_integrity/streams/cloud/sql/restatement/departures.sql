@@ -3,6 +3,7 @@
 with outcomes as (
     select *
     from curated.cloud_event_outcomes
+    anti join restatement_kept using (tenant_id, usage_date)
     where month = $first and usage_date in (select usage_date from restatement_differing)
 ),
 

@@ -1,4 +1,5 @@
--- Parts of files (day, file, tenant, scope) on changing days that came, went or are read otherwise since the last publication.
+-- Parts of files (day, file, tenant, scope) on changing days that came, went or are read otherwise since the last publication;
+-- those of a file that the store has no more (its batch was taken back) are lost.
 -- All tenants of a file's day and scope count or none: where only some came or went, the file is read otherwise.
 with days as (
     select distinct usage_date from restatement_changes
@@ -20,7 +21,7 @@ compared as (
         file_name,
         tenant_id,
         scope,
-        n.row_count,
+        coalesce(n.row_count, p.row_count) as row_count,
         (n.row_count is distinct from p.row_count or n.cost is distinct from p.cost) as differs,
         bool_or(n.row_count is not null) over each_file as is_present,
         bool_or(p.row_count is not null) over each_file as was_present
@@ -37,7 +38,12 @@ select
     c.tenant_id,
     c.scope,
     c.row_count,
-    case when not c.was_present then 'came' when not c.is_present then 'went' else 'reread' end as state,
+    case
+        when not c.was_present then 'came'
+        when c.is_present then 'reread'
+        when f.file_no is null then 'lost'
+        else 'went'
+    end as state,
     f.file_no,
     f.arrival
 from compared as c

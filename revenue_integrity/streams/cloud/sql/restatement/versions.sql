@@ -22,6 +22,8 @@ judged as (
         p.row_count is not null and not coalesce(c.is_deleted, false) and x.row_number is null as counted
     from cloud_events.versions as c
     semi join days as d on c.usage_date = d.usage_date
+    -- Of a day that stays as it was nothing changes, whatever came for it.
+    anti join restatement_kept as h on c.tenant_id = h.tenant_id and c.usage_date = h.usage_date
     left join restatement_live as l
         on c.usage_date = l.usage_date and l.source = 'billing_events' and c.batch_id = l.batch_id
         and c.file_name = l.file_name and c.tenant_id = l.tenant_id
