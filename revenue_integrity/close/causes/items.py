@@ -65,3 +65,19 @@ def paired(left: pd.DataFrame, right: pd.DataFrame, likenesses: Sequence[Sequenc
     ]
     result = pd.concat([*found, *alone], ignore_index=True).astype({"left": "Int64", "right": "Int64"})
     return result.sort_values([by, "turn"], kind="stable", ignore_index=True)[[by, "left", "right"]]
+
+
+def in_line(one: pd.DataFrame, other: pd.DataFrame, by: Sequence[str], amount: str) -> pd.DataFrame:
+    """Return which part of which item of a side meets which of the other: ``one``, ``other`` (index values), ``part``.
+
+    The items of each group stand in line in their order, ``amount`` long each; what comes to lie beside each other meets.
+    """
+    ends = [
+        items[[*by, amount]].assign(until=items.groupby(list(by), sort=False)[amount].cumsum(), item=items.index)
+        for items in (one, other)
+    ]
+    both = ends[0].merge(ends[1], on=list(by), suffixes=("_one", "_other"))
+    begins = [both[f"until_{end}"] - both[f"{amount}_{end}"] for end in ("one", "other")]
+    part = np.minimum(both["until_one"], both["until_other"]) - np.maximum(begins[0], begins[1])
+    met = both.rename(columns={"item_one": "one", "item_other": "other"}).assign(part=part)
+    return met.loc[met["part"] > 0, ["one", "other", "part"]].reset_index(drop=True)

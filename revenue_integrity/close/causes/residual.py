@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from revenue_integrity.close.causes.items import paired
+from revenue_integrity.close.causes.items import in_line, paired
 from revenue_integrity.exact import rounded
 
 
@@ -38,6 +38,7 @@ def split(rows: "pd.Index[Any]", left: pd.DataFrame, right: pd.DataFrame, per_ce
     one, equal quantity and price first, then equal quantity, then equal price, then in order. Quantity counts at the price due,
     the rest is price; an item against which no charge stands bills a quantity of which none is due, at its own price. An item
     that bills a quantity of nothing takes no charge from one that bills something: both would seem wrong by all of theirs.
+    What one pair bills too much and another too little of a row is one quantity billed as another: it differs by its price alone.
     """
     left, right = left[left["row"].isin(rows)], right[right["row"].isin(rows)]
     bills = left["quantity"] != 0
@@ -54,7 +55,7 @@ def split(rows: "pd.Index[Any]", left: pd.DataFrame, right: pd.DataFrame, per_ce
         of_items = of_pair.reindex(items.index)
         pair = items["row"].map(number).where(items["row"].isin(together), of_items)
         sides.append(items.assign(pair=pair.astype("int64")))
-    return Split(_split(pairs[["row"]], sides[0], sides[1], per_cent), sides[0], sides[1])
+    return _netted(Split(_split(pairs[["row"]], sides[0], sides[1], per_cent), sides[0], sides[1]), per_cent)
 
 
 def _one_price(items: pd.DataFrame, rows: "pd.Index[Any]") -> "np.ndarray[Any, Any]":
@@ -80,7 +81,71 @@ def _split(pairs: pd.DataFrame, left: pd.DataFrame, right: pd.DataFrame, per_cen
     is_same_price = made["price"] == made["price_due"]
     is_same_quantity = (more.abs() <= made["items"] + made["charges"]) & (made["items"] > 0) & (made["charges"] > 0)
     quantity = _value(more, made["price_due"], per_cent).where(~is_same_price, total).where(~is_same_quantity, 0)
-    return made.assign(quantity_cents=quantity, price_cents=(total - quantity).where(~is_same_price, 0))
+    return made.assign(
+        quantity_cents=quantity,
+        price_cents=(total - quantity).where(~is_same_price, 0),
+        more=more.where(~is_same_quantity, 0),
+    )
+
+
+def _netted(found: Split, per_cent: int) -> Split:
+    """Set what pairs of a row bill too much against what others of it bill too little, at one price due first, then in order.
+
+    As if the line had billed the charge: its quantity is right, and what its price differs from the one due is all that is
+    wrong. Cents that rounding leaves stand with a difference that is named.
+    """
+    pairs = found.pairs
+    side = np.sign(pairs["more"])
+    rows = pairs["row"][side > 0]
+    rows = rows[rows.isin(pairs.loc[side < 0, "row"])]
+    if rows.empty:
+        return found
+    pairs = pairs.assign(total=pairs["cents"] - pairs["cents_due"], quantity_left=pairs["more"].abs())
+    met = []
+    for by in (["row", "price_due"], ["row"]):
+        of_rows = pairs[pairs["row"].isin(rows) & (pairs["quantity_left"] > 0)]
+        part = in_line(of_rows[of_rows["more"] > 0], of_rows[of_rows["more"] < 0], by, "quantity_left")
+        for end in ("one", "other"):
+            took = part.groupby(end)["part"].sum().reindex(pairs.index, fill_value=0)
+            pairs = pairs.assign(quantity_left=pairs["quantity_left"] - took)
+        met.append(part)
+    moved = pd.concat(met, ignore_index=True)
+    over, under = pairs.loc[moved["one"]].reset_index(drop=True), pairs.loc[moved["other"]].reset_index(drop=True)
+    took = pairs["more"].abs() - pairs["quantity_left"]
+    touched = took > 0
+    # A line beside which no charge stands bills its rest; one that stands in a pair bills what is due elsewhere, too.
+    is_alone = pairs["charges"] == 0
+    pairs["quantity"] = (pairs["quantity"] - took).where(is_alone & touched, pairs["quantity"])
+    pairs["quantity_due"] = (pairs["quantity_due"] + took * np.sign(pairs["more"])).where(~is_alone, pairs["quantity_due"])
+    rest = _value(pairs["quantity_left"], pairs["price_due"], per_cent) * np.sign(pairs["more"])
+    pairs["quantity_cents"] = pairs["quantity_cents"].mask(touched, rest)
+    # What is billed as another charge differs from its price, not from that of the charge that the line stands beside.
+    elsewhere = over["price_due"] != under["price_due"]
+    own = _value(moved["part"], over["price"] - over["price_due"], per_cent)[elsewhere].groupby(moved["one"]).sum()
+    pairs["price_cents"] -= own.reindex(pairs.index, fill_value=0)
+    moves = under.assign(
+        quantity=moved["part"], quantity_due=moved["part"], price=over["price"], items=1, quantity_cents=0,
+        price_cents=_value(moved["part"], over["price"] - under["price_due"], per_cent), more=0, total=0,
+        over=moved["one"], under=moved["other"],
+    )[elsewhere]  # fmt: skip
+    moves.index = pd.RangeIndex(pairs.index.max() + 1, pairs.index.max() + 1 + len(moves))
+    made = pd.concat([pairs, moves.drop(columns=["over", "under"])])
+    sides = [
+        pd.concat([items, *(items[items["pair"] == end].assign(pair=number) for number, end in moves[name].items())])
+        for name, items in (("over", found.left), ("under", found.right))
+    ]
+    return Split(_with_cents_left(made, rows), sides[0], sides[1])
+
+
+def _with_cents_left(pairs: pd.DataFrame, rows: "pd.Series[Any]") -> pd.DataFrame:
+    """Return pairs of which those of some rows add up again: a difference of price takes what rounding left, else of quantity."""
+    of_rows = pairs[pairs["row"].isin(rows)]
+    left = of_rows.assign(left=of_rows["total"] - of_rows["quantity_cents"] - of_rows["price_cents"]).groupby("row")["left"].sum()
+    for name in ("price_cents", "quantity_cents"):
+        named = pairs[pairs["row"].isin(left.index[left != 0]) & (pairs[name] != 0)].drop_duplicates("row")
+        pairs[name] += named["row"].map(left).reindex(pairs.index, fill_value=0)
+        left = left.mask(left.index.isin(named["row"]), 0)
+    return pairs
 
 
 def _explained_by_itself(items: pd.DataFrame, per_cent: int) -> "pd.Series[Any]":

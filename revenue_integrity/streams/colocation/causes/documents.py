@@ -5,12 +5,11 @@ Belongs here: duplicates and credits. Does not belong here: amounts that stand i
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from revenue_integrity.close.causes.copies import is_nearer, repeats
 from revenue_integrity.close.causes.explaining import Case, Claims, claims, nothing
-from revenue_integrity.close.causes.items import at, in_turn, sums
+from revenue_integrity.close.causes.items import at, in_line, in_turn, sums
 from revenue_integrity.close.causes.moves import adjacency, choices, opposites
 from revenue_integrity.close.causes.wording import amounts, documents, listed, records
 
@@ -78,24 +77,25 @@ def _credited(case: Case, found: pd.DataFrame, first_billed: pd.DataFrame) -> pd
     """Return which part of which credit takes which duplicate back: ``credit``, ``document_of_group``, ``part``, ``evidence``.
 
     Credits count that name a document of the group, also one that is gone: whichever they name, together they take back what was
-    billed again, one after the other, as far as they reach. What is wrong is what they leave, or what they take off beyond it;
-    with a cause for each whole duplicate beside those of the credits more would seem wrong than is.
+    billed again, one after the other, as far as they reach; after them those of the row that name no document. What is wrong is
+    what they leave, or what they take off beyond it; with a cause for each whole duplicate beside those of the credits more would
+    seem wrong than is.
     """
     alike = ["row", "quantity", "price"]
     groups = first_billed.drop_duplicates("group")[["group", *alike]]
     groups = groups[groups["group"].isin(found["group"])]
     bills = case.left[~case.left["is_credit"]][[*alike, "document"]].drop_duplicates().merge(groups, on=alike)
-    naming = standing_credits(case).sort_values("order").rename_axis("credit").reset_index()
-    naming = naming[["credit", "row", "corrects", "cents", "evidence"]].rename(columns={"corrects": "document"})
-    naming = naming.merge(bills[["row", "document", "group"]], on=["row", "document"]).drop_duplicates("credit")
-    reach = naming.assign(amount=-naming["cents"], until=-naming.groupby("group")["cents"].cumsum())
-    billed = found.rename_axis("document_of_group").reset_index()[["document_of_group", "group", "cents"]]
-    billed = billed.assign(end=billed.groupby("group")["cents"].cumsum())
-    both = reach.drop(columns="cents").merge(billed, on="group")
-    # Credits and duplicates stand in line; a credit takes back the duplicates beside which its amount comes to lie.
-    first = np.maximum(both["until"] - both["amount"], both["end"] - both["cents"])
-    part = np.minimum(both["until"], both["end"]) - first
-    return both.assign(part=part)[part > 0]
+    standing = standing_credits(case).sort_values("order").rename_axis("credit").reset_index()
+    standing = standing[["credit", "row", "corrects", "cents", "evidence"]].rename(columns={"corrects": "document"})
+    naming = standing.merge(bills[["row", "document", "group"]], on=["row", "document"]).drop_duplicates("credit")
+    naming = naming.set_index("credit").assign(amount=lambda each: -each["cents"])
+    billed = found[["row", "group", "cents"]].rename(columns={"cents": "amount"})
+    named = in_line(naming, billed, ["group"], "amount")
+    back = named.groupby("other")["part"].sum().reindex(billed.index, fill_value=0)
+    nameless = standing[standing["document"].isna()].set_index("credit").assign(amount=lambda each: -each["cents"])
+    others = in_line(nameless, billed.assign(amount=billed["amount"] - back), ["row"], "amount")
+    met = pd.concat([named, others], ignore_index=True).rename(columns={"one": "credit", "other": "document_of_group"})
+    return met.join(standing.set_index("credit")[["row", "evidence"]], on="credit")
 
 
 def _kept(copies: pd.DataFrame, dues: pd.DataFrame) -> "pd.Series[Any]":
@@ -178,5 +178,8 @@ def credit_unreferenced(case: Case) -> Claims:
     if others.empty:
         return nothing()
     of_another = "; " + others["corrects"] + ", which it names, does not bill this contract."
-    named = of_another.where(others["corrects"].notna(), " and names no document.")
-    return _credits(case, others, "Credit " + others["document"] + " takes " + amounts(-others["cents"]) + " off" + named)
+    full = others["evidence"].map(lambda each: each["amount_cents"]).astype("int64")
+    in_part = " and names no document; " + amounts(others["cents"] - full) + " of it takes back what was billed again."
+    named = of_another.where(others["corrects"].notna(), pd.Series(" and names no document.", index=others.index))
+    named = named.where(others["cents"] == full, in_part)
+    return _credits(case, others, "Credit " + others["document"] + " takes " + amounts(-full) + " off" + named)
