@@ -44,7 +44,7 @@ def test_gates_are_those_of_the_close() -> None:
         "stages_agree", "events_are_conserved", "costs_have_their_sign", "delivered_days_are_not_empty", "dimensions_add_up",
     }  # fmt: skip
     assert {name for name, gate in gates.items() if gate is Gate.SIGN_OFF} == {
-        "invoices_tie", "cloud_invoices_cover_cutoff", "no_batch_is_rejected", "scopes_are_known",
+        "invoices_tie", "cloud_invoices_cover_cutoff", "no_batch_is_rejected", "scopes_are_known", "no_day_is_held_back",
         "deliveries_replace_their_scope",
     }  # fmt: skip
 

@@ -314,5 +314,5 @@ def test_assumptions_say_how_much_rests_on_them(tmp_path: Path) -> None:
     with world.computed() as computed:
         rows = {row["assumption"]: row for row in computed.rows("cloud_assumptions")}
     assert pick(rows["tenant_of_billing_account"], "affected_rows", "affected_share") == (2, Decimal("0.75"))
-    assert pick(rows["publishing_cutoff_hour"], "value", "affected_rows", "affected_share") == ("12", 1, Decimal("0.125"))
+    assert pick(rows["available_by"], "value", "affected_rows", "affected_share") == ("12:00", 1, Decimal("0.125"))
     assert pick(rows["invoice_tolerance"], "value", "affected_rows", "affected_share") == ("0.02", None, None)
