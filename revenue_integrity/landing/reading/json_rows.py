@@ -52,6 +52,7 @@ class _Plan:
         nested: places of the objects below, with the path to them.
         items: the place of the array of rows; negative for none.
         twice: a name that stands there more than once; empty for none.
+        told: the columns that these objects have, whatever stands there.
         unknown: the paths of what is no column.
     """
 
@@ -60,6 +61,7 @@ class _Plan:
     nested: tuple[tuple[int, str], ...]
     items: int
     twice: str
+    told: frozenset[int]
     unknown: frozenset[str]
 
 
@@ -227,13 +229,15 @@ class JsonRows:
                     texts[column] = "true" if is_basket else None
                 case "told":
                     texts[column] = ",".join(sorted(self.header[each] for each in read.told))
-        texts.append("; ".join(dict.fromkeys(read.wrong)) or None)
+        texts.append("; ".join(dict.fromkeys(read.wrong)) if read.wrong else None)
         texts.append(text)
         return texts
 
     def _read(self, pairs: _Object, path: str) -> _Read:
         read = _Read([None] * self._slots)
         self._fill(read, pairs, path, "")
+        if not self._joined:
+            return read
         for number, parts in self._joined:
             if read.texts[number] is None and any(read.texts[part] is not None for part in parts):
                 read.texts[number] = " ".join(read.texts[part] or "" for part in parts).strip()
@@ -251,15 +255,16 @@ class JsonRows:
             self.unknown |= plan.unknown
         if plan.twice:
             read.wrong.append(f"column {prefix}{plan.twice} stands twice")
+        read.told |= plan.told
+        texts = read.texts
         for column, place in plan.direct:
-            read.told.add(column)
-            text = self._text(column, pairs[place][1])
-            if read.texts[column] is None:
-                read.texts[column] = text
-            elif text is not None and text != read.texts[column]:
+            value = pairs[place][1]
+            text = (value or None) if type(value) is str else self._text(column, value)
+            if texts[column] is None:
+                texts[column] = text
+            elif text is not None and text != texts[column]:
                 read.wrong.append(f"{self._name(column)} has two values under different names")
         for column, places in plan.rival:
-            read.told.add(column)
             for place in places:
                 text = self._text(column, pairs[place][1])
                 if read.texts[column] is None:
@@ -304,7 +309,7 @@ class JsonRows:
         rival = tuple(
             (column, tuple(place for _, place in sorted(places))) for column, places in found.items() if len(places) > 1
         )
-        return _Plan(direct, rival, tuple(nested), items, twice, frozenset(unknown))
+        return _Plan(direct, rival, tuple(nested), items, twice, frozenset(found), frozenset(unknown))
 
     def _text(self, column: int, value: Any) -> str | None:
         """Return the text of a value, as a CSV file would have it; marked where it is none."""

@@ -1,0 +1,1 @@
+"""What the sales stream measures."""
