@@ -131,7 +131,9 @@ def changed_packs(settings: Settings) -> Iterator[Finding]:
             yield from _not_ours(settings, found)
         named |= {found, packs.seal_file(found), *(found.parent / path for path in listed)}
         yield from _differing(found.parent, listed, step)
-    yield from _differing(root, _listed(root / index.MANIFEST) or {}, "`revenue-integrity pack MONTH` renews it")
+    pages = _listed(root / index.MANIFEST) or {}
+    named |= {root / path for path in pages}
+    yield from _differing(root, pages, "`revenue-integrity pack MONTH` renews it")
     for file, odd in walked(root):
         if odd or file not in named:
             yield Finding(str(file), odd or "nothing names it: it is part of no pack", _WHO)

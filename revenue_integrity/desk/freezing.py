@@ -140,7 +140,7 @@ def make_packs(deployment: Deployment, evidence: Evidence) -> list[str]:
             files = packs.signed_files(desk, entry)
             freeze.keep_pack(settings, entry, files)
             if entry.book:
-                packs.keep(deployment, entry.book, months.parse(entry.month), files)
+                packs.keep(desk, entry.book, months.parse(entry.month), files)
         except RevenueIntegrityError as error:
             untold.append(f"the close pack of {entry.named} is not made: {error}")
         except Exception as error:

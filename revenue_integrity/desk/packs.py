@@ -3,13 +3,15 @@
 Belongs here: when a pack must be made anew, where it is written. Does not belong here: what it shows of each stream
 (``pack_parts``), how it looks (``reports``), the rules of sign-off (``close.sign_off``).
 
-``<home>/packs/BOOK/YYYY-MM/`` holds the present pack of a month, ``<home>/packs/index.html`` all of them at a glance. The pack of
+``<home>/packs/BOOK/YYYY-MM/`` holds the present pack of a month, ``<home>/packs/index.html`` all of them at a glance,
+``<home>/packs/BOOK/index.html`` what the book's streams show of its latest month. The pack of
 a signed version is kept with it, in ``<published>/_signed/BOOK/YYYY-MM/vN/pack/``; while a month stands as it was signed, that
 one is its present pack, byte for byte. A pack from before there were books shows all streams: it stays with its version, and
 each book has a present pack of its own part.
 """
 
 import json
+import logging
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -43,7 +45,10 @@ from revenue_integrity.warehouse.catalog import read_catalog
 from revenue_integrity.wording import Currency, counted
 
 if TYPE_CHECKING:
+    from revenue_integrity.reports.index import IndexRow
     from revenue_integrity.reports.pack_data import PackData
+
+_log = logging.getLogger(__name__)
 
 Say = Callable[[str], None]
 
@@ -325,39 +330,56 @@ def write_month(deployment: Deployment, evidence: Evidence, month: date, *, book
     """
     desk = Desk(deployment, evidence)
     packs, meant = Packs(desk), the_book(desk, book, month)
-    return keep(deployment, meant.name, month, packs.files(packs.row(meant, month, but_for_run=for_run)))
+    return keep(desk, meant.name, month, packs.files(packs.row(meant, month, but_for_run=for_run)))
 
 
-def keep(deployment: Deployment, book: str, month: date, files: Mapping[str, bytes]) -> Path:
+def keep(desk: Desk, book: str, month: date, files: Mapping[str, bytes]) -> Path:
     """Write the files of a month's pack and renew the index; return the pack's page."""
     from revenue_integrity.reports import pack
 
-    folder = folder_of(deployment.settings, book, month)
-    pack.write_files(_sealed(deployment.settings, folder, files), folder)
-    renew_index(deployment)
+    folder = folder_of(desk.settings, book, month)
+    pack.write_files(_sealed(desk.settings, folder, files), folder)
+    # Months that are computed one after the other draw the page of the latest once.
+    renew_index(desk, [each for each in desk.deployment.books if each.name == book and month in desk.settings.months[-2:]])
     return folder / f"close-pack-{months.label(month)}.html"
 
 
-def renew_index(deployment: Deployment) -> None:
-    """Write the index of all packs, unless it says already what there is to say: its charts take longer than all else of it."""
-    from revenue_integrity.reports import index
+def renew_index(desk: Desk, books: Collection[Book]) -> None:
+    """Write the index of all packs and the pages of some books, unless they say already what there is to say.
 
-    settings, catalog = deployment.settings, read_catalog(deployment.settings)
+    Their charts take longer than all else of them.
+    """
+    from revenue_integrity.reports import index, overview
+
+    deployment, settings = desk.deployment, desk.settings
+    catalog = read_catalog(settings)
     streams = {book.name: book.streams for book in deployment.books}
     rows = [
         replace(row, reprocessed_at=reprocessed_at(deployment, streams.get(row.book, ()), row.month, catalog))
         for row in index.index_rows(settings.packs_path)
     ]
-    reports = [_report_versions(deployment, names) for names in streams.values()]
-    made_from = sha256_of([_code_version(), reports, settings.currency, [row.plain for row in rows]])
     listed = settings.packs_path / index.MANIFEST
-    if index.made_from(settings.packs_path) == made_from and is_ours(settings, listed):
+    # What somebody rewrote together with its manifest is drawn anew, whatever it says that it was made from.
+    ours = is_ours(settings, listed)
+    asked = books if ours else deployment.books
+    drawn = {book.name: page for book in asked if (page := _overview(desk, book, rows, is_kept=ours)) is not None}
+    pages: dict[str, str | None] = {}
+    for name in sorted({row.book for row in rows if row.book}):
+        path = f"{name}/{overview.FILE}"
+        if name in drawn or (ours and (settings.packs_path / path).is_file()):
+            pages[path] = drawn.get(name)
+    at_a_glance = [path.partition("/")[0] for path in pages]
+    reports = [_report_versions(deployment, names) for names in streams.values()]
+    made_from = sha256_of([_code_version(), reports, settings.currency, [row.plain for row in rows], at_a_glance])
+    is_current = ours and index.made_from(settings.packs_path / index.FILE) == made_from
+    if is_current and not drawn:
         return
     shown = {
         book.name: [index.Shown.of(stream, pack_parts.report_of(stream)) for stream in deployment.streams_of(book)]
         for book in deployment.books
     }
-    index.write_index(index.index_page(rows, shown, Currency(settings.currency), made_from), settings.packs_path)
+    page = None if is_current else index.index_page(rows, shown, Currency(settings.currency), made_from, at_a_glance)
+    index.write_index(page, settings.packs_path, pages)
     try:
         write_if_changed(seal_file(listed), _seal_of(settings, listed, listed.read_bytes()))
     except OSError as error:
@@ -393,6 +415,27 @@ def _seal_of(settings: Settings, listed: Path, content: bytes) -> str:
 
 def _said(settings: Settings, listed: Path, content: bytes) -> list[str]:
     return ["pack", listed.relative_to(settings.packs_path).as_posix(), content.decode(errors="surrogateescape")]
+
+
+def _overview(desk: Desk, book: Book, rows: Sequence["IndexRow"], *, is_kept: bool) -> str | None:
+    """Return the page of a book's latest month; ``None`` where it says already what there is to say, or nothing is to be said."""
+    from revenue_integrity.reports import index, manifest, overview
+
+    settings = desk.settings
+    latest = max((row.month for row in rows if row.book == book.name), default=None)
+    if latest is None or not any(pack_parts.report_of(stream).view for stream in desk.deployment.streams_of(book)):
+        return None
+    written = (folder_of(settings, book.name, latest) / manifest.FILE).read_text(encoding="utf-8")
+    made_from = sha256_of([_code_version(), _report_versions(desk.deployment, book.streams), written])
+    if is_kept and index.made_from(settings.packs_path / book.name / overview.FILE) == made_from:
+        return None
+    packs = Packs(desk)
+    try:
+        return overview.overview_page(packs.data(packs.row(book, latest)), made_from)
+    except RevenueIntegrityError as error:
+        # A month that is being published has its page when it is.
+        _log.info("the page of %s is left as it is: %s", book.name, error)
+        return None
 
 
 def _report_versions(deployment: Deployment, names: Sequence[str]) -> list[str]:
@@ -441,7 +484,7 @@ def renew(deployment: Deployment, evidence: Evidence, *, say: Say) -> list[tuple
     written_before = _remove_former(settings, {month for _, month in desk.pairs(settings.months)})
     if any(desk.shown(book, month) for book, month in desk.pairs(settings.months)):
         # A month that came out as it was keeps its pack; that it was computed again stands in the index alone.
-        renew_index(deployment)
+        renew_index(desk, deployment.books)
     if written or written_before:
         say(f"{counted(len(written), 'close pack', 'close packs')} written; open {settings.packs_path / 'index.html'}")
     return written

@@ -7,7 +7,7 @@ compares months by (its ``report``), writing packs (``pack``).
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
@@ -29,7 +29,7 @@ from revenue_integrity.wording import Currency
 FILE = "index.html"
 
 MANIFEST = "index.json"
-"""The SHA-256 of the index, for whoever verifies it."""
+"""The SHA-256 of the index and of the page of each book, for whoever verifies them."""
 
 _MONTH = "[0-9][0-9][0-9][0-9]-[0-9][0-9]"
 _MADE_FROM = re.compile(r'<meta name="made-from" content="([0-9a-f]*)">')
@@ -70,6 +70,7 @@ class IndexRow:
 
 @dataclass(frozen=True)
 class _ShownBook:
+    name: str
     months: ShownSection
     trends: ShownSection | None
 
@@ -96,16 +97,22 @@ def index_rows(folder: Path) -> list[IndexRow]:
     return rows
 
 
-def made_from(folder: Path) -> str:
-    """Return what the index of a folder says that it was made from; empty where there is none, or an older one."""
+def made_from(page: Path) -> str:
+    """Return what a page says that it was made from; empty where there is none, or an older one."""
     try:
-        found = _MADE_FROM.search((folder / FILE).read_text(encoding="utf-8"))
+        found = _MADE_FROM.search(page.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return ""
     return found[1] if found else ""
 
 
-def index_page(rows: Sequence[IndexRow], shown: Mapping[str, Sequence[Shown]], currency: Currency, made_from: str = "") -> str:
+def index_page(
+    rows: Sequence[IndexRow],
+    shown: Mapping[str, Sequence[Shown]],
+    currency: Currency,
+    made_from: str = "",
+    at_a_glance: Collection[str] = (),
+) -> str:
     """Return the index of all months, book by book, the latest first, with trends.
 
     Args:
@@ -113,6 +120,7 @@ def index_page(rows: Sequence[IndexRow], shown: Mapping[str, Sequence[Shown]], c
         shown: what each book shows of them.
         currency: the currency of the deployment.
         made_from: a hash of all that the page rests on.
+        at_a_glance: the books that have a page of their own.
     """
     names = [*(name for name in shown if any(row.book == name for row in rows))]
     names += sorted({row.book for row in rows} - set(names))
@@ -126,6 +134,7 @@ def index_page(rows: Sequence[IndexRow], shown: Mapping[str, Sequence[Shown]], c
             signed=sum(row.status == "signed_off" for row in rows),
             currency=currency.code if rows else "",
             made_from=made_from,
+            at_a_glance=at_a_glance,
         )
     )
 
@@ -153,7 +162,9 @@ def _book(name: str, rows: Sequence[IndexRow], shown: Sequence[Shown], currency:
     )
     charts = tuple(chart for each in shown for chart in each.charts if _is_measured(chart, frame))
     trends = shown_section(Section(f"Trends{of_book}", charts), published, f"{name}-trends") if charts else None
-    return _ShownBook(shown_section(Section(f"Months{of_book}", (listing,)), published, f"{name}-months"), trends)
+    return _ShownBook(
+        name, shown_section(Section(f"Months{of_book}", (listing,)), published, f"{name}-months"), trends
+    )
 
 
 def _is_measured(chart: Chart, frame: pd.DataFrame) -> bool:
@@ -186,17 +197,26 @@ def _amount(figure: MonthFigure, value: Any) -> Any:
     return Decimal(value) if value is not None and figure.unit != "cents" else value
 
 
-def write_index(page: str, folder: Path) -> Path:
-    """Write the index of all packs into ``folder``; return it.
+def write_index(page: str | None, folder: Path, pages: Mapping[str, str | None] | None = None) -> Path:
+    """Write the index of all packs into ``folder``, and the pages of books; return the index.
+
+    Args:
+        page: the index; ``None`` for the one that stands there.
+        folder: where packs are.
+        pages: by its path below the folder, the page of each book; ``None`` for one that stands there.
 
     Raises:
         PublishError: the folder cannot be written.
     """
     target = folder / FILE
-    listed = {"path": FILE, "sha256": hashlib.sha256(page.encode()).hexdigest()}
     try:
-        write_if_changed(target, page)
-        write_if_changed(folder / MANIFEST, json.dumps({"files": [listed]}, indent=1) + "\n")
+        listed = []
+        for path, text in {FILE: page, **(pages or {})}.items():
+            if text is not None:
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                write_if_changed(folder / path, text)
+            listed.append({"path": path, "sha256": hashlib.sha256((folder / path).read_bytes()).hexdigest()})
+        write_if_changed(folder / MANIFEST, json.dumps({"files": listed}, indent=1) + "\n")
     except OSError as error:
         reason = error.strerror or error
         raise PublishError(f"the index cannot be written to {target}: {reason}", "Check space and permissions") from error

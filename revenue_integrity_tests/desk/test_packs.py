@@ -3,6 +3,7 @@
 How a pack looks is tested in ``reports``.
 """
 
+import hashlib
 import json
 import shutil
 from decimal import Decimal
@@ -82,6 +83,32 @@ def test_a_run_writes_the_pack_and_the_index(packed_home: Settings) -> None:
     assert 'href="colocation/2025-04/close-pack-2025-04.html"' in index
     contracts = publish.read_published(packed_home, "contract_month", [APRIL])
     assert f"{contracts['revenue_cents'].sum() / 100:,.0f}" in index
+
+
+def test_the_latest_month_of_a_book_has_a_page_of_its_own(packed_home: Settings) -> None:
+    page = packed_home.packs_path / "colocation" / "index.html"
+    html = page.read_text()
+    contracts = publish.read_published(packed_home, "contract_month", [APRIL])
+    assert f"{contracts['revenue_cents'].sum() / 100:,.2f}" in html
+    assert "preliminary: the month is blocked" in html
+    assert 'href="2025-04/close-pack-2025-04.html"' in html
+    assert "Controls" not in html, "who signs reads the pack"
+    index = (packed_home.packs_path / "index.html").read_text()
+    assert 'href="colocation/index.html"' in index
+    listed = json.loads((packed_home.packs_path / "index.json").read_text())["files"]
+    assert {"path": "colocation/index.html", "sha256": hashlib.sha256(page.read_bytes()).hexdigest()} in listed
+
+
+def test_the_page_of_the_latest_month_follows_its_pack_and_nothing_else(desk_home: Settings) -> None:
+    page = desk_home.packs_path / "colocation" / "index.html"
+    before = page.read_text()
+    assert renew(desk_home) == []
+    assert page.read_text() == before
+    page.unlink()
+    renew(desk_home)
+    assert page.read_text() == before
+    sign(desk_home)
+    assert "signed off, version 1" in page.read_text()
 
 
 def test_the_pack_of_a_blocked_month_is_preliminary_and_lists_what_blocks(packed_home: Settings) -> None:

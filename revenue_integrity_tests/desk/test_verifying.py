@@ -151,6 +151,7 @@ WAYS: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "pack with a file more": (f"{PACK}/more.csv", write("x"), "nothing names it"),
     "manifest of a pack": (f"{PACK}/manifest.json", write("["), "it is no manifest of a pack"),
     "index of packs": ("packs/index.html", append_nul, "it is not the file that its manifest names"),
+    "page of a book": ("packs/toy/index.html", append_nul, "it is not the file that its manifest names"),
     "ledger": ("ledger/ledger.jsonl", append_nul, "1 bytes follow it"),
     "ledger is a link": ("ledger/ledger.jsonl", link, "it is a link"),
     "file beside the ledger": ("ledger/ledger.jsonl.bak", write("x"), "nothing names it"),

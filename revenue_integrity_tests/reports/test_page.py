@@ -315,11 +315,11 @@ def test_a_month_that_was_signed_and_reopened_shows_both_and_when_it_was_compute
 
 
 def test_an_index_says_what_it_was_made_from(tmp_path: Path) -> None:
-    assert index.made_from(tmp_path) == ""
+    assert index.made_from(tmp_path / index.FILE) == ""
     index.write_index(index.index_page([], {}, sample.DOLLARS), tmp_path)
-    assert index.made_from(tmp_path) == ""
+    assert index.made_from(tmp_path / index.FILE) == ""
     index.write_index(index.index_page([], {}, sample.DOLLARS, "abc123"), tmp_path)
-    assert index.made_from(tmp_path) == "abc123"
+    assert index.made_from(tmp_path / index.FILE) == "abc123"
 
 
 def test_index_without_months_is_a_page() -> None:
