@@ -162,9 +162,7 @@ def _book(name: str, rows: Sequence[IndexRow], shown: Sequence[Shown], currency:
     )
     charts = tuple(chart for each in shown for chart in each.charts if _is_measured(chart, frame))
     trends = shown_section(Section(f"Trends{of_book}", charts), published, f"{name}-trends") if charts else None
-    return _ShownBook(
-        name, shown_section(Section(f"Months{of_book}", (listing,)), published, f"{name}-months"), trends
-    )
+    return _ShownBook(name, shown_section(Section(f"Months{of_book}", (listing,)), published, f"{name}-months"), trends)
 
 
 def _is_measured(chart: Chart, frame: pd.DataFrame) -> bool:
