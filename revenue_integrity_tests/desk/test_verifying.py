@@ -16,6 +16,7 @@ import pytest
 from revenue_integrity import clock
 from revenue_integrity.canonical import sha256_of
 from revenue_integrity.desk import packs, verifying
+from revenue_integrity.desk.facts import Desk
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity_tests.conftest import compute_toy, made_once
 from revenue_integrity_tests.desk.test_freezing import copy_of, sign
@@ -205,7 +206,7 @@ def forge(home: Deployment, folder: Path, page: str, **said: object) -> None:
             listed["bytes"] = len(content)
         manifest.update(said)
 
-    rewrite(folder / ("index.json" if page == "index.html" else "manifest.json"), named_anew)
+    rewrite(folder / ("index.json" if page.endswith("index.html") else "manifest.json"), named_anew)
 
 
 NOT_OURS = "this home's seal on it does not hold: it was rewritten, or an earlier release wrote it"
@@ -233,11 +234,14 @@ def test_a_signed_pack_forged_as_one_that_nobody_signed_is_told(home: Deployment
     assert (f"{PACK}/manifest.json", NOT_OURS) in told(home)
 
 
-def test_the_index_changed_together_with_its_manifest_is_told(home: Deployment) -> None:
-    forge(home, home.settings.packs_path, "index.html")
+@pytest.mark.parametrize("page", ["index.html", "toy/index.html"])
+def test_the_index_or_the_page_of_a_book_changed_together_with_their_manifest_is_told(home: Deployment, page: str) -> None:
+    before = (home.settings.packs_path / page).read_bytes()
+    forge(home, home.settings.packs_path, page)
     assert told(home) == {("packs/index.json", NOT_OURS)}
-    packs.renew_index(home)
+    packs.renew_index(Desk(home, Judged(home)), ())
     assert told(home) == set()
+    assert (home.settings.packs_path / page).read_bytes() == before
 
 
 def test_a_pack_of_another_month_or_of_another_home_is_told(home: Deployment, tmp_path: Path) -> None:
