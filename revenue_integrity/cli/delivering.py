@@ -8,8 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from revenue_integrity import months
-from revenue_integrity.cli.shared import Commands, FormatOption, MonthOption, months_of, open_home, say, say_unfrozen, show
-from revenue_integrity.errors import DeliveryError, UsageError
+from revenue_integrity.cli.shared import (
+    Commands,
+    FormatOption,
+    MonthOption,
+    months_of,
+    open_home,
+    say,
+    say_unfrozen,
+    send_alerts,
+    show,
+)
+from revenue_integrity.errors import DeliveryError, PublishError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,20 +69,22 @@ def _deliver(
     home: "Deployment", deliveries: "Sequence[Delivery]", wanted: "Sequence[date] | None", chosen: FormatOption, *, again: bool
 ) -> None:
     """Bring what is due to each database; one that refuses keeps no other waiting."""
-    from revenue_integrity.serving.deliveries import delivering
+    from revenue_integrity.serving.deliveries.telling import deliver_and_tell
 
     rows: list[dict[str, Any]] = []
     refused: list[str] = []
     for delivery in deliveries:
         try:
-            for each in delivering.deliver(home, delivery, wanted, again=again):
+            for each in deliver_and_tell(home, delivery, wanted, again=again):
                 say(f"{each.delivery}: {each.named}, {each.rows} rows")
                 rows.append({"delivery": each.delivery, "dataset": each.dataset, "month": _label(each.month), "rows": each.rows})
-        except DeliveryError as error:
+        except (DeliveryError, PublishError) as error:
             refused.append(str(error))
     _show(rows, ("delivery", "dataset", "month", "rows"), chosen)
     if deliveries and not rows and not refused:
         say("everything stands there already")
+    if deliveries:
+        send_alerts(home)
     if refused:
         raise DeliveryError("not everything was delivered", details=refused)
 

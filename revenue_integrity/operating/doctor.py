@@ -99,6 +99,7 @@ def _examine_home(deployment: Deployment) -> Iterator[Examination]:
     for examination in examinations:
         yield examination(deployment.settings)
     yield from _pulls(deployment)
+    yield from _databases(deployment)
 
 
 def _python() -> Examination:
@@ -414,6 +415,24 @@ def _is_our_ui(settings: Settings) -> bool:
             return "dagster_version" in json.load(answer)
     except (OSError, ValueError):
         return False
+
+
+def _databases(deployment: Deployment) -> Iterator[Examination]:
+    """Examine each delivery into a database: its URL, its driver, its datasets. Nothing is connected."""
+    if not deployment.settings.deliveries:
+        return
+    from revenue_integrity.serving.deliveries import contents, database
+
+    for each in deployment.settings.deliveries:
+        what = f"delivery {each.name}"
+        try:
+            count = len(contents.tables_of(deployment, each))
+            with database.opened(each, deployment.settings.lock_timeout_seconds):
+                pass
+        except RevenueIntegrityError as error:
+            yield _of(what, error)
+        else:
+            yield Examination(what, True, f"brings {count} datasets, as {each.when}, into the schema {each.schema_name}")
 
 
 def _pulls(deployment: Deployment) -> Iterator[Examination]:

@@ -73,6 +73,8 @@ Type=oneshot
 # What is refused of the inbox is told by an alert, and keeps nothing from being computed.
 ExecStart=-{program} inbox
 ExecStart={program} run
+# Also where a month failed: what stands published goes where the setting deliveries says.
+ExecStopPost=-{program} deliver
 {common}""",
         f"{UPDATE}.timer": head("Starts the update again and again.", f"{UPDATE}.timer")
         + f"""[Unit]

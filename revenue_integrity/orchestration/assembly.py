@@ -13,9 +13,10 @@ from revenue_integrity import confidential
 from revenue_integrity.errors import Refusal
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.orchestration.alerting import alerts_sensor
+from revenue_integrity.orchestration.deliveries import delivery_assets, delivery_sensors
 from revenue_integrity.orchestration.inbox import inbox_sensor
 from revenue_integrity.orchestration.instance import POOL
-from revenue_integrity.orchestration.jobs import month_job, whole_job
+from revenue_integrity.orchestration.jobs import delivery_job, month_job, whole_job
 from revenue_integrity.orchestration.late_data import late_data_sensor
 from revenue_integrity.orchestration.pack_assets import pack_asset
 from revenue_integrity.orchestration.partitions import month_partitions
@@ -65,15 +66,19 @@ def build_definitions(
     whole = all_keys(list(chosen.streams))
     job = month_job(partitions, whole)
     of_none = [whole_job(whole)] if whole else []
+    # They bring what all streams have, and so belong to none.
+    deliveries = delivery_assets(deployment) if only is None else []
+    delivering = [delivery_job()] if deliveries else []
     warehouse = ReportingIOManager(settings, {table.asset_key: table for table in tables.values()})
     return dg.Definitions(
-        assets=[*assets, *pulls],
-        jobs=[job, *of_none, sign_off_job(deployment, partitions)],
+        assets=[*assets, *pulls, *deliveries],
+        jobs=[job, *of_none, *delivering, sign_off_job(deployment, partitions)],
         schedules=schedules,
         sensors=[
             inbox_sensor(deployment),
             late_data_sensor(deployment, job, partitions),
             *(sensor for each in of_none for sensor in whole_sensors(chosen, each)),
+            *(sensor for each in delivering for sensor in delivery_sensors(deployment, each)),
             alerts_sensor(deployment),
             maintenance_sensor(deployment),
         ],

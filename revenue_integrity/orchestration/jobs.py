@@ -16,6 +16,11 @@ MONTH_JOB = "month"
 
 WHOLE_JOB = "whole_tables"
 
+DELIVERY_JOB = "deliver"
+
+DELIVERY_GROUP = "deliveries"
+"""Group of the assets that bring data elsewhere: they belong to no month."""
+
 SIGN_OFF_JOB = "sign_off"
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -30,8 +35,19 @@ def month_job(partitions: dg.PartitionsDefinition, whole: Sequence[dg.AssetKey] 
     """
     return dg.define_asset_job(
         MONTH_JOB,
-        selection=dg.AssetSelection.all() - dg.AssetSelection.groups(PULL_GROUP) - dg.AssetSelection.assets(*whole),
+        selection=dg.AssetSelection.all()
+        - dg.AssetSelection.groups(PULL_GROUP, DELIVERY_GROUP)
+        - dg.AssetSelection.assets(*whole),
         description="Everything of one month, in the order of its tables. A backfill runs one month after the other.",
+    )
+
+
+def delivery_job() -> Any:
+    """Return the job that brings data into databases."""
+    return dg.define_asset_job(
+        DELIVERY_JOB,
+        selection=dg.AssetSelection.groups(DELIVERY_GROUP),
+        description="Brings what is published or signed into the databases of the setting deliveries: what differs.",
     )
 
 

@@ -26,7 +26,7 @@ from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.orchestration.assembly import build_definitions
 from revenue_integrity.orchestration.instance import PROCESS_TAG, open_instance, process_tag
-from revenue_integrity.orchestration.jobs import MONTH_JOB, PULL_GROUP, QUIET, WHOLE_JOB
+from revenue_integrity.orchestration.jobs import DELIVERY_GROUP, MONTH_JOB, PULL_GROUP, QUIET, WHOLE_JOB
 from revenue_integrity.orchestration.partitions import possible_partitions
 from revenue_integrity.orchestration.runs_under_way import at_work, busy_months
 from revenue_integrity.orchestration.seals import seals_of
@@ -146,7 +146,7 @@ class _Runner:
         """Materialize an asset selection in some months."""
         # Pulls belong to no month; `revenue-integrity pull` and their schedules run them.
         try:
-            chosen = dg.AssetSelection.from_string(select) - dg.AssetSelection.groups(PULL_GROUP)
+            chosen = dg.AssetSelection.from_string(select) - dg.AssetSelection.groups(PULL_GROUP, DELIVERY_GROUP)
             keys = tuple(sorted(chosen.resolve(self._graph)))
         except dg.DagsterError as error:
             raise UsageError(

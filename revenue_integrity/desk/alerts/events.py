@@ -43,6 +43,7 @@ class Kind(StrEnum):
     BATCH_AHEAD = "batch_ahead"
     CAUSES_FOUND = "causes_found"
     RUN_FAILED = "run_failed"
+    DELIVERY_FAILED = "delivery_failed"
     APPROVED = "approved"
     TEST = "test"
 
@@ -72,7 +73,7 @@ class Event:
     @property
     def subject(self) -> str:
         """What it is about, whatever its figures: a state with other figures takes the place of the one before."""
-        apart = self.kind in (Kind.CHECK_FAILED, Kind.BREACH_OVER_MATERIALITY)
+        apart = self.kind in (Kind.CHECK_FAILED, Kind.BREACH_OVER_MATERIALITY, Kind.DELIVERY_FAILED)
         return f"{self.kind}|{self.content.partition('|')[0] if apart else ''}"
 
     @property
@@ -243,6 +244,12 @@ def delivery_overdue(deadline: Deadline, settings: Settings) -> Event:
     body = f"It is to deliver every {every}. Ask whoever delivers it; what comes is read by itself."
     content = f"{deadline.stream}.{deadline.source}|{deadline.due_at.isoformat()}"
     return Event(Kind.DELIVERY_OVERDUE, None, severity, deadline.sentence, body, content)
+
+
+def delivery_failed(name: str, reason: str) -> Event:
+    """Return the event of a delivery into a database that failed; it is over once everything was brought."""
+    body = _lines(reason, f"What stood there stays. Once it is mended: `revenue-integrity deliver --to {name}`.")
+    return Event(Kind.DELIVERY_FAILED, None, Severity.CRITICAL, f"Delivery {name} failed", body, name)
 
 
 def run_failed(month: date | None, fingerprint: str, attempts: int, reason: str) -> Event:
