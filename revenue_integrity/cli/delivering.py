@@ -1,8 +1,10 @@
-"""The command that brings datasets into SQL databases: deliver.
+"""Commands that bring datasets to others: deliver, powerbi.
 
-Belongs here: parsing, calling, printing. Does not belong here: the deliveries themselves (`serving.deliveries`).
+Belongs here: parsing, calling, printing. Does not belong here: the deliveries themselves (`serving.deliveries`),
+the project (`serving.powerbi`).
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -63,6 +65,27 @@ def deliver(
         _verify(home, deliveries, wanted, chosen)
     else:
         _deliver(home, deliveries, wanted, chosen, again=again)
+
+
+@app.command()
+def powerbi(
+    to: Annotated[Path, typer.Option("-o", "--output", help="Folder to make, or to make anew.")],
+    delivery: Annotated[
+        str | None,
+        typer.Option("--delivery", help="Read what this delivery of the settings brings; by default what is published."),
+    ] = None,
+) -> None:
+    """Write a Power BI project from what the streams declare: model and report, as text. No data are in it."""
+    from revenue_integrity.serving.powerbi import project
+
+    home = open_home()
+    chosen = None
+    if delivery is not None:
+        from revenue_integrity.serving.deliveries import delivering
+
+        (chosen,) = delivering.chosen(home, delivery)
+    print(project.write(home, to, chosen))
+    say("Power BI Desktop opens it, and asks nothing until its data are refreshed; see docs/power_bi.md")
 
 
 def _deliver(

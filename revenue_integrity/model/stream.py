@@ -98,6 +98,7 @@ class Stream:
         report: what it shows in a close pack: where that is declared (``module:name``, loaded with a pack), or what makes it;
             empty for what every stream shows.
         corrections: where it is declared which rows would clear its causes (``module:name``); empty if nobody says so.
+        powerbi: where it is declared what it says to a Power BI project (``module:name``); empty for nothing but its tables.
     """
 
     name: str
@@ -120,6 +121,7 @@ class Stream:
     figures: tuple[MonthFigure, ...] = ()
     report: "str | Callable[[], Report]" = ""
     corrections: str = ""
+    powerbi: str = ""
 
     @property
     def heading(self) -> str:

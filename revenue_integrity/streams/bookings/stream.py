@@ -29,6 +29,7 @@ BOOKINGS = Stream(
     reconciliations=recon.RECONCILIATIONS,
     figures=figures.STATUS,
     report="revenue_integrity.streams.bookings.report:REPORT",
+    powerbi="revenue_integrity.streams.bookings.powerbi:POWER_BI",
     corrections="revenue_integrity.streams.bookings.corrections:CORRECTIONS",
 )
 """Stream 3: what deals promise against what accounting recognized."""

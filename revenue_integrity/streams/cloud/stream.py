@@ -16,6 +16,7 @@ CLOUD = Stream(
     extracts=EXTRACTS,
     reconciliations=recon.RECONCILIATIONS,
     report="revenue_integrity.streams.cloud.report:REPORT",
+    powerbi="revenue_integrity.streams.cloud.powerbi:POWER_BI",
     corrections="revenue_integrity.streams.cloud.corrections:CORRECTIONS",
     refresh=completeness.refresh,
     refresh_settings=completeness.SETTINGS,

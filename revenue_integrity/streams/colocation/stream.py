@@ -27,5 +27,6 @@ COLOCATION = Stream(
     reconciliations=recon.RECONCILIATIONS,
     figures=figures.STATUS,
     report="revenue_integrity.streams.colocation.report:REPORT",
+    powerbi="revenue_integrity.streams.colocation.powerbi:POWER_BI",
     corrections="revenue_integrity.streams.colocation.corrections:CORRECTIONS",
 )

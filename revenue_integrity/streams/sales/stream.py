@@ -22,6 +22,7 @@ SALES = Stream(
     reconciliations=recon.RECONCILIATIONS,
     figures=figures.STATUS,
     report="revenue_integrity.streams.sales.report:REPORT",
+    powerbi="revenue_integrity.streams.sales.powerbi:POWER_BI",
     composed=tuple(refused_rows(source, f"invalid_{source.name}") for source in (TRANSACTIONS, CUSTOMERS, PRODUCTS)),
     whole=(*curated.WHOLE, *gold.WHOLE, *mart.WHOLE),
 )
