@@ -113,4 +113,7 @@ def install() -> None:
 
 
 if __name__ == "__main__":
+    from revenue_integrity_tests import tmdl_parser
+
     install()
+    tmdl_parser.install()

@@ -7,6 +7,7 @@ Names, units and kinds are those of a delivery in currency units (``serving.deli
 whatever it reads.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,6 +37,8 @@ _FIGURES = {"money": "#,##0.00", "whole": "#,##0", "share": "0.0%", "number": "#
 _SHARES = ("fraction",)
 _NOT_ADDED = ("_id", "_key", "_no", "rank", "year", "version")
 """How columns end that are numbers and name something."""
+_RATE = re.compile(r"(^|_)(price|rate|average|mean|share|pct)(_|$)")
+"""What names of numbers hold that do not add up."""
 _HIDDEN = ("_key", "row_key")
 
 
@@ -166,8 +169,7 @@ def _column(table: Table, delivered: Delivered, is_pointing: bool) -> Column:
     if kind == "dateTime":
         is_month = delivered.source == table.partition or delivered.source.endswith("_month")
         shown = "yyyy-mm-dd hh:nn:ss" if delivered.kind == "instant" else "yyyy-mm" if is_month else "yyyy-mm-dd"
-    # Prices, rates and shares do not add up, nor does what its description says so of.
-    is_amount = not is_share and unit not in ("currency units", "factor") and " per " not in unit
+    is_amount = bool(unit) and not is_share and unit != "factor" and " per " not in unit and not _RATE.search(delivered.source)
     return Column(
         _name_of(delivered),
         delivered.source,
@@ -253,7 +255,12 @@ def _relations(said: Sequence[PowerBi], known: Mapping[str, Table]) -> Iterator[
     for name, _, to_table, to_column in wanted:
         if known[to_table].identity != (to_column,):
             raise RevenueIntegrityError(f"{name} refers to {to_table} by {to_column}, which names no row of it", "Correct it")
-    with_months = sorted(name for name, table in known.items() if table.partition in table.columns)
+    # A dimension with months stands between them and what refers to it.
+    dimensions = {to_table for _, _, to_table, _ in wanted}
+    with_months = sorted(
+        (name for name, table in known.items() if table.partition in table.columns),
+        key=lambda name: (name not in dimensions, name),
+    )
     wanted += [(name, known[name].partition, CALENDAR, CALENDAR_MONTH) for name in with_months]
     # From each table, the tables that filter it: itself, and those above it.
     above: dict[str, set[str]] = {name: {name} for name in (*known, CALENDAR)}

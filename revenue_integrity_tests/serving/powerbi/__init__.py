@@ -1,0 +1,1 @@
+"""The Power BI project: model, report, files."""
