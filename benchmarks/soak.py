@@ -69,7 +69,7 @@ def main(minutes: float) -> int:
     if not samples:
         sys.stderr.write("Nothing is landed in this home: run the demo first\n")
         return 1
-    runs, weight = _runs(settings), _weight(settings.home)
+    runs, weight, record = _runs(settings), _weight(settings.home), _weight(settings.dagster_path)
     with tempfile.TemporaryFile() as told:
         ui = subprocess.Popen([sys.executable, "-c", _PROGRAM, "ui"], stdout=told, stderr=told)
         try:
@@ -81,10 +81,13 @@ def main(minutes: float) -> int:
     print(f"late lines: {len(seen.lines)}, of which {len(lags)} were computed")
     if lags:
         print(f"lag: median {statistics.median(lags):.0f} s, worst {max(lags):.0f} s")
-    print(f"runs: {_runs(settings) - runs}")
+    made = _runs(settings) - runs
+    print(f"runs: {made}")
     print(f"memory of the UI's processes: at most {max(seen.memory, default=0) / 1024**2:,.0f} MiB")
     print(f"open files of the UI's processes: at most {max(seen.files, default=0)}")
+    grown = (_weight(settings.dagster_path) - record) / 1024**2
     print(f"the home grew by {(_weight(settings.home) - weight) / 1024**2:,.1f} MiB")
+    print(f"of which the record of runs: {grown:,.1f} MiB" + (f", {grown / made:.2f} MiB a run" if made else ""))
     return 0 if lags and len(lags) == len(seen.lines) else 1
 
 
