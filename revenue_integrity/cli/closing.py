@@ -77,15 +77,18 @@ def reopen(month: str, who: WhoOption, reason: ReasonOption, book: BookOption = 
 
 
 @app.command()
-def verify() -> None:
+def verify(
+    everything: Annotated[bool, typer.Option("--all", help="Name each of many that are alike.")] = False,
+) -> None:
     """Recompute the ledger's chain, the frozen versions and the hashes of all that is published."""
+    from revenue_integrity.cli import screens
     from revenue_integrity.close.ledger import Ledger
     from revenue_integrity.desk import verifying
 
     home = open_home()
     findings = verifying.verify(home)
-    for finding in findings:
-        say(f"{finding.subject}: {finding.problem}. {finding.next_step}")
+    for line in screens.findings(findings, everything=everything):
+        say(line)
     if findings:
         raise typer.Exit(1)
     seq, head = Ledger(home.settings).head()

@@ -3,12 +3,14 @@
 Belongs here: parsing, calling, printing. Does not belong here: what they do (`operating`, `desk.alerts`).
 """
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from revenue_integrity.cli.shared import Commands, FormatOption, open_home, say, show
+from revenue_integrity import output
+from revenue_integrity.cli.shared import Commands, FormatOption, on_terminal, open_home, print_lines, say, show
 from revenue_integrity.errors import RevenueIntegrityError
 from revenue_integrity.streams.registry import load_settings
 
@@ -70,7 +72,13 @@ def list_alerts(chosen: FormatOption = None) -> None:
     """Show every alert, latest first: pending or sent, resolved or not."""
     from revenue_integrity.desk.alerts import outbox
 
-    show(outbox.frame(load_settings()), chosen)
+    found = outbox.frame(load_settings())
+    if on_terminal(chosen):
+        from revenue_integrity.cli import screens
+
+        print_lines(screens.alerts(found, output.window_of(sys.stdout)))
+    else:
+        show(found, chosen)
 
 
 @alerts.command("test")

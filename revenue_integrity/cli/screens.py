@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from revenue_integrity.desk.close_status import CloseRow
+    from revenue_integrity.desk.verifying import Finding
     from revenue_integrity.model.deployment import Deployment
     from revenue_integrity.model.reconciliation import Reconciliation
 
@@ -32,6 +33,9 @@ _CHANGES = 20
 
 _REASONS = 25
 """Reasons that a summary of refused rows names."""
+
+_ALIKE = 3
+"""Findings of one kind that are named one by one."""
 
 _VALUE = re.compile(r"'[^']*'|\b\d[\d.,:TZ+-]*\b")
 """What differs from row to row in the reason why a row was refused."""
@@ -166,7 +170,8 @@ def _card(
     keys = [output.text(output.plain(first[name], name)) for name in grain if not wording.is_missing(first[name])]
     head = f"{wording.words(first['recon'])}: {', '.join(keys)}"
     yield from _beside(output.seen(head), f"variance {write(variance)}", window)
-    share = "" if wording.is_missing(first["variance_pct"]) else f" ({wording.percent(first['variance_pct'])} of the right)"
+    # A share below zero stands in parentheses, so none stand around it.
+    share = "" if wording.is_missing(first["variance_pct"]) else f": {wording.percent(first['variance_pct'])} of the right"
     sides = (recon.left, recon.right) if recon is not None else ("left", "right")
     yield from textwrap.wrap(
         f"{sides[0]} {write(left)}, {sides[1]} {write(right)}{share}", window - 2, initial_indent="  ", subsequent_indent="  "
@@ -247,6 +252,31 @@ def quarantine(rows: "pd.DataFrame", window: int, *, asked: str) -> Iterator[str
     if len(ordered) > _REASONS:
         yield f"... and {len(ordered) - _REASONS} further reasons"
     yield f"Every row as it was sent: {asked} --format csv" if len(rows) else "Nothing was refused"
+
+
+def alerts(rows: "pd.DataFrame", window: int) -> Iterator[str]:
+    """Yield an alert a line, the latest first: when, how grave, what it says, and whether it was sent, or is over."""
+    for each in output.plain_rows(rows):
+        when = str(each["raised_at"])[:16].replace("T", " ")
+        again = f"; next try at {each['next_try_at']}" if not wording.is_missing(each["next_try_at"]) else ""
+        said = f"{when}  {each['severity']:<8}  {output.seen(str(each['title']))} ({each['status']}{again})"
+        yield from textwrap.wrap(said, window, subsequent_indent=" " * 28)
+    if rows.empty:
+        yield "There is no alert"
+
+
+def findings(found: Sequence["Finding"], *, everything: bool) -> Iterator[str]:
+    """Yield what does not hold, a sentence each; what many have in common once, with the first of them."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for each in found:
+        alike.setdefault((each.problem, each.next_step), []).append(each.subject)
+    for (problem, next_step), subjects in alike.items():
+        if everything or len(subjects) <= _ALIKE:
+            yield from (f"{subject}: {problem}. {next_step}" for subject in subjects)
+            continue
+        yield f"{len(subjects)} of these, the first are named: {problem}. {next_step}"
+        yield from (f"  {subject}" for subject in subjects[:_ALIKE])
+        yield f"  ... and {len(subjects) - _ALIKE} more: {PROGRAM} verify --all"
 
 
 def restatement(rows: "pd.DataFrame", named: str, window: int, *, asked: str) -> Iterator[str]:

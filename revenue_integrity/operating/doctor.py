@@ -33,6 +33,7 @@ from revenue_integrity.orchestration.instance import carried_over
 from revenue_integrity.orchestration.reloading import headers_of_this_user
 from revenue_integrity.orchestration.standing import troubles
 from revenue_integrity.settings import PREFIX, Settings
+from revenue_integrity.wording import counted
 
 _PINNED = {"dagster": "1.13.27", "duckdb": "2.0.0", "pandas": "2.3.3"}
 """Versions that behaviour rests on: checks per partition, how values are printed, frame dtypes (see pyproject.toml)."""
@@ -293,7 +294,7 @@ def _people(settings: Settings, books: Sequence[Book]) -> Examination:
         return Examination("sign-off", True, "nobody may sign off", f"Set {PREFIX}PREPARERS and {PREFIX}APPROVERS to begin")
     for book, own in owners.items():
         preparers, approvers = set(own.preparers), set(own.approvers)
-        people = f"{len(preparers)} preparers, {len(approvers)} approvers"
+        people = f"{counted(len(preparers), 'preparer', 'preparers')}, {counted(len(approvers), 'approver', 'approvers')}"
         if not preparers or not approvers or len(preparers | approvers) < 2:
             found = f"{book}: {people} are too few: nobody approves what they prepared"
             return Examination("sign-off", False, found, f"Set {PREFIX}PREPARERS and {PREFIX}APPROVERS to two people at least")

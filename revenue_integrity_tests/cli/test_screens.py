@@ -15,6 +15,7 @@ from revenue_integrity.cli import reading, screens
 from revenue_integrity.close.sign_off import CheckFact, MonthFacts, Status, status_of
 from revenue_integrity.desk import status as status_of_months
 from revenue_integrity.desk.close_status import CloseRow
+from revenue_integrity.desk.verifying import Finding
 from revenue_integrity.model.check import Gate, Limit
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.serving.breaches import for_programs, largest_first
@@ -266,3 +267,44 @@ def test_nothing_is_in_the_way_of_what_stands_as_it_was_signed(home: Deployment)
     assert "In the way of toy 2025-02:" in blocked
     signed = replace(with_entries(PREPARED, APPROVED), checks=(TIES,))
     assert not [line for line in shown_status(home, signed, Status.SIGNED_OFF, 80, detailed=True) if "In the way" in line]
+
+
+ALERTS = pd.DataFrame(
+    [
+        ("2026-11-30T16:48:25.300286Z", "critical", "run_failed", "fleet", "2025-03", "colocation of 2025-03 cannot be computed: "
+         "the disk is full and stays so", "pending", 2, "2026-11-30T16:50:00Z"),
+        ("2026-11-30T16:48:20.000000Z", "info", "approved", None, None, "2025-02 is approved", "sent", 1, None),
+    ],
+    columns=["raised_at", "severity", "kind", "book", "month", "title", "status", "attempts", "next_try_at"],
+    dtype=object,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_alerts_are_a_sentence_each_with_what_became_of_it(window: int) -> None:
+    lines = folded(list(screens.alerts(ALERTS, window)), window)
+    assert lines[0].startswith("2026-11-30 16:48  critical  colocation of 2025-03 cannot")
+    told = " ".join(line.strip() for line in lines)
+    assert "(pending; next try at 2026-11-30T16:50:00Z)" in told
+    assert lines[-1] == "2026-11-30 16:48  info      2025-02 is approved (sent)"
+    assert list(screens.alerts(ALERTS[:0], window)) == ["There is no alert"]
+
+
+def test_what_many_findings_have_in_common_is_said_once() -> None:
+    alike = [Finding(f"packs/{number}", "its seal does not hold", "Run again") for number in range(1, 6)]
+    other = Finding("ledger", "an entry differs", "Stop signing")
+    assert list(screens.findings([*alike[:3], other], everything=False)) == [
+        "packs/1: its seal does not hold. Run again",
+        "packs/2: its seal does not hold. Run again",
+        "packs/3: its seal does not hold. Run again",
+        "ledger: an entry differs. Stop signing",
+    ]
+    assert list(screens.findings([*alike, other], everything=False)) == [
+        "5 of these, the first are named: its seal does not hold. Run again",
+        "  packs/1",
+        "  packs/2",
+        "  packs/3",
+        "  ... and 2 more: revenue-integrity verify --all",
+        "ledger: an entry differs. Stop signing",
+    ]
+    assert len(list(screens.findings([*alike, other], everything=True))) == 6
