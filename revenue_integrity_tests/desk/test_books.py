@@ -494,3 +494,27 @@ def test_while_a_month_is_computed_nothing_is_over_and_nothing_new(computed: Pat
     standing = _open(home)
     tell(home, close_status.close_rows(home, evidence, [JANUARY]))
     assert _open(home) == standing
+
+
+def test_what_became_of_a_signature_is_told_when_the_run_is_through_and_not_at_the_step_that_publishes(computed: Path) -> None:
+    home, evidence = opened(computed)
+    sign(home, evidence, "toy", JANUARY)
+    late_rental(home)
+    evidence.busy = frozenset({"toy"})
+
+    def told() -> dict[str, str]:
+        with clock.held_at(NOW.replace(month=9)):
+            tell(home, close_status.close_rows(home, evidence, [JANUARY]))
+        return {title: severity for title, severity in _open(home).items() if title.startswith("toy")}
+
+    # Published as something else, and the run of its month still goes on.
+    assert told() == {}
+    evidence.busy = frozenset()
+    ended = {
+        "toy 2025-01: signed version 1 reopened": "critical",
+        "toy 2025-01: close overdue since 2025-02-22, still reopened": "critical",
+    }
+    assert told() == ended
+    # The next run on it says nothing of it to be over.
+    evidence.busy = frozenset({"toy"})
+    assert told() == ended

@@ -106,6 +106,9 @@ def _state(deployment: Deployment, row: CloseRow, now: datetime) -> tuple[list[E
         if each.kind in (Kind.CLOSE_LATE, Kind.BATCH_BACKDATED)
         or (each.kind is Kind.CHECK_FAILED and each.content.partition("|")[0] in stopping)
     ]
+    if facts.running and signed is not None and not facts.is_signed_as_it_stands:
+        # What became of the signature is told when the run is through: a step of it that publishes is not its end.
+        return [each for each in kept if each.kind is not Kind.CLOSE_LATE], ()
     return kept, (Kind.CLOSE_LATE,)
 
 
