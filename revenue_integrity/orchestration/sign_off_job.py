@@ -63,7 +63,7 @@ def sign_off_job(deployment: Deployment, partitions: dg.PartitionsDefinition) ->
         name=SIGN_OFF_JOB,
         description="Decide about a month's sign-off: prepare, approve, waive, reopen. Choose the month as partition.",
         partitions_def=partitions,
-        config={"ops": {"decide": {"config": _example(books, actors, is_named=is_named)}}},
+        config={"ops": {"decide": {"config": _example(deployment, actors, is_named=is_named)}}},
     )
     def sign_off() -> None:
         decide()
@@ -97,7 +97,9 @@ def _one_of(what: str, values: Sequence[str]) -> dg.Enum:
     return dg.Enum(f"{what}_{sha256_of(list(values))[:8]}", [dg.EnumValue(value) for value in values])
 
 
-def _example(books: Sequence[str], actors: Sequence[str], *, is_named: bool) -> dict[str, str]:
-    """Return what the launchpad begins with: the step that signs nothing."""
-    who = {} if is_named else {"actor": next(iter(actors), "pat")}
-    return {"book": books[0], "action": Action.PREPARE.value, **who, "comment": "", "check": ""}
+def _example(deployment: Deployment, actors: Sequence[str], *, is_named: bool) -> dict[str, str]:
+    """Return what the launchpad begins with: the step that signs nothing, by somebody who may take it."""
+    book = deployment.books[0].name
+    preparers = [each for each in deployment.settings.of_book(book).preparers if each in actors]
+    who = {} if is_named else {"actor": next(iter([*preparers, *actors]), "pat")}
+    return {"book": book, "action": Action.PREPARE.value, **who, "comment": "", "check": ""}

@@ -46,7 +46,7 @@ def test_the_launchpad_begins_with_an_example_that_signs_nothing(tmp_path: Path)
     definition = job(tmp_path, preparers=("pat",), approvers=("alex",))
     example = definition.get_run_config_for_partition_key("2025-01")
     assert example == {
-        "ops": {"decide": {"config": {"book": "toy", "action": "prepare", "actor": "alex", "comment": "", "check": ""}}}
+        "ops": {"decide": {"config": {"book": "toy", "action": "prepare", "actor": "pat", "comment": "", "check": ""}}}
     }
 
 
