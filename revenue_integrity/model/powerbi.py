@@ -15,10 +15,10 @@ Figure = Literal["money", "whole", "share", "number"]
 Kind = Literal["card", "bar", "line", "table", "donut"]
 
 COLUMN = re.compile(r"'([^']+)'\[([^\]]+)\]")
-"""A column in an expression: ``'fact_sales'[total_cents]``."""
+"""A column in an expression: ``'boats'[due_cents]``."""
 
 MEASURE = re.compile(r"(?<!')\[([^\]]+)\]")
-"""A measure in an expression: ``[Sales]``."""
+"""A measure in an expression: ``[Due]``."""
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ from revenue_integrity_tests.without_dagster import bring_up_to_date
 DOCS = Path(__file__).parents[2] / "docs"
 APRIL = date(2025, 4, 1)
 MARCH = date(2025, 3, 1)
-WITH_COMMANDS = ("../README.md", "consume.md", "controls.md", "runbook.md")
+WITH_COMMANDS = ("../README.md", "consume.md", "controls.md", "deliver.md", "power_bi.md", "runbook.md")
 
 
 def snippets(document: str, language: str) -> dict[str, str]:
