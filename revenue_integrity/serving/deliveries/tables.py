@@ -46,7 +46,7 @@ def sql_type(column: Column) -> TypeEngine[Any]:
         case "flag":
             return sa.Boolean().with_variant(mssql.BIT(), "mssql")
         case "day":
-            return sa.Date()
+            return sa.Date().with_variant(mssql.DATE(), "mssql")
         case "instant":
             return sa.DateTime(timezone=True).with_variant(mssql.DATETIMEOFFSET(6), "mssql")
 
@@ -94,7 +94,12 @@ def record_table(schema: str) -> sa.Table:
         RECORD,
         sa.MetaData(),
         sa.Column("dataset", key, primary_key=True, comment="The dataset."),
-        sa.Column("month", sa.Date(), primary_key=True, comment="Its month; 0001-01-01 for a dataset without months."),
+        sa.Column(
+            "month",
+            sa.Date().with_variant(mssql.DATE(), "mssql"),
+            primary_key=True,
+            comment="Its month; 0001-01-01 for a dataset without months.",
+        ),
         sa.Column("delivery", text, nullable=False, comment="The delivery that brought it."),
         sa.Column("content_hash", text, nullable=False, comment="Hash of what it holds."),
         sa.Column("schema_hash", text, nullable=False, comment="Hash of how the table looks."),

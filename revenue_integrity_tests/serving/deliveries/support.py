@@ -62,17 +62,21 @@ def delivery(**values: Any) -> Delivery:
 
 def put(deployment: Deployment, month: date, rows: Sequence[Mapping[str, Any]], declared: Table = TRIPS) -> str:
     """Publish a month of a dataset as it is given, in key order; return its content hash."""
+    return publish_month(deployment.settings, "boats", declared, month, rows)
+
+
+def publish_month(settings: Settings, stream: str, declared: Table, month: date, rows: Sequence[Mapping[str, Any]]) -> str:
+    """Publish a month of a stream's dataset; return its content hash."""
     found = pa.Table.from_pylist([dict(row) for row in rows], schema=arrow_schema(declared))
     with publish.verifying() as connection:
         connection.register("given", found)
         digest = canonical_digest(connection, declared, "given")
         order = ", ".join(f'"{name}"' for name in declared.identity)
         found = connection.sql(f"select * from given order by {order}").to_arrow_table().cast(arrow_schema(declared))
-    settings = deployment.settings
     facts: dict[str, Any] = {"as_of": "", "code_version": "", "batches": [], "checks": []}
     publish.publish(settings, declared, month, found, content_hash=digest, **facts)
-    hashes = publish.closed_hashes(settings, "boats", month) | {declared.name: digest}
-    publish.close_month(settings, "boats", month, hashes, {}, as_of="")
+    hashes = publish.closed_hashes(settings, stream, month) | {declared.name: digest}
+    publish.close_month(settings, stream, month, hashes, {}, as_of="")
     return digest
 
 
