@@ -28,8 +28,8 @@ from revenue_integrity.model.source import Source, SourceColumn
 _SAMPLE_BYTES = 1 << 20
 _SAMPLE_ROWS = 2000
 _SHOWN = 8
-_SURE, _LIKELY = 0.55, 0.3
-"""Likeness of names from which an optional column, and a required one, is proposed."""
+_CERTAIN, _SURE, _LIKELY = 0.6, 0.55, 0.3
+"""Likeness of names from which a column is proposed without a question, an optional one, and a required one."""
 
 _WORDS = {
     "document": "doc beleg belegnr invoice inv rechnung voucher bill faktura",
@@ -39,16 +39,16 @@ _WORDS = {
     "customer": "cust debitor kunde client account kundennummer",
     "contract": "vertrag agreement order",
     "month": "monat period periode",
-    "service": "leistung leistungsmonat usage consumption supply",
-    "charge": "erlösart erlos fee",
+    "service": "leistung leistungs usage consumption supply",
+    "charge": "erlösart leistungsart erlos fee",
     "quantity": "qty menge units count anzahl",
     "price": "einzelpreis preis rate",
     "unit": "einheit each",
     "amount": "betrag sum total net value cost gross",
     "currency": "cur curr ccy währung waehrung",
     "date": "datum day tag",
-    "posted": "gebucht booked posting buchung created entered",
-    "corrects": "bezugsbeleg corrected reverses original",
+    "posted": "gebucht booked posting buchung created entered erfassung erfasst",
+    "corrects": "bezugsbeleg corrected reverses original storno",
     "kwh": "usage consumption energy verbrauch",
     "peak": "max maximum demand spitze",
     "meter": "zähler zaehler stream channel device",
@@ -64,7 +64,16 @@ _WORDS = {
 }
 """Words of ours, each with what other systems say for it."""
 
-_CANONICAL = {word: ours for ours, theirs in _WORDS.items() for word in (ours, *theirs.split())}
+_CANONICAL = {word: ours for ours, theirs in _WORDS.items() for word in theirs.split()} | {ours: ours for ours in _WORDS}
+_SHORTEST_INSIDE = 3
+"""Words of so many letters, or fewer, are not looked for inside of others."""
+
+_MARKS = {"s", "h", "c", "d", "cr", "dr", "soll", "haben", "credit", "debit", "+", "-"}
+"""What a column says that gives amounts their sign."""
+
+_UNITS = r"(?i)\b(kwh?|mwh?|days?|hours?)\b|%"
+"""Units in a name that no amount of money has."""
+
 _NO_WORDS = ("erp", "the", "of", "at", "is", "by", "our", "is")
 _TOTALS = ("total", "totals", "grand total", "sum", "summe", "gesamt", "gesamtsumme", "subtotal", "saldo")
 
@@ -81,11 +90,12 @@ class _File:
 
 @dataclass
 class _Proposal:
-    """What is proposed for a column of ours."""
+    """What is proposed for a column of ours; what is doubtful and may stay empty is not declared, only written beside."""
 
     origin: str
     keys: dict[str, object] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
+    is_doubtful: bool = False
 
 
 def draft(source: Source, file: Path, currency: str) -> str:
@@ -232,7 +242,7 @@ def _matched(source: Source, columns: dict[str, list[str]]) -> Iterator[tuple[So
     weak: list[tuple[float, int, int, SourceColumn, str]] = []
     for place, column in enumerate(source.columns):
         for other, (origin, texts) in enumerate(columns.items()):
-            likeness = _likeness(column.name, origin) * _fit(column, texts)
+            likeness = _likeness(column, origin) * _fit(column, texts)
             if likeness >= _LIKELY:
                 sure = column.required or likeness >= _SURE
                 (pairs if sure else weak).append((-likeness, place, other, column, origin))
@@ -247,24 +257,35 @@ def _matched(source: Source, columns: dict[str, list[str]]) -> Iterator[tuple[So
 
 
 def _tokens(called: str) -> list[str]:
-    parts = re.findall(r"[A-Z]+(?![a-z])|[A-Za-zÀ-ÿ][a-zà-ÿ]*|[0-9]+", called)
+    parts = re.findall(r"[A-ZÀ-Þ]+(?![a-zß-ÿ])|[A-Za-zÀ-ÿ][a-zß-ÿ]*|[0-9]+", called)
     found: list[str] = []
     for part in (part.lower() for part in parts):
         if part in _NO_WORDS:
             continue
-        inside = [word for word in _CANONICAL if len(word) > 3 and word in part and word != part]
-        known = [part] if part in _CANONICAL or not inside else sorted(inside, key=part.index)
-        found += [_CANONICAL.get(word, word) for word in known]
+        # The longest word first: an account is no count.
+        known, rest = [], part
+        for word in [] if part in _CANONICAL else sorted(_CANONICAL, key=lambda word: (-len(word), word)):
+            if len(word) > _SHORTEST_INSIDE and word in rest:
+                known.append(word)
+                rest = rest.replace(word, " " * len(word), 1)
+        found += [_CANONICAL.get(word, word) for word in sorted(known, key=part.index) or [part]]
     return list(dict.fromkeys(found))
 
 
-def _likeness(ours: str, theirs: str) -> float:
-    """Return how alike two names are, from 0 to 1."""
-    mine, other = _tokens(ours), _tokens(theirs)
-    if not mine or not other:
-        return 0
-    if re.sub("[^a-z0-9]", "", ours.lower()) == re.sub("[^a-z0-9]", "", theirs.lower()):
+def _plain(called: str) -> str:
+    return re.sub("[^a-z0-9]", "", called.lower())
+
+
+def _likeness(column: SourceColumn, theirs: str) -> float:
+    """Return how alike the name of a column of ours and a foreign one are, from 0 to 1."""
+    if _plain(column.name) == _plain(theirs):
         return 1
+    known = [_plain(each) for each in column.also_called]
+    if _plain(theirs) in known:
+        return 0.999 - known.index(_plain(theirs)) / 1000
+    mine, other = _tokens(column.name), _tokens(theirs)
+    if not mine or not other or (column.kind == "money" and re.search(_UNITS, theirs)):
+        return 0
 
     def alike(word: str, another: str) -> float:
         if word == another:
@@ -291,6 +312,10 @@ def _fit(column: SourceColumn, texts: Sequence[str]) -> float:
         return 1.2 if any(good) else 0.8
     elif column.kind == "currency":
         good = [bool(re.fullmatch("[A-Za-z]{3}", text)) for text in sample]
+    elif column.kind == "id":
+        # A day or an amount is no identifier, whatever its name has in common with one.
+        days = [bool(hints.formats_of([text], "date")) and not text.isdigit() for text in sample]
+        return 0.4 if all(days) or all(re.fullmatch(r"[-+]?[0-9]+[.,][0-9]+", text) for text in sample) else 1
     else:
         return 1
     share = sum(good) / len(good)
@@ -308,8 +333,10 @@ _NUMBER_LIKE = re.compile(
 
 def _read_as(column: SourceColumn, origin: str, texts: list[str], currency: str) -> _Proposal:
     proposal = _Proposal(origin)
-    if not column.required and _likeness(column.name, origin) < _SURE:
-        proposal.said.append("the name is a little alike, no more: is it this column, or none?")
+    if _likeness(column, origin) * _fit(column, texts) < (_CERTAIN if column.required else _SURE):
+        proposal.is_doubtful = not column.required
+        asked = "is it this column?" if column.required else "if it is this column, take the # away:"
+        proposal.said.append(f"the name is a little alike, no more: {asked}")
     distinct = list(dict.fromkeys(texts))
     if not distinct:
         if column.required and column.default is None:
@@ -324,6 +351,14 @@ def _read_as(column: SourceColumn, origin: str, texts: list[str], currency: str)
         if unknown:
             words = ", ".join(f"{_toml(text)} = ..." for text in unknown[:_SHOWN])
             proposal.said.append(f"say which each is: values = {{ {words} }}; ours are {', '.join(column.values)}")
+    elif column.kind == "enum":
+        known = dict(column.aliases)
+        if unknown := [text for text in distinct if text.lower() not in {*known, *column.values}]:
+            words = ", ".join(f"{_toml(text)} = ..." for text in unknown[:_SHOWN])
+            proposal.said.append(
+                f"{', '.join(unknown[:_SHOWN])} would be read as {column.values[-1]}: say otherwise with values ="
+                f" {{ {words} }}; ours are {', '.join(known)}"
+            )
     elif column.kind == "currency":
         others = [text for text in distinct if text.upper() != currency]
         if others:
@@ -438,7 +473,9 @@ def _read_dates(column: SourceColumn, distinct: list[str], proposal: _Proposal) 
         proposal.said.append(f"no one format fits all values ({distinct[0]} ... {distinct[-1]}; some are {', '.join(apart[:4])})")
         return
     readings = {tuple(styles.day_of(Dates(each, 20, 2024), text) for text in distinct): each for each in reversed(found)}
-    if len(readings) > 1:
+    orders = {tuple(re.findall("D+|M+", each)) for each in found if re.search("D", each)}
+    if len(readings) > 1 or len({tuple(part[0] for part in order) for order in orders}) > 1:
+        readings = {(each,): each for each in reversed(found)} if len(readings) == 1 else readings
         either = " or ".join(f'format = "{each}"' for each in sorted(readings.values(), key=found.index))
         proposal.said.append(f"{distinct[0]} can be read in several ways: say {either}")
         return
@@ -488,11 +525,12 @@ def _written(source: Source, file: Path, found: _File, proposed: dict[str, _Prop
         lines += ["[file]", *(f"{key} = {_toml(value)}" for key, value in style.items()), ""]
     lines.append("[columns]")
     fixed: list[str] = []
+    _say_signs(source, found, proposed)
     for column in source.columns:
         proposal = proposed.get(column.name)
         if proposal:
             lines += [f"# ? {column.name}: {said}" for said in proposal.said]
-            lines.append(f"{column.name} = {_rule(proposal)}")
+            lines.append(f"{'# ' * proposal.is_doubtful}{column.name} = {_rule(proposal)}")
         elif column.kind == "currency":
             fixed += ["# ? no column says the currency: this is the deployment's", f"{column.name} = {_toml(currency)}"]
         elif column.required and column.default is None:
@@ -503,7 +541,7 @@ def _written(source: Source, file: Path, found: _File, proposed: dict[str, _Prop
             values = ", ".join(f'{_toml(meter)} = "..."' for meter in meters[:_SHOWN])
             rule = f'{{ from = "NMI", values = {{ {values} }} }}' if meters else '"..."'
             lines.append(f"# {column.name} = {rule}")
-    used = {proposal.origin for proposal in proposed.values()}
+    used = {proposal.origin for proposal in proposed.values() if not proposal.is_doubtful}
     unused = [name for name in found.columns if name not in used and found.style.get("format") != "nem12"]
     if unused:
         lines += ["", f"# Columns of the file that nothing is made of: {', '.join(unused)}"]
@@ -536,6 +574,19 @@ def _rule(proposal: _Proposal) -> str:
     return f"{{ {keys} }}"
 
 
+def _say_signs(source: Source, found: _File, proposed: dict[str, _Proposal]) -> None:
+    """Ask of amounts beside which a column says debit or credit whether it gives their sign."""
+    used = {proposal.origin for proposal in proposed.values()}
+    for name, texts in found.columns.items():
+        marks = list(dict.fromkeys(texts))
+        if name in used or not 0 < len(marks) <= len(_MARKS) or not {mark.lower() for mark in marks} <= _MARKS:
+            continue
+        for column in source.columns:
+            if column.kind == "money" and column.name in proposed:
+                when = f"{{ {_toml(name)} = [{_toml(marks[-1])}] }}"
+                proposed[column.name].said.append(f"{name} says {', '.join(marks)}: if one takes off, negate_when = {when}")
+
+
 def _of_totals(found: _File, proposed: dict[str, _Proposal]) -> list[str]:
     for proposal in proposed.values():
         totals = [text for text in dict.fromkeys(found.columns[proposal.origin]) if text.lower().rstrip(":") in _TOTALS]
@@ -550,7 +601,9 @@ def _of_totals(found: _File, proposed: dict[str, _Proposal]) -> list[str]:
 
 
 def _of_groups(source: Source, found: _File, proposed: dict[str, _Proposal]) -> list[str]:
-    """Say where several rows have the same key, as intervals of a day have."""
+    """Say where several rows have the same key, as intervals of a day have; rows that are never versions of one another may."""
+    if source.events is not None and source.events.delivery != "append_events":
+        return []
     keys = {column.name for column in source.columns if column.stored in source.key}
     mapped = [proposed[key].origin for key in keys if key in proposed]
     if not mapped or any(len(found.columns[origin]) != found.rows for origin in mapped):

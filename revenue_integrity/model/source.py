@@ -69,6 +69,7 @@ class SourceColumn:
             ``is_other_order`` of a date in one of the declared forms; ``folded`` of a text: what names its member, however that
             is spelled), or of the row (``ROW_PARTS``); empty for the value as such.
         blanks: words, in lower case, that stand for an empty field.
+        also_called: what other systems call it, likeliest first: a drafted mapping proposes such a column, nothing is read by it.
     """
 
     name: str
@@ -91,6 +92,7 @@ class SourceColumn:
     names: tuple[str, ...] = field(default=(), repr=False)
     part: str = field(default="", repr=False)
     blanks: tuple[str, ...] = field(default=(), repr=False)
+    also_called: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def is_in_files(self) -> bool:
