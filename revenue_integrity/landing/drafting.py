@@ -80,12 +80,16 @@ _TOTALS = ("total", "totals", "grand total", "sum", "summe", "gesamt", "gesamtsu
 
 @dataclass(frozen=True)
 class _File:
-    """How a file is written, and a sample of it: each column's name with its texts that are not empty."""
+    """How a file is written, and a sample of it: each column's name with its texts that are not empty.
+
+    ``totals`` are columns with the word by which a row of nothing else says that it is one of totals.
+    """
 
     style: dict[str, object]
     columns: dict[str, list[str]]
     rows: int
     said: tuple[str, ...] = ()
+    totals: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass
@@ -223,14 +227,20 @@ def _sampled(style: dict[str, object], table: list[list[str]], said: tuple[str, 
         said = (*said, f"the column {', '.join(twice)} stands more than once in the file: rename one of them to map it")
     columns: dict[str, list[str]] = {name: [] for name in header if name not in twice}
     whole = [row for row in table[1:] if len(_trimmed(row)) > 1]
-    short = sum(0 < len(_trimmed(row)) <= 1 < len(header) for row in table[1:])
-    if short:
-        said = (*said, f"{short} row{'s' * (short > 1)} of the sample have one field: a remark, which goes to quarantine")
+    alone = [_trimmed(row) for row in table[1:] if 0 < len(_trimmed(row)) <= 1 < len(header)]
+    totals = tuple((header[len(row) - 1], row[-1].strip()) for row in alone if _is_total(row[-1]))
+    if short := len(alone) - len(totals):
+        rows = "1 row of the sample has" if short == 1 else f"{short} rows of the sample have"
+        said = (*said, f"{rows} one field: a remark, which goes to quarantine")
     for row in whole:
         for name, cell in zip(header, row, strict=False):
             if name in columns and cell.strip():
                 columns[name].append(cell.strip())
-    return _File(style, columns, len(whole), said)
+    return _File(style, columns, len(whole), said, totals)
+
+
+def _is_total(text: str) -> bool:
+    return text.strip().lower().rstrip(":") in _TOTALS
 
 
 # Which column is which
@@ -548,6 +558,7 @@ def _written(source: Source, file: Path, found: _File, proposed: dict[str, _Prop
     if fixed:
         lines += ["", "[fixed]", *fixed]
     lines += _of_totals(found, proposed)
+    lines += _of_periods(source, found)
     lines += _of_groups(source, found, proposed)
     return "\n".join(lines) + "\n"
 
@@ -589,7 +600,8 @@ def _say_signs(source: Source, found: _File, proposed: dict[str, _Proposal]) -> 
 
 def _of_totals(found: _File, proposed: dict[str, _Proposal]) -> list[str]:
     for proposal in proposed.values():
-        totals = [text for text in dict.fromkeys(found.columns[proposal.origin]) if text.lower().rstrip(":") in _TOTALS]
+        alone = [text for name, text in found.totals if name == proposal.origin]
+        totals = list(dict.fromkeys([*(text for text in found.columns[proposal.origin] if _is_total(text)), *alone]))
         if totals:
             return [
                 "",
@@ -598,6 +610,26 @@ def _of_totals(found: _File, proposed: dict[str, _Proposal]) -> list[str]:
                 f"{_toml(proposal.origin)} = {_toml(totals)}",
             ]
     return []
+
+
+def _of_periods(source: Source, found: _File) -> list[str]:
+    """Say where a file names the first and the last day of a service, of which a source wants the months."""
+    if not any(column.kind == "month" for column in source.columns):
+        return []
+    days = {
+        name: _tokens(name)
+        for name, texts in found.columns.items()
+        if texts and all(hints.formats_of([text], "date") for text in texts[:_SHOWN])
+    }
+    begins, ends = ([name for name, tokens in days.items() if word in tokens] for word in ("from", "to"))
+    if len(begins) != 1 or len(ends) != 1:
+        return []
+    return [
+        "",
+        f"# ? {_toml(begins[0])} and {_toml(ends[0])} are a period: to share its amounts out to its months by days, take"
+        " the month out of [columns]",
+        f"# and say: [spread] with from = {_toml(begins[0])}, to = {_toml(ends[0])}, format = ..., columns = [...].",
+    ]
 
 
 def _of_groups(source: Source, found: _File, proposed: dict[str, _Proposal]) -> list[str]:

@@ -118,3 +118,68 @@ def test_intervals_of_a_day_ask_to_be_added_up() -> None:
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LandingError, match="there is no file"):
         drafted(tmp_path / "none.csv")
+
+
+def header_only(tmp_path: Path, source: str, stream: str, **columns: str) -> str:
+    """Return the draft for a file of one row, given its columns."""
+    file = tmp_path / "f.csv"
+    file.write_text(",".join(columns) + "\n" + ",".join(f'"{value}"' for value in columns.values()) + "\n", encoding="utf-8")
+    return draft(SHIPPED.source(stream, source), file, "USD")
+
+
+CUR = {
+    "identity/LineItemId": "abc", "bill/InvoiceId": "1", "bill/BillingEntity": "AWS", "bill/PayerAccountId": "000123456789",
+    "bill/BillingPeriodStartDate": "2025-01-01T00:00:00Z", "lineItem/UsageAccountId": "000987654321",
+    "lineItem/LineItemType": "Usage", "lineItem/UsageStartDate": "2025-01-03T00:00:00Z", "lineItem/UsageAmount": "3",
+    "lineItem/CurrencyCode": "USD", "lineItem/UnblendedCost": "1.5E-5", "lineItem/BlendedCost": "2", "product/region": "eu",
+    "product/ProductName": "Storage", "pricing/term": "OnDemand",
+}  # fmt: skip
+
+
+def test_a_usage_report_gives_its_cost_and_never_its_usage(tmp_path: Path) -> None:
+    text = header_only(tmp_path, "focus", "cloud", **CUR)
+    assert tomllib.loads(text)["columns"] == {
+        "billedcost": "lineItem/UnblendedCost", "billingperiodstart": "bill/BillingPeriodStartDate",
+        "chargeperiodstart": "lineItem/UsageStartDate", "providername": "bill/BillingEntity",
+        "billingaccountid": "bill/PayerAccountId", "subaccountid": "lineItem/UsageAccountId",
+        "servicename": "product/ProductName", "regionid": "product/region", "pricingcategory": "pricing/term",
+        "chargecategory": "lineItem/LineItemType", "invoiceid": "bill/InvoiceId", "billingcurrency": "lineItem/CurrencyCode",
+    }  # fmt: skip
+    assert "# ? pricingcategory: OnDemand would be read as other: say otherwise with values" in text
+
+
+def test_what_is_only_a_little_alike_and_may_be_empty_is_not_declared(tmp_path: Path) -> None:
+    text = header_only(
+        tmp_path, "focus", "cloud",
+        costInBillingCurrency="1", billingPeriodStartDate="01/01/2025", date="01/03/2025", serviceFamily="Compute", quantity="24",
+    )  # fmt: skip
+    columns = tomllib.loads(text)["columns"]
+    assert set(columns.values()) == {"costInBillingCurrency", "billingPeriodStartDate", "date"}
+    either = 'can be read in several ways: say format = "DD/MM/YYYY" or format = "MM/DD/YYYY"'
+    assert f"billingperiodstart: 01/01/2025 {either}" in text, "also where both readings are the same day"
+    assert f"chargeperiodstart: 01/03/2025 {either}" in text
+
+
+def test_words_of_an_erp_in_german_are_known_and_its_column_of_signs_is_asked_for(tmp_path: Path) -> None:
+    text = header_only(
+        tmp_path, "erp_invoices", "colocation",
+        Belegnr="4711", Pos="1", Kundennr="K-1", Vertrag="V-1", Leistungsmonat="01.2025", Leistungsart="rack", Menge="2",
+        Einzelpreis="300", Betrag="600", Währung="USD", Erfassung="05.02.2025 14:03:22", **{"S/H": "H"},
+    )  # fmt: skip
+    columns = tomllib.loads(text)["columns"]
+    assert columns["service_month"] == {"from": "Leistungsmonat", "format": "MM.YYYY"}
+    assert (columns["charge_type"], columns["currency"], columns["posted_at"]) == ("Leistungsart", "Währung", "Erfassung")
+    assert '# ? amount: S/H says H: if one takes off, negate_when = { "S/H" = ["H"] }' in text
+
+
+def test_a_bill_is_no_day_and_demand_is_no_money(tmp_path: Path) -> None:
+    bill = {"Bill Date": "02/18/2025", "Demand (kW)": "85.2", "Service From": "01/16/2025", "Service To": "02/14/2025"}
+    text = header_only(tmp_path, "power_bills", "colocation", **bill)
+    assert set(tomllib.loads(text)["columns"]) == {"service_month"}
+    assert '# ? "Service From" and "Service To" are a period' in text
+
+
+def test_a_total_alone_in_its_row_is_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "f.csv"
+    file.write_text("Invoice No,Amount\n1,2.50\n2,3.50\nTotal,\n", encoding="utf-8")
+    assert tomllib.loads(drafted(file))["drop"] == {"Invoice No": ["Total"]}
