@@ -53,6 +53,9 @@ async function attack() {
 }
 </script>"""
 
+_PUBLIC = "/as-public"
+"""Where the page says that it comes from the public address space."""
+
 _MUTATION = f'mutation {{ setConcurrencyLimit(concurrencyKey: "{POOL}", limit: 0) }}'
 
 
@@ -64,6 +67,9 @@ class _Page(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/html")
+        if self.path == _PUBLIC:
+            # The browser then takes the page for one of the internet, whatever address it came from.
+            self.send_header("Content-Security-Policy", "treat-as-public-address")
         self.end_headers()
         self.wfile.write(self._page)
 
@@ -150,8 +156,11 @@ def test_a_page_of_another_origin_does_nothing_and_reads_nothing(ui: tuple[dg.Da
         tab.wait_for("document.title.includes('Dagster') || document.querySelector('#__next') !== null")
         assert "version" in _own_query(tab, "{ version }"), "the UI's own pages work"
         assert tab.ask("document.cookie") == "", "no script reads the secret"
-        for origin in (f"http://127.0.0.1:{other}", f"http://localhost:{other}", f"http://elsewhere.test:{other}"):
-            tab.open(f"{origin}/")
+        origins = [
+            f"http://{host}:{other}{path}" for path in ("/", _PUBLIC) for host in ("127.0.0.1", "localhost", "elsewhere.test")
+        ]
+        for origin in origins:
+            tab.open(origin)
             read = dict(tab.ask("attack()"))
             assert set(read) == {"image", "script", "get", "plain", "opaque", "typed", "beacon", "socket", "frame"}
             assert not any(read.values()), (origin, read)
