@@ -9,9 +9,13 @@ from datetime import UTC, datetime
 import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
 
+from revenue_integrity import clock
 from revenue_integrity.orchestration.instance import POOL
 from revenue_integrity.orchestration.reloading import ui_session_file
 from revenue_integrity.settings import Settings
+
+SILENT_SECONDS = 300
+"""How long a daemon may say nothing: its looks are long where a home has many months."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,10 @@ def _without_slots(instance: dg.DagsterInstance) -> list[Trouble]:
 
 def has_daemon(instance: dg.DagsterInstance) -> bool:
     """Return whether a daemon is there that starts what is queued."""
-    return any(status.healthy for status in instance.get_daemon_statuses().values())
+    # Dagster believes in a daemon for half an hour after it was last heard of; it says every half minute that it is there.
+    since = clock.now().timestamp() - SILENT_SECONDS
+    statuses = instance.get_daemon_statuses().values()
+    return any(status.healthy and status.last_heartbeat and status.last_heartbeat.timestamp > since for status in statuses)
 
 
 def _without_daemon(instance: dg.DagsterInstance, settings: Settings) -> list[Trouble]:

@@ -13,7 +13,9 @@ from dagster._core.remote_origin import (
 )
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, InstigatorType
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._daemon.types import DaemonHeartbeat
 
+from revenue_integrity import clock
 from revenue_integrity.orchestration.instance import POOL, open_instance
 from revenue_integrity.orchestration.reloading import ui_session_file
 from revenue_integrity.orchestration.standing import troubles
@@ -60,6 +62,19 @@ def test_a_daemon_is_missed_where_runs_are_queued_or_a_ui_is_up(instance: dg.Dag
     origin = RemoteJobOrigin(REPOSITORY, job.name)
     instance.create_run_for_job(job, status=dg.DagsterRunStatus.QUEUED, remote_job_origin=origin)
     assert _found(instance, settings) == ["no daemon is there (never seen), 1 runs are queued"]
+
+
+@pytest.mark.parametrize(("minutes", "is_missed"), [(1, False), (4, False), (6, True), (90, True)])
+def test_a_daemon_that_was_killed_is_missed_within_minutes(
+    instance: dg.DagsterInstance, settings: Settings, minutes: int, is_missed: bool
+) -> None:
+    ui_session_file(settings).touch()
+    heard = clock.now().timestamp() - 60 * minutes
+    for kind in instance.get_required_daemon_types():
+        instance.add_daemon_heartbeat(DaemonHeartbeat(heard, kind, "daemon"))
+    found = _found(instance, settings)
+    assert bool(found) == is_missed
+    assert not found or found[0].startswith("no daemon is there (last seen 2")
 
 
 def test_a_stopped_sensor_is_told_by_its_name(instance: dg.DagsterInstance, settings: Settings) -> None:
