@@ -13,7 +13,7 @@ each book has a present pack of its own part.
 import json
 import logging
 import shutil
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import cache
@@ -73,7 +73,11 @@ class Packs:
         restatement = self._restatement(row)
         parts = [
             pack_parts.part_of(
-                settings, each, self._months_before(each.stream, facts.month), _figures(facts, each.stream), restatement
+                settings,
+                each,
+                self._months_before(each.stream, facts.month),
+                figures_by_name(facts.checks, each.stream.name),
+                restatement,
             )
             for each in shown
         ]
@@ -240,9 +244,13 @@ def _checks(facts: MonthFacts) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=CHECK_COLUMNS, dtype=object)
 
 
-def _figures(facts: MonthFacts, stream: Stream) -> dict[str, Mapping[str, Any]]:
-    """Return the figures of a stream's checks that have a result."""
-    return {each.name: each.figures for each in facts.checks if each.stream == stream.name and each.state in ("passed", "failed")}
+def figures_by_name(checks: Iterable[CheckFact], stream: str) -> dict[str, Mapping[str, Any]]:
+    """Return the figures of a stream's checks that have a result; of checks of one name on several tables, those of all."""
+    found: dict[str, dict[str, Any]] = {}
+    for each in checks:
+        if each.stream == stream and each.state in ("passed", "failed"):
+            found.setdefault(each.name, {}).update(each.figures)
+    return dict(found)
 
 
 def _waivers(facts: MonthFacts) -> pd.DataFrame:

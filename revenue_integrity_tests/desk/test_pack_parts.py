@@ -2,7 +2,10 @@
 
 from dataclasses import replace
 
+from revenue_integrity.close.sign_off import CheckFact
 from revenue_integrity.desk import pack_parts
+from revenue_integrity.desk.packs import figures_by_name
+from revenue_integrity.model.check import Gate
 from revenue_integrity.model.report import Report
 from revenue_integrity_tests.toy.report import REPORT
 from revenue_integrity_tests.toy.stream import TOY
@@ -27,3 +30,14 @@ def test_a_report_is_named_by_its_place_or_made_by_a_function() -> None:
     assert pack_parts.report_of(TOY) is REPORT
     assert pack_parts.report_of(replace(TOY, report=lambda: REPORT)) is REPORT
     assert [trend.called for trend in pack_parts.trends_of(TOY)] == ["toy_boats", "toy_recon_summary"]
+
+
+def test_checks_of_one_name_on_several_tables_tell_their_figures_beside_each_other() -> None:
+    # A deployment's own check of what is due is called as the stream's check of days that are due.
+    told = [
+        CheckFact("deliveries_are_in_time", "cloud", "cloud_days", Gate.WARN, "failed", {"days_due": 3, "days_late": 1}, ""),
+        CheckFact("deliveries_are_in_time", "cloud", "cloud_batches", Gate.WARN, "passed", {"deliveries_due": 2}, ""),
+        CheckFact("deliveries_are_in_time", "toy", "toy_batches", Gate.WARN, "passed", {"deliveries_due": 9}, ""),
+        CheckFact("days_are_complete", "cloud", "daily_account_cost", Gate.WARN, "missing", {"incomplete_days": 4}, ""),
+    ]
+    assert figures_by_name(told, "cloud") == {"deliveries_are_in_time": {"days_due": 3, "days_late": 1, "deliveries_due": 2}}
