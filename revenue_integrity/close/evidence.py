@@ -91,7 +91,8 @@ def extracts_short_of(
     """Return the sources without a batch about a month that arrived at or after its cutoff, each with its latest about it."""
     latest: dict[str, datetime | None] = {which.always: None} if which.always else {}
     for each in deliveries:
-        counts = each.source == which.always or (which.prefix and each.source.startswith(which.prefix))
+        is_named = which.prefix and each.source.startswith(which.prefix) and each.source not in which.look_ups
+        counts = each.source == which.always or is_named
         if counts and each.status != "rejected":
             before = latest.setdefault(each.source, None)
             if each.is_about(month, which):

@@ -55,14 +55,17 @@ class Extracts:
         prefix: how the names of sources begin that must, once they have delivered at all; empty for none.
         always: the source that must even if it never delivered; empty for none.
         of_every_month: the sources of which each delivery speaks about every month.
+        look_ups: sources that begin like the others and are none of them: they hold what is valid, and no month's postings.
     """
 
     prefix: str = ""
     always: str = ""
     of_every_month: tuple[str, ...] = ()
+    look_ups: tuple[str, ...] = ()
 
 
 def extracts_of(sources: Sequence[Source], *, prefix: str = "", always: str = "") -> Extracts:
     """Return which of some sources must have delivered, and which of them speak about every month, as they declare it."""
     every = tuple(sorted(each.name for each in sources if each.is_full_extract or not each.has_month))
-    return Extracts(prefix, always, every)
+    look_ups = tuple(sorted(each.name for each in sources if not each.has_month and not each.is_full_extract))
+    return Extracts(prefix, always, every, look_ups)

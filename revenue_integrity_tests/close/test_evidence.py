@@ -63,3 +63,9 @@ def test_what_names_no_month_speaks_about_every_month() -> None:
     which = extracts_of(SOURCES, prefix="erp_", always="erp_invoices")
     assert "erp_mapping" in which.of_every_month
     assert {"erp_invoices", "erp_power_costs", "erp_control_totals"}.isdisjoint(which.of_every_month)
+
+
+def test_a_look_up_is_no_extract_of_postings() -> None:
+    which = extracts_of(SOURCES, prefix="erp_", always="erp_invoices")
+    assert short([delivery("erp_invoices", 31), delivery("erp_mapping", -90)], which) == {}
+    assert set(short([delivery("erp_invoices", 31), delivery("erp_power_costs", -1)], which)) == {"erp_power_costs"}
