@@ -15,6 +15,7 @@ from revenue_integrity.cli.shared import (
     FormatOption,
     MonthOption,
     months_of,
+    open_evidence,
     open_home,
     say,
     say_unfrozen,
@@ -56,7 +57,11 @@ def deliver(
     if not deliveries:
         say("nothing is to be delivered: the setting deliveries names no database")
     if rebuild is not None:
-        brought = [delivering.rebuild(home, each, rebuild) for each in deliveries if delivering.brings(home, each, rebuild)]
+        brought = [
+            delivering.rebuild(home, each, rebuild, open_evidence)
+            for each in deliveries
+            if delivering.brings(home, each, rebuild)
+        ]
         if not brought and deliveries:
             raise UsageError(f"no delivery brings the dataset {rebuild}", "See the setting deliveries")
         for each in brought:
@@ -98,7 +103,7 @@ def _deliver(
     refused: list[str] = []
     for delivery in deliveries:
         try:
-            for each in deliver_and_tell(home, delivery, wanted, again=again):
+            for each in deliver_and_tell(home, delivery, wanted, again=again, open_evidence=open_evidence):
                 say(f"{each.delivery}: {each.named}, {each.rows} rows")
                 rows.append({"delivery": each.delivery, "dataset": each.dataset, "month": _label(each.month), "rows": each.rows})
         except (DeliveryError, PublishError) as error:

@@ -12,6 +12,7 @@ import dagster as dg
 from revenue_integrity import clock, logs
 from revenue_integrity.errors import DeliveryError, PublishError, RevenueIntegrityError
 from revenue_integrity.model.deployment import Deployment
+from revenue_integrity.orchestration.evidence import open_evidence
 from revenue_integrity.orchestration.jobs import DELIVERY_GROUP, DELIVERY_JOB, QUIET
 from revenue_integrity.orchestration.runs_under_way import UNFINISHED
 from revenue_integrity.orchestration.table_assets import WHY_TAG
@@ -64,7 +65,7 @@ def _asset(deployment: Deployment, delivery: Delivery) -> dg.AssetsDefinition:
         last = context.retry_number >= _RETRIES
         with logs.writing(deployment.settings, "run"):
             try:
-                for each in deliver_and_tell(deployment, delivery, alerts=last):
+                for each in deliver_and_tell(deployment, delivery, alerts=last, open_evidence=open_evidence):
                     months, rows = months + 1, rows + each.rows
                     datasets.add(each.dataset)
             except (DeliveryError, PublishError) as error:

@@ -5,11 +5,14 @@ how it looks there (``shape``).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -18,12 +21,17 @@ from revenue_integrity import months
 from revenue_integrity.canonical import sha256_of
 from revenue_integrity.close import freeze
 from revenue_integrity.close.ledger import Action, Entry, Ledger
+from revenue_integrity.computing.horizon import delivered_months
 from revenue_integrity.computing.publication_tables import checks_table
+from revenue_integrity.desk.evidence import Evidence, OpenEvidence
 from revenue_integrity.errors import PublishError, SettingsError, no_such
 from revenue_integrity.landing.datasets import batches_table, corrections_table, data_rules_table, quarantine_table
+from revenue_integrity.model.dataset import Composed
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Stream
 from revenue_integrity.model.table import Table
+from revenue_integrity.serving.derived import DERIVED
+from revenue_integrity.serving.export import Asked, rows_of
 from revenue_integrity.serving.tenants import identifier
 from revenue_integrity.settings import Delivery, Settings
 from revenue_integrity.warehouse import publish
@@ -99,24 +107,37 @@ def tables_of(deployment: Deployment, delivery: Delivery) -> list[Table]:
             every.setdefault(table.name, table)
             if wanted and (delivery.tenant is None or table.part_columns):
                 chosen.setdefault(table.name, table)
+    for derived in DERIVED:
+        every.setdefault(derived.table.name, derived.table)
+        if not delivery.select.streams and delivery.tenant is None:
+            chosen.setdefault(derived.table.name, derived.table)
     for name in (*delivery.select.datasets, *(each for named in delivery.readers.values() for each in named)):
         if name not in every:
             error = no_such("dataset", name, sorted(every), "Datasets")
             raise SettingsError(f"deliveries {delivery.name}: {error.reason}", error.next_step)
     named = delivery.select.datasets
-    return [table for name, table in chosen.items() if not named or name in named]
+    # What is derived from the record of runs takes long to derive, and is brought where somebody asks for it by name.
+    derived_names = {each.table.name for each in DERIVED}
+    return [table for name, table in chosen.items() if name in named or (not named and name not in derived_names)]
 
 
 def _datasets(stream: Stream) -> list[Table]:
     """Return the datasets of a stream: dimensions, what belongs to no month, then months in the order of their rules."""
     whole = [rule.table for rule in stream.whole]
-    return [*whole, *(make(stream.name) for make in _MANIFESTS), *stream.published_tables, checks_table(stream)]
+    made = [each.table for each in _of_manifests(stream)]
+    return [*whole, *(make(stream.name) for make in _MANIFESTS), *stream.published_tables, checks_table(stream), *made]
 
 
-def contents(deployment: Deployment, delivery: Delivery, wanted: Sequence[date] | None = None) -> list[Content]:
+def contents(
+    deployment: Deployment,
+    delivery: Delivery,
+    wanted: Sequence[date] | None = None,
+    open_evidence: OpenEvidence | None = None,
+) -> list[Content]:
     """Return what a delivery brings, as it stands now: datasets without months first, then month by month, the oldest first.
 
-    With months, theirs alone, and what belongs to none.
+    With months, theirs alone, and what belongs to none. What is derived from the record of runs (``close_status``) is there
+    where something to open that with is given.
 
     Raises:
         SettingsError: the delivery selects a dataset that there is not.
@@ -134,6 +155,9 @@ def contents(deployment: Deployment, delivery: Delivery, wanted: Sequence[date] 
             continue
         found += _of_published(settings, stream, own, delivery.tenant)
         found += [each for table in _only([checks_table(stream)], tables) for each in _of_checks(settings, table)]
+    for stream in streams:
+        found += _made(deployment, stream, tables)
+    found += _derived(deployment, tables, open_evidence) if open_evidence else []
     order = {name: place for place, name in enumerate(tables)}
     return sorted(
         (each for each in found if wanted is None or each.month is None or each.month in wanted),
@@ -214,6 +238,59 @@ def _published(
         of_tenant = {part: found for part, found in parts.items() if part.startswith(place)}
         return Content(table, month, sha256_of(of_tenant), None, read, _digests(table, month, own))
     return Content(table, month, content_hash, None, read, _digests(table, month, None))
+
+
+def _made(deployment: Deployment, stream: Stream, tables: Mapping[str, Table]) -> Iterator[Content]:
+    """Yield what is put together of manifests when somebody asks: it has no hash of its own, and so that of its inputs."""
+    settings = deployment.settings
+    for dataset in _of_manifests(stream):
+        read = [publish.directory_of(settings, each, None) / "data.parquet" for each in dataset.reads]
+        inputs = [facts.content_hash for file in read if (facts := publish.facts_of(file))]
+        if dataset.table.name in tables and len(inputs) == len(read):
+            yield Content(dataset.table, None, sha256_of(inputs), None, partial(_rows_made, deployment, dataset), None)
+
+
+def _of_manifests(stream: Stream) -> list[Composed]:
+    """Return what a stream puts together of tables that belong to no month."""
+    composed = [each for each in stream.composed if isinstance(each, Composed)]
+    return [each for each in composed if not any(table.partition for table in (*each.reads, *each.if_published))]
+
+
+def _rows_made(deployment: Deployment, dataset: Composed) -> pa.Table:
+    asked = Asked(deployment, deployment.streams, None, None, False, None, _silently, _no_evidence)
+    return _of_frame(dataset.table, rows_of(dataset, asked))
+
+
+def _silently(_: str) -> None:
+    """Say nothing: nobody waits for a delivery."""
+
+
+def _no_evidence(_: Deployment) -> AbstractContextManager[Evidence]:
+    raise RuntimeError("nothing that a stream puts together rests on the record of runs")
+
+
+def _derived(deployment: Deployment, tables: Mapping[str, Table], open_evidence: OpenEvidence) -> Iterator[Content]:
+    """Yield what is derived from the close as it stands: it has no inputs of its own, and so the hash of its rows."""
+    wanted = delivered_months(deployment.settings)
+    for dataset in DERIVED:
+        table = dataset.table
+        if table.name not in tables or not wanted:
+            continue
+        rows = _of_frame(table, dataset.read(deployment, open_evidence, wanted))
+        for month in wanted if table.partition in table.columns else [None]:
+            own = rows if month is None else rows.filter(pc.equal(rows.column(table.partition), month))
+            digests = _digests(table, month, None)
+            with publish.verifying() as work:
+                (digest,) = digests(work, own)
+            yield Content(table, month, digest, None, partial(_itself, own), digests)
+
+
+def _itself(rows: pa.Table) -> pa.Table:
+    return rows
+
+
+def _of_frame(table: Table, frame: pd.DataFrame) -> pa.Table:
+    return pa.Table.from_pandas(frame[table.columns], schema=arrow_schema(table), preserve_index=False)
 
 
 def _signed(deployment: Deployment) -> dict[tuple[str, str], Entry]:

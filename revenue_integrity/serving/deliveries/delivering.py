@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from revenue_integrity import clock, months
+from revenue_integrity.desk.evidence import OpenEvidence
 from revenue_integrity.errors import DeliveryError, no_such
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.serving.deliveries import contents, rights, tables, values
@@ -86,7 +87,12 @@ def chosen(deployment: Deployment, name: str | None) -> list[Delivery]:
 
 
 def deliver(
-    deployment: Deployment, delivery: Delivery, wanted: Sequence[date] | None = None, *, again: bool = False
+    deployment: Deployment,
+    delivery: Delivery,
+    wanted: Sequence[date] | None = None,
+    *,
+    again: bool = False,
+    open_evidence: OpenEvidence | None = None,
 ) -> Iterator[Brought]:
     """Bring what a database lacks, or everything again; yield each month once it stands there.
 
@@ -96,7 +102,7 @@ def deliver(
         UsageError: the URL cannot be read.
     """
     with _prepared(deployment, delivery) as database:
-        found = contents.contents(deployment, delivery, wanted)
+        found = contents.contents(deployment, delivery, wanted, open_evidence)
         shapes = {
             table.name: shape_of(table, delivery.money, deployment.settings.currency)
             for table in {each.table.name: each.table for each in found}.values()
@@ -281,7 +287,7 @@ def brings(deployment: Deployment, delivery: Delivery, dataset: str) -> bool:
     return any(table.name == dataset for table in contents.tables_of(deployment, delivery))
 
 
-def rebuild(deployment: Deployment, delivery: Delivery, dataset: str) -> Brought:
+def rebuild(deployment: Deployment, delivery: Delivery, dataset: str, open_evidence: OpenEvidence | None = None) -> Brought:
     """Make the table of a dataset anew with all its months, and put it into the place of the old one in one transaction.
 
     Readers see the old table until then; what was granted on it is granted on the new one.
@@ -295,7 +301,7 @@ def rebuild(deployment: Deployment, delivery: Delivery, dataset: str) -> Brought
         raise no_such("dataset", dataset, sorted(brought), "Datasets", where=f"the delivery {delivery.name}")
     declared, doing = brought[dataset], f"making {dataset} anew"
     shape = shape_of(declared, delivery.money, deployment.settings.currency)
-    every = [each for each in contents.contents(deployment, delivery) if each.table.name == dataset]
+    every = [each for each in contents.contents(deployment, delivery, None, open_evidence) if each.table.name == dataset]
     with _prepared(deployment, delivery) as database:
         new = tables.table_of(shape, database.schema, _staging_name())
         kind = database.kind

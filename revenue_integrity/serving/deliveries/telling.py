@@ -8,8 +8,10 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 
 from revenue_integrity.canonical import sha256_of
+from revenue_integrity.close.ledger import Ledger
 from revenue_integrity.desk.alerts import outbox
 from revenue_integrity.desk.alerts.events import Kind, delivery_failed
+from revenue_integrity.desk.evidence import OpenEvidence
 from revenue_integrity.errors import RevenueIntegrityError
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.serving.deliveries import contents
@@ -24,6 +26,7 @@ def deliver_and_tell(
     *,
     again: bool = False,
     alerts: bool = True,
+    open_evidence: OpenEvidence | None = None,
 ) -> Iterator[Brought]:
     """Bring what is due as ``deliver`` does; where it fails raise an alert, unless somebody tries again.
 
@@ -31,7 +34,7 @@ def deliver_and_tell(
         RevenueIntegrityError: as ``deliver``.
     """
     try:
-        yield from deliver(deployment, delivery, wanted, again=again)
+        yield from deliver(deployment, delivery, wanted, again=again, open_evidence=open_evidence)
     except RevenueIntegrityError as error:
         if alerts:
             outbox.raise_alert(deployment.settings, delivery_failed(delivery.name, str(error)))
@@ -52,4 +55,6 @@ def _resolve(deployment: Deployment, delivery: Delivery) -> None:
 def state_of(deployment: Deployment, delivery: Delivery) -> str:
     """Return the hash of everything that a delivery brings, and of how: where it is the same, nothing new is to be sent."""
     held = [[each.table.name, str(each.month), each.content_hash] for each in contents.contents(deployment, delivery)]
-    return sha256_of([delivery.model_dump(mode="json"), held])
+    # What is derived from the close follows from these and from what people decided.
+    decided = [each.hash for each in Ledger(deployment.settings).entries()[-1:]]
+    return sha256_of([delivery.model_dump(mode="json"), held, decided])

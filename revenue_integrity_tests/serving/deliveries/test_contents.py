@@ -4,6 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -11,6 +12,7 @@ from revenue_integrity.canonical import sha256_of
 from revenue_integrity.close import freeze
 from revenue_integrity.close.ledger import Action, Ledger
 from revenue_integrity.model import table as column
+from revenue_integrity.model.dataset import Composed
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.rule import Rule
 from revenue_integrity.model.stream import Stream, Streams
@@ -114,6 +116,29 @@ def test_what_belongs_to_no_month_comes_whole_and_first(tmp_path: Path) -> None:
     assert asked("select month::text from gold.revenue_integrity_deliveries where dataset = 'ports'") == [("0001-01-01",)]
     assert list(deliver(home, delivery(select={}))) == []
     assert list(verify(home, delivery(select={}))) == [None, None]
+
+
+def test_what_is_put_together_of_a_manifest_is_due_when_that_changes(tmp_path: Path) -> None:
+    ports = table("boats", "gold", "ports", "Ports.", ("port",), [column.text("port", "The port.")], partition="")
+    lengths = [column.text("port", "The port."), column.integer("letters", "Letters of its name.")]
+    measured = table("boats", "gold", "measured", "Ports with their length.", ("port",), lengths, partition="")
+
+    def measure(_: Any, *, ports: pd.DataFrame) -> pd.DataFrame:
+        return ports.assign(letters=ports["port"].str.len())
+
+    put_together = Stream(
+        "boats", (), (), (), whole=(Rule(ports, lambda: None, ()),), composed=(Composed(measured, measure, (ports,)),)
+    )
+    home = Deployment(home_of(tmp_path).settings, Streams.of(put_together))
+    to = delivery(select={"datasets": ["measured"]})
+    assert list(deliver(home, to)) == []
+    publish_whole(home, ports, [{"port": "Genoa"}])
+    assert [each.named for each in deliver(home, to)] == ["measured"]
+    assert list(deliver(home, to)) == []
+    publish_whole(home, ports, [{"port": "Bari"}])
+    assert [each.named for each in deliver(home, to)] == ["measured"]
+    assert asked("select port, letters from gold.measured") == [("Bari", 4)]
+    assert list(verify(home, to)) == [None]
 
 
 def publish_whole(home: Deployment, declared: Table, rows: list[dict[str, Any]]) -> None:
