@@ -56,7 +56,8 @@ def ui(tmp_path: Path) -> Iterator[tuple[Settings, int]]:
     place = {"relative_path": str(code), "working_directory": str(ROOT), "location_name": "toy"}
     workspace.write_text(json.dumps({"load_from": [{"python_file": place}]}))
     door = {"port": port, "auth": "proxy", "secret": "s", "hosts": [], "user_header": "X-Forwarded-User"}
-    given = {"door": door, "workspace": str(workspace), "address": "127.0.0.1", "read_only": False}
+    packs = str(settings.packs_path)
+    given = {"door": door, "workspace": str(workspace), "address": "127.0.0.1", "read_only": False, "packs": packs}
     process = subprocess.Popen(
         [sys.executable, "-m", "revenue_integrity.operating.webserver"],
         env=os.environ | {"DAGSTER_HOME": str(settings.dagster_path)},
