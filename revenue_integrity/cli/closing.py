@@ -4,10 +4,11 @@ Belongs here: parsing, calling, printing. Does not belong here: who may decide w
 """
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from revenue_integrity import months
 from revenue_integrity.cli.shared import (
     BookOption,
     Commands,
@@ -20,6 +21,12 @@ from revenue_integrity.cli.shared import (
     send_alerts,
 )
 from revenue_integrity.errors import UsageError
+from revenue_integrity.process import PROGRAM
+
+if TYPE_CHECKING:
+    from revenue_integrity.close.ledger import Entry
+    from revenue_integrity.desk.evidence import Evidence
+    from revenue_integrity.model.deployment import Deployment
 
 app = Commands("Close")
 
@@ -34,7 +41,8 @@ def prepare(
     home = open_home()
     with open_evidence(home) as evidence:
         entry = decisions.prepare(home, evidence, month_of(month, home.settings), who, comment, book=book)
-    _tell_entry(entry, "prepared")
+        _tell_entry(entry, "prepared")
+        _say_next(home, evidence, entry)
     send_alerts(home)
 
 
@@ -48,7 +56,8 @@ def approve(
     home = open_home()
     with open_evidence(home) as evidence:
         entry = decisions.approve(home, evidence, month_of(month, home.settings), who, comment, book=book)
-    _tell_entry(entry, "signed off")
+        _tell_entry(entry, "signed off")
+        _say_next(home, evidence, entry)
     send_alerts(home)
 
 
@@ -60,7 +69,8 @@ def waive(month: str, check: str, who: WhoOption, reason: ReasonOption, book: Bo
     home = open_home()
     with open_evidence(home) as evidence:
         entry = decisions.waive(home, evidence, month_of(month, home.settings), check, who, reason, book=book)
-    _tell_entry(entry, f"{check} waived")
+        _tell_entry(entry, f"{check} waived")
+        _say_next(home, evidence, entry)
     send_alerts(home)
 
 
@@ -72,7 +82,8 @@ def reopen(month: str, who: WhoOption, reason: ReasonOption, book: BookOption = 
     home = open_home()
     with open_evidence(home) as evidence:
         entry = decisions.reopen(home, evidence, month_of(month, home.settings), who, reason, book=book)
-    _tell_entry(entry, "reopened")
+        _tell_entry(entry, "reopened")
+        _say_next(home, evidence, entry)
     send_alerts(home)
 
 
@@ -133,3 +144,14 @@ def correct(
 
 def _tell_entry(entry: Any, what: str) -> None:
     print(f"{entry.book} {entry.month} {what} by {entry.actor}: version {entry.version}, ledger {entry.seq}:{entry.hash}")
+
+
+def _say_next(home: "Deployment", evidence: "Evidence", entry: "Entry") -> None:
+    """Say the command that brings the month of a decision on; of a signed one, what is kept of it."""
+    from revenue_integrity.desk.close_status import close_rows
+    from revenue_integrity.desk.status import next_command
+
+    rows = close_rows(home, evidence, [months.parse(entry.month)])
+    row = next(each for each in rows if each.facts.book == entry.book)
+    following = next_command(row, home.settings.of_book(entry.book))
+    say(f"Next: {following}" if following else f"Keep the ledger's head elsewhere; `{PROGRAM} verify` is held against it")

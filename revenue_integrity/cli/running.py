@@ -23,8 +23,10 @@ def run(
     demo_if_empty: Annotated[bool, typer.Option(help="Simulate source systems in a home without any batch.")] = False,
 ) -> None:
     """Materialize what is stale, in the Dagster instance of the home."""
+    from revenue_integrity.cli import screens
     from revenue_integrity.computing import past_world
     from revenue_integrity.desk import freezing, packs
+    from revenue_integrity.desk.alerts import outbox
     from revenue_integrity.operating import demo
     from revenue_integrity.orchestration import runner
 
@@ -51,6 +53,8 @@ def run(
         if demo_if_empty and not summary.failures:
             demo.conclude(home, say=say)
         send_alerts(home, evidence)
+    for line in screens.reopened(outbox.frame(home.settings)):
+        say(line)
     if summary.failures:
         raise typer.Exit(1)
 

@@ -199,12 +199,26 @@ def _evidence(evidence: str, currency: str) -> Iterator[str]:
     write = wording.Currency(currency)
     found = json.loads(evidence)
     for name, value in found.items() if isinstance(found, dict) else [("evidence", found)]:
-        if isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
+        if value in ([], {}, ""):
+            continue
+        if isinstance(value, list) and all(isinstance(each, dict) for each in value):
             for each in value:
                 ordered = dict(sorted(each.items(), key=lambda field: not field[0].endswith(("_id", "_no"))))
                 yield f"{wording.words(name)}: {', '.join(write.phrases(ordered))}"
         else:
-            yield from write.phrases({name: value})
+            yield from write.phrases({name: _row_named(value) if isinstance(value, str) else value})
+
+
+def _row_named(text: str) -> str:
+    """Return the name of a row of a reconciliation, ``2025-02/[null,"T-1"]``, as people read it: ``2025-02 T-1``."""
+    month, slash, key = text.partition("/")
+    if not slash or not key.startswith("["):
+        return text
+    try:
+        named = json.loads(key)
+    except ValueError:
+        return text
+    return " ".join([month, *(str(each) for each in named if each is not None)])
 
 
 def _in_unit(unit: str) -> Any:
@@ -263,6 +277,16 @@ def alerts(rows: "pd.DataFrame", window: int) -> Iterator[str]:
         yield from textwrap.wrap(said, window, subsequent_indent=" " * 28)
     if rows.empty:
         yield "There is no alert"
+
+
+def reopened(rows: "pd.DataFrame") -> Iterator[str]:
+    """Yield of alerts the signed months that are open again, each with the command that says why; of many, the first."""
+    standing = rows[(rows["kind"] == "month_reopened") & ~rows["status"].str.contains("resolved").astype(bool)]
+    for each in output.plain_rows(standing[:_ALIKE]):
+        asked = f"{PROGRAM} status --month {each['month']} --book {each['book']}"
+        yield f"{each['title']}: {asked}"
+    if len(standing) > _ALIKE:
+        yield f"... and {len(standing) - _ALIKE} more: {PROGRAM} status"
 
 
 def findings(found: Sequence["Finding"], *, everything: bool) -> Iterator[str]:

@@ -308,3 +308,27 @@ def test_what_many_findings_have_in_common_is_said_once() -> None:
         "ledger: an entry differs. Stop signing",
     ]
     assert len(list(screens.findings([*alike, other], everything=True))) == 6
+
+
+def test_evidence_names_the_row_of_another_month_and_leaves_out_what_is_empty() -> None:
+    found = list(screens._evidence(json.dumps({"lines": [], "other": '2025-02/[null,null,"T-257"]', "days": 2}), "USD"))
+    assert found == ["other 2025-02 T-257", "days 2"]
+    for text in ("2025-02/[broken", "a/b", "INV-1"):
+        assert list(screens._evidence(json.dumps({"document_id": text}), "USD")) == [f"document id {text}"]
+
+
+def test_a_run_ends_with_the_signed_months_that_are_open_again() -> None:
+    columns = ["kind", "book", "month", "title", "status"]
+    title = "toy 2025-{}: signed version 1 reopened"
+    rows = [("month_reopened", "toy", f"2025-0{month}", title.format(f"0{month}"), "logged") for month in range(1, 6)]
+    rows += [("month_reopened", "toy", "2025-06", title.format("06"), "logged, resolved")]
+    rows += [("approved", "toy", "2025-07", "", "sent")]
+        ("month_reopened", "toy", "2025-06", title.format("06"), "logged, resolved"),
+        ("approved", "toy", "2025-07", "", "sent"),
+    ]
+    lines = list(screens.reopened(pd.DataFrame(rows, columns=columns, dtype=object)))
+    assert lines == [
+        *(f"{title.format(f'0{month}')}: revenue-integrity status --month 2025-0{month} --book toy" for month in range(1, 4)),
+        "... and 2 more: revenue-integrity status",
+    ]
+    assert list(screens.reopened(pd.DataFrame([], columns=columns, dtype=object))) == []
