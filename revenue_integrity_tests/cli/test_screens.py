@@ -323,9 +323,6 @@ def test_a_run_ends_with_the_signed_months_that_are_open_again() -> None:
     rows = [("month_reopened", "toy", f"2025-0{month}", title.format(f"0{month}"), "logged") for month in range(1, 6)]
     rows += [("month_reopened", "toy", "2025-06", title.format("06"), "logged, resolved")]
     rows += [("approved", "toy", "2025-07", "", "sent")]
-        ("month_reopened", "toy", "2025-06", title.format("06"), "logged, resolved"),
-        ("approved", "toy", "2025-07", "", "sent"),
-    ]
     lines = list(screens.reopened(pd.DataFrame(rows, columns=columns, dtype=object)))
     assert lines == [
         *(f"{title.format(f'0{month}')}: revenue-integrity status --month 2025-0{month} --book toy" for month in range(1, 4)),
