@@ -13,6 +13,7 @@ from typing import Any
 from revenue_integrity.errors import UsageError
 from revenue_integrity.files import made
 from revenue_integrity.model.deployment import Deployment
+from revenue_integrity.model.table import Table
 from revenue_integrity.serving.deliveries.contents import tables_of
 from revenue_integrity.serving.powerbi import report, tmdl
 from revenue_integrity.serving.powerbi.model import Model, model_of
@@ -55,8 +56,7 @@ def write(deployment: Deployment, folder: Path, delivery: Delivery | None = None
 def files(deployment: Deployment, delivery: Delivery | None = None) -> dict[str, str]:
     """Return every file of the project by its path."""
     settings = deployment.settings
-    chosen = delivery or Delivery(name="published", url_env="NONE", schema="none", tenant=None)
-    model = model_of(list(deployment.streams), tables_of(deployment, chosen), settings.currency)
+    model = model_of(list(deployment.streams), _tables(deployment, delivery), settings.currency)
     source = _source(deployment, delivery)
     return {
         f"{NAME}.pbip": _json(
@@ -70,6 +70,15 @@ def files(deployment: Deployment, delivery: Delivery | None = None) -> dict[str,
         **{f"{NAME}.SemanticModel/{path}": text for path, text in _model_files(deployment, model, source).items()},
         **{f"{NAME}.Report/{path}": text for path, text in _report_files(model).items()},
     }
+
+
+def _tables(deployment: Deployment, delivery: Delivery | None) -> list[Table]:
+    """Return what there is to read: of what is published, nothing that is made only when somebody asks for it."""
+    if delivery is not None:
+        return tables_of(deployment, delivery)
+    every = tables_of(deployment, Delivery(name="published", url_env="NONE", schema="none", tenant=None))
+    composed = {each.table.name for stream in deployment.streams for each in stream.composed}
+    return [table for table in every if table.name not in composed]
 
 
 def _source(deployment: Deployment, delivery: Delivery | None) -> Source:

@@ -53,7 +53,8 @@ DELIVERIES = [None, delivery(), delivery(money="cents"), delivery(url_env="BOOKS
 def test_microsofts_parser_reads_the_model_and_finds_no_error(home: Deployment, tmp_path: Path, chosen: Delivery | None) -> None:
     read = tmdl_parser.read(written(home, tmp_path / "project", chosen))
     assert (read["level"], read["errors"]) == (1600, [])
-    tables = tables_of(home, delivery())
+    # Refused rows are made when somebody asks for them: a delivery brings them, no file holds them.
+    tables = [table for table in tables_of(home, delivery()) if chosen or not table.name.startswith("invalid_")]
     assert set(read["tables"]) == {"calendar", *(table.name for table in tables)}
     for table in tables:
         found = read["tables"][table.name]
