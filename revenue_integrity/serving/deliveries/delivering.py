@@ -306,35 +306,46 @@ def rebuild(deployment: Deployment, delivery: Delivery, dataset: str, open_evide
         new = tables.table_of(shape, database.schema, _staging_name())
         kind = database.kind
         try:
-            if kind.staged:
-                with database.transaction(doing) as connection:
-                    new.create(connection)
+            filled = _filled_before(database, new, shape, every, doing) if kind.staged else []
             with database.transaction(doing, dataset) as connection:
                 if not kind.staged:
                     new.create(connection)
-                total = sum(_fill_new(connection, database, new, shape, content) for content in every)
+                    filled = [_filled(database, shape, content, connection, new) for content in every]
+                for content, rows, sums in filled:
+                    of_month = new.c[shape.month] == content.month if content.month else sa.true()
+                    _refuse_other_sums(connection, new, shape, of_month, rows, sums, content.named)
+                    _record(connection, database, shape, content, rows, sums)
                 _swap(connection, database, new, shape)
         finally:
             with database.transaction(doing) as connection:
                 new.drop(connection, checkfirst=True)
-    return Brought(delivery.name, dataset, None, total)
+    return Brought(delivery.name, dataset, None, sum(rows for _, rows, _ in filled))
 
 
-def _fill_new(connection: Connection, database: Database, new: sa.Table, shape: Shape, content: Content) -> int:
-    """Bring a month into a table that nobody sees yet; return its rows."""
+_Filled = tuple[Content, int, values.Sums]
+"""A month in a table that nobody sees yet, with its rows and sums."""
+
+
+def _filled(database: Database, shape: Shape, content: Content, connection: Connection, new: sa.Table) -> _Filled:
+    """Bring a month into a table that nobody sees yet."""
     rows = values.delivered(database.work, shape, content.rows(), content.named)
-    sums = values.sums_of(shape, rows)
-    if database.kind.staged:
-        with _staged(database, shape, rows, f"bringing {content.named}") as staging:
+    database.kind.fill(connection, new, shape, rows, database.work)
+    return content, len(rows), values.sums_of(shape, rows)
+
+
+def _filled_before(database: Database, new: sa.Table, shape: Shape, every: Sequence[Content], doing: str) -> list[_Filled]:
+    """Make a table that nobody sees yet and bring all months into it, before the transaction that gives it its name."""
+    with database.transaction(doing) as connection:
+        new.create(connection)
+    found: list[_Filled] = []
+    for content in every:
+        rows = values.delivered(database.work, shape, content.rows(), content.named)
+        with _staged(database, shape, rows, doing) as staging, database.transaction(doing) as connection:
             assert staging is not None
             names = list(shape.names)
             connection.execute(new.insert().from_select(names, sa.select(*(staging.c[name] for name in names))))
-    else:
-        database.kind.fill(connection, new, shape, rows, database.work)
-    of_month = new.c[shape.month] == content.month if content.month else sa.true()
-    _refuse_other_sums(connection, new, shape, of_month, len(rows), sums, content.named)
-    _record(connection, database, shape, content, len(rows), sums)
-    return len(rows)
+        found.append((content, len(rows), values.sums_of(shape, rows)))
+    return found
 
 
 def _swap(connection: Connection, database: Database, new: sa.Table, shape: Shape) -> None:

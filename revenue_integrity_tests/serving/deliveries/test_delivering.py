@@ -19,6 +19,7 @@ from revenue_integrity.errors import DeliveryError, SettingsError, UsageError
 from revenue_integrity.model import table as column
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.table import Table, table
+from revenue_integrity.serving.deliveries import database
 from revenue_integrity.serving.deliveries.delivering import chosen, deliver, rebuild, verify
 from revenue_integrity.settings import Delivery, Settings
 from revenue_integrity_tests.serving.deliveries.support import (
@@ -32,6 +33,7 @@ from revenue_integrity_tests.serving.deliveries.support import (
     put,
     trip,
 )
+from revenue_integrity_tests.serving.deliveries.test_round_trip import StagedPostgres
 
 BI = delivery()
 
@@ -260,6 +262,36 @@ def test_another_type_or_key_is_refused_naming_both_until_the_table_is_made_anew
     rebuild(home, BI, "trips")
     assert fares()[0] == (JANUARY, "T-1", Decimal("10.00"))
     assert list(verify(home, BI)) == [None, None]
+
+
+def test_a_killed_rebuild_leaves_the_old_table(home: Deployment) -> None:
+    sent(home)
+    old = fares()
+    script = f"""
+        import os, signal
+        from pathlib import Path
+        from revenue_integrity.serving.deliveries import delivering, rights
+        from revenue_integrity_tests.serving.deliveries.support import delivery, home_of
+
+        rights.apply = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        delivering.rebuild(home_of(Path({str(home.settings.home)!r})), delivery(), "trips")
+    """
+    ended = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], env=dict(os.environ), check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert fares() == old
+    assert sent(home) == []
+
+
+def test_a_table_is_made_anew_also_where_rows_go_through_a_staging_table(
+    home: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_kind_of", lambda _: StagedPostgres())
+    sent(home)
+    old = fares()
+    assert rebuild(home, BI, "trips").rows == 3
+    assert fares() == old
+    assert list(verify(home, BI)) == [None, None]
+    assert asked("select count(*) from pg_class where relname like '\\_ri\\_%' and relkind = 'r'") == [(0,)]
 
 
 def test_a_view_of_somebody_else_stops_a_rebuild_and_nothing_changes(home: Deployment) -> None:
