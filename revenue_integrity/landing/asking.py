@@ -5,6 +5,7 @@ Belongs here: what may be asked, and how a session is kept from writing. Does no
 A login that may only read is the surest way and what the runbook asks for; this holds where somebody gave another.
 """
 
+import re
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,16 @@ _READING_ALONE = frozenset({"postgresql", "sqlite"})
 """Databases with sessions that cannot write."""
 
 _SQLITE_MAY = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE, sqlite3.SQLITE_TRANSACTION})
+
+_BEGINS_ANOTHER = re.compile(
+    "alter|backup|begin|bulk|checkpoint|commit|create|dbcc|deallocate|declare|delete|deny|drop|exec|execute|grant|insert|kill|merge|"
+    "reconfigure|restore|revert|revoke|rollback|save|setuser|shutdown|truncate|update|updatetext|writetext"
+)
+"""Words of SQL Server that nothing can be named without brackets. There no semicolon is needed between two statements:
+``select * from lines exec('…')`` are two, which a reader of other SQL takes for a table under another name."""
+
+_SENT_ELSEWHERE = frozenset({"openquery", "openrowset", "opendatasource"})
+"""What hands a text to another server as it stands: nobody here can tell whether that writes."""
 
 WRITES_ARE_NOT_REFUSED = "this database has no session that cannot write: give the pull a login that may only read"
 
@@ -59,8 +70,18 @@ def one_query(text: str, backend: str) -> str:
             f"the query cannot be read as one select ({' '.join(str(error).split())[:200]})",
             "Write it as plain SQL, or make a view of it and pull that with --table",
         ) from error
-    writing = read.find(exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Into, exp.Create, exp.Drop, exp.Command)
-    if not isinstance(read, exp.Query) or writing is not None:
+    texts = {TokenType.IDENTIFIER, TokenType.STRING, TokenType.NATIONAL_STRING}
+    words = {token.text.lower() for token in tokens if token.token_type not in texts}
+    writing = read.find(
+        exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Into, exp.Create, exp.Drop, exp.Command, exp.NextValueFor
+    )
+    begins = backend == "mssql" and any(map(_BEGINS_ANOTHER.fullmatch, words))
+    if backend == "mssql" and (elsewhere := sorted(words & _SENT_ELSEWHERE)):
+        raise UsageError(
+            f"the query sends a text to another server ({elsewhere[0]}), which might write there",
+            "Make a view of it and pull that with --table",
+        )
+    if not isinstance(read, exp.Query) or writing is not None or begins:
         raise UsageError("the query does more than read", "Write one select, or one with that ends in a select")
     return query
 

@@ -352,6 +352,12 @@ def test_a_semicolon_inside_a_text_or_before_a_comment_ends_no_query(sqlite_url:
         ("select 1; exec drop_everything", "not one select"),
         ("merge into totals using x on 1 = 1 when matched then delete", "not one select"),
         ("select from where", "cannot be read as one select"),
+        ("select * from totals exec('drop table totals')", "does more than read"),
+        ("select * from totals Execute (x)", "does more than read"),
+        ("with t as (select 1 as a) select * from t shutdown", "does more than read"),
+        ("select * from totals commit", "does more than read"),
+        ("select next value for numbers", "does more than read"),
+        ("select * from openquery(erp, 'drop table totals select 1 as a')", "sends a text to another server"),
     ],
 )
 def test_where_no_session_is_kept_from_writing_a_query_must_be_seen_to_read(query: str, reason: str) -> None:
@@ -368,6 +374,9 @@ def test_sql_server_is_asked_for_a_reader_and_says_that_it_does_not_refuse_to_wr
     assert dict(chosen.url.query) == {"applicationintent": "ReadWrite"}
     with_cte = "with t as (select top 5 [id] from dbo.[lines] with (nolock)) select * from t"
     assert one_query(f"{with_cte} ;", "mssql") == with_cte
+    # In brackets and in texts such words are names and values.
+    named = "select [exec], 'commit' as [drop] from [grant] as t where note <> 'execute' and kind = N'begin' option (recompile)"
+    assert one_query(named, "mssql") == named
 
 
 def test_either_a_table_or_a_query_is_pulled(sqlite_url: str, settings: Settings, tmp_path: Path) -> None:
