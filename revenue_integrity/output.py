@@ -106,10 +106,24 @@ def write_csv(rows: Iterable[dict[str, Any]], columns: list[str], stream: TextIO
 
     With ``safe_cells`` no text can be taken for a formula by a spreadsheet that opens the file: an apostrophe stands before it.
     """
-    writer = csv.writer(stream, lineterminator="\n")
+    writer = csv.writer(_BareLineEnds(stream), lineterminator="\r\n")
     cell = _safe_text if safe_cells else text
     writer.writerow(columns)
     writer.writerows([cell(row[column]) for column in columns] for row in rows)
+
+
+class _BareLineEnds:
+    """Takes the rows of a CSV writer and ends them in a bare newline.
+
+    The writer quotes what its own line end is made of and no other: with a bare newline a carriage return inside of a text would
+    stand there without quotes, and whoever reads the file would take what follows for a row.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, row: str) -> None:
+        self._stream.write(row.removesuffix("\r\n") + "\n")
 
 
 def without_formula(words: str) -> str:

@@ -189,3 +189,11 @@ def test_safe_cells_hold_nothing_that_a_spreadsheet_runs_and_numbers_stay_number
     assert [row["name"] for row in rows] == ["'=1+1", "'+x", "'-x", "'@x", "'\tx", "plain", ""]
     assert rows[0]["margin_cents"] == "-5"
     assert "\n=1+1," in shown(frame, Format.CSV)
+
+
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
+def test_no_text_makes_a_row_of_a_csv_file(end: str) -> None:
+    stream = io.StringIO()
+    forged = f"Acme{end}=1+1"
+    output.write_csv([{"name": forged, "cents": 5}], ["name", "cents"], stream)
+    assert stream.getvalue() == f'name,cents\n"{forged}",5\n'

@@ -4,7 +4,6 @@ Belongs here: these. Does not belong here: the source of withdrawals (``model.wi
 (``merge``, ``ingest``), asking a person (the command line).
 """
 
-import csv
 import tempfile
 from collections.abc import Sequence
 from datetime import date
@@ -14,7 +13,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from revenue_integrity import confidential
+from revenue_integrity import confidential, output
 from revenue_integrity.errors import Refusal, UsageError
 from revenue_integrity.landing.eventstore.work import events_of
 from revenue_integrity.landing.reading.limits import CONTROL
@@ -148,7 +147,10 @@ def land_withdrawal(settings: Settings, stream: str, batch_id: str, who: str, re
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "withdrawal.csv")
         with file.open("w", encoding="utf-8", newline="") as opened:
-            writer = csv.writer(opened, lineterminator="\n")
-            writer.writerow(("batch_id", "reason", "withdrawn_by"))
-            writer.writerow((batch_id, confidential.struck(reason, settings), confidential.struck(who, settings)))
+            row = {
+                "batch_id": batch_id,
+                "reason": confidential.struck(reason, settings),
+                "withdrawn_by": confidential.struck(who, settings),
+            }
+            output.write_csv([row], list(row), opened)
         return land(settings, source_of(stream), [file])

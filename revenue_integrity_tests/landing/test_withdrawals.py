@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from revenue_integrity import clock
 from revenue_integrity.errors import LandingError
 from revenue_integrity.landing import zone
-from revenue_integrity.landing.withdrawals import moved
+from revenue_integrity.landing.withdrawals import land_withdrawal, moved
 from revenue_integrity.model.withdrawal import source_of
+from revenue_integrity.settings import Settings
 from revenue_integrity_tests.landing.support import BY_NAME, Store, csv_text, put, put_rows, put_world, row
 from revenue_integrity_tests.landing.test_invariants import deliveries
 
@@ -220,3 +221,10 @@ def test_what_would_move_is_told_before_with_what_stands_again(store: Store) -> 
         ["2025-04", 1, Decimal("5.00"), Decimal("0"), Decimal("-5.00")],
     ]
     assert moved(store.connection, BY_NAME["erp_invoices"], "colocation/erp_invoices/20250410T000000Z").empty
+
+
+def test_a_reason_of_several_lines_is_one_withdrawal(store: Store) -> None:
+    store.ingest()
+    deployment = Settings(home=store.landing.parent, landing=store.landing)
+    land_withdrawal(deployment, "colocation", "colocation/erp_invoices/20250411T000000Z", "pat", "wrong month\rsee the mail")
+    assert store.ingest().withdrawn == ["colocation/erp_invoices/20250411T000000Z"]
