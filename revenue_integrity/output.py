@@ -28,6 +28,13 @@ _FOLDED_ABOVE = 40
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """How text begins that spreadsheets take for a formula."""
 
+_UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+"""Categories of characters that nobody sees: control, format (bidirectional, zero-width), halves of a pair, ends of lines."""
+_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+"""Characters of other categories that nobody sees: fillers of Hangul, the empty pattern of Braille, selectors of a variant."""
+_SELECTORS = "\ufe0e\ufe0f"
+"""What says whether a symbol is drawn as text or as a picture; behind a symbol it changes what people see."""
+
 _NARROWEST = 16
 """Characters to which a long column is folded, at most, so that a table fits."""
 
@@ -260,11 +267,22 @@ def _amount(name: str, value: Any) -> str:
     return seen(_WHOLE_SECOND.sub("Z", text(value)))
 
 
+def hides(character: str, before: str) -> bool:
+    """Return whether nobody sees a character that stands behind another one."""
+    if character in _SELECTORS and unicodedata.category(before) == "So":
+        return False
+    return unicodedata.category(character) in _UNSEEN or _BLANK.match(character) is not None
+
+
 def seen(words: str) -> str:
     """Return text of others as a terminal may show it: what moves the cursor, hides or turns letters stands as its number."""
-    if words.isprintable():
+    if words.isascii() and words.isprintable():
         return words
     return "".join(
-        each if each.isprintable() or each in "\n\t" or unicodedata.category(each) == "Zs" else f"<U+{ord(each):04X}>"
-        for each in words
+        each if each in "\n\t" or (_is_shown(each) and not hides(each, before)) else f"<U+{ord(each):04X}>"
+        for before, each in zip(f" {words}", words, strict=False)
     )
+
+
+def _is_shown(character: str) -> bool:
+    return character.isprintable() or unicodedata.category(character) == "Zs"

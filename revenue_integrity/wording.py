@@ -19,17 +19,11 @@ from rich.cells import cell_len, split_graphemes
 
 from revenue_integrity import exact as exactly
 from revenue_integrity import months
-from revenue_integrity.output import decimal_text
+from revenue_integrity.output import decimal_text, hides
 
 MISSING = "–"
-_UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
-"""Categories of characters that nobody sees: control, format (bidirectional, zero-width), halves of a pair, ends of lines."""
-_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
-"""Characters of other categories that nobody sees: fillers of Hangul, the empty pattern of Braille, selectors of a variant."""
 _NUMBERED = re.compile(r"\[U\+[0-9A-F]{4,6}\]")
 """What is shown in the place of a character that nobody sees."""
-_SELECTORS = "\ufe0e\ufe0f"
-"""What says whether a symbol is drawn as text or as a picture; behind a symbol it changes what people see."""
 _VIRAMA = 9
 """Combining class of the mark that ties a letter of Indic scripts to the next one."""
 _REGIONAL = range(0x1F1E6, 0x1F200)
@@ -284,15 +278,9 @@ def visible(text: str, *, but: str = "") -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(
-        f"[U+{ord(each):04X}]" if _hides(each, before) and each not in "\t\n\r" and each not in but else each
+        f"[U+{ord(each):04X}]" if hides(each, before) and each not in "\t\n\r" and each not in but else each
         for before, each in zip(f" {text}", text, strict=False)
     )
-
-
-def _hides(character: str, before: str) -> bool:
-    if character in _SELECTORS and unicodedata.category(before) == "So":
-        return False
-    return unicodedata.category(character) in _UNSEEN or _BLANK.match(character) is not None
 
 
 def shortened(text: str, room: int, width: Callable[[str], int] = cell_len, more: str = "…") -> str:

@@ -178,7 +178,9 @@ def test_a_terminal_is_shown_what_hides_or_moves_the_cursor_as_its_number() -> N
     text = shown(pd.DataFrame({"name": ["\x1b[31mred\u202etxt\u200b"]}), Format.TABLE)
     assert "<U+001B>[31mred<U+202E>txt<U+200B>" in text
     assert "\x1b" not in text
-    assert output.seen("Zoë Ünal\u00a0GmbH\n日本") == "Zoë Ünal\u00a0GmbH\n日本"
+    assert output.seen("Zoë Ünal\u00a0GmbH\n日本 ☎\ufe0f") == "Zoë Ünal\u00a0GmbH\n日本 ☎\ufe0f"
+    # Letters and marks that are drawn as nothing: two customers would look like one.
+    assert output.seen("Acme\u3164 \u2800A\ufe0fB\u034f") == "Acme<U+3164> <U+2800>A<U+FE0F>B<U+034F>"
 
 
 def test_safe_cells_hold_nothing_that_a_spreadsheet_runs_and_numbers_stay_numbers() -> None:
