@@ -32,7 +32,7 @@ from revenue_integrity.landing.containers import ContainerError, opened, rows_of
 from revenue_integrity.landing.mapping import DATES, NUMBERS, ColumnReading, FileStyle, Mapping
 from revenue_integrity.landing.reading.inspection import inspect
 from revenue_integrity.landing.reading.staging import Stager
-from revenue_integrity.landing.values import SPACE, fits, name, places_of, quote, stripped, told, with_words
+from revenue_integrity.landing.values import SPACE, fits, name, path_literal, places_of, quote, stripped, told, with_words
 from revenue_integrity.landing.zone import Landed, land
 from revenue_integrity.model.source import Source, SourceColumn
 from revenue_integrity.settings import Settings
@@ -534,8 +534,9 @@ def _read_in_bulk(connection: duckdb.DuckDBPyConnection, style: FileStyle, plain
     try:
         connection.execute(f"""
             create or replace temp table foreign_rows as from read_csv(
-                {quote(str(plain))}, auto_detect = false, header = false, skip = {skip}, delim = {quote(style.delimiter)},
-                quote = {mark}, escape = {mark}, nullstr = '', columns = {{{columns}}}, store_rejects = true, rejects_limit = 1
+                {path_literal(plain)}, hive_partitioning = false, auto_detect = false, header = false, skip = {skip},
+                delim = {quote(style.delimiter)}, quote = {mark}, escape = {mark}, nullstr = '',
+                columns = {{{columns}}}, store_rejects = true, rejects_limit = 1
             )
         """)
         return not connection.execute("select 1 from reject_errors limit 1").fetchall()
@@ -669,4 +670,4 @@ def check(mapping: Mapping, sample: Path, folder: Path, settings: Settings) -> P
 def readable(converted: Path) -> str:
     """Return SQL for the rows of a converted file as people read them, with what is said of a value behind it."""
     columns = ", ".join(f"{with_words(name(each))} as {name(each)}" for each in pq.read_schema(converted).names)
-    return f"select {columns} from read_parquet({quote(str(converted))})"
+    return f"select {columns} from read_parquet({path_literal(converted)}, hive_partitioning = false)"

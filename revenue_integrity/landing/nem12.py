@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from revenue_integrity.landing.values import quote
+from revenue_integrity.landing.values import path_literal
 
 COLUMNS = (
     "NMI", "NMISuffix", "Stream", "MeterSerialNumber", "IntervalDate", "kWh", "PeakKW", "Quality", "QualityFlag", "QualityMethod",
@@ -46,7 +46,8 @@ def read(connection: duckdb.DuckDBPyConnection, path: Path, table: str) -> int:
     connection.execute(f"""
         create or replace temp table nem12_lines as
         select string_split(trim(line, ' {chr(13)}'), ',') as fields, line.trim().split(',')[1] as kind
-        from read_csv({quote(str(path))}, auto_detect = false, header = false, delim = '\x01', quote = '', escape = '',
+        from read_csv({path_literal(path)}, hive_partitioning = false, auto_detect = false, header = false,
+            delim = '\x01', quote = '', escape = '',
             columns = {{'line': 'VARCHAR'}}, max_line_size = 1000000)
         where line is not null
     """)

@@ -8,8 +8,10 @@ engine runs the slow one only for the rows that need it. Casts alone would not d
 ``1.5`` to a whole number, take ``2024/1/5`` for a date, and an instant without offset for one in the session's zone).
 """
 
+import glob
 import zoneinfo
 from dataclasses import dataclass
+from pathlib import Path
 
 from revenue_integrity.model.source import RESERVED_IDS, SourceColumn
 
@@ -62,6 +64,15 @@ def without_words(raw: str) -> str:
 def quote(text: str) -> str:
     """Return text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def path_literal(path: Path) -> str:
+    """Return a path as an SQL literal that names this file alone, whatever it is called.
+
+    The engine takes a path for a pattern: a file called ``*.csv`` would be all files of its folder, and the numbers of those
+    behind it would be those of others.
+    """
+    return quote(glob.escape(str(path)))
 
 
 def name(identifier: str) -> str:

@@ -3,6 +3,7 @@
 Belongs here: the SQL that both engines begin with. Does not belong here: running it (``engine``, ``spark``).
 """
 
+import glob
 from collections.abc import Mapping
 
 from revenue_integrity.model.stage import ScannedFile
@@ -21,7 +22,7 @@ def scan_sql(files: tuple[ScannedFile, ...], empty: Mapping[str, str]) -> str:
 
 def _scan_alike(files: list[ScannedFile]) -> str:
     """Read files of one projection with one call: thousands of small files then cost what a few large ones do."""
-    paths = ", ".join("'" + str(file.path).replace("'", "''") + "'" for file in files)
+    paths = ", ".join("'" + glob.escape(str(file.path)).replace("'", "''") + "'" for file in files)
     numbers = ", ".join(str(file.file_no) for file in files)
     number = f"({files[0].file_no})::bigint" if len(files) == 1 else f"([{numbers}]::bigint[])[(file_index + 1)::bigint]"
     return (

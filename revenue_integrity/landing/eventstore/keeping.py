@@ -25,7 +25,7 @@ from revenue_integrity.landing.reading.inspection import FileFacts, inspect
 from revenue_integrity.landing.reading.layout import layout_of
 from revenue_integrity.landing.reading.regular import csv_sql
 from revenue_integrity.landing.reading.staging import Stager
-from revenue_integrity.landing.values import name, quote
+from revenue_integrity.landing.values import name, path_literal, quote
 from revenue_integrity.model.source import Source
 
 WORTH_TYPING = 64 << 20
@@ -99,7 +99,10 @@ class Keeping:
         return None
 
     def _canonical(self, source: Source, header: Sequence[str], path: Path) -> dict[str, str]:
-        types = {row[0]: str(row[1]) for row in self._work.rows(f"describe select * from read_parquet({quote(str(path))})")}
+        types = {
+            row[0]: str(row[1])
+            for row in self._work.rows(f"describe select * from read_parquet({path_literal(path)}, hive_partitioning = false)")
+        }
         return canonical(source, header, types, path)
 
     def _new(self, source: Source, batch: Incoming, file: FileFacts, path: Path, values: dict[str, str] | None = None) -> Kept:
@@ -195,7 +198,7 @@ class Keeping:
     def _put_aside_bad(self, source: Source, file: Kept, suspicion: Suspicion) -> bool:
         """Put bad rows of a file aside; return whether all others are as the contract wants them."""
         predicates = [*suspicion.predicates, *([DOUBTFUL] if file.landed else [])]
-        rows = f"read_parquet({quote(str(file.path))}, file_row_number = true)"
+        rows = f"read_parquet({path_literal(file.path)}, file_row_number = true, hive_partitioning = false)"
         doubtful = f", {DOUBTFUL}" if file.landed else ""
         try:
             self._work.execute(f"""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from revenue_integrity.landing.eventstore.incoming import Kept
 from revenue_integrity.landing.eventstore.work import LogWork
-from revenue_integrity.landing.values import CONTROL, SPACE, name, quote
+from revenue_integrity.landing.values import CONTROL, SPACE, name, path_literal, quote
 from revenue_integrity.model.source import RESERVED_IDS, Source
 from revenue_integrity.model.stage import ScannedFile
 from revenue_integrity.warehouse.scanning import scan_sql
@@ -19,7 +19,7 @@ DOUBTFUL = "is_doubtful"
 
 def parquet(file: Kept) -> str:
     """Return SQL that reads a kept file as it is."""
-    return f"read_parquet({quote(str(file.path))})"
+    return f"read_parquet({path_literal(file.path)}, hive_partitioning = false)"
 
 
 def suspicious(source: Source, currency: str, seen: Sequence[str]) -> dict[str, str]:

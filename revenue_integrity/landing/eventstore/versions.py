@@ -14,7 +14,7 @@ from revenue_integrity.landing.eventstore import key_index
 from revenue_integrity.landing.eventstore.incoming import Kept
 from revenue_integrity.landing.eventstore.recording import scan
 from revenue_integrity.landing.eventstore.work import LogWork, columns, events_of, same
-from revenue_integrity.landing.values import name, quote
+from revenue_integrity.landing.values import name, path_literal
 from revenue_integrity.model.events import MARKS, PREFERENCE
 from revenue_integrity.model.stage import ScannedFile
 from revenue_integrity.warehouse.scanning import scan_sql
@@ -83,7 +83,7 @@ def _wanted_rows(work: LogWork, files: Sequence[ScannedFile]) -> str:
     parts = [
         f"""
         select ({file.file_no})::bigint as file_no, file_row_number + 1 as row_number, {file.projection}
-        from read_parquet({quote(str(file.path))}, file_row_number = true)
+        from read_parquet({path_literal(file.path)}, file_row_number = true, hive_partitioning = false)
         semi join (
             select row_number - 1 as file_row_number from landing_wanted where file_no = {file.file_no}
         ) as wanted using (file_row_number)

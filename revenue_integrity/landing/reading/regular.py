@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from revenue_integrity.landing.reading.inspection import FileFacts
-from revenue_integrity.landing.values import quote
+from revenue_integrity.landing.values import path_literal, quote
 
 SMALLEST_BUFFER = 1 << 18
 """Bytes of the engine's buffer for the smallest of files."""
@@ -41,8 +41,8 @@ def csv_sql(files: Sequence[FileFacts], columns: Sequence[str], more: str = "") 
     buffer = max(SMALLEST_BUFFER, min(32_000_000, max(file.length for file in files) + 1024))
     typed = ", ".join(f"{quote(column)}: 'VARCHAR'" for column in columns)
     return f"""read_csv(
-        [{", ".join(quote(str(file.path)) for file in files)}], auto_detect = false, header = false, skip = 1, delim = ',',
-        quote = '"', escape = '"', nullstr = '', columns = {{{typed}}}, buffer_size = {buffer},
+        [{", ".join(path_literal(file.path) for file in files)}], auto_detect = false, header = false, skip = 1, delim = ',',
+        quote = '"', escape = '"', nullstr = '', columns = {{{typed}}}, buffer_size = {buffer}, hive_partitioning = false,
         max_line_size = {min(_LONGEST_LINE, buffer // 2)}{", " if more else ""}{more}
     )"""
 

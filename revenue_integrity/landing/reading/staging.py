@@ -31,7 +31,7 @@ from revenue_integrity.landing.reading.json_rows import JsonRows
 from revenue_integrity.landing.reading.layout import Layout, header_problem, layout_of
 from revenue_integrity.landing.reading.limits import CONTROL
 from revenue_integrity.landing.reading.regular import SMALLEST_BUFFER, csv_sql, plain_rows
-from revenue_integrity.landing.values import judged, name, parsed, quote, without_words
+from revenue_integrity.landing.values import judged, name, parsed, path_literal, quote, without_words
 from revenue_integrity.model.source import Basket, Notation, Source, SourceColumn
 
 _ROWS = 1 << 15
@@ -475,7 +475,15 @@ class Stager:
         return {Path(path) for (path,) in rejects}
 
     def _read_parquet(self, files: Sequence[FileFacts], layout: Layout) -> None:
-        relation = f"read_parquet([{', '.join(quote(str(file.path)) for file in files)}], binary_as_string = true)"
+        has_number = any(column.lower() == "file_index" for column in files[0].header)
+        if has_number and len(files) > 1:
+            # A column of theirs hides the engine's number of the file.
+            for file in files:
+                self._read_parquet([file], layout)
+            return
+        number = "0" if has_number else "file_index"
+        paths = ", ".join(path_literal(file.path) for file in files)
+        relation = f"read_parquet([{paths}], binary_as_string = true, hive_partitioning = false)"
         try:
             described = self._connection.execute(f"describe select * from {relation}").fetchall()
             kinds = {
@@ -488,7 +496,7 @@ class Stager:
                 for place, (column, engine_type, *_) in enumerate(described)
             ]
             first = self._number(files)
-            self._insert(f"(select {', '.join(texts)}, {first} + file_index as f from {relation})", layout)
+            self._insert(f"(select {', '.join(texts)}, {first} + {number} as f from {relation})", layout)
         except duckdb.Error as error:
             for file in files:
                 self._staged.numbers.pop(file.path, None)

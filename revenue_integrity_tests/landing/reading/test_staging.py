@@ -3,12 +3,14 @@
 import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from revenue_integrity_tests.landing.reading.support import ARRIVAL, BATCH, HEADER, MIDNIGHT
-from revenue_integrity_tests.landing.support import DEFAULTS, Store, csv_text, put
+from revenue_integrity_tests.landing.support import DEFAULTS, Store, csv_text, put, put_world
 
 
 def test_every_reason_is_told_and_the_row_is_kept_as_it_came(store: Store) -> None:
@@ -105,6 +107,54 @@ def test_parquet_with_a_damaged_page_refuses_its_batch_alone(store: Store) -> No
     assert list(report.rejected) == [f"colocation/{BATCH}"]
     assert report.rejected[f"colocation/{BATCH}"].startswith("data.parquet is not a readable Parquet file (")
     assert store.batches()["meter_readings/20250309T000000Z"] == (1000, 1000, 0, 0, 0)
+
+
+@pytest.mark.parametrize("name", ["*", "data?", "[a-z]ata", "**", "{data,x}", "it's"])
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_file_is_read_alone_whatever_it_is_called(store: Store, name: str, kind: str) -> None:
+    def identified(arrival: str, file: str) -> str:
+        return f"D-{arrival[:8]}-{'ODD' if file == name else file.upper()}"
+
+    batches = {"20250501T000000Z": (name, "data", "datab"), "20250601T000000Z": ("data",)}
+    for arrival, files in batches.items():
+        for file in files:
+            path = put(store.landing, "erp_invoices", arrival, b"", f"{file}.{kind}")
+            sent = DEFAULTS["erp_invoices"] | {"document_id": identified(arrival, file)}
+            if kind == "csv":
+                path.write_text(csv_text([sent]))
+            else:
+                pq.write_table(pa.table({column: [value] for column, value in sent.items()}), path)
+    store.ingest()
+    found = store.rows("select batch_id, file_name, document_id from raw.erp_invoices order by all")
+    assert found == sorted(
+        (f"colocation/erp_invoices/{arrival}", f"{file}.{kind}", identified(arrival, file))
+        for arrival, files in batches.items()
+        for file in files
+    )
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_what_a_folder_above_is_called_is_no_value_of_a_row(tmp_path: Path, kind: str) -> None:
+    store = Store(tmp_path / "amount=5" / "landing")
+    put_world(store.landing)
+    path = put(store.landing, "erp_invoices", ARRIVAL, csv_text([DEFAULTS["erp_invoices"]]), f"data.{kind}")
+    if kind == "parquet":
+        pq.write_table(pa.table({column: [value] for column, value in DEFAULTS["erp_invoices"].items()}), path)
+    store.ingest()
+    assert store.rows("select amount_cents from raw.erp_invoices") == [(1000,)]
+
+
+def test_a_column_that_is_called_as_the_engine_calls_the_number_of_a_file_moves_no_row(store: Store) -> None:
+    for arrival, number in (("20250501T000000Z", 1), ("20250601T000000Z", -1)):
+        sent = {column: pa.array([value]) for column, value in DEFAULTS["erp_invoices"].items()}
+        _parquet(
+            store, "erp_invoices", sent | {"document_id": pa.array([f"D-{number}"]), "file_index": pa.array([number])}, arrival
+        )
+    store.ingest()
+    assert store.rows("select batch_id, document_id from raw.erp_invoices order by all") == [
+        ("colocation/erp_invoices/20250501T000000Z", "D-1"),
+        ("colocation/erp_invoices/20250601T000000Z", "D--1"),
+    ]
 
 
 def test_an_optional_column_may_be_absent(store: Store) -> None:
