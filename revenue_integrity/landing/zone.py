@@ -164,10 +164,14 @@ def _look(batch_id: str, arrival: datetime, path: Path) -> FoundBatch:
     for entry in _visible(path):
         if name_problem(entry.name):
             problem = name_problem(entry.name)
-        if entry.is_file():
-            files.append(_weighed(Path(entry.path)))
-        else:
-            problem = f"{entry.name} is not a file"
+        try:
+            if entry.is_file():
+                files.append(_weighed(Path(entry.path)))
+            else:
+                problem = f"{entry.name} is not a file"
+        except OSError as error:
+            # A link that leads to itself, a place that may not be seen: this batch's problem, and no other's.
+            problem = f"{entry.name} cannot be looked at ({error.strerror})"
     note = _weighed(path / NOTE) if (path / NOTE).is_file() else None
     return FoundBatch(batch_id, arrival, path, tuple(files), note, problem)
 
@@ -206,7 +210,7 @@ def covers_of(batch: FoundBatch) -> str:
         said = json.loads((batch.path / NOTE).read_text(encoding="utf-8"))
         covers = said["covers"]
         wanted = months.parse_range(covers)
-    except (UsageError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (UsageError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise LandingError(f"{NOTE} does not say which months the batch covers", step) from error
     return f"{months.label(wanted[0])}:{months.label(wanted[-1])}"
 

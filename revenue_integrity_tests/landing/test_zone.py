@@ -72,6 +72,17 @@ def test_a_directory_in_a_batch_refuses_it(tmp_path: Path) -> None:
     assert Store(landing).ingest().rejected == {"colocation/sites/20250101T000000Z": "more is not a file"}
 
 
+def test_a_link_that_leads_to_itself_refuses_its_batch_and_no_other(tmp_path: Path) -> None:
+    landing = tmp_path / "landing"
+    file = put_rows(landing, "sites", "20250101T000000Z", row("sites")).with_name("again.csv")
+    file.symlink_to(file)
+    put_rows(landing, "sites", "20250102T000000Z", row("sites"))
+    report = Store(landing).ingest()
+    assert report.loaded == ["colocation/sites/20250102T000000Z"]
+    (reason,) = report.rejected.values()
+    assert reason.startswith("again.csv cannot be looked at (")
+
+
 def test_landing_puts_a_batch_there_and_tells_what_will_be_refused(settings: Settings, file: Path) -> None:
     landed = land(settings, METER_READINGS, [file], NOON)
     assert landed.batch_id == "colocation/meter_readings/20250310T120000Z"
@@ -134,7 +145,9 @@ def test_what_is_said_of_a_batch_is_part_of_it_and_no_data(settings: Settings, f
     assert [covers_of(batch) for batch in found] == ["", "2024-12:2025-02"]
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"covers": "soon"}', '{"covers": 7}', '{"covers": "2025-03:2025-01"}', '"x"'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"covers": "soon"}', '{"covers": 7}', '{"covers": "2025-03:2025-01"}', '"x"', "[" * 100_000]
+)
 def test_what_is_said_of_a_batch_must_be_readable(settings: Settings, file: Path, text: str) -> None:
     landed = land(settings, METER_READINGS, [file], NOON)
     (landed.path / "_batch.json").write_text(text)
