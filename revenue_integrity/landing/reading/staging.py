@@ -14,6 +14,7 @@ import json
 import tempfile
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -23,6 +24,7 @@ import duckdb
 import pyarrow as pa
 
 from revenue_integrity import clock
+from revenue_integrity.files import unfinished
 from revenue_integrity.landing import notations
 from revenue_integrity.landing.reading.exact import control_words, records
 from revenue_integrity.landing.reading.inspection import FileFacts, UnreadableError, first_line, format_problem
@@ -394,10 +396,10 @@ class Stager:
         (place,) = self._connection.execute("select current_setting('temp_directory')").fetchall()[0]
         waiting = deque(files)
         while waiting:
-            with tempfile.TemporaryDirectory(prefix="joined-", dir=_existing(place)) as directory:
+            with _scratch(place) as directory:
                 joined: dict[FileFacts, list[FileFacts]] = {}
                 while waiting and sum(each.size for each in joined) < _ROUND:
-                    self._join(Path(directory) / f"{len(joined)}.csv", waiting, joined, alone)
+                    self._join(directory / f"{len(joined)}.csv", waiting, joined, alone)
                 try:
                     refused = self._scan_joined(list(joined), layout)
                 except duckdb.Error:
@@ -605,12 +607,19 @@ def _encodable(text: str) -> str:
     return text
 
 
-def _existing(place: str) -> Path | None:
-    """Return the engine's directory for what does not fit into memory, made if need be; none if it has no file of its own."""
-    if not Path(place).is_absolute():
-        return None
-    Path(place).mkdir(parents=True, exist_ok=True)
-    return Path(place)
+@contextmanager
+def _scratch(place: str) -> Iterator[Path]:
+    """Yield an empty folder in the engine's directory for what does not fit into memory, or in the system's if it has none.
+
+    What a killed process left in the engine's directory goes: these files are as large as what they were joined from.
+    """
+    if Path(place).is_absolute():
+        Path(place).mkdir(parents=True, exist_ok=True)
+        with unfinished(Path(place), "joined") as folder:
+            yield folder
+    else:
+        with tempfile.TemporaryDirectory(prefix="joined-") as temporary:
+            yield Path(temporary)
 
 
 def _json_of(header: Sequence[str]) -> str:

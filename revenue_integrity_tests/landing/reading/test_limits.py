@@ -144,3 +144,13 @@ def test_records_are_counted_as_a_reader_of_csv_counts_them(rows: list[list[str]
     for begin in range(0, len(content), at):
         counter.feed(content[begin : begin + at])
     assert counter.records == sum(1 for row in csv.reader(io.StringIO(text.getvalue(), newline="")) if row)
+
+
+def test_what_a_killed_process_joined_is_taken_away_by_the_next_that_joins(tmp_path: Path) -> None:
+    left = tmp_path / "home" / "tmp" / ".joined.0123abcd.new"
+    left.mkdir(parents=True)
+    written(left, "0.csv", "number\n")
+    files = [written(tmp_path, f"notes-{number}.csv", f"note_id,words\nA{number},short\n") for number in range(60)]
+    found, rows = staged(tmp_path, *files)
+    assert (found.problems, len(rows)) == ({}, 60)
+    assert not list((tmp_path / "home" / "tmp").glob(".joined*"))
