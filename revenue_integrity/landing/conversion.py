@@ -32,6 +32,7 @@ from revenue_integrity.landing.containers import ContainerError, opened, rows_of
 from revenue_integrity.landing.mapping import DATES, NUMBERS, ColumnReading, FileStyle, Mapping
 from revenue_integrity.landing.reading.inspection import inspect
 from revenue_integrity.landing.reading.staging import Stager
+from revenue_integrity.landing.styles import Numbers
 from revenue_integrity.landing.values import SPACE, fits, name, path_literal, places_of, quote, stripped, told, with_words
 from revenue_integrity.landing.zone import Landed, land
 from revenue_integrity.model.source import Source, SourceColumn
@@ -108,10 +109,11 @@ def _stated_sql(column: SourceColumn, rule: ColumnReading, style: FileStyle) -> 
     hint = _hint_name(column)
     if column.kind in NUMBERS and not rule.meanings:
         number = _number_sql(rule, style, hint)
+        hint_read = name(f"hint_{column.name}_read") if rule.numbers(style) else hint
         if rule.round is not None:
             number = styles.rounded(number, rule.round)
         else:
-            number = styles.once(number, lambda value: styles.hinted(value, fits(column, value), hint))
+            number = styles.once(number, lambda value: styles.hinted(value, fits(column, value), hint_read))
         places = places_of(column) if rule.round is None else rule.round
         usual = " ".join(
             f"when {is_usual} then {value}" for is_usual, value in _usual_sql(rule, style, places, exactly=rule.round is not None)
@@ -154,7 +156,12 @@ def _teach_hints(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> Non
     for called, rule in mapping.columns.items():
         column = kinds[called]
         if column.kind in NUMBERS:
-            told = hints.of_numbers(rule.numbers(mapping.style), places_of(column))
+            said, is_needed = rule.numbers(mapping.style), column.required and column.default is None
+            told = hints.of_numbers(said, places_of(column), is_needed=is_needed)
+            if said:
+                # What was read already has a decimal point, whatever its mark was.
+                plain = hints.of_numbers(Numbers("."), places_of(column))
+                connection.create_function(f"hint_{called}_read", plain, [VARCHAR], VARCHAR)
         elif column.kind in DATES:
             zone = rule.timezone or mapping.style.timezone
             told = hints.of_dates(column.kind, rule.dates(mapping.style, column.kind), zone)

@@ -1,18 +1,24 @@
 """Which declaration would read a text that is not written as declared: the end of the reason of its refusal.
 
 Belongs here: recognizing the kinds of numbers, dates and words that a mapping can declare. Does not belong here: reading them
-(``styles``): nothing is ever read by a hint.
+(``styles``): nothing is ever read by a hint, but to try whether what it tells is true.
 
 The engine asks for refused texts alone, so that what is read costs nothing here.
 """
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from functools import lru_cache
+from typing import Any
+
+import duckdb
 
 from revenue_integrity.landing import styles
 from revenue_integrity.landing.styles import Dates, Numbers
+from revenue_integrity.landing.values import quote
 
 MINUS = "\u2212\u2013\u2014\uff0d\u2010\u2011"
 """Characters that some systems write for a minus sign."""
@@ -23,6 +29,11 @@ _OPPOSITE = {"CR": "DR", "DR": "CR", "H": "S", "S": "H"}
 """Marks of credit and debit, each with the other."""
 
 _NOTHING = ("n/a", "na", "#n/a", "null", "none", "nil", "(null)", "(blank)", "#value!", "#ref!")
+_LOCAL = "kr|Kr|Kc|K\u010d|z\u0142|Ft|Rs[.]?|Fr[.]"
+_MONEY = rf"[A-Z]{{0,3}}[{_SYMBOLS}]|{_LOCAL}|[A-Z]{{3}}"
+"""Texts that stand for a currency: a symbol, also one of a country (``US$``), a usual short form, or a code."""
+
+_WORD = rf"[A-Z]{{0,3}}[{_SYMBOLS}]|(?<![A-Za-z])(?:{_LOCAL})(?![A-Za-z])|[A-Za-z]+"
 _BODY = re.compile(rf"([^0-9]*?)([.,]?[0-9][0-9,.'\u2019{_BLANKS}]*?(?:[eE][+-]?[0-9]{{1,3}})?)([^0-9]*)")
 _REMEMBERED = 4096
 
@@ -51,17 +62,24 @@ _COUNTED = {
 """Formats that count, each with the numbers that days and instants of our time have."""
 
 
-def of_numbers(said: Numbers | None, places: int) -> Callable[[str], str]:
+def of_numbers(said: Numbers | None, places: int, *, is_needed: bool = False) -> Callable[[str], str]:
     """Return what tells the declaration that would read a number; an empty text where none is known or it is no number at all.
+
+    What is told has been tried on the text.
 
     Args:
         said: what is declared, if anything is.
         places: decimal places that the column may have.
+        is_needed: whether a row must have the number.
     """
 
     @lru_cache(_REMEMBERED)
+    def of_shape(text: str) -> str:
+        return _number(text, said or Numbers("."), said is None, places, is_needed=is_needed)
+
     def told(text: str) -> str:
-        return _number(text.strip(), said or Numbers("."), said is None, places)
+        # Which digits there are makes no difference, but for zeros behind the last place: a million numbers have few shapes.
+        return of_shape(re.sub("[1-9]|0(?=0*[1-9])", "1", text.strip()))
 
     return told
 
@@ -139,63 +157,92 @@ def _format(declared: str, kind: str, timezone: str) -> str:
     return ", ".join([f'format = "{declared}"', *more])
 
 
-def _number(text: str, said: Numbers, undeclared: bool, places: int) -> str:
-    if text and all(each in f"-{MINUS}" for each in text):
-        return _with_decimal([f'zero = ["{text}"]'], said, undeclared)
+_Found = dict[str, Any]
+"""Declarations by their keys, as ``Numbers`` has them, and ``round``."""
+
+
+def _number(text: str, said: Numbers, undeclared: bool, places: int, *, is_needed: bool) -> str:
     if text.lower() in _NOTHING:
-        return f'empty = ["{text}"]'
-    parts = _BODY.fullmatch(text)
-    if not parts:
-        return ""
-    before, body, behind = parts.groups()
-    around = _around(before, behind, said)
-    inside = _inside(body, said, places)
-    if around is None or inside is None:
-        return ""
-    return _with_decimal([*inside, *around], said, undeclared)
+        return f'empty = ["{text}"]' + (', default = "..."' if is_needed else "")
+    if text and all(each in f"-{MINUS}" for each in text):
+        candidates: list[_Found] = [{"zero": (*said.zero, text)}]
+    else:
+        parts = _BODY.fullmatch(text)
+        if not parts:
+            return ""
+        before, body, behind = parts.groups()
+        around = _around(before, behind, said)
+        if around is None:
+            return ""
+        candidates = [{**inside, **around} for inside in _insides(body, said, places)]
+    return " or ".join(_shown(each, said, undeclared) for each in candidates if each and _reads(each, text, said, places))
 
 
-def _with_decimal(found: list[str], said: Numbers, undeclared: bool) -> str:
-    """Whatever is declared of numbers, but their rounding, needs a decimal mark beside it."""
-    needed = undeclared and any(not each.startswith(("decimal", "round", 'thousands = "," or')) for each in found)
-    if needed and not any(each.startswith("decimal") for each in found):
-        found = [f'decimal = "{said.decimal}"', *found]
-    return ", ".join(found)
+def _reads(found: _Found, text: str, said: Numbers, places: int) -> bool:
+    """Return whether a text is read as a number of the column once something more is declared."""
+    keys = {key: value for key, value in found.items() if key != "round"}
+    if "signs" in keys:
+        keys["signs"] = {**said.signs, **keys["signs"]}
+    read = styles.number(quote(text), replace(said, hint="", **keys))
+    with duckdb.connect(config={"threads": 1}) as connection:
+        ((value,),) = connection.execute(f"select {read}").fetchall()
+    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", value):
+        return False
+    exponent = Decimal(value).normalize().as_tuple().exponent
+    return "round" in found or (isinstance(exponent, int) and exponent >= -places)
 
 
-def _inside(body: str, said: Numbers, places: int) -> list[str] | None:
-    """Return what is missing of marks inside the digits; ``None`` where no marks make a number of them."""
+def _shown(found: _Found, said: Numbers, undeclared: bool) -> str:
+    """Return declarations as a mapping has them; whatever is declared of numbers, but their rounding, needs a decimal mark."""
+    if undeclared and "decimal" not in found and found.keys() - {"round"}:
+        found = {"decimal": said.decimal, **found}
+    parts = []
+    for key, value in found.items():
+        if key == "signs":
+            marks = ", ".join(f'{mark} = "{sign}"' for mark, sign in value.items())
+            parts.append('signs with "" = "+"' if said.signs else f"signs = {{ {marks} }} (or the other way round)")
+        elif key == "round":
+            parts.append(f"round = {value}")
+        else:
+            shown = ", ".join(f'"{each}"' for each in value)
+            parts.append(f'{key} = "{value}"' if isinstance(value, str) else f"{key} = [{shown}]")
+    return ", ".join(parts)
+
+
+def _insides(body: str, said: Numbers, places: int) -> list[_Found]:
+    """Return what is missing of marks inside the digits, several where it is not plain which is meant; none reads some."""
     digits = re.sub("[eE].*", "", body)
     one = re.fullmatch(r"[0-9]{1,3}([,.])[0-9]{3}", digits)
-    if one and one[1] != said.decimal and one[1] not in said.thousands:
-        return [f'thousands = "{one[1]}" or decimal = "{one[1]}"']
-    for decimal, thousands, grouping in _readings(digits):
-        found = []
-        if decimal and decimal != said.decimal:
-            found.append(f'decimal = "{decimal}"')
-        mark = decimal or said.decimal
-        if mark in thousands:
-            # The marks change their places: whole numbers do not say what their decimal mark is.
-            found.append(f'decimal = "{"," if mark == "." else "."}"')
-        elif decimal and decimal in said.thousands and not thousands:
-            # What parted groups is the decimal mark now.
-            found.append(f'thousands = "{said.decimal}"')
-        if more := [each for each in thousands if each not in said.thousands or each == said.decimal]:
-            kept = "".join(each for each in said.thousands if each != (decimal or said.decimal) and each not in more)
-            found.append(f'thousands = "{kept}{"".join(more)}"')
-        if grouping != (said.grouping or "three") and thousands and grouping == "indian":
-            found.append('grouping = "indian"')
-        if (
-            said.grouping == "indian"
-            and grouping == "three"
-            and not re.fullmatch("[0-9]{1,3}.?[0-9]{3}", _whole(digits, decimal))
-        ):
-            found.append('grouping = "three"')
-        fraction = digits.rpartition(decimal)[2] if decimal else ""
-        if len(fraction.rstrip("0")) > places and body == digits:
-            found.append(f"round = {places}")
-        return found
-    return None
+    readings = _readings(digits)[:1]
+    if one and one[1] != said.decimal:
+        readings = [("", one[1], "three"), *([(one[1], "", "three")] if one[1] not in said.thousands else [])]
+    return [_inside(digits, *reading, said, places, is_plain=body == digits) for reading in readings]
+
+
+def _inside(digits: str, decimal: str, thousands: str, grouping: str, said: Numbers, places: int, *, is_plain: bool) -> _Found:
+    found: _Found = {}
+    mark = decimal or said.decimal
+    if mark in thousands:
+        # The marks change their places: whole numbers do not say what their decimal mark is.
+        mark = "," if mark == "." else "."
+    if mark != said.decimal:
+        found["decimal"] = mark
+    more = "".join(each for each in thousands if each not in said.thousands)
+    kept = said.thousands.replace(mark, "")
+    if more:
+        found["thousands"] = kept + more
+    elif kept != said.thousands:
+        # What parted groups is the decimal mark now.
+        found["thousands"] = kept or said.decimal
+    if thousands and grouping == "indian" and said.grouping != "indian":
+        found["grouping"] = "indian"
+    is_indian = re.fullmatch("[0-9]{1,2}.?[0-9]{3}", _whole(digits, decimal))
+    if thousands and grouping == "three" and said.grouping == "indian" and not is_indian:
+        found["grouping"] = "three"
+    fraction = digits.rpartition(decimal)[2] if decimal else ""
+    if len(fraction.rstrip("0")) > places and is_plain:
+        found["round"] = places
+    return found
 
 
 def _whole(digits: str, decimal: str) -> str:
@@ -222,42 +269,39 @@ def _readings(digits: str) -> list[tuple[str, str, str]]:
     return found
 
 
-def _around(before: str, behind: str, said: Numbers) -> list[str] | None:
+def _around(before: str, behind: str, said: Numbers) -> _Found | None:
     """Return what is missing of what stands around the digits; ``None`` where something of it is no part of a number."""
-    found, rest = [], f"{before}\0{behind}"
+    found: _Found = {}
+    rest = f"{before}\0{behind}"
     parenthesized = "(" in before and ")" in behind
     if parenthesized:
         rest = rest.replace("(", "", 1).replace(")", "", 1)
     unknown = "".join(dict.fromkeys(each for each in rest if each in MINUS and each not in said.minus))
     if unknown:
-        found.append(f'minus = "{said.minus}{unknown}"')
+        found["minus"] = said.minus + unknown
     first, _, last = rest.partition("\0")
     minus = re.compile(f"[-+{MINUS}]")
     places = {"leading": bool(minus.search(first)), "trailing": bool(minus.search(last)), "parentheses": parenthesized}
     missing = [place for place, there in places.items() if there and place not in said.negative]
     if missing and not said.signs:
-        listed = ", ".join(f'"{each}"' for each in (*said.negative, *missing))
-        found.append(f"negative = [{listed}]")
+        found["negative"] = (*said.negative, *missing)
     rest = minus.sub("", rest)
+    is_marked = False
     for mark in sorted((mark for mark in (*said.currency, *said.signs) if mark), key=len, reverse=True):
-        rest = re.sub(rf"(?<![A-Za-z]){re.escape(mark)}(?![A-Za-z])", "", rest, count=1, flags=re.IGNORECASE)
-    words = re.findall(rf"[A-Za-z]+|[{_SYMBOLS}]", rest)
-    left = re.sub(rf"[A-Za-z]+|[{_SYMBOLS}]|[{_BLANKS}\0]", "", rest)
+        without = re.sub(rf"(?<![A-Za-z]){re.escape(mark)}(?![A-Za-z])", "", rest, count=1, flags=re.IGNORECASE)
+        is_marked = is_marked or (without != rest and mark in said.signs)
+        rest = without
+    words = re.findall(_WORD, rest)
+    left = re.sub(rf"{_WORD}|[{_BLANKS}\0]", "", rest)
     signs = [word for word in words if word.upper() in _OPPOSITE]
-    money = [word for word in words if word not in signs and (word in _SYMBOLS or re.fullmatch("[A-Z]{3}", word))]
+    money = [word for word in words if word not in signs and re.fullmatch(_MONEY, word)]
     if left not in ("", ".") or len(words) > len(signs) + len(money) or len(signs) > 1:
         return None
     if signs and not said.signs:
         minus_mark, plus_mark = sorted((signs[0].upper(), _OPPOSITE[signs[0].upper()]))
-        found.append(f'signs = {{ {minus_mark} = "-", {plus_mark} = "+" }} (or the other way round)')
-    if (
-        said.signs
-        and "" not in said.signs
-        and not re.search("[A-Za-z]", rest.replace("\0", ""))
-        and rest == f"{before}\0{behind}"
-    ):
-        found.append('signs with "" = "+"')
+        found["signs"] = {minus_mark: "-", plus_mark: "+"}
+    if said.signs and "" not in said.signs and not is_marked and not signs:
+        found["signs"] = {"": "+"}
     if money:
-        listed = ", ".join(f'"{each}"' for each in (*said.currency, *money))
-        found.append(f"currency = [{listed}]")
+        found["currency"] = tuple(dict.fromkeys((*said.currency, *money)))
     return found

@@ -45,6 +45,15 @@ NUMBERS = [
     ('decimal = "."', "-", 'zero = ["-"]', "0"),
     ('decimal = "."', "5.005", "round = 2", "5.01"),
     ('decimal = "."', "100.00 CR", 'signs = { CR = "-", DR = "+" }', "-100.00"),
+    # Marks that change their places, a group that is none of India's, and marks of money of one country.
+    ('decimal = ",", thousands = "."', "1,234,567", 'decimal = ".", thousands = ","', "1234567"),
+    ('decimal = ".", thousands = ","', "1.234.567", 'decimal = ",", thousands = "."', "1234567"),
+    ('decimal = ".", thousands = ",", grouping = "indian"', "100,000", 'grouping = "three"', "100000"),
+    ('decimal = ".", thousands = ",", grouping = "indian"', "(5)", 'negative = ["leading", "parentheses"]', "-5"),
+    ('decimal = "."', "US$5", 'currency = ["US$"]', "5"),
+    ('decimal = ","', "R$ 5,50", 'currency = ["R$"]', "5.50"),
+    ("", "5,50 kr", 'decimal = ",", currency = ["kr"]', "5.50"),
+    ('decimal = ".", zero = ["-"]', "\u2014", 'zero = ["-", "\u2014"]', "0"),
 ]  # fmt: skip
 
 
@@ -77,13 +86,35 @@ def test_a_refused_number_names_the_declaration_that_reads_it(declared: str, tex
     assert duckdb.sql(f"select {read}").fetchall() == [(value,)]
 
 
-@pytest.mark.parametrize("text", ["abc", "12 pieces", "1.2.3,4,5", "0x10", "1,2,3"])
+@pytest.mark.parametrize(
+    "text", ["abc", "12 pieces", "1.2.3,4,5", "0x10", "1,2,3", "$$5", "-(5)", "(-5)", "5.--", "5.00 Dr.", "1.5.", "..5", "5%"]
+)
 def test_nothing_is_told_of_what_no_declaration_reads(text: str) -> None:
     assert not hints.of_numbers(None, 2)(text)
 
 
+def test_what_is_told_beside_marks_of_credit_reads_the_text() -> None:
+    told = hints.of_numbers(Numbers(".", signs={"CR": "-", "DR": "+"}), 2)
+    assert told("5 CHF") == 'signs with "" = "+", currency = ["CHF"]'
+    assert told("1,234.5") == 'thousands = ",", signs with "" = "+"'
+    # A sign beside marks of credit has no reading.
+    assert [told(text) for text in ("-5", "-5 CR", "(5)", "1.5.")] == [""] * 4
+
+
+def test_a_word_for_nothing_where_a_number_is_needed_asks_for_a_default() -> None:
+    assert hints.of_numbers(None, 2)("n/a") == 'empty = ["n/a"]'
+    assert hints.of_numbers(None, 2, is_needed=True)("n/a") == 'empty = ["n/a"], default = "..."'
+
+
+def test_a_number_that_was_read_and_has_too_many_places_is_told_to_be_rounded_alone(tmp_path: Path) -> None:
+    rule = '{ from = "Amount", decimal = ",", thousands = "." }'
+    for reason in tried(tmp_path, "amount", rule, ["1234,567", "1.234,567", "1,2345", "-5,005"]).reasons:
+        assert reason.endswith("is not a decimal number with at most 2 places (round = 2 would read it)")
+
+
 def test_a_mark_that_may_be_either_is_told_as_both() -> None:
-    assert hints.of_numbers(None, 2)("1,234") == 'thousands = "," or decimal = ","'
+    assert hints.of_numbers(None, 3)("1,234") == 'decimal = ".", thousands = "," or decimal = ","'
+    assert hints.of_numbers(None, 2)("1,234") == 'decimal = ".", thousands = "," or decimal = ",", round = 2'
 
 
 DATES = [

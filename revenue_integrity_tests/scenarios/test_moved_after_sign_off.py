@@ -28,6 +28,7 @@ NOW = datetime(2025, 4, 20, 9, tzinfo=UTC)
 
 pytestmark = pytest.mark.usefixtures("manifest_alone")
 
+
 @pytest.fixture(autouse=True)
 def _present() -> Iterator[None]:
     """Tell the story in its own present."""
@@ -39,7 +40,9 @@ def _present() -> Iterator[None]:
 def home(tmp_path: Path) -> Deployment:
     """Return a home whose two months are signed."""
     people = {"preparers": ("pat",), "approvers": ("ana",)}
-    made = Deployment(load_settings(home=tmp_path, threads=1, first_month="2025-01", last_month="2025-02", **people), Streams.of(COLOCATION))
+    made = Deployment(
+        load_settings(home=tmp_path, threads=1, first_month="2025-01", last_month="2025-02", **people), Streams.of(COLOCATION)
+    )
     faults.land_base(made.settings)
     bring_up_to_date(made)
     for month in (JANUARY, FEBRUARY):
