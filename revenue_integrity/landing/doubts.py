@@ -1,7 +1,7 @@
 """What looks wrong in files before they are landed, although each row on its own is good.
 
-Belongs here: rows of one batch that claim one key with other content, and identifiers that a spreadsheet has changed. Does not
-belong here: judging single rows (``values``), which row counts (``merge``).
+Belongs here: rows of one batch that claim one key with other content, or again and again with the same, and identifiers that a
+spreadsheet has changed. Does not belong here: judging single rows (``values``), which row counts (``merge``).
 """
 
 import duckdb
@@ -12,9 +12,18 @@ from revenue_integrity.model.source import Source
 _SHOWN = 5
 """Keys that are told in full."""
 
-_EXPONENT = r"[0-9]([.][0-9]+)?E[+]?[0-9]+"
+_EXPONENT = r"[0-9]([.,][0-9]+)?E[+]?[0-9]+"
 _FLOAT = r"[0-9]+[.]0+"
 _DIGITS = "[0-9]+"
+
+_FORMULA = r"#(REF|N/A|VALUE|NAME[?]|NUM|DIV/0|NULL)!?"
+"""What a spreadsheet shows where a formula found nothing."""
+
+_CUT = "[0-9]{15}0+"
+"""Identifiers of more digits than a spreadsheet keeps: it writes zeros behind the fifteenth."""
+
+_ONCE_OR_TWICE = 2
+"""Rows that may be the same: a line is easily written twice, hardly more often."""
 
 _SHORTEST_PADDED = 4
 """Digits from which identifiers of one length are likely to have been padded with zeros."""
@@ -29,7 +38,11 @@ def doubts(connection: duckdb.DuckDBPyConnection, source: Source, rows: str) -> 
         rows: SQL for the good and bad rows of the batch: the stored columns, ``place`` (file and row as people name them),
             ``static_errors``.
     """
-    return (*_claimed_twice(connection, source, rows), *_changed_by_a_spreadsheet(connection, source, rows))
+    return (
+        *_claimed_twice(connection, source, rows),
+        *_repeated(connection, source, rows),
+        *_changed_by_a_spreadsheet(connection, source, rows),
+    )
 
 
 def _claimed_twice(connection: duckdb.DuckDBPyConnection, source: Source, rows: str) -> list[str]:
@@ -64,23 +77,56 @@ def _claimed_twice(connection: duckdb.DuckDBPyConnection, source: Source, rows: 
     return [*said, *([f"... and {found - _SHOWN} more keys that several rows claim"] if found > _SHOWN else [])]
 
 
+def _repeated(connection: duckdb.DuckDBPyConnection, source: Source, rows: str) -> list[str]:
+    """Tell rows of which there are three or more: hours of a steady load look like a line that was written twice."""
+    if source.events:
+        return []
+    by, content = (", ".join(map(name, columns)) for columns in (source.key, source.stored))
+    shown = f"concat_ws(', ', {', '.join(f'{quote(each + chr(32))} || {name(each)}' for each in source.key)})"
+    ((more, most, key),) = connection.execute(f"""
+        with good as (
+            select * from ({rows}) where static_errors is null
+        ),
+
+        claimed as (
+            select {by} from good group by all having count(*) > {_ONCE_OR_TWICE}
+        ),
+
+        same as (
+            select {shown} as key, count(*) as times, min(place) as first_place
+            from good semi join claimed using ({by})
+            group by {content}, {shown} having count(*) > {_ONCE_OR_TWICE}
+        )
+
+        select sum(times - 1)::bigint, max(times), arg_min(key, (-times, first_place, key)) from same
+    """).fetchall()
+    if not more:
+        return []
+    return [f"{more} rows are the same as others and count no more than those ({key}: {most} times). Are they one record?"]
+
+
 def _place(place: dict[str, object]) -> str:
     return f"{place['file']} row {place['number']}"
 
 
 def _changed_by_a_spreadsheet(connection: duckdb.DuckDBPyConnection, source: Source, rows: str) -> list[str]:
-    """Tell identifiers that a spreadsheet took for numbers: with an exponent, with a point, without their leading zeros."""
+    """Tell identifiers that a spreadsheet took for numbers (with an exponent, a point, without zeros or digits) or formulas."""
     said = []
     for column in source.columns:
         if column.kind != "id":
             continue
         value = name(column.stored)
-        ((exponents, floats, example, all_digits, longest, of_longest, values, alike),) = connection.execute(f"""
+        ((formulas, wrong, long, cut, exponents, floats, example, all_digits, longest, of_longest, values, alike),) = (
+            connection.execute(f"""
             with kinds as (
                 select {value} as id, count(*) as rows from ({rows}) where {value} is not null group by all
             )
 
             select
+                coalesce(sum(rows) filter (regexp_full_match(id, {quote(_FORMULA)})), 0)::bigint,
+                min(id) filter (regexp_full_match(id, {quote(_FORMULA)})),
+                count(*) filter (regexp_full_match(id, '[0-9]{{16,}}')),
+                count(*) filter (regexp_full_match(id, {quote(_CUT)})),
                 coalesce(sum(rows) filter (regexp_full_match(id, {quote(_EXPONENT)})), 0)::bigint,
                 coalesce(sum(rows) filter (regexp_full_match(id, {quote(_FLOAT)})), 0)::bigint,
                 min(id) filter (regexp_full_match(id, {quote(_EXPONENT)}) or regexp_full_match(id, {quote(_FLOAT)})),
@@ -96,6 +142,14 @@ def _changed_by_a_spreadsheet(connection: duckdb.DuckDBPyConnection, source: Sou
                 )
             from kinds
         """).fetchall()
+        )
+        if formulas:
+            said.append(f"{column.name} {wrong}: {formulas} rows have what a spreadsheet shows where a formula found nothing")
+        if long > 1 and long == cut:
+            said.append(
+                f"{column.name}: all {long} values of more than 15 digits end in zeros behind the 15th: a spreadsheet may have"
+                " taken their last digits"
+            )
         if exponents or floats:
             said.append(
                 f"{column.name} {example}: {exponents + floats} rows have an identifier that a spreadsheet took for a number"

@@ -48,6 +48,15 @@ def test_rows_of_one_batch_that_share_a_key_and_differ_are_told(
     assert "data.csv row 1 and data.csv row 2" in said
 
 
+def test_rows_that_are_the_same_again_and_again_are_told_for_they_may_be_hours_of_a_steady_load(tmp_path: Path) -> None:
+    reading = row("meter_readings")
+    (said,) = told(tmp_path, METER_READINGS, *[reading] * 24, reading | {"reading_date": "2025-03-06"})
+    assert said == (
+        "23 rows are the same as others and count no more than those (meter_id M1, reading_date 2025-03-05: 24 times)."
+        " Are they one record?"
+    )
+
+
 def test_versions_of_a_bill_are_none_and_two_accounts_of_a_site_are_told(tmp_path: Path) -> None:
     bill = row("power_bills")
     assert told(tmp_path / "1", POWER_BILLS, bill, bill | {"bill_version": "2"}) == []
@@ -79,6 +88,10 @@ def test_versions_of_an_event_are_told_where_nothing_orders_them(tmp_path: Path)
         (("12345.0",), "took for a number"),
         (("0042", "42"), "differ in leading zeros alone"),
         (("123456", "234567", "4567", "345678"), "have fewer digits than the others"),
+        (("1,00001E+11", "INV-2"), "took for a number"),
+        (("#REF!", "#N/A", "INV-2"), "where a formula found nothing"),
+        (("1234567890123450000", "1234567890123460000"), "end in zeros behind the 15th"),
+        (("1234567890123450000", "1234567890123461234"), ""),
         (("INV-1E5", "E5", "12.5", "00042", "99942"), ""),
         (("1", "22", "333"), ""),
         (("9998", "9999", "10000"), ""),
