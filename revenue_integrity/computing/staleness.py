@@ -32,8 +32,13 @@ class StalePartition:
 
 def inputs_of(rule: Rule, month: date, catalog: Catalog, settings: Settings) -> dict[str, str]:
     """Return the hash of each slice that a rule reads for a month; a neighbour that is not there counts as absent."""
+    return hashes_read(rule.reads, month, catalog, settings)
+
+
+def hashes_read(read: Iterable[Reads], month: date, catalog: Catalog, settings: Settings) -> dict[str, str]:
+    """Return the hash of each slice that is read for a month; a neighbour that is not there counts as absent."""
     hashes: dict[str, str] = {}
-    for reads in rule.reads:
+    for reads in read:
         if reads.by_day:
             hashes |= _days_read(reads, month, catalog)
             continue

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
+from revenue_integrity.model.rule import Reads
 from revenue_integrity.model.table import Table
 
 if TYPE_CHECKING:
@@ -29,12 +30,14 @@ class Composed:
         function: the pure rule: ``(settings, <table>=frame, ...) -> DataFrame``.
         reads: the tables that it is made from.
         if_published: tables that it does without where nothing of them is published; its frame is ``None`` then.
+        settings: names of the settings that it uses.
     """
 
     table: Table
     function: "Callable[..., pd.DataFrame]"
     reads: tuple[Table, ...]
     if_published: tuple[Table, ...] = ()
+    settings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,9 @@ class Streamed:
     Attributes:
         table: what it is.
         relation: ``(connection, settings, months, tenant)`` to its rows in key order, of one tenant or of all.
+        reads: what of the store tells that its rows are others.
     """
 
     table: Table
     relation: "Callable[[duckdb.DuckDBPyConnection, Settings, Sequence[date], str | None], duckdb.DuckDBPyRelation]"
+    reads: tuple[Reads, ...]

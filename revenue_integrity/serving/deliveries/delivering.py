@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import pyarrow as pa
+import duckdb
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -22,7 +22,7 @@ from revenue_integrity.desk.evidence import OpenEvidence
 from revenue_integrity.errors import DeliveryError, no_such
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.serving.deliveries import contents, rights, tables, values
-from revenue_integrity.serving.deliveries.contents import Content
+from revenue_integrity.serving.deliveries.content import Content
 from revenue_integrity.serving.deliveries.database import Database, opened
 from revenue_integrity.serving.deliveries.shape import Shape, shape_of
 from revenue_integrity.settings import Delivery
@@ -197,27 +197,28 @@ def _record_of(connection: Connection, database: Database, content: Content) -> 
 def _replace(database: Database, shape: Shape, content: Content, *, again: bool) -> int | None:
     """Bring a month that is due, in one transaction; return its rows, ``None`` if somebody else has brought it meanwhile."""
     doing = f"bringing {content.named}"
-    rows = values.delivered(database.work, shape, content.rows(), content.named)
-    sums = values.sums_of(shape, rows)
     table = tables.table_of(shape, database.schema)
-    with _staged(database, shape, rows, doing) as staging, database.transaction(doing, shape.dataset) as connection:
-        if not again and not _is_due(_record_of(connection, database, content), database, shape, content):
-            return None
-        of_month = table.c[shape.month] == content.month if content.month else sa.true()
-        connection.execute(table.delete().where(of_month) if content.month else table.delete())
-        if staging is None:
-            database.kind.fill(connection, table, shape, rows, database.work)
-        else:
-            connection.execute(
-                table.insert().from_select(list(shape.names), sa.select(*(staging.c[name] for name in shape.names)))
-            )
-        _refuse_other_sums(connection, table, shape, of_month, len(rows), sums, content.named)
-        _record(connection, database, shape, content, len(rows), sums)
-    return len(rows)
+    of_month = table.c[shape.month] == content.month if content.month else sa.true()
+    with content.opened(database.work) as published:
+        rows = values.delivered(shape, published, content.named)
+        count, sums = values.counted(shape, rows)
+        with _staged(database, shape, rows, doing) as staging, database.transaction(doing, shape.dataset) as connection:
+            if not again and not _is_due(_record_of(connection, database, content), database, shape, content):
+                return None
+            connection.execute(table.delete().where(of_month) if content.month else table.delete())
+            if staging is None:
+                database.kind.fill(connection, table, shape, rows)
+            else:
+                connection.execute(
+                    table.insert().from_select(list(shape.names), sa.select(*(staging.c[name] for name in shape.names)))
+                )
+            _refuse_other_sums(connection, table, shape, of_month, count, sums, content.named)
+            _record(connection, database, shape, content, count, sums)
+    return count
 
 
 @contextmanager
-def _staged(database: Database, shape: Shape, rows: pa.Table, doing: str) -> Iterator[sa.Table | None]:
+def _staged(database: Database, shape: Shape, rows: duckdb.DuckDBPyRelation, doing: str) -> Iterator[sa.Table | None]:
     """Yield a table of its own with the rows in it, where they cannot be brought inside of the transaction that reads it."""
     if not database.kind.staged:
         yield None
@@ -227,7 +228,7 @@ def _staged(database: Database, shape: Shape, rows: pa.Table, doing: str) -> Ite
         staging.create(connection)
     try:
         with database.transaction(doing) as connection:
-            database.kind.fill(connection, staging, shape, rows, database.work)
+            database.kind.fill(connection, staging, shape, rows)
         yield staging
     finally:
         with database.transaction(doing) as connection:
@@ -328,9 +329,10 @@ _Filled = tuple[Content, int, values.Sums]
 
 def _filled(database: Database, shape: Shape, content: Content, connection: Connection, new: sa.Table) -> _Filled:
     """Bring a month into a table that nobody sees yet."""
-    rows = values.delivered(database.work, shape, content.rows(), content.named)
-    database.kind.fill(connection, new, shape, rows, database.work)
-    return content, len(rows), values.sums_of(shape, rows)
+    with content.opened(database.work) as published:
+        rows = values.delivered(shape, published, content.named)
+        database.kind.fill(connection, new, shape, rows)
+        return content, *values.counted(shape, rows)
 
 
 def _filled_before(database: Database, new: sa.Table, shape: Shape, every: Sequence[Content], doing: str) -> list[_Filled]:
@@ -339,12 +341,13 @@ def _filled_before(database: Database, new: sa.Table, shape: Shape, every: Seque
         new.create(connection)
     found: list[_Filled] = []
     for content in every:
-        rows = values.delivered(database.work, shape, content.rows(), content.named)
-        with _staged(database, shape, rows, doing) as staging, database.transaction(doing) as connection:
-            assert staging is not None
-            names = list(shape.names)
-            connection.execute(new.insert().from_select(names, sa.select(*(staging.c[name] for name in names))))
-        found.append((content, len(rows), values.sums_of(shape, rows)))
+        with content.opened(database.work) as published:
+            rows = values.delivered(shape, published, content.named)
+            with _staged(database, shape, rows, doing) as staging, database.transaction(doing) as connection:
+                assert staging is not None
+                names = list(shape.names)
+                connection.execute(new.insert().from_select(names, sa.select(*(staging.c[name] for name in names))))
+            found.append((content, *values.counted(shape, rows)))
     return found
 
 
@@ -416,8 +419,10 @@ def _verified(
     table = tables.table_of(shape, database.schema)
     of_month = sa.true() if recorded.month == tables.NO_MONTH else table.c[shape.month] == recorded.month
     differing = _differences(recorded.rows, recorded.sums, *_held(connection, table, shape, of_month))
-    if differing or content is None or content.digests is None or content.content_hash != recorded.content_hash:
+    if differing or content is None or content.content_hash != recorded.content_hash:
         return differing
+    if content.digests is None or content.read is None:
+        return []
     asked = sa.select(*(table.c[name] for name in shape.names)).where(of_month)
     result = connection.execution_options(stream_results=True, max_row_buffer=_READ_AT_ONCE).execute(asked)
     there = values.published(shape, content.read().schema, result.partitions(_READ_AT_ONCE))

@@ -6,7 +6,6 @@ Belongs here: the words that it is asked in. Does not belong here: how one does 
 from typing import Any, NamedTuple, Protocol
 
 import duckdb
-import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -36,10 +35,8 @@ class Kind(Protocol):
     def is_locked(self, error: SQLAlchemyError) -> bool:
         """Return whether an error says that somebody else held a lock too long."""
 
-    def fill(
-        self, connection: Connection, table: sa.Table, shape: Shape, rows: pa.Table, work: duckdb.DuckDBPyConnection
-    ) -> None:
-        """Bring rows into a table; ``work`` is an engine to write them anew in."""
+    def fill(self, connection: Connection, table: sa.Table, shape: Shape, rows: duckdb.DuckDBPyRelation) -> None:
+        """Bring rows into a table."""
 
     def grants(self, connection: Connection, schema: str) -> set[Grant]:
         """Return what others than its owner may do with each relation of a schema."""

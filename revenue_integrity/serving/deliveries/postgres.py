@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
@@ -58,15 +57,13 @@ class Postgres:
         """Return whether an error says that somebody else held a lock too long."""
         return getattr(getattr(error, "orig", None), "sqlstate", "") == "55P03"
 
-    def fill(
-        self, connection: Connection, table: sa.Table, shape: Shape, rows: pa.Table, work: duckdb.DuckDBPyConnection
-    ) -> None:
+    def fill(self, connection: Connection, table: sa.Table, shape: Shape, rows: duckdb.DuckDBPyRelation) -> None:
         """Copy rows into a table, in the caller's transaction."""
         quote = connection.dialect.identifier_preparer
         names = ", ".join(quote.quote(name) for name in shape.names)
         driver: Any = connection.connection.driver_connection
         with driver.cursor() as cursor, cursor.copy(f"copy {quote.format_table(table)} ({names}) from stdin") as copy:
-            for text in _lines(shape, rows, work):
+            for text in _lines(shape, rows):
                 copy.write(text)
 
     def grants(self, connection: Connection, schema: str) -> set[Grant]:
@@ -91,15 +88,12 @@ class Postgres:
         return f"alter table {quote.format_table(table)} rename to {quote.quote(name)}"
 
 
-def _lines(shape: Shape, rows: pa.Table, work: duckdb.DuckDBPyConnection) -> Iterator[Any]:
+def _lines(shape: Shape, rows: duckdb.DuckDBPyRelation) -> Iterator[Any]:
     """Yield rows in the text format of COPY; they stay in the engine, and only their text passes by."""
     fields = ", chr(9), ".join(_field(each) for each in shape.columns)
-    work.register("delivered_rows", rows)
-    text = work.sql(f"select concat({fields}, chr(10)) as line from delivered_rows")
-    for batch in text.to_arrow_reader(_ROWS_AT_ONCE):
+    for batch in rows.project(f"concat({fields}, chr(10)) as line").to_arrow_reader(_ROWS_AT_ONCE):
         if len(batch):
             yield text_of(batch.column(0))
-    work.unregister("delivered_rows")
 
 
 def _field(column: Column) -> str:

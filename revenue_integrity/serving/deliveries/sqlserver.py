@@ -8,7 +8,6 @@ import logging
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -64,9 +63,7 @@ class SqlServer:
         """Return whether an error says that somebody else held a lock too long."""
         return isinstance(error, LockedError) or "Lock request time out" in str(error)
 
-    def fill(
-        self, connection: Connection, table: sa.Table, shape: Shape, rows: pa.Table, work: duckdb.DuckDBPyConnection
-    ) -> None:
+    def fill(self, connection: Connection, table: sa.Table, shape: Shape, rows: duckdb.DuckDBPyRelation) -> None:
         """Fill an empty table that nobody reads, chunk by chunk; where bulk copy fails, with inserts."""
         driver: Any = connection.connection.driver_connection
         target = connection.dialect.identifier_preparer.format_table(table)
@@ -104,7 +101,7 @@ class SqlServer:
         return f"exec sp_rename N'{full}', N'{bare}'"
 
 
-def inserted(connection: Connection, table: sa.Table, shape: Shape, rows: pa.Table) -> None:
+def inserted(connection: Connection, table: sa.Table, shape: Shape, rows: duckdb.DuckDBPyRelation) -> None:
     """Insert rows with statements, some thousands at once."""
     for chunk in chunks(rows, _ROWS_AT_ONCE):
         connection.execute(table.insert(), [dict(zip(shape.names, each, strict=True)) for each in chunk])

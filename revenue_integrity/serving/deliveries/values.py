@@ -22,38 +22,34 @@ Sums = Mapping[str, str | None]
 _WIDEST = 76
 """Digits of the sums: no sum of any column of a table reaches them."""
 
+_ROWS_AT_ONCE = 100_000
+
 _EXACT = Context(prec=_WIDEST, traps=[Inexact])
 
 
-def delivered(work: duckdb.DuckDBPyConnection, shape: Shape, rows: pa.Table, named: str) -> pa.Table:
-    """Return rows with the columns as they are delivered; ``work`` is an engine to make them in.
+def delivered(shape: Shape, rows: duckdb.DuckDBPyRelation, named: str) -> duckdb.DuckDBPyRelation:
+    """Return rows with the columns as they are delivered; they stay in the engine.
 
     Raises:
         DeliveryError: text holds U+0000, or is too long for a key or an index; the message names the place.
     """
-    chosen = ", ".join(f'{each.expression} as "{each.name}"' for each in shape.columns)
-    work.register("published_rows", rows)
-    found = work.sql(f"select {chosen} from published_rows").to_arrow_table()
-    work.register("delivered_rows", found)
-    _refuse_text(work, shape, named)
-    for name in ("published_rows", "delivered_rows"):
-        work.unregister(name)
+    found = rows.project(", ".join(f'{each.expression} as "{each.name}"' for each in shape.columns))
+    _refuse_text(shape, found, named)
     return found
 
 
-def _refuse_text(connection: duckdb.DuckDBPyConnection, shape: Shape, named: str) -> None:
+def _refuse_text(shape: Shape, rows: duckdb.DuckDBPyRelation, named: str) -> None:
     texts = [each for each in shape.columns if each.kind in ("text", "key_text")]
     if not texts:
         return
     wrong = {each.name: _wrong(each) for each in texts}
-    counted = ", ".join(f"count_if({condition})" for condition in wrong.values())
-    counts = connection.sql(f"select {counted} from delivered_rows").fetchall()[0]
+    counts = _first(rows.aggregate(", ".join(f"count_if({condition})" for condition in wrong.values())))
     for column, count in zip(texts, counts, strict=True):
         if not count:
             continue
         place = ", ".join(f'"{name}"::varchar' for name in (shape.key or shape.indexes[0] if shape.indexes else ()))
-        first = connection.sql(f"select [{place}] from delivered_rows where {wrong[column.name]} limit 1").fetchall()[0][0]
-        held = connection.sql(f'select count_if(contains("{column.name}", chr(0))) from delivered_rows').fetchall()[0][0]
+        (first,) = _first(rows.filter(wrong[column.name]).limit(1).project(f"[{place}]"))
+        (held,) = _first(rows.aggregate(f'count_if(contains("{column.name}", chr(0)))'))
         what = "holds U+0000" if held else f"is longer than {LONGEST_KEY_TEXT} characters"
         at = f" in the row {' | '.join(str(each)[:80] for each in first)}" if place else ""
         raise DeliveryError(
@@ -61,18 +57,26 @@ def _refuse_text(connection: duckdb.DuckDBPyConnection, shape: Shape, named: str
         )
 
 
+def _first(rows: duckdb.DuckDBPyRelation) -> tuple[Any, ...]:
+    return rows.fetchall()[0]
+
+
 def _wrong(column: Column) -> str:
     holds_nul = f'contains("{column.name}", chr(0))'
     return f'({holds_nul} or length("{column.name}") > {LONGEST_KEY_TEXT})' if column.kind == "key_text" else holds_nul
 
 
-def sums_of(shape: Shape, rows: pa.Table) -> dict[str, str | None]:
-    """Return the exact sum of each numeric column of delivered rows."""
-    found: dict[str, str | None] = {}
-    for each in shape.numbers:
-        total = pc.sum(rows.column(each.name).cast(pa.decimal256(_WIDEST, each.places))).as_py()
-        found[each.name] = None if total is None else plain(total, each.places)
-    return found
+def counted(shape: Shape, rows: duckdb.DuckDBPyRelation) -> tuple[int, Sums]:
+    """Return how many delivered rows there are, and the exact sum of each numeric column."""
+    count, sums = 0, dict[str, Decimal | None]({each.name: None for each in shape.numbers})
+    for batch in rows.to_arrow_reader(_ROWS_AT_ONCE):
+        count += len(batch)
+        for each in shape.numbers:
+            total = pc.sum(batch.column(each.name).cast(pa.decimal256(_WIDEST, each.places))).as_py()
+            if total is not None:
+                sums[each.name] = _EXACT.add(sums[each.name] or Decimal(), total)
+    places = {each.name: each.places for each in shape.numbers}
+    return count, {name: None if total is None else plain(total, places[name]) for name, total in sums.items()}
 
 
 def plain(amount: Decimal | int, places: int) -> str:
@@ -80,9 +84,9 @@ def plain(amount: Decimal | int, places: int) -> str:
     return format(Decimal(amount).quantize(Decimal(1).scaleb(-places), context=_EXACT), "f")
 
 
-def chunks(rows: pa.Table, size: int) -> Iterator[list[tuple[Any, ...]]]:
+def chunks(rows: duckdb.DuckDBPyRelation, size: int) -> Iterator[list[tuple[Any, ...]]]:
     """Yield rows as Python values, some at once, for drivers that take no other."""
-    for batch in rows.to_batches(max_chunksize=size):
+    for batch in rows.to_arrow_reader(size):
         yield list(zip(*(column.to_pylist() for column in batch.columns), strict=True))
 
 

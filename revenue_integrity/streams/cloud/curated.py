@@ -12,6 +12,7 @@ from revenue_integrity.landing.eventstore.outcomes import outcomes_rule
 from revenue_integrity.landing.eventstore.reading import live_days, row_inputs
 from revenue_integrity.model.dataset import Streamed
 from revenue_integrity.model.query import load_query
+from revenue_integrity.model.rule import days_of
 from revenue_integrity.settings import Settings
 from revenue_integrity.streams.cloud import schemas
 from revenue_integrity.streams.cloud.sources import BILLING_EVENTS, EVENTS
@@ -44,6 +45,14 @@ def surviving_events(
     return connection.sql(query.sql, params={"tenant": tenant}).select(*schemas.CLOUD_EVENTS.columns)
 
 
-EXPORTED = Streamed(schemas.CLOUD_EVENTS, surviving_events)
+EXPORTED = Streamed(
+    schemas.CLOUD_EVENTS,
+    surviving_events,
+    (
+        days_of("raw", EVENTS.rows_slice),
+        days_of("raw", EVENTS.versions_slice),
+        days_of("curated", schemas.CLOUD_EVENT_OUTCOMES.name),
+    ),
+)
 
 RULES = (outcomes_rule(EVENTS, schemas.CLOUD_EVENT_OUTCOMES, (BILLING_EVENTS,)),)

@@ -149,4 +149,10 @@ def _instants(days: pd.Series) -> pd.Series:
     return days.dt.strftime("%Y-%m-%dT00:00:00Z").astype(object)
 
 
-EXPORTED = Composed(FOCUS_1_2, focus_1_2, (schemas.ACCOUNT_SERVICE_DAY,), if_published=(schemas.CLOUD_MONTH,))
+EXPORTED = Composed(
+    FOCUS_1_2,
+    focus_1_2,
+    (schemas.ACCOUNT_SERVICE_DAY,),
+    if_published=(schemas.CLOUD_MONTH,),
+    settings=("currency", "focus_provider_name"),
+)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from revenue_integrity import months
 from revenue_integrity.model.dataset import Streamed
 from revenue_integrity.model.query import Query, load_query
-from revenue_integrity.model.rule import Rule, raw, same_month
+from revenue_integrity.model.rule import Rule, all_of, raw, same_month
 from revenue_integrity.model.source import Source
 from revenue_integrity.model.table import Table
 from revenue_integrity.settings import Settings
@@ -52,7 +52,7 @@ def _exported(source: Source, table: Table) -> Streamed:
             params={"tenant": tenant},
         )
 
-    return Streamed(table, relation)
+    return Streamed(table, relation, (all_of("raw", source.dataset),))
 
 
 EXPORTED = tuple(_exported(source, table) for source, table in schemas.LOOK_UPS.items())

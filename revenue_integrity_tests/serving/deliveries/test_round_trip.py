@@ -81,7 +81,7 @@ class StagedPostgres(Postgres):
 
     staged = True
 
-    def fill(self, connection: Any, table: Any, shape: Any, rows: Any, work: Any) -> None:
+    def fill(self, connection: Any, table: Any, shape: Any, rows: Any) -> None:
         inserted(connection, table, shape, rows)
 
 
