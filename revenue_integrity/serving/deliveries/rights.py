@@ -16,9 +16,6 @@ from revenue_integrity.serving.deliveries.kinds import Grant
 from revenue_integrity.serving.deliveries.shape import Shape
 from revenue_integrity.serving.deliveries.tables import RECORD
 
-VISIBLE = "_visible"
-"""How the view is called that readers of a dataset with hidden columns have instead of its table."""
-
 SELECT = "SELECT"
 
 
@@ -36,11 +33,6 @@ def refuse_missing_roles(connection: Connection, database: Database) -> None:
         )
 
 
-def view_of(shape: Shape) -> str:
-    """Return what the view of a dataset is called."""
-    return f"{shape.dataset[: 63 - len(VISIBLE)]}{VISIBLE}"
-
-
 def apply(connection: Connection, database: Database, shape: Shape) -> None:
     """Let the readers of a dataset read it, and nobody else, where the delivery names readers at all.
 
@@ -50,7 +42,7 @@ def apply(connection: Connection, database: Database, shape: Shape) -> None:
     delivery = database.delivery
     readers = sorted(role for role, named in delivery.readers.items() if shape.dataset in named)
     hidden = shape.hidden(delivery.hide)
-    view = view_of(shape)
+    view = shape.view
     _renew_view(connection, database, shape, hidden if readers else ())
     if not delivery.readers:
         return
@@ -82,13 +74,13 @@ def grant(connection: Connection, database: Database, grants: Iterable[Grant]) -
 
 def drop_view(connection: Connection, database: Database, shape: Shape) -> None:
     """Take the view of a dataset away; what reads its table otherwise is not ours."""
-    if sa.inspect(connection).has_table(view_of(shape), schema=database.schema):
-        _do(connection, f"drop view {_full(connection.dialect.identifier_preparer, database.schema, view_of(shape))}")
+    if sa.inspect(connection).has_table(shape.view, schema=database.schema):
+        _do(connection, f"drop view {_full(connection.dialect.identifier_preparer, database.schema, shape.view)}")
 
 
 def _renew_view(connection: Connection, database: Database, shape: Shape, hidden: tuple[str, ...]) -> None:
     """Make the view that shows all columns but some, or take it away where nothing is hidden from anybody."""
-    quote, inspector, view = connection.dialect.identifier_preparer, sa.inspect(connection), view_of(shape)
+    quote, inspector, view = connection.dialect.identifier_preparer, sa.inspect(connection), shape.view
     shown = [name for name in shape.names if name not in hidden]
     is_there = inspector.has_table(view, schema=database.schema)
     if is_there and hidden and [each["name"] for each in inspector.get_columns(view, schema=database.schema)] == shown:

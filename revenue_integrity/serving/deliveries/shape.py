@@ -25,6 +25,9 @@ LONGEST_NAME = 63
 
 CENTS = "_cents"
 
+VISIBLE = "_visible"
+"""How the view is called that readers of a dataset with hidden columns have instead of its table."""
+
 _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 _KINDS: dict[str, Kind] = {"BIGINT": "whole", "BOOLEAN": "flag", "DATE": "day", "TIMESTAMP WITH TIME ZONE": "instant"}
 
@@ -94,6 +97,11 @@ class Shape:
     def names(self) -> tuple[str, ...]:
         """The names of its columns."""
         return tuple(each.name for each in self.columns)
+
+    @property
+    def view(self) -> str:
+        """What the view is called that shows all columns but hidden ones."""
+        return f"{self.dataset[: LONGEST_NAME - len(VISIBLE)]}{VISIBLE}"
 
     @property
     def numbers(self) -> list[Column]:

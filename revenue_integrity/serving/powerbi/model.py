@@ -8,7 +8,7 @@ whatever it reads.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -130,10 +130,12 @@ def said_by(stream: Stream) -> PowerBi:
     return loaded(stream.powerbi) if stream.powerbi else PowerBi((), (), ())
 
 
-def model_of(streams: Sequence[Stream], tables: Iterable[Table], currency: str) -> Model:
-    """Return the model of some datasets of some streams.
+def model_of(
+    streams: Sequence[Stream], tables: Iterable[Table], currency: str, hidden: Collection[tuple[str, str]] = ()
+) -> Model:
+    """Return the model of some datasets of some streams, without columns that are hidden, by their dataset and name.
 
-    What streams say of datasets that are not among them is left out: it would name what is not there.
+    What streams say of datasets and columns that are not among them is left out: it would name what is not there.
 
     Raises:
         RevenueIntegrityError: a stream says something of a column or a measure that no dataset of any stream has.
@@ -141,8 +143,13 @@ def model_of(streams: Sequence[Stream], tables: Iterable[Table], currency: str) 
     known = {table.name: table for table in tables}
     said = [said_by(stream) for stream in streams]
     _refuse_unknown(streams, said)
-    measures = _measures_that_can_be(said, known)
-    names = {table.name: {each.source: each for each in shape_of(table, "units", currency).columns} for table in known.values()}
+    names = {
+        table.name: {
+            each.source: each for each in shape_of(table, "units", currency).columns if (table.name, each.source) not in hidden
+        }
+        for table in known.values()
+    }
+    measures = _measures_that_can_be(said, names)
     pointing = {(name, each.column) for one in said for each in one.references for name in each.tables}
     made = tuple(
         ModelTable(
@@ -152,7 +159,7 @@ def model_of(streams: Sequence[Stream], tables: Iterable[Table], currency: str) 
         )
         for table in sorted(known.values(), key=lambda each: each.name)
     )
-    return Model(made, tuple(_relations(said, known)), tuple(said))
+    return Model(made, tuple(_relations(said, known, names)), tuple(said))
 
 
 def _column(table: Table, delivered: Delivered, is_pointing: bool) -> Column:
@@ -232,25 +239,28 @@ def _refuse_unknown(streams: Sequence[Stream], said: Sequence[PowerBi]) -> None:
         raise RevenueIntegrityError(f"what streams say to Power BI names what is not there: {', '.join(wrong)}", "Correct it")
 
 
-def _measures_that_can_be(said: Sequence[PowerBi], known: Mapping[str, Table]) -> list[DaxMeasure]:
+def _measures_that_can_be(said: Sequence[PowerBi], names: Mapping[str, Mapping[str, Delivered]]) -> list[DaxMeasure]:
     """Return the measures all of whose columns and measures are in the model."""
     every = {each.name: each for one in said for each in one.measures}
 
     def can_be(measure: DaxMeasure) -> bool:
-        places = {measure.table, *(table for table, _ in columns_in(measure.dax))} - {CALENDAR}
-        return places <= set(known) and all(can_be(every[name]) for name in measures_in(measure.dax))
+        places = [place for place in columns_in(measure.dax) if place[0] != CALENDAR]
+        are_there = measure.table in names and all(column in names.get(table, ()) for table, column in places)
+        return are_there and all(can_be(every[name]) for name in measures_in(measure.dax))
 
     return [each for each in every.values() if can_be(each)]
 
 
-def _relations(said: Sequence[PowerBi], known: Mapping[str, Table]) -> Iterator[Relation]:
+def _relations(
+    said: Sequence[PowerBi], known: Mapping[str, Table], names: Mapping[str, Mapping[str, Delivered]]
+) -> Iterator[Relation]:
     """Yield the relations, references before months; one that would be a second way between two tables is not active."""
     wanted = [
         (name, each.column, each.to_table, each.to_column)
         for one in said
         for each in one.references
         for name in each.tables
-        if name in known and each.to_table in known
+        if each.column in names.get(name, ()) and each.to_column in names.get(each.to_table, ())
     ]
     for name, _, to_table, to_column in wanted:
         if known[to_table].identity != (to_column,):
@@ -258,7 +268,7 @@ def _relations(said: Sequence[PowerBi], known: Mapping[str, Table]) -> Iterator[
     # A dimension with months stands between them and what refers to it.
     dimensions = {to_table for _, _, to_table, _ in wanted}
     with_months = sorted(
-        (name for name, table in known.items() if table.partition in table.columns),
+        (name for name, table in known.items() if table.partition in names[name]),
         key=lambda name: (name not in dimensions, name),
     )
     wanted += [(name, known[name].partition, CALENDAR, CALENDAR_MONTH) for name in with_months]

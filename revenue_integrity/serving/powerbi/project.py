@@ -6,7 +6,7 @@ Belongs here: which files there are, what they read from, and putting them into 
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from revenue_integrity.files import made
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.table import Table
 from revenue_integrity.serving.deliveries.contents import tables_of
+from revenue_integrity.serving.deliveries.shape import Shape, shape_of
 from revenue_integrity.serving.powerbi import report, tmdl
 from revenue_integrity.serving.powerbi.model import Model, model_of
 from revenue_integrity.serving.powerbi.sources import Source, calendar_query
@@ -56,8 +57,11 @@ def write(deployment: Deployment, folder: Path, delivery: Delivery | None = None
 def files(deployment: Deployment, delivery: Delivery | None = None) -> dict[str, str]:
     """Return every file of the project by its path."""
     settings = deployment.settings
-    model = model_of(list(deployment.streams), _tables(deployment, delivery), settings.currency)
-    source = _source(deployment, delivery)
+    tables = _tables(deployment, delivery)
+    shapes = [] if delivery is None else [shape_of(table, delivery.money, settings.currency) for table in tables]
+    hidden = _hidden(delivery, shapes)
+    model = model_of(list(deployment.streams), tables, settings.currency, hidden)
+    source = _source(deployment, delivery, shapes)
     return {
         f"{NAME}.pbip": _json(
             {
@@ -81,7 +85,16 @@ def _tables(deployment: Deployment, delivery: Delivery | None) -> list[Table]:
     return [table for table in every if table.name not in composed]
 
 
-def _source(deployment: Deployment, delivery: Delivery | None) -> Source:
+def _hidden(delivery: Delivery | None, shapes: Sequence[Shape]) -> set[tuple[str, str]]:
+    """Return the columns that a delivery hides, by their dataset and the name they have in it."""
+    if delivery is None:
+        return set()
+    return {
+        (shape.dataset, each.source) for shape in shapes for each in shape.columns if each.name in shape.hidden(delivery.hide)
+    }
+
+
+def _source(deployment: Deployment, delivery: Delivery | None, shapes: Sequence[Shape]) -> Source:
     if delivery is None:
         return Source({"Published": str(deployment.settings.published_path)})
     # The library that reads addresses is there where something is delivered.
@@ -91,11 +104,15 @@ def _source(deployment: Deployment, delivery: Delivery | None) -> Source:
     backend = url.get_backend_name()
     if backend not in _READERS:
         raise UsageError(f"a delivery does not go to {backend}", "Use postgresql or mssql")
+    # Whoever may read a dataset with hidden columns may read the view alone.
+    read = {name for named in delivery.readers.values() for name in named}
+    views = {shape.dataset: shape.view for shape in shapes if shape.dataset in read and shape.hidden(delivery.hide)}
     server = f"{url.host or 'localhost'}{f':{url.port}' if url.port else ''}"
     return Source(
         {"Server": server, "Database": url.database or "", "Schema": delivery.schema_name},
         reader=_READERS[backend],
         money_in_units=delivery.money == "units",
+        views=views,
     )
 
 

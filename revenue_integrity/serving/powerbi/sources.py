@@ -4,7 +4,7 @@ Belongs here: these queries and the parameters that they share. Does not belong 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from revenue_integrity.serving.powerbi.model import Column, ModelTable
@@ -28,11 +28,13 @@ class Source:
         parameters: what whoever opens the project may set, with the values it has first.
         reader: the function of M that opens a database; empty for published files.
         money_in_units: whether whole cents have become currency units there.
+        views: the datasets of which readers have a view, with its name.
     """
 
     parameters: Mapping[str, str]
     reader: str = ""
     money_in_units: bool = False
+    views: Mapping[str, str] = field(default_factory=dict)
 
 
 def query(source: Source, table: ModelTable) -> list[str]:
@@ -81,7 +83,8 @@ def calendar_query(first: date, last: date | None) -> list[str]:
 
 def _rows(source: Source, dataset: str) -> Sequence[str]:
     if source.reader:
-        return [f"Rows = {source.reader}(Server, Database){{[Schema = Schema, Item = {_text(dataset)}]}}[Data]"]
+        relation = _text(source.views.get(dataset, dataset))
+        return [f"Rows = {source.reader}(Server, Database){{[Schema = Schema, Item = {relation}]}}[Data]"]
     return [
         f'Files = Table.SelectRows(Folder.Files(Published & "\\{dataset}"), each [Name] = "data.parquet")',
         "Rows = Table.Combine(List.Transform(Files[Content], each Parquet.Document(Binary.Buffer(_))))",

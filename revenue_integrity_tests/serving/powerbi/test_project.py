@@ -46,6 +46,9 @@ def written(home: Deployment, folder: Path, chosen: Delivery | None = None) -> P
     return project.write(home, folder, chosen).parent / f"{project.NAME}.SemanticModel" / "definition"
 
 
+IN_NO_FILE = ("invalid_", "cloud_dim_", "cloud_events", "focus_1_2")
+"""How datasets begin that are made when somebody asks: a delivery brings them, no file holds them."""
+
 DELIVERIES = [None, delivery(), delivery(money="cents"), delivery(url_env="BOOKS_URL", schema="dbo")]
 
 
@@ -53,8 +56,7 @@ DELIVERIES = [None, delivery(), delivery(money="cents"), delivery(url_env="BOOKS
 def test_microsofts_parser_reads_the_model_and_finds_no_error(home: Deployment, tmp_path: Path, chosen: Delivery | None) -> None:
     read = tmdl_parser.read(written(home, tmp_path / "project", chosen))
     assert (read["level"], read["errors"]) == (1600, [])
-    # Refused rows are made when somebody asks for them: a delivery brings them, no file holds them.
-    tables = [table for table in tables_of(home, delivery()) if chosen or not table.name.startswith("invalid_")]
+    tables = [table for table in tables_of(home, delivery()) if chosen or not table.name.startswith(IN_NO_FILE)]
     assert set(read["tables"]) == {"calendar", *(table.name for table in tables)}
     for table in tables:
         found = read["tables"][table.name]
@@ -119,7 +121,7 @@ def test_relations_go_from_many_to_one_and_never_two_ways_lead_from_a_table_to_a
     assert all(count == 1 for count in _ways(relations).values())
     assert _ways(relations)["calendar", "fact_sales"] == 1
     with_months = {table.name for table in tables_of(home, delivery()) if "month" in table.columns and table.partition == "month"}
-    assert {below for above, below in _ways(relations) if above == "calendar"} >= with_months
+    assert {below for above, below in _ways(relations) if above == "calendar"} >= with_months - {*IN_NO_FILE}
 
 
 def _registry() -> Registry[Any]:
@@ -200,6 +202,32 @@ def test_only_what_a_delivery_brings_is_in_the_model(home: Deployment, tmp_path:
     assert read["errors"] == []
     assert set(read["tables"]["fact_sales"]["measures"]) >= {"Total sales", "Average sale"}
     assert all(each[4] for each in read["relations"])
+
+
+def test_columns_that_a_delivery_hides_are_in_no_table_measure_or_picture(home: Deployment, tmp_path: Path) -> None:
+    hide = ["email", "total", "region_key"]
+    chosen = delivery(
+        select={"datasets": ["fact_sales", "sales_kpis", "sales_dim_customer", "sales_dim_region"]},
+        readers={"analysts": ["sales_dim_customer"]},
+        hide=hide,
+    )
+    definition = written(home, tmp_path / "project", chosen)
+    read = tmdl_parser.read(definition)
+    assert read["errors"] == []
+    for name, table in read["tables"].items():
+        assert not {*hide} & set(table["columns"]), name
+    assert not {"Total sales", "Average sale"} & set(read["tables"]["fact_sales"]["measures"])
+    assert set(read["tables"]["fact_sales"]["measures"]) >= {"Transactions", "Units sold"}
+    assert not [each for each in read["relations"] if "region_key" in str(each)]
+    # A reader of the customers may read the view alone, and nobody is a reader of the facts.
+    texts = {file.stem: file.read_text(encoding="utf-8") for file in (definition / "tables").iterdir()}
+    assert 'Item = "sales_dim_customer_visible"' in texts["sales_dim_customer"]
+    assert 'Item = "fact_sales"' in texts["fact_sales"]
+    assert not [name for name, text in texts.items() if "email" in text]
+    pictures = [file.read_text(encoding="utf-8") for file in (tmp_path / "project").rglob("visual.json")]
+    assert pictures
+    assert any("High-value transactions" in text for text in pictures)
+    assert not [text for text in pictures if "Total sales" in text or "region_key" in text]
 
 
 def test_the_same_declarations_give_the_same_bytes_and_no_file_holds_a_secret(home: Deployment, tmp_path: Path) -> None:
