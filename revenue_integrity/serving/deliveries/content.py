@@ -67,7 +67,9 @@ class Content:
             yield work.from_arrow(declared(self.table, self.read()))
         elif self.spilled is not None:
             with self.spilled(work) as found:
-                yield found.project(", ".join(f'"{name}"::{self.table.sql_type(name)} as "{name}"' for name in self.table.columns))
+                yield found.project(
+                    ", ".join(f'"{name}"::{self.table.sql_type(name)} as "{name}"' for name in self.table.columns)
+                )
 
 
 def declared(table: Table, rows: pa.Table) -> pa.Table:

@@ -5,7 +5,6 @@ The flow with a staging table is run on PostgreSQL in ``test_round_trip``, by in
 
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
@@ -16,6 +15,7 @@ from revenue_integrity.databases import resolve_url
 from revenue_integrity.serving.deliveries.shape import shape_of
 from revenue_integrity.serving.deliveries.sqlserver import LockedError, SqlServer
 from revenue_integrity.serving.deliveries.tables import indexes_of, record_table, table_of
+from revenue_integrity.warehouse.publish import verifying
 from revenue_integrity_tests.serving.deliveries.support import TRIPS
 from revenue_integrity_tests.serving.deliveries.test_round_trip import EVERY
 
@@ -90,13 +90,13 @@ class Connection:
 
 SHAPE = shape_of(TRIPS, "units", "USD")
 STAGING = table_of(SHAPE, "gold", "_ri_x", with_key=False)
-WORK = duckdb.connect()
-ROWS = WORK.from_arrow(pa.table({name: [None, 7] if name == "guests" else ["a", "b"] for name in SHAPE.names}))
+ROWS = pa.table({name: [None, 7] if name == "guests" else ["a", "b"] for name in SHAPE.names})
 
 
 def test_rows_go_by_bulk_copy_into_the_staging_table_by_the_names_of_their_columns_with_a_time_out() -> None:
     driver = Driver()
-    SqlServer().fill(Connection(driver), STAGING, SHAPE, ROWS)  # type: ignore[arg-type]  # what stands for them
+    with verifying() as work:
+        SqlServer().fill(Connection(driver), STAGING, SHAPE, work.from_arrow(ROWS))  # type: ignore[arg-type]  # what stands for them
     ((table, rows, how),) = driver.copied
     assert table == "gold._ri_x"
     assert rows == [("a", "a", "a", "a", None, "a"), ("b", "b", "b", "b", 7, "b")]
@@ -107,7 +107,8 @@ def test_rows_go_by_bulk_copy_into_the_staging_table_by_the_names_of_their_colum
 
 def test_where_bulk_copy_fails_what_it_left_is_deleted_and_rows_are_inserted() -> None:
     connection = Connection(Driver(RuntimeError("no bulk copy here")))
-    SqlServer().fill(connection, STAGING, SHAPE, ROWS)  # type: ignore[arg-type]  # what stands for them
+    with verifying() as work:
+        SqlServer().fill(connection, STAGING, SHAPE, work.from_arrow(ROWS))  # type: ignore[arg-type]  # what stands for them
     (deleted, _), (inserted, rows) = connection.said
     assert deleted == "DELETE FROM gold._ri_x"
     assert inserted.startswith("INSERT INTO gold._ri_x (month, trip_id, email, fare, guests, miles) VALUES")
