@@ -46,7 +46,7 @@ def deliver(
     chosen: FormatOption = None,
 ) -> None:
     """Bring what is published or signed into the SQL databases of the setting deliveries: what differs, a month at a time."""
-    from revenue_integrity.serving.deliveries import delivering
+    from revenue_integrity.serving.deliveries import delivering, rebuilding
 
     if sum((again, verify, rebuild is not None)) > 1 or (rebuild is not None and month is not None):
         raise UsageError("--again, --verify and --rebuild exclude each other, and a rebuild takes all months", "Take one of them")
@@ -58,9 +58,9 @@ def deliver(
         say("nothing is to be delivered: the setting deliveries names no database")
     if rebuild is not None:
         brought = [
-            delivering.rebuild(home, each, rebuild, open_evidence)
+            rebuilding.rebuild(home, each, rebuild, open_evidence)
             for each in deliveries
-            if delivering.brings(home, each, rebuild)
+            if rebuilding.brings(home, each, rebuild)
         ]
         if not brought and deliveries:
             raise UsageError(f"no delivery brings the dataset {rebuild}", "See the setting deliveries")
@@ -118,11 +118,11 @@ def _deliver(
 
 
 def _verify(home: "Deployment", deliveries: "Sequence[Delivery]", wanted: "Sequence[date] | None", chosen: FormatOption) -> None:
-    from revenue_integrity.serving.deliveries import delivering
+    from revenue_integrity.serving.deliveries import verifying
 
     differing, held = [], 0
     for delivery in deliveries:
-        for each in delivering.verify(home, delivery, wanted):
+        for each in verifying.verify(home, delivery, wanted):
             if each is None:
                 held += 1
             else:

@@ -1,8 +1,8 @@
 """What there is to deliver that stands in no file: datasets that are made whenever somebody asks.
 
-Belongs here: what a stream puts together, what it reads out of its store by the million, what is derived from the close; each with
-a hash that tells when it is another. Does not belong here: what is published or signed (``stored``), which datasets a delivery
-brings (``contents``).
+Belongs here: what a stream puts together, what it reads out of its store by the million, what is derived from the close; each
+with a hash that tells when it is another. Does not belong here: what is published or signed (``stored``), which datasets a
+delivery brings (``contents``).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

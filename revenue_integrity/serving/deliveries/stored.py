@@ -47,6 +47,7 @@ def of_files(table: Table, files: Sequence[Path]) -> Iterator[Content]:
 
 
 def of_published(settings: Settings, stream: Stream, tables: Sequence[Table], tenant: str | None) -> Iterator[Content]:
+    """Yield the published months of some tables of a stream, or what one tenant has of them."""
     for month in publish.published_months(settings, stream.name):
         closed = publish.closed_hashes(settings, stream.name, month)
         parts = publish.closed_parts(settings, stream.name, month)
@@ -102,6 +103,7 @@ def approvals(deployment: Deployment) -> dict[tuple[str, str], Entry]:
 def of_signed(
     settings: Settings, stream: Stream, tables: Sequence[Table], signed: dict[tuple[str, str], Entry], tenant: str | None
 ) -> Iterator[Content]:
+    """Yield the months of some tables of a stream as their latest signed versions have them, or what one tenant has of them."""
     book = next((name for name, declared in settings.books.items() if stream.name in declared.streams), stream.name)
     own = identifier(tenant) if tenant is not None else None
     for month in publish.published_months(settings, stream.name):

@@ -18,8 +18,9 @@ from revenue_integrity.model.rule import Rule
 from revenue_integrity.model.stream import Stream, Streams
 from revenue_integrity.model.table import Table, table
 from revenue_integrity.serving.deliveries import contents
-from revenue_integrity.serving.deliveries.delivering import deliver, verify
+from revenue_integrity.serving.deliveries.delivering import deliver
 from revenue_integrity.serving.deliveries.shape import shape_of
+from revenue_integrity.serving.deliveries.verifying import verify
 from revenue_integrity.streams.registry import deployment_of, load_settings
 from revenue_integrity.streams.sales.schemas import FACT
 from revenue_integrity.warehouse import publish

@@ -20,7 +20,9 @@ from revenue_integrity.model import table as column
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.table import Table, table
 from revenue_integrity.serving.deliveries import database
-from revenue_integrity.serving.deliveries.delivering import chosen, deliver, rebuild, verify
+from revenue_integrity.serving.deliveries.delivering import chosen, deliver
+from revenue_integrity.serving.deliveries.rebuilding import rebuild
+from revenue_integrity.serving.deliveries.verifying import verify
 from revenue_integrity.settings import Delivery, Settings
 from revenue_integrity_tests.serving.deliveries.support import (
     FEBRUARY,
@@ -151,8 +153,8 @@ def test_a_table_that_somebody_dropped_is_made_and_filled_again(home: Deployment
 KILLED_AT = {
     "after the old rows are deleted": "postgres.Postgres.fill",
     "in the middle of the copy": "postgres.text_of",
-    "after the copy": "delivering._refuse_other_sums",
-    "before the record": "delivering._record",
+    "after the copy": "comparing.refuse_others",
+    "before the record": "record.write",
 }
 
 
@@ -167,7 +169,7 @@ def test_a_killed_delivery_leaves_the_old_month_and_the_next_one_brings_the_new(
     script = f"""
         import os, signal
         from pathlib import Path
-        from revenue_integrity.serving.deliveries import delivering, postgres, values
+        from revenue_integrity.serving.deliveries import comparing, delivering, postgres, record
         from revenue_integrity_tests.serving.deliveries.support import delivery, home_of
 
         def killed(*_, **__):
@@ -187,13 +189,13 @@ def test_a_killed_delivery_leaves_the_old_month_and_the_next_one_brings_the_new(
 
 
 def test_readers_see_the_old_rows_until_the_new_ones_are_all_there(home: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
-    from revenue_integrity.serving.deliveries import delivering
+    from revenue_integrity.serving.deliveries import record
 
     sent(home)
     old, seen = fares(), []
     put(home, JANUARY, [trip(JANUARY, "T-1", 5)])
-    record = delivering._record
-    monkeypatch.setattr(delivering, "_record", lambda *given: (seen.append(fares()), record(*given))[1])
+    write = record.write
+    monkeypatch.setattr(record, "write", lambda *given: (seen.append(fares()), write(*given))[1])
     sent(home)
     assert seen == [old]
     assert fares() != old
@@ -270,11 +272,11 @@ def test_a_killed_rebuild_leaves_the_old_table(home: Deployment) -> None:
     script = f"""
         import os, signal
         from pathlib import Path
-        from revenue_integrity.serving.deliveries import delivering, rights
+        from revenue_integrity.serving.deliveries import rebuilding, rights
         from revenue_integrity_tests.serving.deliveries.support import delivery, home_of
 
         rights.apply = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-        delivering.rebuild(home_of(Path({str(home.settings.home)!r})), delivery(), "trips")
+        rebuilding.rebuild(home_of(Path({str(home.settings.home)!r})), delivery(), "trips")
     """
     ended = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], env=dict(os.environ), check=False)
     assert ended.returncode == -signal.SIGKILL

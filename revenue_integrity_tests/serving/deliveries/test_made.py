@@ -1,4 +1,4 @@
-"""What stands in no file and is delivered all the same: events and look-ups out of the store, FOCUS rows out of what is published."""
+"""What stands in no file and is delivered all the same: events and look-ups of the store, FOCUS rows of what is published."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,7 +14,9 @@ from revenue_integrity.landing import ingest as landing
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.stream import Streams
 from revenue_integrity.serving.deliveries import contents, database, postgres
-from revenue_integrity.serving.deliveries.delivering import deliver, rebuild, verify
+from revenue_integrity.serving.deliveries.delivering import deliver
+from revenue_integrity.serving.deliveries.rebuilding import rebuild
+from revenue_integrity.serving.deliveries.verifying import verify
 from revenue_integrity.streams.cloud import completeness
 from revenue_integrity.streams.cloud.sources import SOURCES
 from revenue_integrity.streams.cloud.stream import CLOUD

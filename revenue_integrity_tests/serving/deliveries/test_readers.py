@@ -13,7 +13,8 @@ from revenue_integrity.errors import DeliveryError
 from revenue_integrity.model import table as column
 from revenue_integrity.model.deployment import Deployment
 from revenue_integrity.model.table import table
-from revenue_integrity.serving.deliveries.delivering import deliver, rebuild
+from revenue_integrity.serving.deliveries.delivering import deliver
+from revenue_integrity.serving.deliveries.rebuilding import rebuild
 from revenue_integrity.settings import Delivery
 from revenue_integrity_tests.serving.deliveries.support import JANUARY, TRIPS, URL, asked, delivery, home_of, put, trip
 

@@ -16,9 +16,10 @@ from revenue_integrity.databases import resolve_url
 from revenue_integrity.model import table as column
 from revenue_integrity.model.table import table
 from revenue_integrity.serving.deliveries import database
-from revenue_integrity.serving.deliveries.delivering import deliver, verify
+from revenue_integrity.serving.deliveries.delivering import deliver
 from revenue_integrity.serving.deliveries.postgres import Postgres
 from revenue_integrity.serving.deliveries.sqlserver import inserted
+from revenue_integrity.serving.deliveries.verifying import verify
 from revenue_integrity_tests.serving.deliveries.support import JANUARY, URL, asked, delivery, home_of, put
 
 EVERY = table(
