@@ -113,7 +113,7 @@ def test_a_database_that_is_away_is_tried_again_and_told_after_the_last_try(
     with pytest.raises(dg.Failure):
         asset(dg.build_asset_context())
     assert alerts(home) == [("Delivery bi failed", True)]
-    monkeypatch.setattr(delivering, "_prepared", pytest.fail)
+    monkeypatch.setattr(delivering, "prepared", pytest.fail)
     monkeypatch.setattr("revenue_integrity.serving.deliveries.telling.deliver", lambda *_, **__: iter(()))
     asset(dg.build_asset_context())
     assert alerts(home) == [("Delivery bi failed", False)]
