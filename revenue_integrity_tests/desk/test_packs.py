@@ -28,8 +28,8 @@ from revenue_integrity_tests.scenarios import story
 from revenue_integrity_tests.streams.cloud.world import deliver
 from revenue_integrity_tests.support import APRIL, command, home_of, home_settings
 
-BLOCKED_BY = {"erp_extract_covers_cutoff", "power_bills_are_final_or_booked"}
-"""Checks that fail in the golden case: no mapping extract reaches the cutoff, and a site has no final bill."""
+BLOCKED_BY = {"power_bills_are_final_or_booked"}
+"""Checks that fail in the golden case: a site has no final bill."""
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -167,7 +167,7 @@ def test_the_asset_writes_the_pack_and_does_not_call_the_month_stale_for_its_own
         assert event.asset_materialization is not None
         shown = {name: value.value for name, value in event.asset_materialization.metadata.items()}
     assert shown["state"] == "PRELIMINARY"
-    assert shown["page"] == str(folder / "close-pack-2025-04.html")
+    assert shown["page"] == "/revenue-integrity/pack/colocation/2025-04/close-pack-2025-04.html"
 
 
 def test_an_approval_keeps_its_pack_for_ever(desk_home: Settings) -> None:

@@ -184,6 +184,7 @@ ARGUMENTS = {
     "pack": ["2025-03"],
     "service": ["-o", "units"],
     "backup": ["b.tar"],
+    "powerbi": ["-o", "bi"],
     "restore": ["b.tar"],
     "run": ["--select", "--help"],
     "withdraw": ["cloud/billing_events/20250101T000000Z", "--as", "pat", "--reason", "wrong"],

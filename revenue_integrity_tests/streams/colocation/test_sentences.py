@@ -120,7 +120,7 @@ def _credited_in_part(cause: dict[str, Any], lines: Lines) -> bool:
     # A credit may take back a part of one duplicate and a part of the next.
     return (
         again.cents == cents(found[4])
-        and {each.corrects for each in credited} <= like
+        and {each.corrects for each in credited} <= {*like, None}
         and -sum(each.cents for each in credited) >= cents(found[3]) > 0
         and cents(found[4]) - cents(found[3]) == cause["cents"] > 0
     )
@@ -149,10 +149,21 @@ def _credit(cause: dict[str, Any], lines: Lines, dues: Sequence[Due]) -> bool:
 
 
 def _unreferenced(cause: dict[str, Any], lines: Lines, dues: Sequence[Due]) -> bool:
-    found = re.fullmatch(rf"Credit ([A-Z]\d+) takes {_AMOUNT} off and names no document\.", cause["explanation"])
+    found = re.fullmatch(
+        rf"Credit ([A-Z]\d+) takes {_AMOUNT} off and names no document(?:; {_AMOUNT} of it takes back what was billed again|)\.",
+        cause["explanation"],
+    )
     assert found, cause["explanation"]
     own = lines[found[1]]
-    return own.is_credit and own.corrects is None and own.cents == -cents(found[2]) == cause["cents"]
+    again = cents(found[3]) if found[3] else 0
+    like = [(each.quantity, each.price) for each in lines.values() if not each.is_credit]
+    return (
+        own.is_credit
+        and own.corrects is None
+        and own.cents == -cents(found[2])
+        and own.cents + again == cause["cents"]
+        and (not found[3] or (0 < again < -own.cents and max(map(like.count, like)) > 1))
+    )
 
 
 def _uncontracted(cause: dict[str, Any], lines: Lines, dues: Sequence[Due]) -> bool:
