@@ -141,14 +141,14 @@ def test_the_same_content_and_ledger_give_the_same_bytes(packed_home: Settings, 
 
 def test_a_pack_is_written_again_only_when_it_has_something_new_to_say(desk_home: Settings) -> None:
     assert renew(desk_home) == []
-    deeds.waive(desk_home, APRIL, "erp_extract_covers_cutoff", "bob", "mapping is a month old")
+    deeds.waive(desk_home, APRIL, "power_bills_are_final_or_booked", "bob", "the bill comes in May")
     assert renew(desk_home) == [("colocation", APRIL)]
     assert renew(desk_home) == []
     with open_instance(desk_home) as instance:
         assert instance.get_materialized_partitions(pack_key("colocation")) == {"2025-04"}
     page = (packs.folder_of(desk_home, "colocation", APRIL) / "close-pack-2025-04.html").read_text()
-    assert "mapping is a month old" in page
-    assert {each["check"] for each in deeds.pack_of(desk_home, APRIL).blocking} == BLOCKED_BY - {"erp_extract_covers_cutoff"}
+    assert "the bill comes in May" in page
+    assert [each["check"] for each in deeds.pack_of(desk_home, APRIL).blocking] == []
 
 
 def test_the_asset_writes_the_pack_and_does_not_call_the_month_stale_for_its_own_run(packed_home: Settings) -> None:
