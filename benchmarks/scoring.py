@@ -48,6 +48,17 @@ def compared(planted: pd.DataFrame, found: pd.DataFrame, key: Sequence[str]) -> 
     }
 
 
+def look_alikes_named(
+    look_alikes: pd.DataFrame, planted: pd.DataFrame, found: pd.DataFrame, key: Sequence[str]
+) -> dict[str, int]:
+    """Return how many look-alikes there are, and how many of them carry a cause that was not planted there."""
+    row_key = [name for name in key if name in look_alikes.columns]
+    named = look_alikes.merge(found, on=row_key).merge(
+        planted[[*row_key, "cause"]], on=[*row_key, "cause"], how="left", indicator=True
+    )
+    return {"look_alikes": len(look_alikes), "look_alikes_named": int((named["_merge"] == "left_only").sum())}
+
+
 def _score(cause: str, rows: pd.DataFrame) -> Score:
     planted, found = rows["cents_planted"], rows["cents_found"]
     agreed = pd.concat([planted.abs(), found.abs()], axis=1).min(axis=1).where(planted * found > 0, 0)

@@ -176,6 +176,7 @@ def _definition(module: Module, name: str, attributes: list[str]) -> str:
 
 def _is_record(value: object) -> bool:
     """Return whether a value is an instance of a data class that does not change."""
+    # The stubs leave out what every data class has.
     return is_dataclass(value) and not isinstance(value, type) and type(value).__dataclass_params__.frozen  # type: ignore[attr-defined]
 
 

@@ -17,7 +17,7 @@ from revenue_integrity import months
 from revenue_integrity.close import freeze
 from revenue_integrity.close.ledger import Action, Entry, Finding, Ledger, signed_path
 from revenue_integrity.computing.publication_tables import checks_table
-from revenue_integrity.desk import packs
+from revenue_integrity.desk import pack_seals
 from revenue_integrity.files import walked
 from revenue_integrity.landing.datasets import batches_table, corrections_table, data_rules_table, quarantine_table
 from revenue_integrity.model.deployment import Deployment
@@ -118,7 +118,7 @@ def changed_packs(settings: Settings) -> Iterator[Finding]:
     root = settings.packs_path
     step = "`revenue-integrity pack MONTH` makes it anew"
     listing = root / index.MANIFEST
-    named: set[Path] = {root / index.FILE, listing, packs.seal_file(listing)}
+    named: set[Path] = {root / index.FILE, listing, pack_seals.seal_file(listing)}
     if listing.exists():
         yield from _not_ours(settings, listing)
     for found in sorted([*root.glob(f"????-??/{manifest.FILE}"), *root.glob(f"*/????-??/{manifest.FILE}")]):
@@ -129,9 +129,9 @@ def changed_packs(settings: Settings) -> Iterator[Finding]:
         elif found.parent.parent != root:
             # A pack from before there were books was signed, or is taken away by the next run.
             yield from _not_ours(settings, found)
-        named |= {found, packs.seal_file(found), *(found.parent / path for path in listed)}
+        named |= {found, pack_seals.seal_file(found), *(found.parent / path for path in listed)}
         yield from _differing(found.parent, listed, step)
-    pages = _listed(root / index.MANIFEST) or {}
+    pages = _listed(listing) or {}
     named |= {root / path for path in pages}
     yield from _differing(root, pages, "`revenue-integrity pack MONTH` renews it")
     for file, odd in walked(root):
@@ -141,7 +141,7 @@ def changed_packs(settings: Settings) -> Iterator[Finding]:
 
 def _not_ours(settings: Settings, listed: Path) -> Iterator[Finding]:
     """Tell a manifest of packs that this home did not write, or that was rewritten since."""
-    if not packs.is_ours(settings, listed):
+    if not pack_seals.is_ours(settings, listed):
         words = "this home's seal on it does not hold: it was rewritten, or an earlier release wrote it"
         yield Finding(str(listed), words, "`revenue-integrity run` makes it anew")
 

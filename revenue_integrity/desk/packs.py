@@ -32,8 +32,8 @@ from revenue_integrity.desk import pack_parts
 from revenue_integrity.desk.close_status import CloseRow, reprocessed_at
 from revenue_integrity.desk.evidence import Evidence
 from revenue_integrity.desk.facts import Desk, the_book
+from revenue_integrity.desk.pack_seals import is_ours, seal_file, seal_of, sealed
 from revenue_integrity.desk.restating import restatement_of
-from revenue_integrity.desk.sealing import is_sealed, seal_of_text
 from revenue_integrity.errors import PublishError, RevenueIntegrityError
 from revenue_integrity.files import write_if_changed
 from revenue_integrity.model.book import Book
@@ -346,7 +346,7 @@ def keep(desk: Desk, book: str, month: date, files: Mapping[str, bytes]) -> Path
     from revenue_integrity.reports import pack
 
     folder = folder_of(desk.settings, book, month)
-    pack.write_files(_sealed(desk.settings, folder, files), folder)
+    pack.write_files(sealed(desk.settings, folder, files), folder)
     # Months that are computed one after the other draw the page of the latest once.
     renew_index(desk, [each for each in desk.deployment.books if each.name == book and month in desk.settings.months[-2:]])
     return folder / f"close-pack-{months.label(month)}.html"
@@ -389,40 +389,11 @@ def renew_index(desk: Desk, books: Collection[Book]) -> None:
     page = None if is_current else index.index_page(rows, shown, Currency(settings.currency), made_from, at_a_glance)
     index.write_index(page, settings.packs_path, pages)
     try:
-        write_if_changed(seal_file(listed), _seal_of(settings, listed, listed.read_bytes()))
+        write_if_changed(seal_file(listed), seal_of(settings, listed, listed.read_bytes()))
     except OSError as error:
         raise PublishError(
             f"the index cannot be sealed in {listed.parent}: {error.strerror or error}", "Check space and permissions"
         ) from error
-
-
-def seal_file(listed: Path) -> Path:
-    """Return the file with the seal of a manifest."""
-    return listed.with_suffix(".seal")
-
-
-def is_ours(settings: Settings, listed: Path) -> bool:
-    """Return whether this home wrote a manifest in this place."""
-    try:
-        return is_sealed(settings, _said(settings, listed, listed.read_bytes()), seal_file(listed).read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return False
-
-
-def _sealed(settings: Settings, folder: Path, files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return the files of a pack with the seal of its manifest: who rewrites both the page and the manifest cannot make that."""
-    from revenue_integrity.reports import manifest
-
-    listed = folder / manifest.FILE
-    return {**files, seal_file(listed).name: _seal_of(settings, listed, files[manifest.FILE]).encode()}
-
-
-def _seal_of(settings: Settings, listed: Path, content: bytes) -> str:
-    return seal_of_text(str(settings.dagster_path), _said(settings, listed, content))
-
-
-def _said(settings: Settings, listed: Path, content: bytes) -> list[str]:
-    return ["pack", listed.relative_to(settings.packs_path).as_posix(), content.decode(errors="surrogateescape")]
 
 
 def _overview(desk: Desk, book: Book, rows: Sequence["IndexRow"], *, is_kept: bool) -> str | None:
@@ -483,7 +454,7 @@ def renew(deployment: Deployment, evidence: Evidence, *, say: Say) -> list[tuple
                 continue
             files = packs.files(row)
             folder = folder_of(settings, book.name, month)
-            pack.write_files(_sealed(settings, folder, files), folder)
+            pack.write_files(sealed(settings, folder, files), folder)
         except RevenueIntegrityError as error:
             say(f"the close pack of {book.name} {months.label(month)} is not written: {error}")
             continue

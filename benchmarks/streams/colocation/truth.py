@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.scoring import compared
+from benchmarks.scoring import compared, look_alikes_named
 from revenue_integrity import months
 from revenue_integrity.close.calendar import cutoff
 from revenue_integrity.streams.colocation.simulate.program import simulate
@@ -53,12 +53,5 @@ def compare_seed(home: Path, seed: int, contracts: int, sites: int, first: str, 
     planted = planted.loc[planted["month"].isin([months.label(month) for month in settings.months])]
     planted = planted.groupby(KEY).agg({"cents": "sum"}).reset_index()
     look_alikes = pd.read_csv(truth / "look_alikes.csv", dtype=str, keep_default_na=False)
-    row_key = [name for name in KEY if name not in ("view", "cause")]
     now = found[found["view"] == "current"]
-    named = look_alikes.merge(now, on=row_key).merge(
-        planted[[*row_key, "cause"]], on=[*row_key, "cause"], how="left", indicator=True
-    )
-    return compared(planted, found, KEY) | {
-        "look_alikes": len(look_alikes),
-        "look_alikes_named": int((named["_merge"] == "left_only").sum()),
-    }
+    return compared(planted, found, KEY) | look_alikes_named(look_alikes, planted, now, KEY)
